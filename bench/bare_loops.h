@@ -1,0 +1,21 @@
+// The floor: the same system calls as a connector makes, with nothing around them. No stamps, no deadlines, no records.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "harness/endpoint.h"
+
+namespace connbench {
+
+/// socket, connect, setsockopt(SO_LINGER), close, one after another.
+void bare_blocking(std::span<const Endpoint> endpoints, size_t attempts);
+
+/// socket, connect, epoll_ctl, epoll_wait, getsockopt, setsockopt(SO_LINGER), close; `concurrency` in flight.
+void bare_epoll(std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency);
+
+/// pthread_create (64 KiB stacks), in the thread what bare_blocking does, pthread_join of the oldest once `concurrency`
+/// are in flight.
+void bare_threads(std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency);
+
+}  // namespace connbench

@@ -1,0 +1,46 @@
+// connbench: a laboratory for connect().
+#include <fmt/format.h>
+
+#include <exception>
+#include <system_error>
+
+#include "bench/commands.h"
+
+namespace {
+
+using namespace connbench;
+
+int complain(const std::exception& error, int status) {
+  fmt::print(stderr, "connbench: {}\n", error.what());
+  return status;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"connbench: every way to open a TCP connection, measured."};
+  app.set_version_flag("--version", CONNBENCH_VERSION);
+  app.require_subcommand(1);
+  int status = done;
+  add_list(app, status);
+  add_doctor(app, status);
+  add_run(app, status);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? done : unusable;
+  }
+  return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::invalid_argument& error) {
+    return complain(error, unusable);
+  } catch (const MachineLacks& error) {
+    return complain(error, machine_lacks);
+  } catch (const std::exception& error) {
+    return complain(error, broke);
+  }
+}

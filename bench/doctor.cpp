@@ -1,0 +1,96 @@
+// connbench doctor: what this machine offers, and what will be skipped here, each with its remedy.
+#include <fmt/format.h>
+
+#include "bench/commands.h"
+#include "bench/table.h"
+#include "harness/kernel_timeout.h"
+#include "harness/machine.h"
+#include "harness/registry.h"
+#include "harness/syscall_counter.h"
+#include "harness/units.h"
+
+namespace connbench {
+namespace {
+
+// A finding: what was looked at, what was seen, and what to do about it where that may be wanted.
+struct Finding {
+  std::string subject, seen, remedy;
+};
+
+Finding about_limit(std::string subject, const Limit& limit) {
+  return {std::move(subject), fmt::format("{} ({})", limit.value, limit.name), "to raise: " + limit.how_to_raise};
+}
+
+Finding about_cpus() {
+  const auto cpus = online_cpus();
+  Finding finding{"processors", fmt::format("{}", cpus.size()), ""};
+  if (cpus.size() < 2)
+    finding.remedy = "client and servers share one: rates are lower bounds";
+  else
+    finding.remedy = fmt::format("to keep the sides apart: --cpus client={},server={}", cpus[0], cpus[1]);
+  return finding;
+}
+
+Finding about_ports() {
+  const PortRange range = ephemeral_ports();
+  return {"ephemeral ports", fmt::format("{} ({}-{})", range.size(), range.first, range.last),
+          "to widen: sysctl -w net.ipv4.ip_local_port_range='1024 65535'"};
+}
+
+Finding about_backlog() {
+  return {"longest backlog", sysctl("net.core.somaxconn").value_or("unknown"),
+          "to raise: sysctl -w net.core.somaxconn=N"};
+}
+
+Finding about_kernel_timeout() {
+  const auto timeout = kernel_connect_timeout();
+  return {"kernel gives up a connect() after", timeout ? "about " + humane(*timeout) : "unknown",
+          "computed from net.ipv4.tcp_syn_retries and tcp_syn_linear_timeouts"};
+}
+
+Finding about_syscalls() {
+  const SyscallCounting counting = probe_syscall_counting();
+  if (counting.method.empty())
+    return {"counting system calls", "not possible: the column stays empty", counting.why_not};
+  return {"counting system calls", fmt::format("by {}", counting.method), ""};
+}
+
+Finding about_ipv6() {
+  const auto disabled = sysctl("net.ipv6.conf.lo.disable_ipv6");
+  if (disabled == "0") return {"IPv6 on loopback", "yes", ""};
+  return {"IPv6 on loopback", "no", "sysctl -w net.ipv6.conf.lo.disable_ipv6=0"};
+}
+
+std::vector<Finding> about_connectors() {
+  std::vector<Finding> findings;
+  for (const ConnectorEntry* entry : connectors()) {
+    Retirement retirement({}, 0);
+    const auto reason = entry->probe({Options("", entry->options), 1, retirement});
+    findings.push_back({std::string(entry->name), reason ? "skipped" : "works", reason.value_or("")});
+  }
+  return findings;
+}
+
+void print(std::string_view title, const std::vector<Finding>& findings) {
+  std::vector<std::vector<std::string>> rows{{"", "", ""}};
+  for (const Finding& finding : findings) rows.push_back({finding.subject, finding.seen, finding.remedy});
+  fmt::print("{}{}\n", title, align(rows));
+}
+
+int examine() {
+  raise_descriptor_limit();
+  print("This machine",
+        {about_cpus(), about_limit("descriptors", descriptor_limit()), about_limit("threads", thread_limit()),
+         about_ports(), about_backlog(), about_kernel_timeout(), about_ipv6(), about_syscalls()});
+  print("Ways to connect", about_connectors());
+  return done;
+}
+
+}  // namespace
+
+void add_doctor(CLI::App& app, int& status) {
+  CLI::App* command = app.add_subcommand("doctor", "what this machine offers, and what will be skipped here");
+  command->callback([&status] { status = examine(); });
+}
+
+}  // namespace connbench

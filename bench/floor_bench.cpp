@@ -1,0 +1,212 @@
+// Connectors against their floor, in one process: the targets that this project holds itself to. Blocks of about 20 ms,
+// in ABBA order, because the machine drifts by more between two commands than any connector costs.
+//   floor/<connector>/<concurrency>   rate as a share of the bare loop's (ratio = median over the ABBA pairs)
+//   floor/null                        cost of an attempt in clock reads
+//   floor/pending_bytes/<connector>   user memory per pending attempt, its sample included
+// All the usual --benchmark_* flags.
+#include <fmt/format.h>
+#include <sched.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "bench/bare_loops.h"
+#include "bench/bench_support.h"
+#include "harness/machine.h"
+#include "harness/statistics.h"
+
+namespace {
+
+using namespace connbench;
+using std::chrono::milliseconds;
+using Block = std::function<void()>;
+
+constexpr int pairs = 100;
+constexpr Duration block_length = milliseconds(20);
+
+double seconds_of(const Block& block) {
+  const TimePoint start = now();
+  block();
+  return std::chrono::duration<double>(now() - start).count();
+}
+
+// One connector that lives as long as the comparison, as the bare loop's thread does.
+class Driven {
+ public:
+  Driven(std::string_view connector, std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency)
+      : named_(find_connector(connector)),
+        connector_(named_.entry->make({named_.options, concurrency, retirement_})),
+        endpoints_(endpoints),
+        concurrency_(concurrency),
+        samples_(attempts) {
+    samples_.populate();
+  }
+
+  void run() {
+    drive(*connector_,
+          {.endpoints = endpoints_,
+           .concurrency = concurrency_,
+           .timeout = std::chrono::seconds(1),
+           .limit = std::chrono::minutes(1),
+           .pacing = pacing_.get()},
+          samples_.samples());
+    for (const Sample& sample : samples_.samples())
+      if (sample.outcome != Outcome::connected) throw std::runtime_error("an attempt did not connect");
+  }
+
+ private:
+  Retirement retirement_{{}, 0};
+  NamedConnector named_;
+  std::unique_ptr<Connector> connector_;
+  std::span<const Endpoint> endpoints_;
+  size_t concurrency_;
+  SampleBuffer samples_;
+  std::unique_ptr<Pacing> pacing_ = closed_loop();
+};
+
+std::vector<int> server_cpu() { return {online_cpus().back()}; }
+
+// Ratios time(b) / time(a), one per ABBA group.
+std::vector<double> abba(const Block& a, const Block& b, int groups) {
+  std::vector<double> ratios;
+  a();
+  b();
+  for (int i = 0; i < groups; ++i) {
+    const double a1 = seconds_of(a);
+    const double b1 = seconds_of(b);
+    const double b2 = seconds_of(b);
+    const double a2 = seconds_of(a);
+    ratios.push_back((b1 + b2) / (a1 + a2));
+  }
+  std::ranges::sort(ratios);
+  return ratios;
+}
+
+void report_ratios(benchmark::State& state, const std::vector<double>& ratios) {
+  const size_t n = ratios.size();
+  state.counters["ratio"] = *median(ratios);
+  state.counters["ratio_q1"] = ratios[n / 4];
+  state.counters["ratio_q3"] = ratios[n - 1 - n / 4];
+  state.counters["pairs"] = static_cast<double>(n);
+}
+
+size_t attempts_per_block(const Block& thousand) {
+  thousand();
+  const double each = seconds_of(thousand) / 1000;
+  return std::max<size_t>(static_cast<size_t>(std::chrono::duration<double>(block_length).count() / each), 10);
+}
+
+// The floor of each connector that has one: the same system calls, with nothing around them.
+using BareLoop = void (*)(std::span<const Endpoint>, size_t, size_t);
+
+void against_floor(benchmark::State& state, const char* connector, BareLoop bare, size_t concurrency) {
+  OpenTargets targets;
+  const auto endpoints = targets.open("accepting", Family::ipv4, concurrency, server_cpu()).endpoints();
+  const size_t attempts = attempts_per_block([&] { bare(endpoints, 1000, concurrency); });
+  Driven driven(connector, endpoints, attempts, concurrency);
+  for ([[maybe_unused]] auto _ : state)
+    report_ratios(state, abba([&] { driven.run(); }, [&] { bare(endpoints, attempts, concurrency); }, pairs));
+  state.counters["attempts_per_block"] = static_cast<double>(attempts);
+}
+
+void null_in_clock_reads(benchmark::State& state) {
+  const Endpoint nowhere = Endpoint::ipv4(0x7f000001, 1);
+  constexpr size_t attempts = 100'000;
+  Driven driven("null", {&nowhere, 1}, attempts, 256);
+  const auto read_clocks = [] {
+    for (size_t i = 0; i < attempts; ++i) benchmark::DoNotOptimize(now());
+  };
+  for ([[maybe_unused]] auto _ : state) {
+    std::vector<double> reads = abba(read_clocks, [&] { driven.run(); }, pairs);
+    state.counters["clock_reads_per_attempt"] = *median(reads);
+    state.counters["q1"] = reads[reads.size() / 4];
+    state.counters["q3"] = reads[reads.size() - 1 - reads.size() / 4];
+  }
+}
+
+int64_t status_kib(std::string_view key) {
+  std::ifstream file("/proc/self/status");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with(key)) return std::stoll(line.substr(key.size()));
+  throw std::runtime_error("/proc/self/status lacks " + std::string(key));
+}
+
+// In the child: the growth of the resident peak while `pending` attempts wait, runner and samples included.
+double bytes_per_pending(std::string_view connector, std::span<const Endpoint> endpoints, size_t pending) {
+  const NamedConnector named = find_connector(connector);
+  Retirement retirement({}, 0);
+  std::ofstream("/proc/self/clear_refs") << "5";  // the peak starts here
+  const int64_t before = status_kib("VmRSS:");
+  SampleBuffer samples(pending);
+  const auto driven = named.entry->make({named.options, pending, retirement});
+  const auto pacing = closed_loop();
+  drive(*driven,
+        {.endpoints = endpoints,
+         .concurrency = pending,
+         .timeout = std::chrono::minutes(1),
+         .limit = std::chrono::seconds(2),
+         .pacing = pacing.get()},
+        samples.samples());
+  for (const Sample& sample : samples.samples())
+    if (sample.outcome != Outcome::cancelled) throw std::runtime_error("an attempt was not pending to the end");
+  return static_cast<double>(status_kib("VmHWM:") - before) * 1024 / static_cast<double>(pending);
+}
+
+void pending_bytes(benchmark::State& state, const char* connector, size_t pending) {
+  OpenTargets targets;
+  const auto endpoints = targets.open("backlog-full", Family::ipv4, pending).endpoints();
+  for ([[maybe_unused]] auto _ : state) {
+    int ends[2];
+    checked(::pipe(ends), "pipe");
+    const UniqueFd read_end(ends[0]);
+    UniqueFd write_end(ends[1]);
+    const pid_t child = checked(::fork(), "fork");
+    if (child == 0) {
+      double bytes = -1;
+      try {
+        bytes = bytes_per_pending(connector, endpoints, pending);
+      } catch (const std::exception& error) {
+        fmt::print(stderr, "{}\n", error.what());
+      }
+      const ssize_t written = ::write(write_end.get(), &bytes, sizeof bytes);
+      ::_exit(written == sizeof bytes ? 0 : 1);
+    }
+    write_end.reset(-1);
+    double bytes = -1;
+    const ssize_t got = ::read(read_end.get(), &bytes, sizeof bytes);
+    ::waitpid(child, nullptr, 0);
+    if (got != sizeof bytes || bytes < 0) return state.SkipWithError("the child could not measure it");
+    state.counters["bytes_per_pending"] = bytes;
+    state.counters["pending"] = static_cast<double>(pending);
+  }
+}
+
+// Client and server on processors of their own: in one process the scheduler's choice would be part of every ratio.
+void keep_to_first_cpu() {
+  const std::vector<int> cpus = online_cpus();
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<size_t>(cpus.front()), &set);
+  checked(::sched_setaffinity(0, sizeof set, &set), "sched_setaffinity");
+}
+
+template <class Function>
+void add(const std::string& name, Function function) {
+  benchmark::RegisterBenchmark(name.c_str(), function)->Iterations(1)->UseRealTime()->Unit(benchmark::kSecond);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  keep_to_first_cpu();
+  add("floor/epoll/256", [](benchmark::State& state) { against_floor(state, "epoll", bare_epoll, 256); });
+  add("floor/blocking-threads/256",
+      [](benchmark::State& state) { against_floor(state, "blocking-threads", bare_threads, 256); });
+  add("floor/blocking", [](benchmark::State& state) {
+    against_floor(state, "blocking", [](auto endpoints, size_t n, size_t) { bare_blocking(endpoints, n); }, 1);
+  });
+  add("floor/null", null_in_clock_reads);
+  add("floor/pending_bytes/epoll", [](benchmark::State& state) { pending_bytes(state, "epoll", 15'000); });
+  return bench_main(argc, argv);
+}

@@ -1,0 +1,115 @@
+// connbench run: measures ways to connect against each other.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "bench/capacity.h"
+#include "bench/commands.h"
+#include "bench/progress.h"
+#include "bench/run_options.h"
+#include "bench/table.h"
+#include "harness/machine.h"
+#include "harness/units.h"
+#include "harness/warnings.h"
+
+namespace connbench {
+namespace {
+
+std::vector<std::string> own_command_line() {
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  std::vector<std::string> arguments;
+  for (std::string argument; std::getline(file, argument, '\0');) arguments.push_back(argument);
+  return arguments;
+}
+
+uint64_t estimated_sample_bytes(const RunOptions& options, const Plan& plan, std::string_view run_id) {
+  uint64_t bytes = 0;
+  for (const PlannedWave& wave : plan.waves)
+    bytes += estimate_samples_bytes(run_id, plan.cases[wave.which].what, options.samples);
+  return bytes;
+}
+
+void print_plan(const RunOptions& options, const Plan& plan) {
+  for (const PlannedWave& wave : plan.waves) {
+    const PlannedCase& planned = plan.cases[wave.which];
+    const Case& what = planned.what;
+    fmt::print("repetition {}  {}  {}  family {}  {} attempts, {} in flight, timeout {}, wave limit {}\n",
+               wave.repetition, what.connector, what.target, to_string(what.family), what.attempts, what.concurrency,
+               format_duration(what.timeout), format_duration(planned.limit));
+  }
+  for (const SkippedCase& skip : plan.skipped)
+    fmt::print("skipped  {}  {}  family {}  {} in flight: {}\n", skip.what.connector, skip.what.target,
+               to_string(skip.what.family), skip.what.concurrency, skip.reason);
+  fmt::print("{} waves{}, seed {}, about {}, samples.csv about {:.1f} MB\n", plan.waves.size(),
+             options.request.count_syscalls ? fmt::format(" and {} that count system calls", plan.cases.size()) : "",
+             options.request.seed, humane(plan.expected),
+             static_cast<double>(estimated_sample_bytes(options, plan, new_run_id())) / 1e6);
+}
+
+RunInfo describe_run(const RunOptions& options, std::string run_id) {
+  return {.run_id = std::move(run_id),
+          .command_line = own_command_line(),
+          .seed = options.request.seed,
+          .repetitions = options.request.repetitions,
+          .usual_timeout = options.request.timeouts.front(),
+          .samples = options.samples,
+          .origin = Origin::now(),
+          .environment = describe_machine()};
+}
+
+int report(const Session& session, const Plan& plan, const Recorder& recorder, SessionEnd end, int signal) {
+  fmt::print("{}", result_table(session.results(), plan.skipped));
+  for (const std::string& warning : session.warnings()) fmt::print("warning: {}\n", warning);
+  fmt::print("records: {}\n", recorder.folder().path().string());
+  std::fflush(stdout);
+  if (end == SessionEnd::interrupted) {
+    fmt::print(stderr, "connbench: interrupted; the records say \"complete\": false\n");
+    return signal_base + signal;
+  }
+  if (end == SessionEnd::broke) {
+    fmt::print(stderr, "connbench: a server died; what was measured so far is recorded, the rest was not run\n");
+    return broke;
+  }
+  const bool fine = std::ranges::all_of(session.results(), [](const CaseResult& result) {
+    return result.failures.empty() && std::ranges::none_of(result.rows, [&](const SummaryRow& row) {
+             return has_unexplained_outcome(*result.planned, row);
+           });
+  });
+  return fine ? done : check_failed;
+}
+
+int run(const RunFlags& flags) {
+  raise_descriptor_limit();
+  const RunOptions options = parse(flags);
+  const Plan plan = make_plan(options.request);
+  require_capacity(plan, options.request.policy.close);
+  if (options.dry_run) {
+    print_plan(options, plan);
+    return done;
+  }
+  const std::string run_id = new_run_id();
+  Recorder recorder(RunFolder(options.out.value_or(default_run_folder(run_id))), describe_run(options, run_id));
+  StopSignal stop;
+  Progress progress;
+  Session session(options.request, plan, options.placement, recorder, stop, progress);
+  const SessionEnd end = session.run();
+  progress.clear();
+  recorder.finish(end == SessionEnd::complete, describe_load());
+  return report(session, plan, recorder, end, stop.pending());
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, int& status) {
+  CLI::App* command = app.add_subcommand("run", "measure ways to connect against each other");
+  auto flags = std::make_shared<RunFlags>();
+  declare(*command, *flags);
+  command->footer(
+      "Results go to stdout, progress to stderr when it is a terminal, records to the output folder.\n"
+      "Exit status: 0 done, 1 ran but a check failed, 2 unusable arguments, 3 the machine lacks what was asked,\n"
+      "5 the run broke (disk, server), 130 interrupted.\n"
+      "Example: connbench run --connector epoll,blocking-threads --target accepting --concurrency 1,256");
+  command->callback([flags, &status] { status = run(*flags); });
+}
+
+}  // namespace connbench

@@ -1,0 +1,168 @@
+#include "bench/run_options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <random>
+
+#include "harness/machine.h"
+#include "harness/units.h"
+
+namespace connbench {
+namespace {
+
+// Runs `read` and puts the flag's name before what it complains of.
+template <class Read>
+auto flag(std::string_view name, Read read) {
+  try {
+    return read();
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(fmt::format("{}: {}", name, error.what()));
+  }
+}
+
+template <class Value, class Read>
+std::vector<Value> each(std::string_view name, const std::vector<std::string>& texts, Read read) {
+  std::vector<Value> values;
+  for (const std::string& text : texts) {
+    values.push_back(flag(name, [&] { return read(text); }));
+  }
+  return values;
+}
+
+// Twice the same name would make two rows that nobody can tell apart.
+void refuse_repetition(std::string_view name, std::vector<std::string> texts) {
+  std::ranges::sort(texts);
+  const auto twice = std::ranges::adjacent_find(texts);
+  if (twice != texts.end()) throw std::invalid_argument(fmt::format("{}: {} is given twice", name, *twice));
+}
+
+std::string_view one_of(std::string_view name, std::string_view text, std::initializer_list<std::string_view> known) {
+  for (const std::string_view candidate : known)
+    if (candidate == text) return candidate;
+  throw std::invalid_argument(fmt::format("{}: '{}' is not one of {}", name, text, fmt::join(known, ", ")));
+}
+
+std::vector<Family> parse_families(const std::vector<std::string>& texts) {
+  std::vector<Family> families;
+  for (const std::string& text : texts) {
+    one_of("--family", text, {"4", "6", "both", "unix"});
+    if (text == "4" || text == "both") families.push_back(Family::ipv4);
+    if (text == "6" || text == "both") families.push_back(Family::ipv6);
+    if (text == "unix") families.push_back(Family::unix_domain);
+  }
+  std::ranges::sort(families);
+  families.erase(std::ranges::unique(families).begin(), families.end());
+  return families;
+}
+
+// "client=0,server=1": any number of processors on each side, "client=0,client=2" or "client=0".
+Placement parse_placement(const std::string& text) {
+  Placement placement;
+  const std::vector<int> online = online_cpus();
+  for (const std::string& part : CLI::detail::split(text, ',')) {
+    if (part.empty()) continue;
+    const size_t equals = part.find('=');
+    const std::string side = part.substr(0, equals);
+    if (equals == std::string::npos || (side != "client" && side != "server"))
+      throw std::invalid_argument(fmt::format("--cpus: '{}' should look like client=0,server=1", text));
+    int cpu = -1;
+    const std::string number = part.substr(equals + 1);
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), cpu);
+    if (error != std::errc{} || end != number.data() + number.size() || !std::ranges::count(online, cpu))
+      throw std::invalid_argument(
+          fmt::format("--cpus: '{}' is not a processor of this machine ({})", number, fmt::join(online, ", ")));
+    (side == "client" ? placement.client : placement.server).push_back(cpu);
+  }
+  return placement;
+}
+
+std::vector<NamedConnector> parse_connectors(const RunFlags& flags) {
+  std::vector<std::string> names = flags.connectors;
+  if (names.empty())
+    for (const ConnectorEntry* entry : connectors()) names.emplace_back(entry->name);
+  refuse_repetition("--connector", names);
+  return each<NamedConnector>("--connector", names, find_connector);
+}
+
+std::vector<const TargetEntry*> parse_targets(const RunFlags& flags) {
+  refuse_repetition("--target", flags.targets);
+  return each<const TargetEntry*>("--target", flags.targets, [](std::string_view name) { return &find_target(name); });
+}
+
+CloseMode parse_close(const std::string& text) {
+  one_of("--close", text, {"rst", "fin", "hold"});
+  return text == "rst" ? CloseMode::rst : text == "fin" ? CloseMode::fin : CloseMode::hold;
+}
+
+bool parse_switch(std::string_view name, const std::string& text) {
+  return one_of(name, text, {"on", "off"}) == "on";
+}
+
+}  // namespace
+
+void declare(CLI::App& command, RunFlags& flags) {
+  const auto list = [&](const char* name, std::vector<std::string>& value, const char* help) {
+    return command.add_option(name, value, help)->delimiter(',')->expected(1, CLI::detail::expected_max_vector_size);
+  };
+  list("--connector", flags.connectors, "ways to connect, with options: epoll,blocking-threads+stack:1MiB [all]");
+  list("--target", flags.targets, "what to connect to (see connbench list)")->capture_default_str();
+  list("--family", flags.families, "4, 6, both, unix")->capture_default_str();
+  list("--concurrency", flags.concurrency, "most attempts in flight")->capture_default_str();
+  list("--timeout", flags.timeouts, "of each attempt, from its start: 200ms, 1.5s")->capture_default_str();
+  const auto one = [&](const char* name, std::string& value, const char* help) {
+    return command.add_option(name, value, help);
+  };
+  one("--attempts", flags.attempts, "in each wave")->capture_default_str();
+  one("--repetitions", flags.repetitions, "waves of each case, interleaved with those of the others")
+      ->capture_default_str();
+  one("--arrival", flags.arrival, "closed, uniform:RATE/s or poisson:RATE/s")->capture_default_str();
+  one("--shards", flags.shards, "threads that share the concurrency; only 1 so far")->capture_default_str();
+  one("--wave-limit", flags.wave_limit,
+      "after which a wave is cancelled [5s + 2 x ceil(attempts/concurrency) x timeout]");
+  one("--cpus", flags.cpus, "processors of the two sides: client=0,server=1 [any]");
+  one("--close", flags.close, "how connections end: rst, fin (TIME_WAIT), hold (until the wave ends)")
+      ->capture_default_str();
+  one("--handshake", flags.handshake, "read TCP_INFO of every attempt (costs about 2 %): on, off")
+      ->capture_default_str();
+  one("--samples", flags.samples, "rows in samples.csv: all, failures, none")->capture_default_str();
+  one("--syscalls", flags.syscalls, "count system calls in a wave of its own: on, off")->capture_default_str();
+  command.add_option("--seed", flags.seed, "of the order of waves and of random arrivals [random, and recorded]");
+  one("--out", flags.out, "folder for the records [results/<time>-<id>]");
+  command.add_flag("--dry-run", flags.dry_run, "print the waves and the expected time, and run nothing");
+}
+
+RunOptions parse(const RunFlags& flags) {
+  const auto count = [](std::string_view name, const std::string& text) {
+    return flag(name, [&] { return parse_count(text); });
+  };
+  RunRequest request{
+      .connectors = parse_connectors(flags),
+      .targets = parse_targets(flags),
+      .families = parse_families(flags.families),
+      .concurrency = each<size_t>("--concurrency", flags.concurrency, parse_count),
+      .timeouts = each<Duration>("--timeout", flags.timeouts, parse_duration),
+      .attempts = count("--attempts", flags.attempts),
+      .repetitions = static_cast<unsigned>(count("--repetitions", flags.repetitions)),
+      .arrival = flags.arrival,
+      .wave_limit = std::nullopt,
+      .policy = {.close = parse_close(flags.close), .handshake = parse_switch("--handshake", flags.handshake)},
+      .seed = flags.seed ? *flags.seed : std::random_device{}(),
+      .count_syscalls = parse_switch("--syscalls", flags.syscalls)};
+  refuse_repetition("--concurrency", flags.concurrency);
+  refuse_repetition("--timeout", flags.timeouts);
+  flag("--arrival", [&] { return find_scenario(flags.arrival); });
+  if (count("--shards", flags.shards) != 1) throw std::invalid_argument("--shards: only 1 so far");
+  if (!flags.wave_limit.empty())
+    request.wave_limit = flag("--wave-limit", [&] { return parse_duration(flags.wave_limit); });
+  for (const Duration timeout : request.timeouts)
+    if (timeout <= Duration::zero()) throw std::invalid_argument("--timeout: must be longer than nothing");
+  return {.request = std::move(request),
+          .placement = parse_placement(flags.cpus),
+          .samples = flag("--samples", [&] { return parse_samples_kept(flags.samples); }),
+          .out = flags.out.empty() ? std::nullopt : std::optional<std::filesystem::path>(flags.out),
+          .dry_run = flags.dry_run};
+}
+
+}  // namespace connbench

@@ -1,0 +1,52 @@
+// What `connbench run` can be asked on its command line.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/plan.h"
+#include "harness/record/samples.h"
+#include "harness/session.h"
+
+namespace connbench {
+
+/// The flags as text, as CLI11 fills them in.
+struct RunFlags {
+  std::vector<std::string> connectors;
+  std::vector<std::string> targets{"accepting"};
+  std::vector<std::string> families{"4"};
+  std::vector<std::string> concurrency{"64"};
+  std::vector<std::string> timeouts{"1s"};
+  std::string attempts = "2000";
+  std::string repetitions = "5";
+  std::string arrival = "closed";
+  std::string shards = "1";
+  std::string wave_limit;
+  std::string cpus;
+  std::string close = "rst";
+  std::string handshake = "off";
+  std::string samples = "all";
+  std::string syscalls = "on";
+  std::string out;
+  std::optional<uint64_t> seed;
+  bool dry_run = false;
+};
+
+/// The flags as values.
+struct RunOptions {
+  RunRequest request;
+  Placement placement;
+  SamplesKept samples;
+  std::optional<std::filesystem::path> out;
+  bool dry_run;
+};
+
+void declare(CLI::App& command, RunFlags& flags);
+
+/// @throws std::invalid_argument that names the flag, what is wrong with it, and what would be right
+RunOptions parse(const RunFlags& flags);
+
+}  // namespace connbench

@@ -1,0 +1,60 @@
+// How late each way gives up: overshoot past the deadline on a host that never answers, and beside it how late
+// clock_nanosleep wakes on this machine. All the usual --benchmark_* flags.
+#include <fmt/format.h>
+
+#include "bench/bench_support.h"
+#include "harness/statistics.h"
+#include "harness/units.h"
+
+namespace {
+
+using namespace connbench;
+using std::chrono::milliseconds;
+
+constexpr milliseconds timeouts[] = {milliseconds(1), milliseconds(10), milliseconds(100), milliseconds(500)};
+
+// Few in flight: when all deadlines fall together, the last one's lateness is mostly the work of the ones before it.
+constexpr size_t in_flight = 8;
+constexpr size_t attempts = 40;
+
+void sleep_overshoot(benchmark::State& state, Duration timeout) {
+  std::vector<int64_t> late;
+  for ([[maybe_unused]] auto _ : state) {
+    const TimePoint start = now();
+    const timespec until = to_timespec(start + timeout);
+    while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) == EINTR) {
+    }
+    const Duration took = now() - start;
+    late.push_back((took - timeout).count());
+    state.SetIterationTime(std::chrono::duration<double>(took).count());
+  }
+  const Percentiles found = percentiles(late);
+  if (found.p50) state.counters["overshoot_p50_us"] = static_cast<double>(*found.p50) / 1e3;
+  if (found.p90) state.counters["overshoot_p90_us"] = static_cast<double>(*found.p90) / 1e3;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  for (const milliseconds timeout : timeouts) {
+    const std::string after = format_duration(timeout);
+    benchmark::RegisterBenchmark(fmt::format("timeout/clock_nanosleep/{}", after).c_str(),
+                                 [timeout](benchmark::State& state) { sleep_overshoot(state, timeout); })
+        ->UseManualTime()
+        ->Unit(benchmark::kMillisecond);
+    for (const ConnectorEntry* connector : connectors()) {
+      const Case what{.scenario = "burst",
+                      .connector = std::string(connector->name),
+                      .target = "backlog-full",
+                      .concurrency = in_flight,
+                      .attempts = attempts,
+                      .timeout = timeout};
+      if (!has_deadline(what.connector)) continue;
+      benchmark::RegisterBenchmark(fmt::format("timeout/{}/{}", what.connector, after).c_str(),
+                                   [what](benchmark::State& state) { run_waves(state, what); })
+          ->UseManualTime()
+          ->Unit(benchmark::kMillisecond);
+    }
+  }
+  return bench_main(argc, argv);
+}

@@ -1,0 +1,97 @@
+// The single facts: what is read from one place each.
+#include <fmt/format.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "harness/ask_in_child.h"
+#include "harness/machine.h"
+#include "harness/proc_file.h"
+#include "harness/unique_fd.h"
+
+namespace connbench {
+
+std::optional<std::string> sysctl(const std::string& name) {
+  std::string path = "/proc/sys/" + name;
+  std::replace(path.begin() + 10, path.end(), '.', '/');
+  return read_text(path);
+}
+
+PortRange ephemeral_ports() {
+  const std::string range = sysctl("net.ipv4.ip_local_port_range").value_or("");
+  const int64_t first = leading_number(word(range, 0));
+  const int64_t last = leading_number(word(range, 1));
+  if (first < 0 || last < first || last > UINT16_MAX) {
+    throw std::system_error(ENOENT, std::generic_category(), "net.ipv4.ip_local_port_range");
+  }
+  return {static_cast<uint16_t>(first), static_cast<uint16_t>(last)};
+}
+
+Limit descriptor_limit() {
+  rlimit limit;
+  checked(::getrlimit(RLIMIT_NOFILE, &limit), "getrlimit(RLIMIT_NOFILE)");
+  const std::string how =
+      limit.rlim_cur < limit.rlim_max
+          ? fmt::format("ulimit -n {}", limit.rlim_max)
+          : fmt::format(
+                "as root: prlimit --pid $$ --nofile={0}:{0}, or 'nofile' in /etc/security/limits.conf "
+                "(fs.nr_open, {0}, bounds both)",
+                sysctl("fs.nr_open").value_or("unknown"));
+  return {limit.rlim_cur, "RLIMIT_NOFILE", how};
+}
+
+uint64_t raise_descriptor_limit() noexcept {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  const rlimit raised{limit.rlim_max, limit.rlim_max};
+  return ::setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : limit.rlim_cur;
+}
+
+std::vector<int> online_cpus() {
+  // "0-3,8": ranges and single numbers.
+  const std::string list = read_text("/sys/devices/system/cpu/online").value_or("");
+  const char* at = list.data();
+  const char* const end = at + list.size();
+  std::vector<int> cpus;
+  int first = 0;
+  while (at < end && std::from_chars(at, end, first).ec == std::errc()) {
+    int last = first;
+    at = std::find_if(at, end, [](char c) { return c == '-' || c == ','; });
+    if (at < end && *at == '-') at = std::from_chars(at + 1, end, last).ptr;
+    for (int cpu = first; cpu <= last; ++cpu) cpus.push_back(cpu);
+    if (at < end) ++at;
+  }
+  return cpus;
+}
+
+Duration timer_slack() noexcept {
+  return Duration(::prctl(PR_GET_TIMERSLACK));
+}
+
+std::optional<std::string> why_no_user_namespace() {
+  const ChildAnswer answer = ask_in_child([] {
+    checked(::unshare(CLONE_NEWUSER), "unshare(CLONE_NEWUSER)");
+    checked(::unshare(CLONE_NEWNET), "unshare(CLONE_NEWNET)");  // refused where AppArmor lets the first pass
+    return std::string();
+  });
+  if (answer.ok) return std::nullopt;
+  std::string why = answer.text;
+  for (const char* name : {"user.max_user_namespaces", "user.max_net_namespaces", "kernel.unprivileged_userns_clone",
+                           "kernel.apparmor_restrict_unprivileged_userns"}) {
+    if (const auto value = sysctl(name)) why += fmt::format("; {} is {}", name, *value);
+  }
+  return why;
+}
+
+int64_t time_wait_sockets() noexcept {
+  std::array<char, 1024> buffer;
+  const std::string_view sockstat = read_once("/proc/thread-self/net/sockstat", buffer);
+  return number_after(sockstat.substr(std::min(sockstat.find("TCP:"), sockstat.size())), " tw ");
+}
+
+}  // namespace connbench

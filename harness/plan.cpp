@@ -1,0 +1,111 @@
+#include "harness/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <random>
+
+#include "harness/kernel_timeout.h"
+#include "harness/units.h"
+
+namespace connbench {
+namespace {
+
+size_t rounds(size_t attempts, size_t concurrency) {
+  return (attempts + concurrency - 1) / concurrency;
+}
+
+std::optional<std::string> why_no_end(const PlannedCase& planned) {
+  const Traits& traits = planned.traits;
+  if (!traits.opens_sockets || planned.target->answers || traits.has_deadline() || traits.cancellable) return std::nullopt;
+  const auto kernel = planned.what.family == Family::unix_domain ? std::nullopt : kernel_connect_timeout();
+  const auto needed = kernel ? *kernel * static_cast<int64_t>(planned.what.attempts) : Duration::max();
+  if (kernel && needed <= planned.limit) return std::nullopt;
+  return fmt::format(
+      "has no deadline and cannot be cancelled, and {} never answers: the kernel gives up after {} an attempt",
+      planned.target->name, kernel ? humane(*kernel) : "no time at all");
+}
+
+// Why a case cannot be run here; nothing when it can. Fills in the traits.
+std::optional<std::string> why_skipped(const RunRequest& request, PlannedCase& planned) {
+  if (!planned.target->serves(planned.what.family))
+    return fmt::format("{} does not exist on family {}", planned.target->name, to_string(planned.what.family));
+  Retirement retirement(request.policy, 0);
+  const ConnectorSettings settings{planned.connector->options, planned.what.concurrency, retirement};
+  if (auto reason = planned.connector->entry->probe(settings)) return reason;
+  planned.traits = planned.connector->entry->make({settings.options, 1, retirement})->traits();
+  return why_no_end(planned);
+}
+
+// A guess, not a measurement: 50 µs an attempt where hosts answer, whole timeouts where they do not.
+Duration expected_time(const PlannedCase& planned) {
+  constexpr Duration around_a_wave = std::chrono::milliseconds(30);
+  constexpr Duration an_attempt = std::chrono::microseconds(50);
+  const Case& what = planned.what;
+  const auto busy = an_attempt * static_cast<int64_t>(what.attempts);
+  if (planned.target->answers) return around_a_wave + busy;
+  return around_a_wave + busy +
+         std::min(planned.limit, what.timeout * static_cast<int64_t>(rounds(what.attempts, what.concurrency)));
+}
+
+// Calls `visit` for every combination that was asked for, skipped or not.
+template <class Visit>
+void for_each_case(const RunRequest& request, const std::string& scenario, Visit visit) {
+  for (const TargetEntry* target : request.targets)
+    for (const Family family : request.families)
+      for (const size_t concurrency : request.concurrency)
+        for (const Duration timeout : request.timeouts)
+          for (const NamedConnector& connector : request.connectors) {
+            const Duration limit =
+                request.wave_limit.value_or(default_wave_limit(request.attempts, concurrency, timeout));
+            visit(PlannedCase{.what = {.scenario = scenario,
+                                       .connector = connector.name,
+                                       .target = std::string(target->name),
+                                       .family = family,
+                                       .concurrency = concurrency,
+                                       .shards = 1,
+                                       .attempts = request.attempts,
+                                       .timeout = timeout},
+                              .connector = &connector,
+                              .target = target,
+                              .limit = limit});
+          }
+}
+
+}  // namespace
+
+Duration default_wave_limit(size_t attempts, size_t concurrency, Duration timeout) noexcept {
+  return std::chrono::seconds(5) + timeout * (2 * static_cast<int64_t>(rounds(attempts, concurrency)));
+}
+
+std::vector<size_t> seeded_order(size_t n, uint64_t seed) {
+  std::vector<size_t> order(n);
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::mt19937_64 random(seed);
+  for (size_t i = n; i > 1; --i) {
+    const uint64_t biased_from = UINT64_MAX - UINT64_MAX % i;  // values from here on would favour the low positions
+    uint64_t draw = random();
+    while (draw >= biased_from) draw = random();
+    std::swap(order[i - 1], order[draw % i]);
+  }
+  return order;
+}
+
+Plan make_plan(const RunRequest& request) {
+  Plan plan;
+  for_each_case(request, find_scenario(request.arrival).label, [&](PlannedCase planned) {
+    if (auto reason = why_skipped(request, planned))
+      plan.skipped.push_back({planned.what, *std::move(reason)});
+    else
+      plan.cases.push_back(std::move(planned));
+  });
+  for (unsigned repetition = 1; repetition <= request.repetitions; ++repetition)
+    for (const size_t which : seeded_order(plan.cases.size(), request.seed + repetition))
+      plan.waves.push_back({which, repetition});
+  const unsigned times = request.repetitions + (request.count_syscalls ? 1 : 0);
+  for (const PlannedCase& planned : plan.cases) plan.expected += expected_time(planned) * times;
+  return plan;
+}
+
+}  // namespace connbench

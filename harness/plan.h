@@ -1,0 +1,69 @@
+// From what a person asks to the waves that answer it, in the order in which they run.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/lab/target.h"
+#include "harness/registry.h"
+#include "harness/scenarios/scenario.h"
+#include "harness/wave.h"
+
+namespace connbench {
+
+/// Everything `connbench run` can be asked; names are resolved already.
+struct RunRequest {
+  std::vector<NamedConnector> connectors;
+  std::vector<const TargetEntry*> targets;
+  std::vector<Family> families{Family::ipv4};
+  std::vector<size_t> concurrency;
+  std::vector<Duration> timeouts;
+  size_t attempts = 0;
+  unsigned repetitions = 1;
+  std::string arrival = "closed";
+  std::optional<Duration> wave_limit{};  ///< default: default_wave_limit()
+  ConnectionPolicy policy{};
+  uint64_t seed = 0;
+  bool count_syscalls = true;
+};
+
+/// A case of the run, with what it needs.
+struct PlannedCase {
+  Case what;
+  const NamedConnector* connector;
+  const TargetEntry* target;
+  Duration limit;
+  Traits traits{};  ///< of the connector
+};
+
+/// A case that will not run here, and why: it appears in the table and in run.json.
+struct SkippedCase {
+  Case what;
+  std::string reason;
+};
+
+struct PlannedWave {
+  size_t which;         ///< index into Plan::cases
+  unsigned repetition;  ///< from 1
+};
+
+struct Plan {
+  std::vector<PlannedCase> cases;
+  std::vector<SkippedCase> skipped;
+  /// Repetition by repetition, the cases of each in an order of their own: drift hits all of them alike.
+  std::vector<PlannedWave> waves;
+  /// A rough guess, for --dry-run and for the time left.
+  Duration expected{};
+};
+
+/// 5 s + 2 × ⌈attempts / concurrency⌉ × timeout.
+Duration default_wave_limit(size_t attempts, size_t concurrency, Duration timeout) noexcept;
+
+/// The request must outlive the plan. Probes connectors; opens nothing.
+Plan make_plan(const RunRequest& request);
+
+/// A permutation of 0 … n−1, the same for the same seed everywhere (std::shuffle differs between libraries).
+std::vector<size_t> seeded_order(size_t n, uint64_t seed);
+
+}  // namespace connbench

@@ -1,0 +1,38 @@
+#include "harness/record/csv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <system_error>
+
+#include "harness/record/file.h"
+
+namespace connbench {
+
+std::string csv_field(std::string_view field) {
+  if (field.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(field);
+  std::string quoted = "\"";
+  for (char c : field) quoted.append(c == '"' ? 2 : 1, c);
+  return quoted.append("\"");
+}
+
+CsvFile::CsvFile(const std::filesystem::path& path, std::string_view header)
+    : path_(path), fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644)) {
+  if (!fd_) throw std::system_error(errno, std::generic_category(), path.string());
+  append(std::string(header).append(csv_row_end));
+}
+
+void CsvFile::append(std::string_view rows) {
+  try {
+    write_all(fd_.get(), rows, path_);
+    size_ += static_cast<off_t>(rows.size());
+  } catch (const std::system_error&) {
+    // Shrinking needs no room, so it works on a full disk. Should it fail, the error in flight is still the one to
+    // tell.
+    [[maybe_unused]] const int ignored = ::ftruncate(fd_.get(), size_);
+    throw;
+  }
+}
+
+}  // namespace connbench

@@ -1,0 +1,78 @@
+#include "harness/record/recorder.h"
+
+#include <algorithm>
+
+#include "harness/record/benchmark_context.h"
+#include "harness/record/file.h"
+
+namespace connbench {
+
+Recorder::Recorder(RunFolder folder, const RunInfo& info)
+    : folder_(std::move(folder)),
+      run_id_(info.run_id),
+      origin_ns_(info.origin.monotonic_ns),
+      kept_(info.samples),
+      run_(info),
+      benchmarks_(benchmark_context(), info.usual_timeout, info.repetitions),
+      summary_(folder_.file(run_file::summary), summary_header) {  // fails when another run was quicker
+  if (kept_ != SamplesKept::none) samples_.emplace(folder_.file(run_file::samples), samples_header);
+  write_run();
+  write_benchmarks();
+}
+
+void Recorder::count(const WaveResult& wave, std::string_view method) {
+  if (wave.failure.empty()) {
+    uint64_t total = 0;
+    for (const auto& [name, calls] : wave.syscalls) total += calls;
+    if (!wave.syscalls.empty()) counted_.emplace_back(wave.what, total);
+    run_.count(wave, method);
+  } else {
+    run_.fail(wave);
+  }
+  write_run();
+}
+
+SummaryRow Recorder::add(const WaveResult& wave, std::span<const Sample> samples) {
+  auto row = summarise(run_id_, origin_ns_, wave, samples, syscalls_of(wave.what));
+  if (samples_) append_samples(*samples_, run_id_, origin_ns_, wave, samples, kept_);
+  summary_.append(csv_row(row));
+  if (wave.failure.empty()) {
+    benchmarks_.add(row);
+    write_benchmarks();
+  } else {  // what is left of a broken wave is no benchmark
+    run_.fail(wave);
+    write_run();
+  }
+  return row;
+}
+
+void Recorder::skip(const SkippedRow& row) {
+  run_.skip(row);
+  write_run();
+}
+
+void Recorder::warn(std::string_view warning) {
+  run_.warn(warning);
+  write_run();
+}
+
+void Recorder::finish(bool complete, nlohmann::ordered_json environment_after) {
+  if (!environment_after.empty()) run_.environment_after(std::move(environment_after));
+  write_run(complete);
+}
+
+std::optional<uint64_t> Recorder::syscalls_of(const Case& what) const {
+  const auto found = std::find_if(counted_.begin(), counted_.end(), [&](const auto& c) { return c.first == what; });
+  return found == counted_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void Recorder::write_run(bool complete) const {
+  write_atomically(folder_.file(run_file::run), run_.text(complete));
+}
+
+void Recorder::write_benchmarks() const {
+  write_atomically(folder_.file(run_file::benchmark), benchmarks_.raw());
+  write_atomically(folder_.file(run_file::aggregate), benchmarks_.aggregate());
+}
+
+}  // namespace connbench

@@ -1,0 +1,61 @@
+// run.json: what a run was, on what machine, and what it could not do. results/README.md says what each key means.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/record/origin.h"
+#include "harness/record/samples.h"
+#include "harness/wave.h"
+
+namespace connbench {
+
+inline constexpr int record_schema_version = 1;
+
+/// What is known of a run when it begins.
+struct RunInfo {
+  std::string run_id;
+  std::vector<std::string> command_line;
+  uint64_t seed = 0;
+  std::string network = "host";
+  unsigned repetitions = 1;
+  Duration usual_timeout{};  ///< benchmark names say only timeouts that differ from it
+  SamplesKept samples = SamplesKept::all;
+  Origin origin{};
+  nlohmann::ordered_json environment = nlohmann::ordered_json::object();
+};
+
+/// A combination that was asked for and that this machine cannot measure.
+struct SkippedRow {
+  std::string connector;
+  std::string target;
+  Family family = Family::ipv4;
+  size_t concurrency = 1;
+  std::string reason;
+  std::string remedy;  ///< "" = none is known
+};
+
+/// The document, in memory.
+class RunJson {
+ public:
+  explicit RunJson(const RunInfo& info);
+
+  void skip(const SkippedRow& row);
+  void warn(std::string_view warning);
+  /// A wave whose child did not end as it should.
+  void fail(const WaveResult& wave);
+  /// A counting wave, and how it counted.
+  void count(const WaveResult& wave, std::string_view method);
+  /// What changes while a run goes on (load, steal), read again at its end.
+  void environment_after(nlohmann::ordered_json environment);
+
+  std::string text(bool complete) const;
+
+ private:
+  nlohmann::ordered_json document_;
+};
+
+}  // namespace connbench

@@ -1,0 +1,110 @@
+#include "harness/record/samples.h"
+
+#include <array>
+#include <charconv>
+#include <stdexcept>
+#include <string>
+
+namespace connbench {
+namespace {
+
+constexpr std::array<std::string_view, 3> kept_names = {"all", "failures", "none"};
+constexpr size_t block_bytes = size_t{1} << 20;
+
+// What all rows of one wave begin with, up to the attempt.
+std::string beginning_of(std::string_view run_id, const WaveResult& wave) {
+  const Case& what = wave.what;
+  CsvRow csv;
+  csv.text(run_id).text(what.scenario).text(what.connector).text(what.target).text(to_string(what.family));
+  csv.number(what.concurrency);
+  csv.number(what.shards == 1 ? std::optional(0)
+                              : std::nullopt);  // a sample does not say which of several shards had it
+  csv.number(what.timeout.count()).number(wave.repetition);
+  return csv.beginning();
+}
+
+// The rest of a row, without an allocation: a million rows are written between two waves.
+class RowEnd {
+ public:
+  void number(int64_t value) {
+    at_ = std::to_chars(at_, text_.data() + text_.size(), value).ptr;
+    empty();
+  }
+  void number_if(bool known, int64_t value) { known ? number(value) : empty(); }
+  void word(std::string_view word) {
+    at_ += word.copy(at_, word.size());
+    empty();
+  }
+  std::string_view finish() {
+    --at_;
+    at_ += csv_row_end.copy(at_, csv_row_end.size());
+    return {text_.data(), static_cast<size_t>(at_ - text_.data())};
+  }
+
+ private:
+  void empty() { *at_++ = ','; }
+
+  std::array<char, 320> text_;  // 8 numbers of at most 20 characters, 2 words of at most 17, commas
+  char* at_ = text_.data();
+};
+
+void append_row(std::string& block, const std::string& beginning, size_t attempt, const Sample& s, int64_t origin_ns) {
+  RowEnd row;
+  row.number(static_cast<int64_t>(attempt));
+  for (int64_t stamp : {s.scheduled_ns, s.started_ns, s.finished_ns, s.reaped_ns}) {
+    row.number_if(stamp != 0, stamp - origin_ns);
+  }
+  row.word(to_string(s.outcome));
+  row.word(to_string(s.stage));
+  row.number_if(s.os_error != 0, s.os_error);
+  row.number_if(s.handshake_known, s.round_trip_ns);
+  row.number_if(s.handshake_known, s.syn_retransmits);
+  block.append(beginning).append(row.finish());
+}
+
+}  // namespace
+
+std::string_view to_string(SamplesKept kept) noexcept {
+  return kept_names[static_cast<size_t>(kept)];
+}
+
+SamplesKept parse_samples_kept(std::string_view text) {
+  for (size_t i = 0; i < kept_names.size(); ++i) {
+    if (kept_names[i] == text) return static_cast<SamplesKept>(i);
+  }
+  throw std::invalid_argument(fmt::format("'{}' is not valid: expected all, failures or none", text));
+}
+
+void append_samples(CsvFile& file, std::string_view run_id, int64_t origin_ns, const WaveResult& wave,
+                    std::span<const Sample> samples, SamplesKept kept) {
+  if (kept == SamplesKept::none) return;
+  const std::string beginning = beginning_of(run_id, wave);
+  std::string block;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    if (kept == SamplesKept::failures && samples[i].outcome == Outcome::connected) continue;
+    append_row(block, beginning, i, samples[i], origin_ns);
+    if (block.size() < block_bytes) continue;
+    file.append(block);
+    block.clear();
+  }
+  file.append(block);
+}
+
+uint64_t estimate_samples_bytes(std::string_view run_id, const Case& what, SamplesKept kept) {
+  if (kept == SamplesKept::none) return 0;
+  WaveResult wave;
+  wave.what = what;
+  wave.repetition = 1;
+  Sample typical{};
+  typical.scheduled_ns = typical.started_ns = typical.finished_ns = typical.reaped_ns = 60'000'000'000;  // a minute in
+  typical.stage = Stage::connect;
+  if (kept == SamplesKept::failures) {
+    typical.outcome = Outcome::deadline_exceeded;
+    typical.os_error = 110;
+  }
+  std::string row;
+  append_row(row, beginning_of(run_id, wave), what.attempts / 2, typical, 0);
+  return row.size() * what.attempts;
+}
+
+}  // namespace connbench

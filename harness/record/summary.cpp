@@ -1,0 +1,133 @@
+#include "harness/record/summary.h"
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "harness/record/csv.h"
+
+namespace connbench {
+namespace {
+
+bool started(const Sample& s) {
+  return s.started_ns != 0;
+}
+bool ended(const Sample& s) {
+  return started(s) && s.finished_ns != 0;
+}
+// Begun as far as is known, but nobody saw its end: its process was killed.
+bool end_is_unknown(const Sample& s) {
+  return s.finished_ns == 0 && (started(s) || s.outcome == Outcome::cancelled);
+}
+
+// What `figure` gives of those samples that `belongs` takes.
+template <typename Belongs, typename Figure>
+std::vector<int64_t> collect(std::span<const Sample> samples, Belongs belongs, Figure figure) {
+  std::vector<int64_t> values;
+  for (const Sample& s : samples) {
+    if (belongs(s)) values.push_back(figure(s));
+  }
+  return values;
+}
+
+int64_t connecting_ns(const Sample& s) {
+  return s.finished_ns - s.started_ns;
+}
+
+void summarise_times(SummaryRow& row, std::span<const Sample> samples) {
+  const auto connected = [](const Sample& s) { return ended(s) && s.outcome == Outcome::connected; };
+  const auto late = [](const Sample& s) { return ended(s) && s.outcome == Outcome::deadline_exceeded; };
+  // After a retransmitted SYN the kernel's round trip covers the last exchange only.
+  const auto compared = [&](const Sample& s) { return connected(s) && s.handshake_known && s.syn_retransmits == 0; };
+
+  auto connecting = collect(samples, connected, connecting_ns);
+  row.connecting = percentiles(connecting);
+  auto queue = collect(samples, started, [](const Sample& s) { return s.started_ns - s.scheduled_ns; });
+  row.queue = percentiles(queue);
+  auto overshoot = collect(samples, late, [&](const Sample& s) { return connecting_ns(s) - row.what.timeout.count(); });
+  row.overshoot = percentiles(overshoot);
+  auto added = collect(samples, compared, [](const Sample& s) { return connecting_ns(s) - s.round_trip_ns; });
+  row.added_p50_ns = quantile(added, 0.5);
+  row.added_p99_ns = quantile(added, 0.99);
+}
+
+// A wave with an attempt whose end nobody saw lasted longer than is known: it has no makespan, for a short one would
+// make it look fast.
+void summarise_rates(SummaryRow& row, std::span<const Sample> samples) {
+  if (std::none_of(samples.begin(), samples.end(), started)) return;
+  if (std::any_of(samples.begin(), samples.end(), end_is_unknown)) return;
+  int64_t first = std::numeric_limits<int64_t>::max(), last = 0;
+  double connecting_sum = 0;
+  for (const Sample& s : samples) {
+    if (!started(s)) continue;
+    first = std::min(first, s.scheduled_ns);
+    last = std::max(last, s.finished_ns);
+    connecting_sum += static_cast<double>(connecting_ns(s));
+  }
+  row.makespan_ns = last - first;
+  if (last <= first) return;
+  const double makespan = static_cast<double>(last - first);
+  const auto per_second = [&](size_t n) {
+    return n == 0 ? std::nullopt : std::optional(static_cast<double>(n) * 1e9 / makespan);
+  };
+  const size_t connects = row.count(Outcome::connected);
+  row.connects_per_s = per_second(connects);
+  row.completions_per_s =
+      per_second(connects + row.count(Outcome::refused) + row.count(Outcome::reset) + row.count(Outcome::unreachable));
+  row.in_flight_mean = connecting_sum / makespan;
+}
+
+void add(CsvRow& csv, const Percentiles& p) {
+  csv.number(p.p50).number(p.p90).number(p.p99).number(p.p999).number(p.max);
+}
+
+// Usage and Footprint say -1 for what could not be read.
+std::optional<int64_t> known(int64_t value) {
+  return value < 0 ? std::nullopt : std::optional(value);
+}
+
+void add(CsvRow& csv, const Usage& usage, const Footprint& peak) {
+  for (int64_t value : {usage.cpu_ns, usage.cpu_user_ns, usage.cpu_sys_ns, usage.softirq_ns, usage.steal_ns,
+                        usage.server_cpu_ns, usage.listen_overflows, peak.threads, peak.fds, usage.rss_peak_kib,
+                        usage.voluntary_switches, usage.involuntary_switches}) {
+    csv.number(known(value));
+  }
+}
+
+}  // namespace
+
+SummaryRow summarise(std::string_view run_id, int64_t origin_ns, const WaveResult& wave,
+                     std::span<const Sample> samples, std::optional<uint64_t> syscalls) {
+  SummaryRow row;
+  row.run_id = run_id;
+  row.what = wave.what;
+  row.repetition = wave.repetition;
+  row.wave = wave.wave;
+  if (wave.started_ns != 0) row.wave_started_ns = wave.started_ns - origin_ns;
+  row.attempts = samples.size();
+  for (const Sample& s : samples) ++row.outcomes[static_cast<size_t>(s.outcome)];
+  row.usage = wave.usage;
+  row.peak = wave.peak;
+  row.syscalls = syscalls;
+  summarise_times(row, samples);
+  summarise_rates(row, samples);
+  return row;
+}
+
+std::string csv_row(const SummaryRow& row) {
+  const Case& what = row.what;
+  CsvRow csv;
+  csv.text(row.run_id).text(what.scenario).text(what.connector).text(what.target).text(to_string(what.family));
+  csv.number(what.concurrency).number(what.shards).number(what.timeout.count());
+  csv.number(row.repetition).number(row.wave).number(row.wave_started_ns).number(row.attempts);
+  for (size_t n : row.outcomes) csv.number(n);
+  csv.number(row.makespan_ns).number(row.connects_per_s).number(row.completions_per_s).number(row.in_flight_mean);
+  add(csv, row.connecting);
+  add(csv, row.queue);
+  add(csv, row.overshoot);
+  csv.number(row.added_p50_ns).number(row.added_p99_ns);
+  add(csv, row.usage, row.peak);
+  return csv.number(row.syscalls).finish();
+}
+
+}  // namespace connbench

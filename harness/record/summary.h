@@ -1,0 +1,55 @@
+// summary.csv: one row a wave. results/README.md says what each column means.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "harness/outcome.h"
+#include "harness/sample.h"
+#include "harness/statistics.h"
+#include "harness/wave.h"
+
+namespace connbench {
+
+inline constexpr std::string_view summary_header =
+    "run_id,scenario,connector,target,family,concurrency,shards,timeout_ns,repetition,wave,wave_started_ns,attempts,"
+    "connected,refused,reset,unreachable,peer_timeout,deadline_exceeded,never_started,cancelled,exhausted,"
+    "not_permitted,self_connected,unexpected,"
+    "makespan_ns,connects_per_s,completions_per_s,in_flight_mean,p50_ns,p90_ns,p99_ns,p999_ns,max_ns,"
+    "queue_p50_ns,queue_p90_ns,queue_p99_ns,queue_p999_ns,queue_max_ns,"
+    "overshoot_p50_ns,overshoot_p90_ns,overshoot_p99_ns,overshoot_p999_ns,overshoot_max_ns,added_p50_ns,added_p99_ns,"
+    "cpu_ns,cpu_user_ns,cpu_sys_ns,softirq_ns,steal_ns,server_cpu_ns,listen_overflows,threads_peak,fds_peak,"
+    "rss_peak_kib,voluntary_switches,involuntary_switches,syscalls";
+
+/// The figures of one wave. What is not known, or what the sample size cannot support, is missing.
+struct SummaryRow {
+  std::string run_id;
+  Case what;
+  unsigned repetition = 0;
+  unsigned wave = 0;
+  std::optional<int64_t> wave_started_ns;  ///< since the run's origin
+  size_t attempts = 0;
+  std::array<size_t, outcome_count> outcomes{};
+  std::optional<int64_t> makespan_ns;
+  std::optional<double> connects_per_s, completions_per_s, in_flight_mean;
+  Percentiles connecting, queue, overshoot;
+  std::optional<int64_t> added_p50_ns, added_p99_ns;
+  Usage usage;
+  Footprint peak;
+  std::optional<uint64_t> syscalls;
+
+  size_t count(Outcome outcome) const { return outcomes[static_cast<size_t>(outcome)]; }
+};
+
+/// @param origin_ns CLOCK_MONOTONIC at the run's origin
+/// @param syscalls the total of the counting wave of the same case
+SummaryRow summarise(std::string_view run_id, int64_t origin_ns, const WaveResult& wave,
+                     std::span<const Sample> samples, std::optional<uint64_t> syscalls = std::nullopt);
+
+/// The row as it stands in summary.csv, with its end.
+std::string csv_row(const SummaryRow& row);
+
+}  // namespace connbench

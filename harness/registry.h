@@ -1,0 +1,47 @@
+// The table of all connectors, written by CMake (registry.cmake) from impl/CMakeLists.txt; impl/registry.cpp looks up in it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "harness/connector.h"
+#include "harness/options.h"
+#include "harness/retirement.h"
+
+namespace connbench {
+
+/// What a connector is made with.
+struct ConnectorSettings {
+  Options options;
+  size_t max_in_flight;    ///< the runner never submits more at once; room may be reserved for so many
+  Retirement& retirement;  ///< disposes of sockets; outlives the connector
+};
+
+/// One row of the table: everything known of a connector before it is made.
+struct ConnectorEntry {
+  std::string_view name;     ///< "select-threads"
+  std::string_view summary;  ///< one line for `connbench list`
+  std::span<const OptionSpec> options;
+  /// Why this machine, or this many in flight, cannot be served; nullopt when it can. Asks the kernel, changes nothing.
+  std::optional<std::string> (*probe)(const ConnectorSettings&);
+  /// @throws std::system_error when set-up fails
+  std::unique_ptr<Connector> (*make)(const ConnectorSettings&);
+};
+
+/// All connectors of this build, in the order of impl/CMakeLists.txt.
+std::span<const ConnectorEntry* const> connectors();
+
+/// A connector as it is named in a run: entry and checked options.
+struct NamedConnector {
+  const ConnectorEntry* entry;
+  std::string name;  ///< as given, with its options: what every record says
+  Options options;
+};
+
+/// @throws std::invalid_argument for an unknown name (with the nearest known one) or a bad option
+NamedConnector find_connector(std::string_view name);
+
+}  // namespace connbench

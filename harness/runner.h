@@ -1,0 +1,29 @@
+// The drive loop: the only one there is. Offers attempts to a connector, takes completions, writes samples.
+#pragma once
+
+#include <atomic>
+#include <span>
+
+#include "harness/connector.h"
+#include "harness/pacing.h"
+#include "harness/sample.h"
+
+namespace connbench {
+
+/// What one wave does.
+struct Drive {
+  std::span<const Endpoint> endpoints;      ///< attempt i goes to endpoint i mod n; at least one
+  size_t concurrency = 1;                   ///< bound on the attempts in flight
+  Duration timeout{};                       ///< of each attempt
+  Duration limit{};                         ///< of the whole wave; then cancel_all()
+  Pacing* pacing = nullptr;                 ///< when attempts are due
+  const std::atomic<bool>* stop = nullptr;  ///< set from outside: end the wave as if its limit had passed
+  TimePoint (*clock)() = &now;              ///< replaced in tests
+  void (*sleep)(TimePoint) = &sleep_until;  ///< so is this
+};
+
+/// Runs one wave of samples.size() attempts and returns when each of them is accounted for. Allocates nothing per
+/// attempt. What the wave's end prevented from starting is `never_started`.
+void drive(Connector& connector, const Drive& drive, std::span<Sample> samples);
+
+}  // namespace connbench

@@ -1,0 +1,37 @@
+// Attempts arrive at a rate of their own, however the earlier ones fare: latency counts from the intended start.
+#include "harness/scenarios/scenario.h"
+#include "harness/units.h"
+
+namespace connbench::scenarios_table {
+namespace {
+
+constexpr std::string_view uniform = "uniform:";
+constexpr std::string_view poisson = "poisson:";
+
+double rate_of(std::string_view arrival) {
+  return parse_rate(arrival.substr(arrival.find(':') + 1));
+}
+
+std::optional<std::string> label(std::string_view arrival) {
+  if (!arrival.starts_with(uniform) && !arrival.starts_with(poisson)) return std::nullopt;
+  rate_of(arrival);
+  return "steady:" + std::string(arrival);
+}
+
+std::unique_ptr<Pacing> pacing(std::string_view arrival, uint64_t seed) {
+  if (arrival.starts_with(uniform)) return uniform_arrivals(rate_of(arrival));
+  return poisson_arrivals(rate_of(arrival), seed);
+}
+
+}  // namespace
+
+extern const ScenarioEntry steady;
+const ScenarioEntry steady{
+    .name = "steady",
+    .arrivals = "uniform:RATE/s, poisson:RATE/s",
+    .summary = "open loop: attempts are due at the given rate, evenly or at random (seeded)",
+    .label = label,
+    .pacing = pacing,
+};
+
+}  // namespace connbench::scenarios_table

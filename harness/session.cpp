@@ -1,0 +1,162 @@
+#include "harness/session.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+
+#include "harness/warnings.h"
+
+namespace connbench {
+namespace {
+
+// While it is counted, every system call may cost a stop of the process (strace): the limit is only there to end a
+// hang.
+constexpr int counting_limit_factor = 20;
+
+}  // namespace
+
+// The open targets, and a watch over their servers.
+class Session::Servers final : public WaveParent {
+ public:
+  explicit Servers(StopSignal& stop) : stop_(stop) { watched_.push_back({stop.fd(), POLLIN, 0}); }
+
+  const Target& open(const TargetEntry& entry, const TargetRequest& request) {
+    auto& target = open_[{&entry, request.family}];
+    if (target) return *target;
+    target = entry.open(request);
+    if (target->server() != 0) {
+      const auto fd = ::syscall(SYS_pidfd_open, target->server(), 0);
+      pidfds_.emplace_back(checked(static_cast<int>(fd), "pidfd_open"));
+      watched_.push_back({pidfds_.back().get(), POLLIN, 0});
+    }
+    return *target;
+  }
+
+  const Target& get(const TargetEntry& entry, Family family) const { return *open_.at({&entry, family}); }
+
+  bool should_stop() override { return ::poll(watched_.data(), watched_.size(), 0) > 0; }
+
+  SessionEnd state() {
+    if (stop_.pending() != 0) return SessionEnd::interrupted;
+    return should_stop() ? SessionEnd::broke : SessionEnd::complete;
+  }
+
+ private:
+  StopSignal& stop_;
+  std::map<std::pair<const TargetEntry*, Family>, std::unique_ptr<Target>> open_;
+  std::vector<UniqueFd> pidfds_;
+  std::vector<pollfd> watched_;
+};
+
+Session::Session(const RunRequest& request, const Plan& plan, const Placement& placement, Recorder& recorder,
+                 StopSignal& stop, SessionObserver& observer)
+    : request_(request),
+      plan_(plan),
+      placement_(placement),
+      recorder_(recorder),
+      stop_(stop),
+      observer_(observer),
+      servers_(std::make_unique<Servers>(stop)) {
+  for (const PlannedCase& planned : plan.cases) results_.push_back({&planned, {}, {}});
+}
+
+Session::~Session() = default;
+
+SessionEnd Session::run() {
+  for (const SkippedCase& skipped : plan_.skipped)
+    recorder_.skip({skipped.what.connector, skipped.what.target, skipped.what.family, skipped.what.concurrency,
+                    skipped.reason, ""});
+  const TargetEntry& accepting = find_target("accepting");
+  for (const PlannedCase& planned : plan_.cases) {
+    const bool kept = request_.policy.close != CloseMode::rst;
+    const size_t most = *std::ranges::max_element(request_.concurrency);
+    const TargetRequest wanted{.family = planned.what.family,
+                               .open_at_once = kept ? std::max(most, planned.what.attempts) : most,
+                               .cpus = placement_.server};
+    const Target& target = servers_->open(*planned.target, wanted);
+    if (!planned.target->answers) servers_->open(accepting, wanted);
+    for (std::string& warning : port_warnings(request_, planned, target.endpoints().size())) warn(std::move(warning));
+  }
+  SessionEnd end = request_.count_syscalls ? count_syscalls() : SessionEnd::complete;
+  if (end == SessionEnd::complete) end = timed_waves();
+  warn_about_cases();
+  return end;
+}
+
+SessionEnd Session::count_syscalls() {
+  counting_ = probe_syscall_counting();
+  if (counting_.method.empty()) {
+    warn("system calls are not counted: " + counting_.why_not);
+    return SessionEnd::complete;
+  }
+  for (const PlannedCase& planned : plan_.cases) {
+    if (const SessionEnd end = state(); end != SessionEnd::complete) return end;
+    observer_.on_wave(planned, 0, true, waves_done_, plan_.cases.size() + plan_.waves.size());
+    SampleBuffer discarded(planned.what.attempts);
+    const WaveResult result = wave(planned, discarded, 0, counting_.method);
+    ++waves_done_;
+    if (state() == SessionEnd::complete && result.failure.empty()) recorder_.count(result, counting_.method);
+  }
+  return state();
+}
+
+SessionEnd Session::timed_waves() {
+  const unsigned before = waves_done_;
+  for (const PlannedWave& next : plan_.waves) {
+    if (const SessionEnd end = state(); end != SessionEnd::complete) return end;
+    const PlannedCase& planned = plan_.cases[next.which];
+    observer_.on_wave(planned, next.repetition, false, waves_done_, before + plan_.waves.size());
+    SampleBuffer samples(planned.what.attempts);
+    WaveResult result = wave(planned, samples, next.repetition, "");
+    result.wave = ++waves_done_ - before;
+    if (!result.failure.empty() && state() == SessionEnd::complete)
+      results_[next.which].failures.push_back(result.failure);
+    results_[next.which].rows.push_back(recorder_.add(result, samples.samples()));
+  }
+  return state();
+}
+
+WaveResult Session::wave(const PlannedCase& planned, SampleBuffer& samples, unsigned repetition,
+                         std::string_view counting) {
+  const Target& target = servers_->get(*planned.target, planned.what.family);
+  const Target& answering =
+      planned.target->answers ? target : servers_->get(find_target("accepting"), planned.what.family);
+  const auto pacing = find_scenario(request_.arrival).entry->pacing(request_.arrival, request_.seed + repetition);
+  WaveResult result = run_wave({.what = &planned.what,
+                                .connector = planned.connector,
+                                .endpoints = target.endpoints(),
+                                .warm_up = answering.endpoints(),
+                                .server = target.server(),
+                                .limit = counting.empty() ? planned.limit : planned.limit * counting_limit_factor,
+                                .policy = request_.policy,
+                                .pacing = pacing.get(),
+                                .cpus = placement_.client,
+                                .syscall_method = counting},
+                               samples, *servers_);
+  result.repetition = repetition;
+  return result;
+}
+
+SessionEnd Session::state() {
+  return servers_->state();
+}
+
+void Session::warn(std::string warning) {
+  recorder_.warn(warning);
+  warnings_.push_back(std::move(warning));
+}
+
+void Session::warn_about_cases() {
+  for (const CaseResult& result : results_) {
+    std::vector<const SummaryRow*> rows;
+    for (const SummaryRow& row : result.rows) rows.push_back(&row);
+    for (std::string& warning : case_warnings(*result.planned, rows)) warn(std::move(warning));
+    if (!result.failures.empty())
+      warn(fmt::format("{}: {} of {} waves failed: {}", describe(result.planned->what), result.failures.size(),
+                       result.rows.size(), result.failures.front()));
+  }
+}
+
+}  // namespace connbench

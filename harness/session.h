@@ -1,0 +1,78 @@
+// Runs a plan: opens the targets, runs every wave, hands everything to the recorder.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "harness/plan.h"
+#include "harness/record/recorder.h"
+#include "harness/stop_signal.h"
+
+namespace connbench {
+
+/// Processors for the two sides; empty = any.
+struct Placement {
+  std::vector<int> client;
+  std::vector<int> server;
+};
+
+/// What a session tells while it runs.
+class SessionObserver {
+ public:
+  virtual ~SessionObserver() = default;
+  /// A wave is about to begin; `counting`: the untimed one that counts system calls. `done` of `total` are over.
+  virtual void on_wave(const PlannedCase& planned, unsigned repetition, bool counting, size_t done, size_t total) = 0;
+};
+
+/// What became of one case.
+struct CaseResult {
+  const PlannedCase* planned;
+  std::vector<SummaryRow> rows;       ///< one per timed wave that was run
+  std::vector<std::string> failures;  ///< of waves whose child did not end as it should
+};
+
+enum class SessionEnd : uint8_t {
+  complete,     ///< every wave was run
+  interrupted,  ///< a signal came
+  broke         ///< a server died: what was measured so far stands, the rest cannot be
+};
+
+class Session {
+ public:
+  /// All of them outlive the session. To be made while the process has one thread: it forks.
+  Session(const RunRequest& request, const Plan& plan, const Placement& placement, Recorder& recorder, StopSignal& stop,
+          SessionObserver& observer);
+  ~Session();
+
+  /// @throws std::system_error when a target cannot be opened, a child cannot be made, or a record cannot be written
+  SessionEnd run();
+
+  const std::vector<CaseResult>& results() const noexcept { return results_; }
+  const std::vector<std::string>& warnings() const noexcept { return warnings_; }
+  /// How system calls were counted: "tracepoint", "strace" or "".
+  std::string_view syscall_method() const noexcept { return counting_.method; }
+
+ private:
+  class Servers;
+  void warn(std::string warning);
+  SessionEnd count_syscalls();
+  SessionEnd timed_waves();
+  WaveResult wave(const PlannedCase& planned, SampleBuffer& samples, unsigned repetition, std::string_view counting);
+  SessionEnd state();
+  void warn_about_cases();
+
+  const RunRequest& request_;
+  const Plan& plan_;
+  const Placement& placement_;
+  Recorder& recorder_;
+  StopSignal& stop_;
+  SessionObserver& observer_;
+  SyscallCounting counting_;
+  std::unique_ptr<Servers> servers_;
+  std::vector<CaseResult> results_;
+  std::vector<std::string> warnings_;
+  unsigned waves_done_ = 0;
+};
+
+}  // namespace connbench

@@ -1,0 +1,86 @@
+#include "harness/warnings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "harness/machine.h"
+#include "harness/units.h"
+
+namespace connbench {
+namespace {
+
+constexpr double server_bound_share = 0.8;  // of one processor
+
+bool explained(const PlannedCase& planned, Outcome outcome) {
+  return planned.target->ends(planned.what.family).contains(outcome) || !planned.traits.opens_sockets;
+}
+
+std::string outcome_counts(const PlannedCase& planned, const std::vector<const SummaryRow*>& rows) {
+  std::string text;
+  for (const Outcome outcome : all_outcomes()) {
+    size_t count = 0;
+    for (const SummaryRow* row : rows) count += row->count(outcome);
+    if (count == 0 || explained(planned, outcome)) continue;
+    fmt::format_to(std::back_inserter(text), "{}{} {}", text.empty() ? "" : ", ", count, to_string(outcome));
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string describe(const Case& what) {
+  return fmt::format("{} on {} ({}{}, {} in flight, timeout {})", what.connector, what.target,
+                     what.family == Family::unix_domain ? "" : "IPv", to_string(what.family), what.concurrency,
+                     format_duration(what.timeout));
+}
+
+bool has_unexplained_outcome(const PlannedCase& planned, const SummaryRow& row) {
+  return std::ranges::any_of(all_outcomes(),
+                             [&](Outcome outcome) { return row.count(outcome) > 0 && !explained(planned, outcome); });
+}
+
+std::vector<std::string> port_warnings(const RunRequest& request, const PlannedCase& planned, size_t destinations) {
+  if (planned.what.family == Family::unix_domain || !planned.traits.opens_sockets) return {};
+  const PortRange range = ephemeral_ports();
+  const size_t ports = range.size();
+  // A reset connection gives its port back at once; one that is held, or in TIME_WAIT, keeps it beyond its attempt.
+  const size_t at_once = request.policy.close == CloseMode::rst ? planned.what.concurrency : planned.what.attempts;
+  const size_t each = at_once / std::max<size_t>(destinations, 1);
+  if (each <= ports / 2) return {};
+  return {
+      fmt::format("{}: {} connections to one destination use more than half of the {} ephemeral ports: the kernel's "
+                  "port search will dominate. Lower --concurrency, use --close rst, or widen "
+                  "net.ipv4.ip_local_port_range.",
+                  describe(planned.what), each, ports)};
+}
+
+std::vector<std::string> case_warnings(const PlannedCase& planned, const std::vector<const SummaryRow*>& rows) {
+  std::vector<std::string> warnings;
+  const std::string name = describe(planned.what);
+  if (const std::string odd = outcome_counts(planned, rows); !odd.empty())
+    warnings.push_back(
+        fmt::format("{}: ended otherwise than {} explains: {}. Look at stage and os_error in samples.csv.", name,
+                    planned.target->name, odd));
+  int64_t overflows = 0;
+  double server_share = 0;
+  for (const SummaryRow* row : rows) {
+    overflows += std::max<int64_t>(row->usage.listen_overflows, 0);
+    if (row->makespan_ns && *row->makespan_ns > 0 && row->usage.server_cpu_ns > 0)
+      server_share = std::max(server_share,
+                              static_cast<double>(row->usage.server_cpu_ns) / static_cast<double>(*row->makespan_ns));
+  }
+  if (planned.target->answers && overflows > 0)
+    warnings.push_back(
+        fmt::format("{}: the server's listen queue overflowed {} times, and the kernel sent SYNs again: "
+                    "lower --concurrency or raise net.core.somaxconn.",
+                    name, overflows));
+  if (server_share > server_bound_share)
+    warnings.push_back(
+        fmt::format("{}: server-bound, its server used {:.0f} % of a processor: give it one of its own "
+                    "(--cpus client=0,server=1), and read the rate as a lower bound.",
+                    name, server_share * 100));
+  return warnings;
+}
+
+}  // namespace connbench

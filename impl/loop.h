@@ -1,0 +1,50 @@
+// What every event loop connector is, but for the system call that it waits in.
+#pragma once
+
+#include "harness/registry.h"
+#include "impl/pending.h"
+
+namespace connbench {
+
+/// One thread, many attempts in flight: connect() without blocking, wait for readiness, ask SO_ERROR once. A back end
+/// says how a socket is watched and how to wait.
+class LoopConnector : public Connector {
+ public:
+  explicit LoopConnector(const ConnectorSettings& settings);
+
+  size_t submit(std::span<const Attempt> attempts) final;
+  size_t reap(std::vector<Completion>& completions, TimePoint wait_until) final;
+  void cancel_all() final;
+  size_t in_flight() const final { return pending_.size() + done_.size(); }
+
+ protected:
+  /// Do not block.
+  static constexpr TimePoint at_once{};
+
+  /// Begins to watch the socket of a pending entry for writability; `evidence.error` stays 0 when that worked.
+  virtual Evidence watch(uint32_t index) = 0;
+  /// Called before a watched entry is removed.
+  virtual void unwatch(uint32_t /*index*/) {}
+  /// Waits for readiness at most until `wake`, and calls ready() for what is. May return early. Returns errno, 0 =
+  /// none.
+  virtual int wait(TimePoint wake) = 0;
+
+  /// A watched socket has become ready. False: an error alone that came and went; the attempt goes on.
+  bool ready(uint32_t index, bool writable);
+  /// The attempt ends with what is known of it.
+  void end(uint32_t index, Evidence evidence, TimePoint finished);
+
+  const Pending& pending() const noexcept { return pending_; }
+
+ private:
+  void start(const Attempt& attempt);
+  void expire(TimePoint time);
+  void end_all(const Evidence& evidence);
+  void complete(uint64_t id, TimePoint started, TimePoint finished, const Evidence& evidence, UniqueFd fd);
+
+  Retirement& retirement_;
+  Pending pending_;
+  std::vector<Completion> done_;
+};
+
+}  // namespace connbench

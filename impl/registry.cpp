@@ -1,0 +1,22 @@
+#include "harness/registry.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <vector>
+
+#include "harness/units.h"
+
+namespace connbench {
+
+NamedConnector find_connector(std::string_view name) {
+  const std::string_view base = base_name(name);
+  std::vector<std::string_view> known;
+  for (const ConnectorEntry* entry : connectors()) {
+    if (entry->name == base) return {entry, std::string(name), Options(name.substr(base.size()), entry->options)};
+    known.push_back(entry->name);
+  }
+  throw std::invalid_argument(unknown_name("connector", base, known));
+}
+
+}  // namespace connbench
