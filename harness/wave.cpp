@@ -150,15 +150,18 @@ void measured_wave(const WaveSpec& spec, std::span<Sample> samples, Report& repo
 class ChildWatch {
  public:
   ChildWatch(pid_t pid, const WaveSpec& spec, Report& report, WaveParent& parent)
-      : pid_(pid),
-        pidfd_(checked(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)), "pidfd_open")),
-        report_(report),
-        parent_(parent),
-        limit_(spec.limit),
-        kill_at_(now() + set_up_grace) {}
+      : pid_(pid), report_(report), parent_(parent), limit_(spec.limit), kill_at_(now() + set_up_grace) {}
+  ~ChildWatch() {
+    if (collected_) return;
+    ::kill(pid_, SIGKILL);
+    collect();
+  }
+  ChildWatch(const ChildWatch&) = delete;
+  ChildWatch& operator=(const ChildWatch&) = delete;
 
   // The reason why the child did not end as it should, or nothing.
   std::string wait_for_end(Footprint& peak) {
+    pidfd_.reset(checked(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)), "pidfd_open"));
     while (!ended_within(sampling_interval)) {
       sample(peak);
       move_deadlines();
@@ -167,7 +170,7 @@ class ChildWatch {
       killed_ = true;
       kill_at_ = TimePoint::max();
     }
-    return reason(reap());
+    return reason(collect());
   }
 
  private:
@@ -185,7 +188,7 @@ class ChildWatch {
   }
 
   void move_deadlines() {
-    if (!running_ && report_.started_ns != 0) {
+    if (!running_ && !stopping_ && report_.started_ns != 0) {
       running_ = true;
       kill_at_ = TimePoint(Duration(report_.started_ns)) + limit_ + end_grace;
     }
@@ -196,7 +199,8 @@ class ChildWatch {
     }
   }
 
-  int reap() const {
+  int collect() {
+    collected_ = true;
     int status = 0;
     while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
     }
@@ -214,7 +218,7 @@ class ChildWatch {
   }
 
   pid_t pid_;
-  UniqueFd pidfd_;
+  UniqueFd pidfd_{-1};
   Report& report_;
   WaveParent& parent_;
   Duration limit_;
@@ -222,6 +226,7 @@ class ChildWatch {
   bool running_ = false;
   bool stopping_ = false;
   bool killed_ = false;
+  bool collected_ = false;
 };
 
 // A child that died leaves samples open; none of them may get lost.

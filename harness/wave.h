@@ -50,7 +50,7 @@ struct WaveResult {
   unsigned repetition = 0;               ///< from 1
   unsigned wave = 0;                     ///< position in the order of the run, from 1
   int64_t started_ns = 0;                ///< CLOCK_MONOTONIC; just before the first attempt was offered
-  Usage usage{};                           ///< over the wave; server and overflows too
+  Usage usage{};                         ///< over the wave; server and overflows too
   Footprint peak{};                      ///< sampled from outside by the parent: a peak between two samples is not seen
   std::vector<SyscallCount> syscalls{};  ///< only of a counting wave
   std::string failure{};  ///< why the child did not end as it should (signal, exception, hang); empty = it did
@@ -64,8 +64,8 @@ class WaveParent {
   virtual bool should_stop() = 0;
 };
 
-/// Runs one wave in a child. `samples` is complete afterwards, also when the child was killed: what it had submitted
-/// and not finished is `cancelled`, the rest `never_started`.
+/// Runs one wave in a child. `samples`, unused before, is complete afterwards, also when the child was killed: what it
+/// had submitted and not finished is `cancelled`, the rest `never_started`.
 /// @throws std::system_error when no child can be made
 WaveResult run_wave(const WaveSpec& spec, SampleBuffer& samples, WaveParent& parent);
 

@@ -1,0 +1,159 @@
+#include "harness/record/csv.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include <system_error>
+
+#include "harness/record/file.h"
+#include "tests/harness/record/python_csv.h"
+#include "tests/harness/record/temporary_folder.h"
+
+namespace connbench {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+TEST(Csv, QuotesOnlyWhatMustBe) {
+  EXPECT_EQ(csv_field("epoll+wait:50ms"), "epoll+wait:50ms");
+  EXPECT_EQ(csv_field(""), "");
+  EXPECT_EQ(csv_field("a,b"), "\"a,b\"");
+  EXPECT_EQ(csv_field("say \"no\""), "\"say \"\"no\"\"\"");
+  EXPECT_EQ(csv_field("two\nlines"), "\"two\nlines\"");
+}
+
+TEST(CsvFile, IsReadBackByAnotherParser) {
+  TemporaryFolder folder;
+  CsvFile file(folder.path() / "x.csv", "a,b");
+  const std::vector<std::string> awkward = {"fleet:accepting=90,blackhole=10", "say \"no\"", "two\r\nlines", "\"", ","};
+  for (const auto& field : awkward) file.append(csv_field(field) + ",1\r\n");
+  const auto rows = read_with_python(folder.path() / "x.csv");
+  ASSERT_EQ(rows.size(), awkward.size() + 1);
+  EXPECT_THAT(rows[0], ElementsAre("a", "b"));
+  for (size_t i = 0; i < awkward.size(); ++i) EXPECT_THAT(rows[i + 1], ElementsAre(awkward[i], "1"));
+}
+
+TEST(CsvFile, EndsItsRowsAsTheStandardSays) {
+  TemporaryFolder folder;
+  CsvFile file(folder.path() / "x.csv", "a,b");
+  file.append("1,2\r\n3,4\r\n");
+  EXPECT_EQ(content_of(folder.path() / "x.csv"), "a,b\r\n1,2\r\n3,4\r\n");
+}
+
+TEST(CsvFile, NeverOverwritesAFile) {
+  TemporaryFolder folder;
+  const auto path = folder.path() / "x.csv";
+  CsvFile first(path, "a");
+  try {
+    CsvFile second(path, "b");
+    ADD_FAILURE() << "overwritten";
+  } catch (const std::system_error& e) {
+    EXPECT_EQ(e.code(), std::errc::file_exists);
+    EXPECT_THAT(e.what(), HasSubstr("x.csv"));
+  }
+  EXPECT_EQ(content_of(path), "a\r\n");
+}
+
+// A file size limit is the full disk that an ordinary user can have: the write that meets it is short, the next one
+// fails.
+void limit_file_size(rlim_t bytes) {
+  ::signal(SIGXFSZ, SIG_IGN);
+  const rlimit limit = {bytes, bytes};
+  checked(::setrlimit(RLIMIT_FSIZE, &limit), "setrlimit");
+}
+
+TEST(CsvFile, EndsAtAWholeRowWhenTheDiskFillsInTheMiddle) {
+  TemporaryFolder folder;
+  const auto path = folder.path() / "x.csv";
+  const int status = in_child([&] {
+    CsvFile file(path, "number,text");
+    limit_file_size(100);  // in the middle of the second block
+    file.append("1,first\r\n2,second\r\n");
+    try {
+      file.append("3,third\r\n4," + std::string(100, 'x') + "\r\n");
+    } catch (const std::system_error& e) {
+      return e.code() == std::errc::file_too_large && std::string(e.what()).find("x.csv") != std::string::npos ? 7 : 8;
+    }
+    return 9;
+  });
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 7);
+  EXPECT_EQ(content_of(path), "number,text\r\n1,first\r\n2,second\r\n");
+}
+
+TEST(CsvFile, GoesOnWhenThereIsRoomAgain) {
+  TemporaryFolder folder;
+  const auto path = folder.path() / "x.csv";
+  const int status = in_child([&] {
+    CsvFile file(path, "a");
+    ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit tight = {5, RLIM_INFINITY}, wide = {RLIM_INFINITY, RLIM_INFINITY};
+    checked(::setrlimit(RLIMIT_FSIZE, &tight), "setrlimit");
+    try {
+      file.append("lost\r\n");
+    } catch (const std::system_error&) {
+    }
+    checked(::setrlimit(RLIMIT_FSIZE, &wide), "setrlimit");
+    file.append("kept\r\n");
+    return 0;
+  });
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(content_of(path), "a\r\nkept\r\n");
+}
+
+TEST(CsvFile, LosesNothingThatWasAppendedBeforeAKill) {
+  TemporaryFolder folder;
+  const auto path = folder.path() / "x.csv";
+  const int status = in_child([&] {
+    CsvFile file(path, "a");
+    file.append("1\r\n");
+    return ::raise(SIGKILL);
+  });
+  EXPECT_TRUE(WIFSIGNALED(status));
+  EXPECT_EQ(content_of(path), "a\r\n1\r\n");
+}
+
+TEST(WriteAll, NamesTheFileOnAFullDevice) {
+  const UniqueFd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
+  ASSERT_TRUE(full);
+  try {
+    write_all(full.get(), "data", "results/x/summary.csv");
+    ADD_FAILURE() << "written";
+  } catch (const std::system_error& e) {
+    EXPECT_EQ(e.code(), std::errc::no_space_on_device);
+    EXPECT_THAT(e.what(), HasSubstr("results/x/summary.csv"));
+  }
+}
+
+TEST(WriteAtomically, ReplacesTheWholeContent) {
+  TemporaryFolder folder;
+  const auto path = folder.path() / "x.json";
+  write_atomically(path, "a long first content");
+  write_atomically(path, "second");
+  EXPECT_EQ(content_of(path), "second");
+}
+
+TEST(WriteAtomically, KeepsTheOldContentAndLeavesNoRubbishWhenItFails) {
+  TemporaryFolder folder;
+  const auto path = folder.path() / "x.json";
+  write_atomically(path, "old");
+  const int status = in_child([&] {
+    limit_file_size(10);
+    try {
+      write_atomically(path, std::string(100, 'x'));
+    } catch (const std::system_error& e) {
+      return std::string(e.what()).find("x.json") != std::string::npos ? 7 : 8;
+    }
+    return 9;
+  });
+  EXPECT_EQ(WEXITSTATUS(status), 7);
+  EXPECT_EQ(content_of(path), "old");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
+}
+
+}  // namespace
+}  // namespace connbench

@@ -1,0 +1,185 @@
+#include "harness/record/recorder.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "tests/harness/record/python_csv.h"
+#include "tests/harness/record/temporary_folder.h"
+#include "tests/harness/record/waves.h"
+
+namespace connbench {
+namespace {
+
+using nlohmann::json;
+
+RunInfo info_of(SamplesKept samples = SamplesKept::all) {
+  RunInfo info;
+  info.run_id = "run";
+  info.samples = samples;
+  info.usual_timeout = std::chrono::milliseconds(200);
+  info.origin = {test_origin, 0};
+  return info;
+}
+
+std::vector<Sample> ten() {
+  return std::vector<Sample>(10, sample_of(Outcome::connected, 0, 10, 100));
+}
+
+class RecorderTest : public testing::Test {
+ protected:
+  json document(std::string_view name) const { return json::parse(content_of(folder_.path() / name)); }
+  Rows rows(std::string_view name) const { return read_with_python(folder_.path() / name); }
+  RunFolder claim() const { return RunFolder(folder_.path()); }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(RecorderTest, ARunThatMeasuredNothingYetSaysSo) {
+  const Recorder recorder(claim(), info_of());
+  EXPECT_EQ(document("run.json").at("complete"), false);
+  EXPECT_EQ(rows("samples.csv").size(), 1U);
+  EXPECT_EQ(rows("summary.csv").size(), 1U);
+  EXPECT_TRUE(document("benchmark.json").at("benchmarks").empty());
+  EXPECT_TRUE(document("benchmark-aggregate.json").at("benchmarks").empty());
+}
+
+TEST_F(RecorderTest, EveryFileHasAWaveAsSoonAsItIsAdded) {
+  Recorder recorder(claim(), info_of());
+  const auto row = recorder.add(wave_of(), ten());
+  EXPECT_EQ(row.connecting.p50, 100);
+  EXPECT_EQ(rows("samples.csv").size(), 11U);
+  EXPECT_EQ(rows("summary.csv").size(), 2U);
+  EXPECT_FALSE(document("benchmark.json").at("benchmarks").empty());
+  EXPECT_FALSE(document("benchmark-aggregate.json").at("benchmarks").empty());
+}
+
+TEST_F(RecorderTest, WithoutSamplesThereIsNoFileOfThem) {
+  Recorder recorder(claim(), info_of(SamplesKept::none));
+  recorder.add(wave_of(), ten());
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "samples.csv"));
+  EXPECT_EQ(rows("summary.csv").size(), 2U);
+}
+
+TEST_F(RecorderTest, ATimedWaveCarriesTheCallsOfItsOwnCountingWave) {
+  Recorder recorder(claim(), info_of());
+  auto counting = wave_of("epoll");
+  counting.syscalls = {{"connect", 10}, {"socket", 11}};
+  recorder.count(counting, "tracepoint");
+  EXPECT_EQ(recorder.add(wave_of("epoll"), ten()).syscalls, 21U);
+  EXPECT_EQ(recorder.add(wave_of("select-loop"), ten()).syscalls, std::nullopt);
+  EXPECT_EQ(document("run.json").at("syscalls").size(), 1U);
+}
+
+TEST_F(RecorderTest, ABrokenCountingWaveIsAFailureAndCountsNothing) {
+  Recorder recorder(claim(), info_of());
+  auto counting = wave_of("epoll");
+  counting.syscalls = {{"connect", 3}};
+  counting.failure = "killed by signal 9";
+  recorder.count(counting, "tracepoint");
+  EXPECT_EQ(recorder.add(wave_of("epoll"), ten()).syscalls, std::nullopt);
+  EXPECT_EQ(document("run.json").at("failures").size(), 1U);
+}
+
+TEST_F(RecorderTest, ABrokenWaveIsRecordedButIsNoBenchmark) {
+  Recorder recorder(claim(), info_of());
+  auto wave = wave_of();
+  wave.failure = "killed by signal 11";
+  recorder.add(wave, ten());
+  EXPECT_EQ(rows("summary.csv").size(), 2U);
+  EXPECT_EQ(document("run.json").at("failures").at(0).at("failure"), "killed by signal 11");
+  EXPECT_TRUE(document("benchmark.json").at("benchmarks").empty());
+}
+
+TEST_F(RecorderTest, SkipsAndWarningsAreWrittenAtOnce) {
+  Recorder recorder(claim(), info_of());
+  recorder.skip({"io-uring", "accepting", Family::ipv4, 1, "disabled", ""});
+  EXPECT_EQ(document("run.json").at("skipped").size(), 1U);
+  recorder.warn("near the end of the port range");
+  EXPECT_EQ(document("run.json").at("warnings").size(), 1U);
+}
+
+TEST_F(RecorderTest, OnlyAFinishedRunIsComplete) {
+  Recorder recorder(claim(), info_of());
+  recorder.add(wave_of(), ten());
+  EXPECT_EQ(document("run.json").at("complete"), false);
+  recorder.finish(true, {{"load", 0.5}});
+  EXPECT_EQ(document("run.json").at("complete"), true);
+  EXPECT_EQ(document("run.json").at("environment_after").at("load"), 0.5);
+}
+
+TEST_F(RecorderTest, AStoppedRunStaysIncomplete) {
+  Recorder recorder(claim(), info_of());
+  recorder.finish(false);
+  EXPECT_EQ(document("run.json").at("complete"), false);
+}
+
+TEST_F(RecorderTest, ASecondRunIsKeptOutOfTheFolder) {
+  const Recorder recorder(claim(), info_of());
+  EXPECT_THROW(claim(), std::invalid_argument);
+}
+
+TEST_F(RecorderTest, OfTwoRunsThatClaimAFolderAtOnceOneFails) {
+  auto first = claim();
+  auto second = claim();
+  const Recorder recorder(std::move(first), info_of());
+  EXPECT_THROW(Recorder(std::move(second), info_of()), std::system_error);
+}
+
+// The reader of a killed run: what is in the summary has all its samples, and every file parses.
+void expect_readable(const Rows& summary, const Rows& samples, const json& run, const json& benchmarks) {
+  for (const auto& row : summary) EXPECT_EQ(row.size(), summary[0].size());
+  for (const auto& row : samples) EXPECT_EQ(row.size(), samples[0].size());
+  EXPECT_GE((samples.size() - 1) / 10, summary.size() - 1);
+  EXPECT_EQ(run.at("complete"), false);
+  EXPECT_TRUE(benchmarks.at("benchmarks").is_array());
+}
+
+TEST_F(RecorderTest, ARunThatIsKilledWhileAddingIsReadable) {
+  int told[2];
+  checked(::pipe(told), "pipe");
+  const pid_t child = checked(::fork(), "fork");
+  if (child == 0) {
+    Recorder recorder(claim(), info_of());
+    for (unsigned i = 1;; ++i) {
+      recorder.add(wave_of("epoll", i), ten());
+      if (::write(told[1], "x", 1) != 1) ::_exit(1);
+    }
+  }
+  char waves[50];
+  for (size_t n = 0; n < sizeof waves;)
+    n += static_cast<size_t>(checked(static_cast<int>(::read(told[0], waves, sizeof waves - n)), "read"));
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  ::close(told[0]);
+  ::close(told[1]);
+  const auto summary = rows("summary.csv");
+  EXPECT_GT(summary.size(), 50U) << "what was reported as added is there";
+  expect_readable(summary, rows("samples.csv"), document("run.json"), document("benchmark.json"));
+  EXPECT_TRUE(document("benchmark-aggregate.json").at("benchmarks").is_array());
+}
+
+TEST_F(RecorderTest, ARunWhoseDiskFillsIsReadable) {
+  const int status = in_child([&] {
+    ::signal(SIGXFSZ, SIG_IGN);
+    Recorder recorder(claim(), info_of());
+    const rlimit limit = {20'000, 20'000};
+    checked(::setrlimit(RLIMIT_FSIZE, &limit), "setrlimit");
+    try {
+      for (unsigned i = 1; i < 1000; ++i) recorder.add(wave_of("epoll", i), ten());
+    } catch (const std::system_error& e) {
+      return std::string_view(e.what()).find(folder_.path().string()) == 0 ? 7 : 8;
+    }
+    return 9;
+  });
+  EXPECT_EQ(WEXITSTATUS(status), 7) << "the message begins with the file's name";
+  const auto summary = rows("summary.csv");
+  EXPECT_GT(summary.size(), 2U);
+  EXPECT_TRUE(content_of(folder_.path() / "summary.csv").ends_with("\r\n"));
+  EXPECT_TRUE(content_of(folder_.path() / "samples.csv").ends_with("\r\n"));
+  expect_readable(summary, rows("samples.csv"), document("run.json"), document("benchmark.json"));
+}
+
+}  // namespace
+}  // namespace connbench

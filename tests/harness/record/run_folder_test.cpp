@@ -1,0 +1,79 @@
+#include "harness/record/run_folder.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+#include <stdexcept>
+#include <system_error>
+
+#include "harness/record/file.h"
+#include "tests/harness/record/temporary_folder.h"
+
+namespace connbench {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::MatchesRegex;
+using testing::ThrowsMessage;
+
+TEST(RunFolder, IsMadeWithItsParents) {
+  TemporaryFolder folder;
+  const RunFolder run(folder.path() / "a" / "b");
+  EXPECT_TRUE(std::filesystem::is_directory(run.path()));
+  EXPECT_EQ(run.file(run_file::run), folder.path() / "a" / "b" / "run.json");
+}
+
+TEST(RunFolder, MayBeThereAndHoldUnrelatedFiles) {
+  TemporaryFolder folder;
+  EXPECT_NO_THROW(RunFolder(folder.path()));
+  write_atomically(folder.path() / "notes.txt", "mine");
+  EXPECT_NO_THROW(RunFolder(folder.path()));
+  EXPECT_EQ(content_of(folder.path() / "notes.txt"), "mine");
+}
+
+TEST(RunFolder, RefusesAFolderThatHoldsARun) {
+  for (std::string_view name : {run_file::run, run_file::summary, run_file::samples}) {
+    TemporaryFolder folder;
+    write_atomically(folder.path() / name, "");
+    EXPECT_THAT([&] { RunFolder run(folder.path()); },
+                ThrowsMessage<std::invalid_argument>(
+                    AllOf(HasSubstr(folder.path().string()), HasSubstr(std::string(name)), HasSubstr("--out"))));
+  }
+}
+
+TEST(RunFolder, SaysThatItCannotBeMade) {
+  TemporaryFolder folder;
+  write_atomically(folder.path() / "file", "");
+  EXPECT_THAT([&] { RunFolder run(folder.path() / "file" / "run"); },
+              ThrowsMessage<std::system_error>(AllOf(HasSubstr("file/run"), HasSubstr("--out"))));
+}
+
+TEST(RunFolder, SaysThatItCannotBeWrittenTo) {
+  TemporaryFolder folder;
+  std::filesystem::permissions(folder.path(), std::filesystem::perms(0555));
+  const int status = in_child([&] {
+    if (::geteuid() == 0) checked(::setuid(65534), "setuid");  // root may write anywhere
+    try {
+      RunFolder run(folder.path());
+    } catch (const std::system_error& e) {
+      const std::string message = e.what();
+      return e.code() == std::errc::permission_denied && message.find(folder.path().string()) != std::string::npos ? 7
+                                                                                                                   : 8;
+    }
+    return 9;
+  });
+  EXPECT_EQ(WEXITSTATUS(status), 7);
+}
+
+TEST(RunId, SortsByTimeAndIsNotSharedByTwoRunsOfOneSecond) {
+  std::set<std::string> ids;
+  for (int i = 0; i < 20; ++i) ids.insert(new_run_id());
+  EXPECT_GE(ids.size(), 19U);
+  EXPECT_THAT(*ids.begin(), MatchesRegex("20[0-9]{6}T[0-9]{6}Z-[0-9a-f]{6}"));
+  EXPECT_EQ(default_run_folder("x"), "results/x");
+}
+
+}  // namespace
+}  // namespace connbench

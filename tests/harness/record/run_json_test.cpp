@@ -1,0 +1,101 @@
+#include "harness/record/run_json.h"
+
+#include <gtest/gtest.h>
+
+#include "harness/clock.h"
+#include "tests/harness/record/waves.h"
+
+namespace connbench {
+namespace {
+
+using nlohmann::json;
+
+RunInfo info_of() {
+  RunInfo info;
+  info.run_id = "run";
+  info.command_line = {"connbench", "run", "--connector", "epoll"};
+  info.seed = UINT64_MAX;
+  info.origin = {test_origin, 1'700'000'000'000'000'000};
+  info.environment["kernel"] = "6.18";
+  return info;
+}
+
+TEST(RunJson, SaysWhatTheRunIs) {
+  const auto document = json::parse(RunJson(info_of()).text(false));
+  EXPECT_EQ(document.at("schema_version"), 1);
+  EXPECT_EQ(document.at("run_id"), "run");
+  EXPECT_EQ(document.at("complete"), false);
+  EXPECT_EQ(document.at("command_line").at(3), "epoll");
+  EXPECT_EQ(document.at("seed"), UINT64_MAX);
+  EXPECT_EQ(document.at("network"), "host");
+  EXPECT_EQ(document.at("samples"), "all");
+  EXPECT_EQ(document.at("origin").at("monotonic_ns"), test_origin);
+  EXPECT_EQ(document.at("origin").at("realtime_ns"), 1'700'000'000'000'000'000);
+  EXPECT_EQ(document.at("environment").at("kernel"), "6.18");
+  for (const char* list : {"skipped", "warnings", "failures", "syscalls"}) {
+    EXPECT_TRUE(document.at(list).is_array() && document.at(list).empty()) << list;
+  }
+}
+
+TEST(RunJson, IsCompleteOnlyWhenTold) {
+  EXPECT_EQ(json::parse(RunJson(info_of()).text(true)).at("complete"), true);
+}
+
+TEST(RunJson, NamesASkippedRowWithItsReason) {
+  RunJson run(info_of());
+  run.skip({"io-uring", "accepting", Family::ipv6, 500, "io_uring is disabled", "sysctl kernel.io_uring_disabled=0"});
+  run.skip({"select-loop", "*", Family::ipv4, 5000, "FD_SETSIZE is 1024", ""});
+  const auto skipped = json::parse(run.text(false)).at("skipped");
+  EXPECT_EQ(skipped.at(0), json({{"connector", "io-uring"},
+                                 {"target", "accepting"},
+                                 {"family", "6"},
+                                 {"concurrency", 500},
+                                 {"reason", "io_uring is disabled"},
+                                 {"remedy", "sysctl kernel.io_uring_disabled=0"}}));
+  EXPECT_FALSE(skipped.at(1).contains("remedy"));
+}
+
+TEST(RunJson, KeepsWarningsAndFailures) {
+  RunJson run(info_of());
+  run.warn("the server used 0.9 of a core");
+  auto wave = wave_of("epoll", 2);
+  wave.failure = "killed by signal 11";
+  run.fail(wave);
+  const auto document = json::parse(run.text(false));
+  EXPECT_EQ(document.at("warnings"), json::array({"the server used 0.9 of a core"}));
+  const auto& failure = document.at("failures").at(0);
+  EXPECT_EQ(failure.at("connector"), "epoll");
+  EXPECT_EQ(failure.at("repetition"), 2);
+  EXPECT_EQ(failure.at("wave"), 7);
+  EXPECT_EQ(failure.at("failure"), "killed by signal 11");
+}
+
+TEST(RunJson, GivesSystemCallsByName) {
+  RunJson run(info_of());
+  auto wave = wave_of();
+  wave.syscalls = {{"connect", 10}, {"socket", 11}};
+  run.count(wave, "tracepoint");
+  const auto entry = json::parse(run.text(false)).at("syscalls").at(0);
+  EXPECT_EQ(entry.at("method"), "tracepoint");
+  EXPECT_EQ(entry.at("attempts"), 10);
+  EXPECT_EQ(entry.at("timeout_ns"), 200'000'000);
+  EXPECT_EQ(entry.at("calls"), json({{"connect", 10}, {"socket", 11}}));
+}
+
+TEST(RunJson, IsWrittenWhateverBytesTheCommandLineHolds) {
+  auto info = info_of();
+  info.command_line.push_back("\xff\xfe");
+  EXPECT_EQ(json::parse(RunJson(info).text(false)).at("command_line").size(), 5U);
+}
+
+TEST(Origin, IsOneMomentInBothClocks) {
+  const auto before = to_ns(now());
+  const auto origin = Origin::now();
+  const auto realtime = std::chrono::system_clock::now().time_since_epoch();
+  EXPECT_GE(origin.monotonic_ns, before);
+  EXPECT_LE(origin.monotonic_ns, to_ns(now()));
+  EXPECT_LE(origin.realtime_ns, std::chrono::duration_cast<Duration>(realtime).count());
+}
+
+}  // namespace
+}  // namespace connbench

@@ -1,0 +1,122 @@
+#include "harness/record/samples.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "tests/harness/record/python_csv.h"
+#include "tests/harness/record/temporary_folder.h"
+#include "tests/harness/record/waves.h"
+
+namespace connbench {
+namespace {
+
+using testing::ElementsAre;
+
+Rows rows_of(const std::vector<Sample>& samples, SamplesKept kept = SamplesKept::all,
+             const WaveResult& wave = wave_of()) {
+  TemporaryFolder folder;
+  CsvFile file(folder.path() / "samples.csv", samples_header);
+  append_samples(file, "run", test_origin, wave, samples, kept);
+  auto rows = read_with_python(folder.path() / "samples.csv");
+  rows.erase(rows.begin());
+  return rows;
+}
+
+TEST(Samples, HasTheColumnsOfTheSchema) {
+  EXPECT_EQ(samples_header,
+            "run_id,scenario,connector,target,family,concurrency,shard,timeout_ns,repetition,attempt,scheduled_ns,"
+            "started_ns,finished_ns,reaped_ns,outcome,stage,os_error,handshake_ns,syn_retransmits");
+}
+
+TEST(Samples, EveryFieldStandsInItsOwnColumn) {
+  auto sample = sample_of(Outcome::connected, 100, 20, 3);
+  sample.handshake_known = 1;
+  sample.round_trip_ns = 2;
+  sample.syn_retransmits = 1;
+  auto wave = wave_of("epoll,x");
+  wave.repetition = 3;
+  EXPECT_THAT(rows_of({sample}, SamplesKept::all, wave),
+              ElementsAre(ElementsAre("run", "burst", "epoll,x", "accepting", "4", "4", "0", "200000000", "3", "0",
+                                      "100", "120", "123", "128", "connected", "", "", "2", "1")));
+}
+
+TEST(Samples, WhatDidNotHappenIsEmpty) {
+  auto refused = sample_of(Outcome::refused, 0, 20, 3);
+  refused.stage = Stage::connect;
+  refused.os_error = 111;
+  refused.round_trip_ns = 99;  // of no meaning: the handshake is not known
+  const auto rows = rows_of({never_started(), refused});
+  const std::vector<std::string> first(rows[0].begin() + 10, rows[0].end()),
+      second(rows[1].begin() + 10, rows[1].end());
+  EXPECT_THAT(first, ElementsAre("", "", "", "", "never_started", "", "", "", ""));
+  EXPECT_THAT(second, ElementsAre("0", "20", "23", "28", "refused", "connect", "111", "", ""))
+      << "0 is the origin itself";
+}
+
+TEST(Samples, KeepsFailuresOnlyWhenAskedAndTheirPlaceInTheWave) {
+  const std::vector<Sample> samples = {sample_of(Outcome::connected, 0, 1, 1),
+                                       sample_of(Outcome::self_connected, 0, 1, 1),
+                                       sample_of(Outcome::connected, 0, 1, 1), never_started()};
+  const auto rows = rows_of(samples, SamplesKept::failures);
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0][9], "1");
+  EXPECT_EQ(rows[1][9], "3");
+  EXPECT_TRUE(rows_of(samples, SamplesKept::none).empty());
+  EXPECT_EQ(rows_of(samples).size(), 4U);
+}
+
+TEST(Samples, DoesNotPretendToKnowTheShard) {
+  auto wave = wave_of();
+  wave.what.shards = 2;
+  EXPECT_EQ(rows_of({never_started()}, SamplesKept::all, wave)[0][6], "");
+}
+
+TEST(Samples, HoldsTheWidestValuesThereAre) {
+  constexpr auto least = std::numeric_limits<int64_t>::min();
+  Sample widest{least + test_origin,
+                least + test_origin,
+                least + test_origin,
+                least + test_origin,
+                least,
+                std::numeric_limits<int32_t>::min(),
+                Outcome::deadline_exceeded,
+                Stage::connect,
+                Sample::State::done,
+                127,
+                1};
+  const auto rows = rows_of({widest});
+  EXPECT_EQ(rows[0][10], std::to_string(least));
+  EXPECT_EQ(rows[0][18], "127");
+}
+
+TEST(Samples, WritesMoreThanOneBlock) {
+  const auto rows = rows_of(std::vector<Sample>(15'000, sample_of(Outcome::connected, 1, 1, 1)));
+  ASSERT_EQ(rows.size(), 15'000U);
+  for (size_t i = 0; i < rows.size(); ++i) ASSERT_EQ(rows[i][9], std::to_string(i));
+}
+
+TEST(Samples, TheSizeIsEstimatedBeforehand) {
+  TemporaryFolder folder;
+  auto wave = wave_of();
+  wave.what.attempts = 10'000;
+  const std::vector<Sample> samples(10'000, sample_of(Outcome::connected, 30'000'000'000, 5, 80'000));
+  CsvFile file(folder.path() / "samples.csv", samples_header);
+  append_samples(file, "run", test_origin, wave, samples, SamplesKept::all);
+  const auto real = static_cast<double>(std::filesystem::file_size(folder.path() / "samples.csv"));
+  EXPECT_NEAR(static_cast<double>(estimate_samples_bytes("run", wave.what, SamplesKept::all)), real, 0.2 * real);
+  EXPECT_EQ(estimate_samples_bytes("run", wave.what, SamplesKept::none), 0U);
+  EXPECT_GT(estimate_samples_bytes("run", wave.what, SamplesKept::failures), 1'000'000U);
+}
+
+TEST(SamplesKept, IsNamedAsOnTheCommandLine) {
+  for (auto kept : {SamplesKept::all, SamplesKept::failures, SamplesKept::none}) {
+    EXPECT_EQ(parse_samples_kept(to_string(kept)), kept);
+  }
+  EXPECT_THAT([] { parse_samples_kept("some"); },
+              testing::ThrowsMessage<std::invalid_argument>(testing::HasSubstr("all, failures or none")));
+}
+
+}  // namespace
+}  // namespace connbench

@@ -1,0 +1,82 @@
+// results/README.md is the schema: it must not fall behind the code.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "harness/record/benchmark_json.h"
+#include "harness/record/run_folder.h"
+#include "harness/record/run_json.h"
+#include "harness/record/samples.h"
+#include "harness/record/summary.h"
+#include "tests/harness/record/temporary_folder.h"
+
+namespace connbench {
+namespace {
+
+const std::string& schema() {
+  static const std::string text = content_of(std::filesystem::path(CONNBENCH_SOURCE_DIR) / "results" / "README.md");
+  return text;
+}
+
+// The part of the schema between the heading "## `name`" and the next one.
+std::string section(std::string_view name) {
+  const auto begin = schema().find("\n## `" + std::string(name) + "`");
+  if (begin == std::string::npos) return "";
+  return schema().substr(begin, schema().find("\n## ", begin + 1) - begin);
+}
+
+void expect_columns(std::string_view header, const std::string& where) {
+  for (size_t begin = 0; begin < header.size();) {
+    const size_t end = std::min(header.find(',', begin), header.size());
+    const std::string column(header.substr(begin, end - begin));
+    EXPECT_NE(where.find("`" + column + "`"), std::string::npos) << column << " is not explained";
+    begin = end + 1;
+  }
+}
+
+TEST(Schema, ExplainsEveryFile) {
+  for (auto name : {run_file::run, run_file::samples, run_file::summary, run_file::benchmark, run_file::aggregate}) {
+    EXPECT_NE(schema().find("`" + std::string(name) + "`"), std::string::npos) << name;
+  }
+}
+
+TEST(Schema, ExplainsEveryColumnOfSamples) {
+  expect_columns(samples_header, section("samples.csv"));
+}
+
+TEST(Schema, ExplainsEveryColumnOfTheSummary) {
+  expect_columns(summary_header, section("summary.csv"));
+}
+
+TEST(Schema, ExplainsEveryKeyOfTheRun) {
+  RunJson run(RunInfo{});
+  run.environment_after({{"load", 1}});
+  const auto document = nlohmann::json::parse(run.text(false));
+  for (const auto& [key, value] : document.items()) {
+    EXPECT_NE(section("run.json").find("`" + key + "`"), std::string::npos) << key << " is not explained";
+  }
+}
+
+TEST(Schema, ExplainsEveryBenchmarkFigure) {
+  SummaryRow row;
+  row.connecting = row.overshoot = {1, 1, 1, 1, 1};
+  row.connects_per_s = 1;
+  row.usage.cpu_ns = 1;
+  row.attempts = 1;
+  for (const auto& figure : benchmark_figures(row)) {
+    EXPECT_NE(section("benchmark.json").find("`" + std::string(figure.name) + "`"), std::string::npos) << figure.name;
+  }
+}
+
+TEST(Schema, ExplainsEveryOutcomeAndStage) {
+  for (Outcome o : all_outcomes()) EXPECT_NE(schema().find("`" + std::string(to_string(o)) + "`"), std::string::npos);
+  for (size_t i = 1; i < stage_count; ++i) {
+    const std::string stage(to_string(static_cast<Stage>(i)));
+    EXPECT_NE(section("samples.csv").find("`" + stage + "`"), std::string::npos) << stage;
+  }
+}
+
+}  // namespace
+}  // namespace connbench

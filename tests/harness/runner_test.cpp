@@ -1,0 +1,279 @@
+#include "harness/runner.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <deque>
+#include <vector>
+
+namespace connbench {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::Each;
+
+// The time of these tests: it moves only when somebody waits or works.
+TimePoint simulated{};
+TimePoint simulated_now() {
+  return simulated;
+}
+void simulated_sleep(TimePoint until) {
+  simulated = std::max(simulated, until);
+}
+
+struct FakeBehaviour {
+  size_t capacity = 1'000;
+  Duration service = 1ms;     ///< from its start until an attempt is connected
+  bool one_at_a_time = false;  ///< the others queue before they are started
+  bool answers = true;
+};
+
+/// Keeps what it was offered, and completes it in simulated time.
+class FakeConnector final : public Connector {
+ public:
+  explicit FakeConnector(const FakeBehaviour& behaviour) : behaviour_(behaviour) {}
+
+  Traits traits() const override { return {}; }
+
+  size_t submit(std::span<const Attempt> attempts) override {
+    size_t taken = 0;
+    for (const Attempt& attempt : attempts) {
+      if (in_flight_.size() == behaviour_.capacity) break;
+      const TimePoint started = behaviour_.one_at_a_time ? std::max(simulated, free_at_) : simulated;
+      free_at_ = started + behaviour_.service;
+      in_flight_.push_back({.id = attempt.id,
+                            .result = {Outcome::connected, Stage::connect, 0},
+                            .started = started,
+                            .finished = behaviour_.answers ? free_at_ : TimePoint::max()});
+      ids.push_back(attempt.id);
+      scheduled.push_back(attempt.scheduled);
+      ++taken;
+    }
+    most_in_flight = std::max(most_in_flight, in_flight_.size());
+    ++submits;
+    return taken;
+  }
+
+  size_t reap(std::vector<Completion>& completions, TimePoint wait_until) override {
+    ++reaps;
+    if (in_flight_.empty()) return 0;
+    simulated = std::max(simulated, std::min(wait_until, in_flight_.front().finished));
+    size_t count = 0;
+    while (!in_flight_.empty() && in_flight_.front().finished <= simulated) {
+      completions.push_back(in_flight_.front());
+      in_flight_.pop_front();
+      ++count;
+    }
+    return count;
+  }
+
+  void cancel_all() override {
+    ++cancels;
+    for (Completion& completion : in_flight_) {
+      completion.result = {Outcome::cancelled, Stage::wait, 0};
+      completion.finished = simulated;
+    }
+  }
+  size_t in_flight() const override { return in_flight_.size(); }
+
+  std::vector<uint64_t> ids;
+  std::vector<TimePoint> scheduled;
+  size_t most_in_flight = 0;
+  size_t submits = 0;
+  size_t reaps = 0;
+  size_t cancels = 0;
+
+ private:
+  FakeBehaviour behaviour_;
+  TimePoint free_at_{};
+  std::deque<Completion> in_flight_;
+};
+
+class Drives : public testing::Test {
+ protected:
+  void SetUp() override { simulated = TimePoint(1000s); }
+
+  std::vector<Sample> drive_wave(FakeConnector& connector, Pacing& pacing, size_t attempts, size_t concurrency,
+                                 Duration limit = 1h) {
+    std::vector<Sample> samples(attempts);
+    drive(connector,
+          {.endpoints = endpoints_,
+           .concurrency = concurrency,
+           .timeout = 1s,
+           .limit = limit,
+           .pacing = &pacing,
+           .stop = &stop_,
+           .clock = simulated_now,
+           .sleep = simulated_sleep},
+          samples);
+    return samples;
+  }
+
+  std::atomic<bool> stop_{false};
+  std::vector<Endpoint> endpoints_{Endpoint::ipv4(INADDR_LOOPBACK, 1), Endpoint::ipv4(INADDR_LOOPBACK, 2)};
+};
+
+size_t count_of(Outcome outcome, const std::vector<Sample>& samples) {
+  return static_cast<size_t>(std::ranges::count(samples, outcome, &Sample::outcome));
+}
+
+bool all_done(const std::vector<Sample>& samples) {
+  return std::ranges::all_of(samples, [](const Sample& sample) { return sample.state == Sample::State::done; });
+}
+
+Duration queueing(const Sample& sample) {
+  return Duration(sample.started_ns - sample.scheduled_ns);
+}
+
+std::vector<uint64_t> in_order(size_t count) {
+  std::vector<uint64_t> ids(count);
+  for (size_t i = 0; i < count; ++i) ids[i] = i;
+  return ids;
+}
+
+TEST_F(Drives, InClosedLoopNeverMoreThanTheConcurrency) {
+  for (const size_t concurrency : {1U, 7U, 300U, 2000U}) {
+    FakeConnector connector({.capacity = 5000});
+    const auto samples = drive_wave(connector, *closed_loop(), 1000, concurrency);
+    EXPECT_EQ(connector.most_in_flight, std::min<size_t>(concurrency, 1000));
+    EXPECT_EQ(connector.ids, in_order(1000));
+    EXPECT_EQ(count_of(Outcome::connected, samples), 1000U);
+    EXPECT_TRUE(all_done(samples));
+  }
+}
+
+TEST_F(Drives, InClosedLoopTheNextAttemptIsWantedWhenOneHasEnded) {
+  FakeConnector connector({.service = 5ms});
+  const auto samples = drive_wave(connector, *closed_loop(), 4, 1);
+  for (size_t i = 0; i < samples.size(); ++i) {
+    EXPECT_EQ(samples[i].scheduled_ns, to_ns(TimePoint(1000s) + 5ms * i));
+    EXPECT_EQ(queueing(samples[i]), 0ns);
+    EXPECT_EQ(samples[i].reaped_ns, samples[i].finished_ns);
+  }
+}
+
+TEST_F(Drives, SpreadOverTheEndpointsInTurn) {
+  std::vector<uint16_t> ports;
+  class Recorder final : public Connector {
+   public:
+    explicit Recorder(std::vector<uint16_t>& seen) : seen_(seen) {}
+    Traits traits() const override { return {}; }
+    size_t submit(std::span<const Attempt> attempts) override {
+      for (const Attempt& attempt : attempts) {
+        seen_.push_back(attempt.endpoints.front().port());
+        ids_.push_back(attempt.id);
+      }
+      return attempts.size();
+    }
+    size_t reap(std::vector<Completion>& completions, TimePoint) override {
+      for (const uint64_t id : ids_) completions.push_back({.id = id});
+      return std::exchange(ids_, {}).size();
+    }
+    void cancel_all() override {}
+    size_t in_flight() const override { return ids_.size(); }
+
+   private:
+    std::vector<uint16_t>& seen_;
+    std::vector<uint64_t> ids_;
+  } recorder(ports);
+  std::vector<Sample> samples(5);
+  const auto pacing = closed_loop();
+  drive(recorder, {.endpoints = endpoints_, .concurrency = 3, .limit = 1h, .pacing = pacing.get()}, samples);
+  EXPECT_EQ(ports, (std::vector<uint16_t>{1, 2, 1, 2, 1}));
+}
+
+// A connector that is full is offered the rest again later, and what waited for it shows as queueing.
+TEST_F(Drives, OfferAgainInOrderWhatWasNotTakenAndKeepWhenItWasFirstWanted) {
+  FakeConnector connector({.capacity = 3, .service = 10ms});
+  const auto samples = drive_wave(connector, *closed_loop(), 9, 9);
+  EXPECT_EQ(connector.ids, in_order(9));
+  EXPECT_THAT(connector.scheduled, Each(TimePoint(1000s)));
+  for (size_t i = 0; i < samples.size(); ++i) EXPECT_EQ(queueing(samples[i]), 10ms * (i / 3)) << i;
+  EXPECT_LT(connector.reaps, 20U) << "reaped without waiting";
+}
+
+TEST_F(Drives, InOpenLoopAttemptsAreWantedWhenTheyAreDue) {
+  FakeConnector connector({.service = 30us});
+  const auto samples = drive_wave(connector, *uniform_arrivals(5000), 100, 50);
+  for (size_t i = 0; i < samples.size(); ++i) {
+    EXPECT_EQ(samples[i].scheduled_ns, to_ns(TimePoint(1000s) + 200us * i));
+    EXPECT_EQ(queueing(samples[i]), 0ns) << i;
+  }
+  EXPECT_LT(connector.reaps, 400U) << "spun until the next was due";
+}
+
+TEST_F(Drives, InOpenLoopPoissonTimesAreThoseOfItsSeed) {
+  FakeConnector connector({.service = 30us});
+  const auto samples = drive_wave(connector, *poisson_arrivals(5000, 11), 100, 100);
+  const auto again = poisson_arrivals(5000, 11);
+  for (const Sample& sample : samples) EXPECT_EQ(sample.scheduled_ns, to_ns(TimePoint(1000s) + again->next_due()));
+}
+
+// No coordinated omission: half as fast as asked, the i-th attempt starts i × 200 µs late, and its sample says so.
+TEST_F(Drives, InOpenLoopASlowConnectorShowsGrowingQueueing) {
+  FakeConnector connector({.service = 400us, .one_at_a_time = true});
+  const auto samples = drive_wave(connector, *uniform_arrivals(5000), 200, 1);
+  for (size_t i = 0; i < samples.size(); ++i) {
+    EXPECT_EQ(samples[i].scheduled_ns, to_ns(TimePoint(1000s) + 200us * i));
+    EXPECT_EQ(queueing(samples[i]), 200us * i) << i;
+    EXPECT_EQ(samples[i].finished_ns - samples[i].started_ns, Duration(400us).count());
+  }
+}
+
+TEST_F(Drives, InOpenLoopAFullConnectorIsWaitedFor) {
+  FakeConnector connector({.capacity = 1, .service = 400us});
+  const auto samples = drive_wave(connector, *uniform_arrivals(5000), 100, 50);
+  EXPECT_EQ(queueing(samples.back()), 200us * 99);
+  EXPECT_LE(connector.reaps, 250U) << "reaped without waiting";
+}
+
+TEST_F(Drives, TheLimitOfAWaveCancelsAndPreventsTheRest) {
+  FakeConnector connector({.answers = false});
+  const auto samples = drive_wave(connector, *closed_loop(), 100, 10, 3s);
+  EXPECT_TRUE(all_done(samples));
+  EXPECT_EQ(simulated, TimePoint(1003s));
+  EXPECT_EQ(connector.cancels, 1U);
+  EXPECT_EQ(count_of(Outcome::cancelled, samples), 10U);
+  EXPECT_EQ(count_of(Outcome::never_started, samples), 90U);
+  EXPECT_EQ(samples.back().started_ns, 0);
+}
+
+TEST_F(Drives, AStopEndsAWaveAsItsLimitWould) {
+  stop_ = true;
+  FakeConnector connector({});
+  const auto samples = drive_wave(connector, *closed_loop(), 10, 10);
+  EXPECT_TRUE(all_done(samples));
+  EXPECT_EQ(count_of(Outcome::never_started, samples), 10U);
+  EXPECT_TRUE(connector.ids.empty());
+}
+
+TEST_F(Drives, AStopIsSeenWhileNothingHappens) {
+  FakeConnector connector({.answers = false});
+  std::vector<Sample> samples(5);
+  static std::atomic<bool> stop;
+  stop = false;
+  const auto pacing = closed_loop();
+  drive(connector,
+        {.endpoints = endpoints_,
+         .concurrency = 5,
+         .limit = 1h,
+         .pacing = pacing.get(),
+         .stop = &stop,
+         .clock =
+             [] {
+               if (simulated >= TimePoint(1002s)) stop = true;
+               return simulated;
+             }},
+        samples);
+  EXPECT_EQ(count_of(Outcome::cancelled, samples), 5U);
+  EXPECT_LT(simulated, TimePoint(1003s));
+}
+
+TEST_F(Drives, AnEmptyWaveIsOverAtOnce) {
+  FakeConnector connector({});
+  EXPECT_TRUE(drive_wave(connector, *closed_loop(), 0, 1).empty());
+  EXPECT_EQ(connector.submits, 0U);
+}
+
+}  // namespace
+}  // namespace connbench

@@ -1,0 +1,228 @@
+#include "harness/wave.h"
+
+#include <gmock/gmock.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace connbench {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr size_t attempts = 20;
+/// For what must happen within a second: only a defect takes longer.
+constexpr Duration patience = 10s;
+
+/// Connects at once, unless `misbehave` does something else with the first attempt.
+class Prompt : public Connector {
+ public:
+  using Misbehave = void (*)();
+  explicit Prompt(Misbehave misbehave) : misbehave_(misbehave) {}
+
+  Traits traits() const override { return {.completes_in_submit = true}; }
+  size_t submit(std::span<const Attempt> offered) override {
+    if (!done_.empty()) return 0;
+    misbehave_();
+    done_.push_back({.id = offered.front().id,
+                     .result = {Outcome::connected, Stage::connect, 0},
+                     .started = now(),
+                     .finished = now()});
+    return 1;
+  }
+  size_t reap(std::vector<Completion>& completions, TimePoint) override {
+    completions.insert(completions.end(), done_.begin(), done_.end());
+    return std::exchange(done_, {}).size();
+  }
+  void cancel_all() override {}
+  size_t in_flight() const override { return done_.size(); }
+
+ private:
+  Misbehave misbehave_;
+  std::vector<Completion> done_;
+};
+
+/// Holds whatever it is given until it is cancelled.
+class Silent final : public Connector {
+ public:
+  Traits traits() const override { return {}; }
+  size_t submit(std::span<const Attempt> offered) override {
+    for (const Attempt& attempt : offered) pending_.push_back({.id = attempt.id, .started = now()});
+    return offered.size();
+  }
+  size_t reap(std::vector<Completion>& completions, TimePoint wait_until) override {
+    if (!cancelled_) {
+      sleep_until(wait_until);
+      return 0;
+    }
+    for (Completion& completion : pending_) {
+      completion.result = {Outcome::cancelled, Stage::wait, 0};
+      completion.finished = now();
+    }
+    completions.insert(completions.end(), pending_.begin(), pending_.end());
+    return std::exchange(pending_, {}).size();
+  }
+  void cancel_all() override { cancelled_ = true; }
+  size_t in_flight() const override { return pending_.size(); }
+
+ private:
+  bool cancelled_ = false;
+  std::vector<Completion> pending_;
+};
+
+using Make = std::unique_ptr<Connector> (*)(const ConnectorSettings&);
+
+// What the next Prompt does; the child inherits it.
+Prompt::Misbehave misbehaviour = nullptr;
+
+std::unique_ptr<Connector> make_prompt(const ConnectorSettings&) {
+  return std::make_unique<Prompt>(misbehaviour);
+}
+std::unique_ptr<Connector> make_silent(const ConnectorSettings&) {
+  return std::make_unique<Silent>();
+}
+
+class ParentThat final : public WaveParent {
+ public:
+  explicit ParentThat(bool stops) : stops_(stops) {}
+  bool should_stop() override { return stops_; }
+
+ private:
+  bool stops_;
+};
+
+class Waves : public testing::Test {
+ protected:
+  void SetUp() override {
+    const rlimit no_core{.rlim_cur = 0, .rlim_max = RLIM_INFINITY};
+    ::setrlimit(RLIMIT_CORE, &no_core);
+  }
+  void TearDown() override {
+    EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child is left";
+    for (const Sample& sample : buffer_.samples()) EXPECT_EQ(sample.state, Sample::State::done);
+  }
+
+  WaveResult run(Make make, Duration limit = 1h, bool stops = false) {
+    const ConnectorEntry entry{.name = "of-this-test",
+                               .summary = "",
+                               .options = {},
+                               .probe = [](const ConnectorSettings&) { return std::optional<std::string>(); },
+                               .make = make};
+    const NamedConnector connector{&entry, "of-this-test", {}};
+    const Case what{.scenario = "burst",
+                    .connector = connector.name,
+                    .target = "none",
+                    .concurrency = 4,
+                    .attempts = attempts,
+                    .timeout = 1s};
+    const std::vector<Endpoint> nowhere{Endpoint::ipv4(INADDR_LOOPBACK, 1)};
+    const auto pacing = closed_loop();
+    ParentThat parent(stops);
+    return run_wave({.what = &what,
+                     .connector = &connector,
+                     .endpoints = nowhere,
+                     .warm_up = {},
+                     .limit = limit,
+                     .pacing = pacing.get()},
+                    buffer_, parent);
+  }
+
+  WaveResult run_prompt(Prompt::Misbehave misbehave, Duration limit = 1h, bool stops = false) {
+    misbehaviour = misbehave;
+    return run(make_prompt, limit, stops);
+  }
+
+  size_t count(Outcome outcome) const {
+    return static_cast<size_t>(std::ranges::count(buffer_.samples(), outcome, &Sample::outcome));
+  }
+
+  SampleBuffer buffer_{attempts};
+};
+
+TEST_F(Waves, BringBackWhatTheChildMeasured) {
+  const TimePoint before = now();
+  const WaveResult result = run_prompt([] {});
+  EXPECT_THAT(result.failure, IsEmpty());
+  EXPECT_EQ(result.what.connector, "of-this-test");
+  EXPECT_GE(result.started_ns, to_ns(before));
+  EXPECT_LE(result.started_ns, to_ns(now()));
+  EXPECT_GE(result.usage.cpu_ns, 0);
+  EXPECT_EQ(count(Outcome::connected), attempts);
+}
+
+TEST_F(Waves, SayThatTheConnectorCouldNotBeMade) {
+  const WaveResult result = run([](const ConnectorSettings&) -> std::unique_ptr<Connector> {
+    throw std::system_error(EMFILE, std::generic_category(), "epoll_create1");
+  });
+  EXPECT_THAT(result.failure, HasSubstr("epoll_create1: Too many open files"));
+  EXPECT_EQ(result.started_ns, 0);
+  EXPECT_EQ(count(Outcome::never_started), attempts);
+}
+
+TEST_F(Waves, SayThatTheConnectorThrew) {
+  EXPECT_THAT(run_prompt([] { throw std::runtime_error("out of luck"); }).failure, HasSubstr("out of luck"));
+  EXPECT_EQ(count(Outcome::cancelled), 1U) << "the attempt that was under way";
+  EXPECT_EQ(count(Outcome::never_started), attempts - 1);
+}
+
+TEST_F(Waves, SayThatTheConnectorThrewSomethingElse) {
+  EXPECT_THAT(run_prompt([] { throw 42; }).failure, HasSubstr("threw"));
+}
+
+TEST_F(Waves, OutliveAConnectorThatAborts) {
+  EXPECT_THAT(run_prompt([] { std::abort(); }).failure, HasSubstr("signal 6"));
+  EXPECT_EQ(count(Outcome::cancelled), 1U);
+  EXPECT_EQ(count(Outcome::never_started), attempts - 1);
+}
+
+TEST_F(Waves, OutliveAConnectorThatEndsTheProcess) {
+  EXPECT_THAT(run_prompt([] { ::_exit(3); }).failure, HasSubstr("status 3"));
+}
+
+TEST_F(Waves, KillAConnectorThatHangs) {
+  const TimePoint before = now();
+  EXPECT_THAT(run_prompt(
+                  [] {
+                    for (;;) ::pause();
+                  },
+                  10ms)
+                  .failure,
+              HasSubstr("hangs"));
+  EXPECT_LT(now() - before, patience);
+  EXPECT_EQ(count(Outcome::cancelled), 1U);
+  EXPECT_EQ(count(Outcome::never_started), attempts - 1);
+}
+
+TEST_F(Waves, KillAConnectorThatHangsSoonAfterARequestToStop) {
+  const TimePoint before = now();
+  EXPECT_THAT(run_prompt(
+                  [] {
+                    for (;;) ::pause();
+                  },
+                  1h, true)
+                  .failure,
+              HasSubstr("by request"));
+  EXPECT_LT(now() - before, patience);
+}
+
+TEST_F(Waves, EndInOrderAfterARequestToStop) {
+  const TimePoint before = now();
+  const WaveResult result = run(make_silent, 1h, true);
+  EXPECT_LT(now() - before, patience);
+  EXPECT_THAT(result.failure, IsEmpty());
+  EXPECT_EQ(count(Outcome::cancelled) + count(Outcome::never_started), attempts);
+}
+
+TEST_F(Waves, EndInOrderAtTheirLimit) {
+  const WaveResult result = run(make_silent, 20ms);
+  EXPECT_THAT(result.failure, IsEmpty());
+  EXPECT_EQ(count(Outcome::cancelled), 4U);
+  EXPECT_EQ(count(Outcome::never_started), attempts - 4);
+}
+
+}  // namespace
+}  // namespace connbench

@@ -1,0 +1,69 @@
+// What a process has of the things that a defect leaves behind.
+#pragma once
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <ostream>
+#include <string>
+#include <thread>
+
+#include "harness/clock.h"
+
+namespace connbench {
+
+struct Census {
+  size_t threads = 0;
+  size_t descriptors = 0;
+  size_t children = 0;
+
+  bool operator==(const Census&) const = default;
+  friend std::ostream& operator<<(std::ostream& out, const Census& census) {
+    return out << census.threads << " threads, " << census.descriptors << " descriptors, " << census.children
+               << " children";
+  }
+};
+
+inline size_t entries_of(const char* folder) {
+  const std::filesystem::directory_iterator list(folder);
+  return static_cast<size_t>(std::distance(begin(list), end(list)));
+}
+
+inline size_t children_of_this_process() {
+  size_t children = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    if (std::isdigit(static_cast<unsigned char>(entry.path().filename().native()[0])) == 0) continue;
+    std::ifstream file(entry.path() / "stat");
+    std::string text;
+    std::getline(file, text, '\0');
+    const size_t name_ends = text.rfind(')');  // the name may hold anything; state and parent follow it
+    if (name_ends == std::string::npos) continue;
+    if (std::stoi(text.substr(name_ends + 4)) == ::getpid()) ++children;
+  }
+  return children;
+}
+
+inline Census take_census() {
+  return {entries_of("/proc/self/task"), entries_of("/proc/self/fd"), children_of_this_process()};
+}
+
+/// To compare with. A sanitizer starts a thread of its own beside the first one that is made; one that was joined is
+/// seen in /proc for a moment still.
+inline Census first_census() {
+  std::string own;
+  std::thread([&own] { own = "/proc/self/task/" + std::to_string(::gettid()); }).join();
+  while (std::filesystem::exists(own)) std::this_thread::yield();
+  return take_census();
+}
+
+/// Asks until the census is `expected`, or for 10 s.
+inline Census census_becoming(const Census& expected) {
+  const TimePoint end = now() + std::chrono::seconds(10);
+  Census census = take_census();
+  for (; census != expected && now() < end; census = take_census())
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  return census;
+}
+
+}  // namespace connbench

@@ -1,0 +1,186 @@
+// What the conformance suite asks with: every connector on every target, and a connector whose books are kept.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "harness/lab/target.h"
+#include "harness/registry.h"
+#include "tests/harness/lab/plain_sockets.h"
+
+namespace connbench::conformance {
+
+using namespace std::chrono_literals;
+
+/// For what must happen: only a defect lets it pass.
+inline constexpr Duration patience = 20s;
+/// A timeout that no test lives to see.
+inline constexpr Duration far_away = 300s;
+
+/// One connector on one target.
+struct Place {
+  const ConnectorEntry* connector;
+  const TargetEntry* target;
+  Family family;
+
+  friend void PrintTo(const Place& place, std::ostream* out) {
+    *out << place.connector->name << " on " << place.target->name << ", family " << to_string(place.family);
+  }
+};
+
+template <class Wanted>
+std::vector<Place> places(Wanted wanted) {
+  std::vector<Place> found;
+  for (const ConnectorEntry* connector : connectors())
+    for (const TargetEntry* target : targets())
+      for (const Family family : target->families)
+        if (const Place place{connector, target, family}; wanted(place)) found.push_back(place);
+  return found;
+}
+
+inline std::string name_of_place(const testing::TestParamInfo<Place>& info) {
+  const Place& place = info.param;
+  std::string name(place.connector->name);
+  name.append("_").append(place.target->name).append("_").append(to_string(place.family));
+  std::ranges::replace_if(
+      name, [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
+  return name;
+}
+
+/// A connector, and what it was given and gave back.
+class Connecting {
+ public:
+  explicit Connecting(const ConnectorEntry& entry, size_t max_in_flight, ConnectionPolicy policy = {})
+      : retirement_(std::make_unique<Retirement>(policy, max_in_flight)),
+        connector_(entry.make({Options("", entry.options), max_in_flight, *retirement_})) {}
+
+  Traits traits() const { return connector_->traits(); }
+  size_t in_flight() const { return connector_->in_flight(); }
+  const std::vector<Completion>& completions() const { return completions_; }
+
+  size_t submit(std::span<const Attempt> attempts) {
+    const size_t taken = connector_->submit(attempts);
+    EXPECT_LE(taken, attempts.size());
+    for (const Attempt& attempt : attempts.first(taken)) open_.insert(attempt.id);
+    EXPECT_EQ(connector_->in_flight(), open_.size());
+    return taken;
+  }
+
+  size_t reap(TimePoint wait_until) {
+    const size_t before = completions_.size();
+    const size_t count = connector_->reap(completions_, wait_until);
+    EXPECT_EQ(completions_.size(), before + count);
+    for (const Completion& completion : std::span(completions_).subspan(before))
+      EXPECT_EQ(open_.erase(completion.id), 1U) << completion.id << " ended twice, or was never accepted";
+    EXPECT_EQ(connector_->in_flight(), open_.size());
+    return count;
+  }
+
+  void cancel_all() {
+    connector_->cancel_all();
+    EXPECT_EQ(connector_->in_flight(), open_.size());
+  }
+
+  /// Reaps until nothing is in flight.
+  void drain() {
+    const TimePoint end = now() + patience;
+    while (in_flight() > 0) {
+      reap(end);
+      ASSERT_LT(now(), end) << in_flight() << " still in flight";
+    }
+  }
+
+  /// Submits and reaps all of them, however few the connector takes at a time.
+  void complete(std::span<const Attempt> attempts) {
+    const TimePoint end = now() + patience;
+    while (!attempts.empty()) {
+      attempts = attempts.subspan(submit(attempts));
+      if (!attempts.empty()) reap(end);
+      ASSERT_LT(now(), end) << attempts.size() << " still not taken";
+    }
+    drain();
+  }
+
+  /// Drops the connector, and keeps its retirement.
+  void destroy_connector() { connector_.reset(); }
+
+ private:
+  std::unique_ptr<Retirement> retirement_;
+  std::unique_ptr<Connector> connector_;
+  std::unordered_set<uint64_t> open_;
+  std::vector<Completion> completions_;
+};
+
+/// With ids that no connector would give by itself.
+inline std::vector<Attempt> attempts_on(std::span<const Endpoint> endpoints, size_t count, Duration timeout) {
+  std::vector<Attempt> attempts;
+  for (size_t i = 0; i < count; ++i)
+    attempts.push_back({.id = 1'000'003 * (i + 7),
+                        .endpoints = endpoints.subspan(i % endpoints.size(), 1),
+                        .scheduled = now(),
+                        .timeout = timeout});
+  return attempts;
+}
+
+inline size_t count_of(Outcome outcome, std::span<const Completion> completions) {
+  return static_cast<size_t>(
+      std::ranges::count(completions, outcome, [](const Completion& c) { return c.result.outcome; }));
+}
+
+/// The base of every test: skips, with the reason, what cannot be asked here.
+class AtPlace : public testing::TestWithParam<Place> {
+ protected:
+  static constexpr size_t room = 16;
+
+  void SetUp() override {
+    if (!plain::machine_has(GetParam().family)) GTEST_SKIP() << "this machine has no ::1";
+    if (const auto reason = refusal(room)) GTEST_SKIP() << *reason;
+    const Traits traits = Connecting(entry(), 1).traits();
+    if (!GetParam().target->answers && !traits.has_deadline() && !traits.cancellable)
+      GTEST_SKIP() << entry().name << " has no deadline and cannot be cancelled: it would wait for the kernel";
+  }
+
+  const ConnectorEntry& entry() const { return *GetParam().connector; }
+
+  /// Of one that opens none only what every connector owes its caller can be asked.
+  bool opens_sockets() const { return Connecting(entry(), 1).traits().opens_sockets; }
+
+  std::optional<std::string> refusal(size_t max_in_flight) const {
+    Retirement retirement({}, 0);
+    return entry().probe({Options("", entry().options), max_in_flight, retirement});
+  }
+
+  /// To be called before there is a second thread.
+  std::unique_ptr<Target> open_target(size_t open_at_once = room) const {
+    return GetParam().target->open({.family = GetParam().family, .open_at_once = open_at_once});
+  }
+};
+
+/// For what a connector does with its sockets.
+class AtPlaceWithSockets : public AtPlace {
+ protected:
+  void SetUp() override {
+    AtPlace::SetUp();
+    if (!IsSkipped() && !opens_sockets()) GTEST_SKIP() << entry().name << " opens no sockets";
+  }
+};
+
+/// Each connector where no packet answers it.
+inline std::vector<Place> unanswered(std::initializer_list<Family> families) {
+  return places([families](const Place& place) {
+    return !place.target->answers && std::ranges::find(families, place.family) != families.end();
+  });
+}
+
+/// Each connector once, where connections are accepted.
+inline std::vector<Place> accepted() {
+  return places([](const Place& place) { return place.target->name == "accepting" && place.family == Family::ipv4; });
+}
+
+}  // namespace connbench::conformance

@@ -1,0 +1,84 @@
+// Every connector on every target: each attempt ends once, and what is said of its end is true.
+#include "tests/impl/conformance.h"
+
+namespace connbench::conformance {
+namespace {
+
+class OnEveryTarget : public AtPlace {};
+INSTANTIATE_TEST_SUITE_P(Connector, OnEveryTarget, testing::ValuesIn(places([](const Place&) { return true; })),
+                         name_of_place);
+
+bool errno_belongs(const ConnectResult& result, Family family) {
+  const bool unix_domain = family == Family::unix_domain;
+  switch (result.outcome) {
+    case Outcome::connected:
+    case Outcome::never_started:
+      return result.os_error == 0;
+    case Outcome::refused:
+      return result.os_error == ECONNREFUSED || (unix_domain && result.os_error == EAGAIN);
+    case Outcome::reset:
+      return result.os_error == ECONNRESET;
+    case Outcome::deadline_exceeded:
+      return result.os_error == 0 || result.os_error == EINPROGRESS || result.os_error == ECANCELED ||
+             (unix_domain && result.os_error == EAGAIN);
+    case Outcome::cancelled:
+      return result.os_error == 0 || result.os_error == EINTR || result.os_error == ECANCELED;
+    default:
+      return false;
+  }
+}
+
+// A blocking connect() tells the end itself; whoever does not block learns it while waiting. A UNIX socket never makes
+// anybody wait who does not block.
+std::optional<Stage> stage_of_end(const Traits& traits, Family family) {
+  switch (traits.deadline_by) {
+    case Traits::DeadlineBy::kernel:
+    case Traits::DeadlineBy::socket_option:
+      return Stage::connect;
+    case Traits::DeadlineBy::wait:
+    case Traits::DeadlineBy::timer:
+      return family == Family::unix_domain ? Stage::connect : Stage::wait;
+    case Traits::DeadlineBy::linked_request:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+void expect_true_stamps(const Completion& completion, TimePoint scheduled, TimePoint returned) {
+  if (completion.result.outcome == Outcome::never_started) {
+    EXPECT_EQ(completion.started, TimePoint{});
+    return;
+  }
+  EXPECT_GE(completion.started, scheduled);
+  EXPECT_LE(completion.started, completion.finished);
+  EXPECT_LE(completion.finished, returned);
+}
+
+TEST_P(OnEveryTarget, EveryAttemptEndsOnceAsTheTargetAllows) {
+  const auto target = open_target();
+  Connecting connecting(entry(), room);
+  const auto attempts = attempts_on(target->endpoints(), 2 * room + 3, GetParam().target->answers ? far_away : 20ms);
+  if (GetParam().target->answers || connecting.traits().has_deadline()) {
+    connecting.complete(attempts);
+    EXPECT_EQ(connecting.completions().size(), attempts.size());
+  } else {
+    connecting.submit(attempts);
+    connecting.cancel_all();
+    connecting.drain();
+  }
+
+  const TimePoint returned = now();
+  for (const Completion& completion : connecting.completions()) {
+    expect_true_stamps(completion, attempts.front().scheduled, returned);
+    if (!opens_sockets()) continue;
+    const auto [outcome, stage, os_error] = completion.result;
+    EXPECT_TRUE(GetParam().target->ends(GetParam().family).contains(outcome)) << to_string(outcome);
+    EXPECT_TRUE(errno_belongs(completion.result, GetParam().family)) << to_string(outcome) << ", errno " << os_error;
+    if (outcome == Outcome::cancelled || outcome == Outcome::never_started) continue;
+    const Stage expected = stage_of_end(connecting.traits(), GetParam().family).value_or(stage);
+    EXPECT_EQ(stage, expected) << to_string(outcome) << " at stage " << to_string(stage);
+  }
+}
+
+}  // namespace
+}  // namespace connbench::conformance

@@ -1,0 +1,48 @@
+// A connector in the drive loop, for one wave in this process.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "harness/lab/target.h"
+#include "harness/registry.h"
+#include "harness/runner.h"
+
+namespace connbench {
+
+class DrivenWave {
+ public:
+  DrivenWave(const ConnectorEntry& entry, size_t attempts, size_t concurrency, ConnectionPolicy policy = {})
+      : concurrency_(concurrency),
+        samples_(attempts),
+        retirement_(policy, attempts),
+        connector_(entry.make({Options("", entry.options), concurrency, retirement_})) {}
+
+  /// To be called once.
+  const std::vector<Sample>& drive(std::span<const Endpoint> endpoints, Duration timeout, Duration limit) {
+    const auto pacing = closed_loop();
+    connbench::drive(*connector_,
+                     {.endpoints = endpoints,
+                      .concurrency = concurrency_,
+                      .timeout = timeout,
+                      .limit = limit,
+                      .pacing = pacing.get()},
+                     samples_);
+    return samples_;
+  }
+
+  const Connector& connector() const { return *connector_; }
+
+ private:
+  size_t concurrency_;
+  std::vector<Sample> samples_;
+  Retirement retirement_;
+  std::unique_ptr<Connector> connector_;
+};
+
+inline size_t count_of(Outcome outcome, const std::vector<Sample>& samples) {
+  return static_cast<size_t>(std::ranges::count(samples, outcome, &Sample::outcome));
+}
+
+}  // namespace connbench

@@ -1,0 +1,40 @@
+// System calls that fail by a plan. The program is linked with -Wl,--wrap=<name> for each of them.
+#pragma once
+
+#include <cstddef>
+
+namespace connbench {
+
+/// What can be made to fail: setsockopt() only as SO_SNDTIMEO, getsockopt() only as SO_ERROR.
+enum class Function {
+  socket,
+  connect,  ///< with EINTR on TCP the handshake begins all the same, as it does in the kernel
+  setsockopt,
+  getsockopt,
+  epoll_ctl,
+  epoll_wait,
+  epoll_event,  ///< no failure: an event that says EPOLLERR alone, on a socket without an error
+  select,
+  poll,
+  pthread_create,
+  timerfd_settime,
+};
+inline constexpr size_t function_count = 11;
+const char* name_of(Function function);
+
+/// While it lives, every `every`-th call of `function` fails with `error`, `at_most` times. One at a time per function.
+class Fault {
+ public:
+  Fault(Function function, int error, unsigned every = 1, unsigned at_most = 1'000'000);
+  ~Fault();
+  Fault(const Fault&) = delete;
+  Fault& operator=(const Fault&) = delete;
+
+  unsigned calls() const;     ///< how many there were
+  unsigned injected() const;  ///< how many of them have failed
+
+ private:
+  Function function_;
+};
+
+}  // namespace connbench

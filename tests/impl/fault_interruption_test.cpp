@@ -1,0 +1,120 @@
+// EINTR, injected and by real signals: it ends no attempt, and moves no deadline.
+#include <signal.h>
+#include <sys/syscall.h>
+
+#include <atomic>
+#include <thread>
+
+#include "tests/impl/census.h"
+#include "tests/impl/conformance.h"
+#include "tests/impl/driven.h"
+#include "tests/impl/fault_injection.h"
+
+namespace connbench::conformance {
+namespace {
+
+using connbench::count_of;
+
+constexpr size_t attempts = 60;
+constexpr size_t concurrency = 12;
+
+/// Sends SIGUSR1, whose handler restarts nothing, to every other thread of the process, again and again.
+class SignalStorm {
+ public:
+  SignalStorm() {
+    struct sigaction action {};
+    action.sa_handler = [](int) {};
+    checked(::sigaction(SIGUSR1, &action, &old_), "sigaction");
+    thread_ = std::thread([this] { run(); });
+  }
+  ~SignalStorm() {
+    over_ = true;
+    thread_.join();
+    ::sigaction(SIGUSR1, &old_, nullptr);
+  }
+  SignalStorm(const SignalStorm&) = delete;
+  SignalStorm& operator=(const SignalStorm&) = delete;
+
+ private:
+  void run() const {
+    while (!over_) {
+      std::error_code gone;
+      for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", gone)) {
+        const int thread = std::stoi(task.path().filename());
+        if (thread != ::gettid()) ::syscall(SYS_tgkill, ::getpid(), thread, SIGUSR1);
+      }
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+    }
+  }
+
+  struct sigaction old_ {};
+  std::atomic<bool> over_{false};
+  std::thread thread_;
+};
+
+class Interruptions : public AtPlaceWithSockets {};
+INSTANTIATE_TEST_SUITE_P(Connector, Interruptions, testing::ValuesIn(accepted()), name_of_place);
+
+TEST_P(Interruptions, OfAnyCallEndNoAttempt) {
+  const auto target = open_target(concurrency);
+  const Census before = first_census();
+  for (const unsigned every : {1U, 2U}) {
+    DrivenWave wave(entry(), attempts, concurrency);
+    const Fault connecting(Function::connect, EINTR, every);
+    const Fault epolling(Function::epoll_wait, EINTR, 2);
+    const Fault selecting(Function::select, EINTR, 2);
+    const Fault polling(Function::poll, EINTR, 2);
+    const auto& samples = wave.drive(target->endpoints(), patience, patience);
+    EXPECT_GE(connecting.injected(), attempts / every);
+    EXPECT_EQ(count_of(Outcome::connected, samples), attempts);
+  }
+  EXPECT_EQ(census_becoming(before), before);
+}
+
+// ICMP that comes while connect() holds the socket is an error that is gone when it is asked for.
+TEST_P(Interruptions, ByAnErrorThatCameAndWentEndNoAttempt) {
+  const auto target = open_target(concurrency);
+  DrivenWave wave(entry(), attempts, concurrency);
+  const Fault fault(Function::epoll_event, EIO, 3);
+  const auto& samples = wave.drive(target->endpoints(), patience, patience);
+  EXPECT_EQ(count_of(Outcome::connected, samples), attempts);
+}
+
+TEST_P(Interruptions, BySignalsEndNoAttempt) {
+  const auto target = open_target(concurrency);
+  const Census before = first_census();
+  {
+    DrivenWave wave(entry(), 20 * attempts, concurrency);
+    const SignalStorm storm;
+    EXPECT_EQ(count_of(Outcome::connected, wave.drive(target->endpoints(), patience, patience)), 20 * attempts);
+  }
+  EXPECT_EQ(census_becoming(before), before);
+}
+
+class InterruptedInSilence : public AtPlaceWithSockets {};
+INSTANTIATE_TEST_SUITE_P(Connector, InterruptedInSilence,
+                         testing::ValuesIn(unanswered({Family::ipv4, Family::unix_domain})), name_of_place);
+
+TEST_P(InterruptedInSilence, DeadlinesAreKept) {
+  const auto target = open_target(concurrency);
+  DrivenWave wave(entry(), 3 * concurrency, concurrency);
+  if (!wave.connector().traits().has_deadline()) GTEST_SKIP() << entry().name << " has no deadline";
+  const SignalStorm storm;
+  const auto& samples = wave.drive(target->endpoints(), 30ms, patience);
+  if (count_of(Outcome::refused, samples) == samples.size()) GTEST_SKIP() << "nothing waits here";
+  EXPECT_EQ(count_of(Outcome::deadline_exceeded, samples), samples.size());
+  for (const Sample& sample : samples)
+    EXPECT_GE(sample.finished_ns - sample.started_ns, std::chrono::nanoseconds(30ms).count());
+}
+
+TEST_P(InterruptedInSilence, CancellingStillEndsEverything) {
+  const auto target = open_target(concurrency);
+  DrivenWave wave(entry(), 2 * concurrency, concurrency);
+  const SignalStorm storm;
+  const auto& samples = wave.drive(target->endpoints(), far_away, 20ms);
+  if (count_of(Outcome::refused, samples) == samples.size()) GTEST_SKIP() << "nothing waits here";
+  EXPECT_EQ(count_of(Outcome::cancelled, samples) + count_of(Outcome::never_started, samples), samples.size());
+}
+
+}  // namespace
+}  // namespace connbench::conformance
