@@ -47,8 +47,7 @@ Duration makespan(std::span<const Sample> samples) {
 
 }  // namespace
 
-const Target& OpenTargets::open(std::string_view name, Family family, size_t open_at_once,
-                                std::vector<int> cpus) {
+const Target& OpenTargets::open(std::string_view name, Family family, size_t open_at_once, std::vector<int> cpus) {
   for (const Row& row : open_)
     if (row.name == name && row.family == family) return *row.target;
   const TargetRequest request{.family = family, .open_at_once = open_at_once, .cpus = std::move(cpus)};

@@ -1,10 +1,13 @@
 // connbench: a laboratory for connect().
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <exception>
 #include <system_error>
+#include <vector>
 
 #include "bench/commands.h"
+#include "harness/units.h"
 
 namespace {
 
@@ -15,6 +18,14 @@ int complain(const std::exception& error, int status) {
   return status;
 }
 
+void refuse_unknown_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::vector<std::string_view> known;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    known.push_back(command->get_name());
+  if (std::ranges::count(known, argv[1]) == 0) throw std::invalid_argument(unknown_name("command", argv[1], known));
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"connbench: every way to open a TCP connection, measured."};
   app.set_version_flag("--version", CONNBENCH_VERSION);
@@ -23,6 +34,7 @@ int run(int argc, char** argv) {
   add_list(app, status);
   add_doctor(app, status);
   add_run(app, status);
+  refuse_unknown_command(app, argc, argv);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -65,7 +65,9 @@ class Driven {
   std::unique_ptr<Pacing> pacing_ = closed_loop();
 };
 
-std::vector<int> server_cpu() { return {online_cpus().back()}; }
+std::vector<int> server_cpu() {
+  return {online_cpus().back()};
+}
 
 // Ratios time(b) / time(a), one per ABBA group.
 std::vector<double> abba(const Block& a, const Block& b, int groups) {
@@ -118,7 +120,8 @@ void null_in_clock_reads(benchmark::State& state) {
     for (size_t i = 0; i < attempts; ++i) benchmark::DoNotOptimize(now());
   };
   for ([[maybe_unused]] auto _ : state) {
-    std::vector<double> reads = abba(read_clocks, [&] { driven.run(); }, pairs);
+    std::vector<double> reads = abba(
+        read_clocks, [&] { driven.run(); }, pairs);
     state.counters["clock_reads_per_attempt"] = *median(reads);
     state.counters["q1"] = reads[reads.size() / 4];
     state.counters["q3"] = reads[reads.size() - 1 - reads.size() / 4];
@@ -204,7 +207,8 @@ int main(int argc, char** argv) {
   add("floor/blocking-threads/256",
       [](benchmark::State& state) { against_floor(state, "blocking-threads", bare_threads, 256); });
   add("floor/blocking", [](benchmark::State& state) {
-    against_floor(state, "blocking", [](auto endpoints, size_t n, size_t) { bare_blocking(endpoints, n); }, 1);
+    against_floor(
+        state, "blocking", [](auto endpoints, size_t n, size_t) { bare_blocking(endpoints, n); }, 1);
   });
   add("floor/null", null_in_clock_reads);
   add("floor/pending_bytes/epoll", [](benchmark::State& state) { pending_bytes(state, "epoll", 15'000); });

@@ -53,7 +53,7 @@ std::vector<Family> parse_families(const std::vector<std::string>& texts) {
     if (text == "unix") families.push_back(Family::unix_domain);
   }
   std::ranges::sort(families);
-  families.erase(std::ranges::unique(families).begin(), families.end());
+  families.erase(std::unique(families.begin(), families.end()), families.end());
   return families;
 }
 

@@ -107,13 +107,18 @@ bool any(const std::vector<const CaseResult*>& block, const Value& value) {
 
 std::vector<Column> columns(const std::vector<const CaseResult*>& block) {
   const Case& what = block.front()->planned->what;
+  // The one that opens no sockets says connected whatever the target: it must not choose the columns of the others.
+  std::vector<const CaseResult*> real;
+  std::ranges::copy_if(block, std::back_inserter(real),
+                       [](const CaseResult* result) { return result->planned->traits.opens_sockets; });
+  if (real.empty()) real = block;
   const Value connects = [](const SummaryRow& row) { return row.connects_per_s; };
   const Value completions = [](const SummaryRow& row) { return row.completions_per_s; };
   const Value late_p50 = microseconds(&Percentiles::p50, &SummaryRow::overshoot);
   std::vector<Column> chosen;
   chosen.push_back({"connector", [](const CaseResult& result) { return result.planned->what.connector; }});
-  if (any(block, completions)) {
-    const bool connected = any(block, connects);
+  if (any(real, completions)) {
+    const bool connected = any(real, connects);
     const Value rate = connected ? connects : completions;
     chosen.push_back(median_column(connected ? "connects/s" : "answers/s", rate));
     chosen.push_back({"min-max", [rate](const CaseResult& result) { return range_of(result, rate); }});
@@ -122,7 +127,7 @@ std::vector<Column> columns(const std::vector<const CaseResult*>& block) {
     chosen.push_back(median_column("p50 us", microseconds(&Percentiles::p50, &SummaryRow::connecting)));
     chosen.push_back(median_column("p99 us", microseconds(&Percentiles::p99, &SummaryRow::connecting)));
   }
-  if (any(block, late_p50)) {
+  if (any(real, late_p50)) {
     chosen.push_back(median_column("late p50 us", late_p50));
     chosen.push_back(median_column("late p99 us", microseconds(&Percentiles::p99, &SummaryRow::overshoot)));
   }

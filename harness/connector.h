@@ -48,7 +48,7 @@ struct Traits {
     linked_request  ///< io_uring's linked timeout
   };
 
-  bool opens_sockets = true;  ///< false only for the one that pretends: it says connected whatever the target
+  bool opens_sockets = true;         ///< false only for the one that pretends: it says connected whatever the target
   bool completes_in_submit = false;  ///< submit() runs one attempt to its end; it takes one attempt per call
   Threads threads = Threads::none;
   DeadlineBy deadline_by = DeadlineBy::wait;

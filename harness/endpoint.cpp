@@ -35,7 +35,9 @@ sa_family_t address_family(Family family) noexcept {
   return AF_UNSPEC;
 }
 
-Endpoint::Endpoint() noexcept : size_(sizeof(sa_family_t)) { std::memset(&storage_, 0, sizeof storage_); }
+Endpoint::Endpoint() noexcept : size_(sizeof(sa_family_t)) {
+  std::memset(&storage_, 0, sizeof storage_);
+}
 
 Endpoint Endpoint::ipv4(uint32_t address, uint16_t port) noexcept {
   Endpoint e;

@@ -6,8 +6,8 @@ namespace connbench {
 namespace {
 
 constexpr std::string_view outcome_names[outcome_count] = {
-    "connected", "refused",   "reset",     "unreachable",   "peer_timeout",   "deadline_exceeded", "never_started",
-    "cancelled", "exhausted", "not_permitted", "self_connected", "unexpected"};
+    "connected",     "refused",   "reset",     "unreachable",   "peer_timeout",   "deadline_exceeded",
+    "never_started", "cancelled", "exhausted", "not_permitted", "self_connected", "unexpected"};
 constexpr std::string_view stage_names[stage_count] = {"", "spawn", "socket", "option", "connect", "wait"};
 
 // Errors that only say "not finished yet" or "woken": the reason is the deadline, the cancellation, or a defect.
@@ -27,7 +27,9 @@ bool is_interruption(int error) {
 }
 
 // What a thread that is woken from connect() by shutdown() or connect(AF_UNSPEC) sees.
-bool is_left_by_waking(int error) { return error == ECONNRESET || error == ECONNABORTED || error == EPIPE; }
+bool is_left_by_waking(int error) {
+  return error == ECONNRESET || error == ECONNABORTED || error == EPIPE;
+}
 
 Outcome outcome_of_error(const Evidence& e) {
   switch (e.error) {
@@ -73,8 +75,12 @@ Outcome outcome_of(const Evidence& e) {
 
 }  // namespace
 
-std::string_view to_string(Outcome outcome) noexcept { return outcome_names[static_cast<size_t>(outcome)]; }
-std::string_view to_string(Stage stage) noexcept { return stage_names[static_cast<size_t>(stage)]; }
+std::string_view to_string(Outcome outcome) noexcept {
+  return outcome_names[static_cast<size_t>(outcome)];
+}
+std::string_view to_string(Stage stage) noexcept {
+  return stage_names[static_cast<size_t>(stage)];
+}
 
 Stage stage_of(Call call) noexcept {
   switch (call) {

@@ -18,7 +18,8 @@ size_t rounds(size_t attempts, size_t concurrency) {
 
 std::optional<std::string> why_no_end(const PlannedCase& planned) {
   const Traits& traits = planned.traits;
-  if (!traits.opens_sockets || planned.target->answers || traits.has_deadline() || traits.cancellable) return std::nullopt;
+  if (!traits.opens_sockets || planned.target->answers || traits.has_deadline() || traits.cancellable)
+    return std::nullopt;
   const auto kernel = planned.what.family == Family::unix_domain ? std::nullopt : kernel_connect_timeout();
   const auto needed = kernel ? *kernel * static_cast<int64_t>(planned.what.attempts) : Duration::max();
   if (kernel && needed <= planned.limit) return std::nullopt;

@@ -1,4 +1,5 @@
-// The table of all connectors, written by CMake (registry.cmake) from impl/CMakeLists.txt; impl/registry.cpp looks up in it.
+// The table of all connectors, written by CMake (registry.cmake) from impl/CMakeLists.txt; impl/registry.cpp looks up
+// in it.
 #pragma once
 
 #include <memory>

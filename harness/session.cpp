@@ -11,9 +11,13 @@
 namespace connbench {
 namespace {
 
-// While it is counted, every system call may cost a stop of the process (strace): the limit is only there to end a
-// hang.
-constexpr int counting_limit_factor = 20;
+// While it is counted, every system call may cost a stop of the process (strace): there the limit only ends a hang.
+// Where nothing but the limit ends the wave, it must not be longer than that of the timed ones.
+Duration counting_limit(const PlannedCase& planned) {
+  constexpr int slower = 20;
+  const bool ends_by_itself = planned.target->answers || planned.traits.has_deadline();
+  return ends_by_itself ? planned.limit * slower : planned.limit;
+}
 
 }  // namespace
 
@@ -56,7 +60,6 @@ Session::Session(const RunRequest& request, const Plan& plan, const Placement& p
       plan_(plan),
       placement_(placement),
       recorder_(recorder),
-      stop_(stop),
       observer_(observer),
       servers_(std::make_unique<Servers>(stop)) {
   for (const PlannedCase& planned : plan.cases) results_.push_back({&planned, {}, {}});
@@ -129,7 +132,7 @@ WaveResult Session::wave(const PlannedCase& planned, SampleBuffer& samples, unsi
                                 .endpoints = target.endpoints(),
                                 .warm_up = answering.endpoints(),
                                 .server = target.server(),
-                                .limit = counting.empty() ? planned.limit : planned.limit * counting_limit_factor,
+                                .limit = counting.empty() ? planned.limit : counting_limit(planned),
                                 .policy = request_.policy,
                                 .pacing = pacing.get(),
                                 .cpus = placement_.client,

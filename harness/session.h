@@ -66,7 +66,6 @@ class Session {
   const Plan& plan_;
   const Placement& placement_;
   Recorder& recorder_;
-  StopSignal& stop_;
   SessionObserver& observer_;
   SyscallCounting counting_;
   std::unique_ptr<Servers> servers_;

@@ -70,10 +70,11 @@ std::vector<std::string> case_warnings(const PlannedCase& planned, const std::ve
       server_share = std::max(server_share,
                               static_cast<double>(row->usage.server_cpu_ns) / static_cast<double>(*row->makespan_ns));
   }
-  if (planned.target->answers && overflows > 0)
+  // The kernel counts for the whole network namespace: only where connections are accepted is it likely to be ours.
+  if (planned.target->ends(planned.what.family).contains(Outcome::connected) && overflows > 0)
     warnings.push_back(
-        fmt::format("{}: the server's listen queue overflowed {} times, and the kernel sent SYNs again: "
-                    "lower --concurrency or raise net.core.somaxconn.",
+        fmt::format("{}: listen queues of this machine overflowed {} times meanwhile, and SYNs were sent again: lower "
+                    "--concurrency, raise net.core.somaxconn, or look what else is running.",
                     name, overflows));
   if (server_share > server_bound_share)
     warnings.push_back(

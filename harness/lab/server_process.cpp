@@ -4,10 +4,11 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <algorithm>
+
+#include "harness/machine.h"
 
 namespace connbench {
 namespace {
@@ -31,13 +32,6 @@ void close_all_but_standard_and(std::vector<int> kept) {
     from = std::max(from, number + 1);
   }
   checked(::close_range(from, ~0U, 0), "close_range");
-}
-
-void raise_descriptor_limit() {
-  rlimit limit{};
-  checked(::getrlimit(RLIMIT_NOFILE, &limit), "getrlimit");
-  limit.rlim_cur = limit.rlim_max;
-  checked(::setrlimit(RLIMIT_NOFILE, &limit), "setrlimit");
 }
 
 /// noexcept: nothing may unwind into the frames that the child has inherited; the message goes to stderr.

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "tests/harness/misbehaving_connectors.h"
+
 namespace connbench {
 namespace {
 
@@ -17,74 +19,6 @@ using testing::IsEmpty;
 constexpr size_t attempts = 20;
 /// For what must happen within a second: only a defect takes longer.
 constexpr Duration patience = 10s;
-
-/// Connects at once, unless `misbehave` does something else with the first attempt.
-class Prompt : public Connector {
- public:
-  using Misbehave = void (*)();
-  explicit Prompt(Misbehave misbehave) : misbehave_(misbehave) {}
-
-  Traits traits() const override { return {.completes_in_submit = true}; }
-  size_t submit(std::span<const Attempt> offered) override {
-    if (!done_.empty()) return 0;
-    misbehave_();
-    done_.push_back({.id = offered.front().id,
-                     .result = {Outcome::connected, Stage::connect, 0},
-                     .started = now(),
-                     .finished = now()});
-    return 1;
-  }
-  size_t reap(std::vector<Completion>& completions, TimePoint) override {
-    completions.insert(completions.end(), done_.begin(), done_.end());
-    return std::exchange(done_, {}).size();
-  }
-  void cancel_all() override {}
-  size_t in_flight() const override { return done_.size(); }
-
- private:
-  Misbehave misbehave_;
-  std::vector<Completion> done_;
-};
-
-/// Holds whatever it is given until it is cancelled.
-class Silent final : public Connector {
- public:
-  Traits traits() const override { return {}; }
-  size_t submit(std::span<const Attempt> offered) override {
-    for (const Attempt& attempt : offered) pending_.push_back({.id = attempt.id, .started = now()});
-    return offered.size();
-  }
-  size_t reap(std::vector<Completion>& completions, TimePoint wait_until) override {
-    if (!cancelled_) {
-      sleep_until(wait_until);
-      return 0;
-    }
-    for (Completion& completion : pending_) {
-      completion.result = {Outcome::cancelled, Stage::wait, 0};
-      completion.finished = now();
-    }
-    completions.insert(completions.end(), pending_.begin(), pending_.end());
-    return std::exchange(pending_, {}).size();
-  }
-  void cancel_all() override { cancelled_ = true; }
-  size_t in_flight() const override { return pending_.size(); }
-
- private:
-  bool cancelled_ = false;
-  std::vector<Completion> pending_;
-};
-
-using Make = std::unique_ptr<Connector> (*)(const ConnectorSettings&);
-
-// What the next Prompt does; the child inherits it.
-Prompt::Misbehave misbehaviour = nullptr;
-
-std::unique_ptr<Connector> make_prompt(const ConnectorSettings&) {
-  return std::make_unique<Prompt>(misbehaviour);
-}
-std::unique_ptr<Connector> make_silent(const ConnectorSettings&) {
-  return std::make_unique<Silent>();
-}
 
 class ParentThat final : public WaveParent {
  public:
@@ -206,6 +140,24 @@ TEST_F(Waves, KillAConnectorThatHangsSoonAfterARequestToStop) {
                   1h, true)
                   .failure,
               HasSubstr("by request"));
+  EXPECT_LT(now() - before, patience);
+}
+
+// The request comes while the child is still being set up, and what hangs comes after it.
+TEST_F(Waves, KillAConnectorThatHangsWhenItIsCancelled) {
+  const TimePoint before = now();
+  const WaveResult result = run(
+      [](const ConnectorSettings&) -> std::unique_ptr<Connector> {
+        struct Stuck final : Silent {
+          [[noreturn]] void cancel_all() override {
+            for (;;) ::pause();
+          }
+        };
+        sleep_until(now() + 50ms);
+        return std::make_unique<Stuck>();
+      },
+      1h, true);
+  EXPECT_THAT(result.failure, HasSubstr("by request"));
   EXPECT_LT(now() - before, patience);
 }
 

@@ -1,4 +1,5 @@
 // results/README.md is the schema: it must not fall behind the code.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -20,9 +21,13 @@ const std::string& schema() {
   return text;
 }
 
+std::string in_code(std::string_view name) {
+  return fmt::format("`{}`", name);
+}
+
 // The part of the schema between the heading "## `name`" and the next one.
 std::string section(std::string_view name) {
-  const auto begin = schema().find("\n## `" + std::string(name) + "`");
+  const auto begin = schema().find(fmt::format("\n## `{}`", name));
   if (begin == std::string::npos) return "";
   return schema().substr(begin, schema().find("\n## ", begin + 1) - begin);
 }
@@ -31,14 +36,14 @@ void expect_columns(std::string_view header, const std::string& where) {
   for (size_t begin = 0; begin < header.size();) {
     const size_t end = std::min(header.find(',', begin), header.size());
     const std::string column(header.substr(begin, end - begin));
-    EXPECT_NE(where.find("`" + column + "`"), std::string::npos) << column << " is not explained";
+    EXPECT_NE(where.find(in_code(column)), std::string::npos) << column << " is not explained";
     begin = end + 1;
   }
 }
 
 TEST(Schema, ExplainsEveryFile) {
   for (auto name : {run_file::run, run_file::samples, run_file::summary, run_file::benchmark, run_file::aggregate}) {
-    EXPECT_NE(schema().find("`" + std::string(name) + "`"), std::string::npos) << name;
+    EXPECT_NE(schema().find(in_code(name)), std::string::npos) << name;
   }
 }
 
@@ -55,7 +60,7 @@ TEST(Schema, ExplainsEveryKeyOfTheRun) {
   run.environment_after({{"load", 1}});
   const auto document = nlohmann::json::parse(run.text(false));
   for (const auto& [key, value] : document.items()) {
-    EXPECT_NE(section("run.json").find("`" + key + "`"), std::string::npos) << key << " is not explained";
+    EXPECT_NE(section("run.json").find(in_code(key)), std::string::npos) << key << " is not explained";
   }
 }
 
@@ -66,15 +71,15 @@ TEST(Schema, ExplainsEveryBenchmarkFigure) {
   row.usage.cpu_ns = 1;
   row.attempts = 1;
   for (const auto& figure : benchmark_figures(row)) {
-    EXPECT_NE(section("benchmark.json").find("`" + std::string(figure.name) + "`"), std::string::npos) << figure.name;
+    EXPECT_NE(section("benchmark.json").find(in_code(figure.name)), std::string::npos) << figure.name;
   }
 }
 
 TEST(Schema, ExplainsEveryOutcomeAndStage) {
-  for (Outcome o : all_outcomes()) EXPECT_NE(schema().find("`" + std::string(to_string(o)) + "`"), std::string::npos);
+  for (Outcome o : all_outcomes()) EXPECT_NE(schema().find(in_code(to_string(o))), std::string::npos);
   for (size_t i = 1; i < stage_count; ++i) {
     const std::string stage(to_string(static_cast<Stage>(i)));
-    EXPECT_NE(section("samples.csv").find("`" + stage + "`"), std::string::npos) << stage;
+    EXPECT_NE(section("samples.csv").find(in_code(stage)), std::string::npos) << stage;
   }
 }
 

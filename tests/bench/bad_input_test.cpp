@@ -1,0 +1,110 @@
+// What connbench says to arguments that it cannot use, and to limits that it cannot keep.
+#include <gmock/gmock.h>
+#include <sys/resource.h>
+
+#include "tests/bench/program.h"
+#include "tests/harness/record/temporary_folder.h"
+
+namespace connbench {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr uid_t some_other_user = 54'321;  // nobody here: its threads are counted by themselves
+
+struct BadInput {
+  std::string name;
+  std::vector<std::string> arguments;
+  std::vector<std::string> said;  // all of it on stderr
+};
+
+void PrintTo(const BadInput& bad, std::ostream* out) {
+  for (const std::string& argument : bad.arguments) *out << argument << ' ';
+}
+
+std::vector<BadInput> every_bad_input() {
+  return {
+      {"UnknownConnector", {"--connector", "epol"}, {"--connector", "epol", "epoll"}},
+      {"UnknownTarget", {"--target", "acepting"}, {"--target", "acepting", "accepting"}},
+      {"UnknownOptionOfAConnector", {"--connector", "select-threads+stak:1MiB"}, {"--connector", "stak", "stack"}},
+      {"BadValueOfAnOption", {"--connector", "select-threads+stack:big"}, {"--connector", "stack", "big"}},
+      {"ConnectorTwice", {"--connector", "epoll,select,epoll"}, {"--connector", "epoll", "twice"}},
+      {"TargetTwice", {"--target", "accepting,accepting"}, {"--target", "accepting", "twice"}},
+      {"ConcurrencyZero", {"--concurrency", "0"}, {"--concurrency"}},
+      {"ConcurrencyNegative", {"--concurrency=-5"}, {"--concurrency", "-5"}},
+      {"ConcurrencyNotANumber", {"--concurrency", "many"}, {"--concurrency", "many"}},
+      {"ConcurrencyTwice", {"--concurrency", "8,8"}, {"--concurrency", "twice"}},
+      {"AttemptsZero", {"--attempts", "0"}, {"--attempts"}},
+      {"RepetitionsZero", {"--repetitions", "0"}, {"--repetitions"}},
+      {"TimeoutNegative", {"--timeout=-5ms"}, {"--timeout", "-5ms"}},
+      {"TimeoutWithoutUnit", {"--timeout", "100"}, {"--timeout", "100", "ms"}},
+      {"TimeoutZero", {"--timeout", "0ms"}, {"--timeout"}},
+      {"TimeoutTwice", {"--timeout", "5ms,5ms"}, {"--timeout", "twice"}},
+      {"WaveLimitWithoutUnit", {"--wave-limit", "20"}, {"--wave-limit", "20"}},
+      {"ArrivalUnknown", {"--arrival", "sometimes"}, {"--arrival", "sometimes", "poisson"}},
+      {"ArrivalWithoutRate", {"--arrival", "poisson:"}, {"--arrival"}},
+      {"FamilyUnknown", {"--family", "5"}, {"--family", "5", "both"}},
+      {"CpuUnknown", {"--cpus", "client=99999"}, {"--cpus", "99999"}},
+      {"CpusWithoutSide", {"--cpus", "0,1"}, {"--cpus", "client="}},
+      {"CloseUnknown", {"--close", "slam"}, {"--close", "slam", "rst"}},
+      {"SamplesUnknown", {"--samples", "some"}, {"--samples", "some"}},
+      {"SwitchNeitherOnNorOff", {"--syscalls", "perhaps"}, {"--syscalls", "perhaps"}},
+      {"FlagUnknown", {"--conector", "epoll"}, {"--conector"}},
+  };
+}
+
+class BadInputs : public testing::TestWithParam<BadInput> {};
+INSTANTIATE_TEST_SUITE_P(Run, BadInputs, testing::ValuesIn(every_bad_input()),
+                         [](const auto& test) { return test.param.name; });
+
+TEST_P(BadInputs, IsRefusedByNameBeforeAnythingBegins) {
+  const TemporaryFolder folder;
+  const std::string out = folder.path() / "run";
+  std::vector<std::string> arguments{"run", "--out", out};
+  arguments.insert(arguments.end(), GetParam().arguments.begin(), GetParam().arguments.end());
+  const Ended ended = connbench(arguments);
+  EXPECT_EQ(ended.status, 2);
+  for (const std::string& word : GetParam().said) EXPECT_THAT(ended.err, HasSubstr(word));
+  EXPECT_THAT(ended.out, IsEmpty());
+  EXPECT_FALSE(std::filesystem::exists(out));
+}
+
+TEST(Limits, MoreInFlightThanDescriptorsIsRefusedWithTheLimitAndHowToRaiseIt) {
+  const TemporaryFolder folder;
+  const std::string out = folder.path() / "run";
+  const Ended ended = connbench({"run", "--connector", "epoll", "--concurrency", "300", "--out", out}, [] {
+    const rlimit limit{256, 256};
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  });
+  EXPECT_EQ(ended.status, 3);
+  EXPECT_THAT(ended.err, AllOf(HasSubstr("epoll"), HasSubstr("300"), HasSubstr("RLIMIT_NOFILE"), HasSubstr("256"),
+                               HasSubstr("To raise it"), HasSubstr("--concurrency")));
+  EXPECT_FALSE(std::filesystem::exists(out));
+}
+
+TEST(Limits, MoreThreadsThanAUserMayHaveIsRefusedWithTheLimitAndHowToRaiseIt) {
+  const Ended ended = connbench({"run", "--connector", "blocking-threads", "--concurrency", "3000", "--dry-run"}, [] {
+    const rlimit limit{2000, 2000};
+    ::setrlimit(RLIMIT_NPROC, &limit);
+    if (::getuid() == 0 && ::setuid(some_other_user) != 0) ::_exit(could_not_execute);  // root is exempt
+  });
+  if (ended.status == could_not_execute) GTEST_SKIP() << "another user cannot reach " << CONNBENCH_PROGRAM;
+  EXPECT_EQ(ended.status, 3);
+  EXPECT_THAT(ended.err, AllOf(HasSubstr("blocking-threads"), HasSubstr("3000"), HasSubstr("RLIMIT_NPROC"),
+                               HasSubstr("To raise it")));
+}
+
+TEST(Limits, WhatNeedsNoThreadsIsNotBoundByTheirLimit) {
+  const Ended ended = connbench({"run", "--connector", "epoll", "--concurrency", "3000", "--dry-run"}, [] {
+    const rlimit limit{2000, 2000};
+    ::setrlimit(RLIMIT_NPROC, &limit);
+    if (::getuid() == 0 && ::setuid(some_other_user) != 0) ::_exit(could_not_execute);
+  });
+  if (ended.status == could_not_execute) GTEST_SKIP() << "another user cannot reach " << CONNBENCH_PROGRAM;
+  EXPECT_EQ(ended.status, 0) << ended.err;
+}
+
+}  // namespace
+}  // namespace connbench

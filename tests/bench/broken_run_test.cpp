@@ -1,0 +1,149 @@
+// Runs that are stopped, killed, or find no room to write: what is on disk afterwards, and what is left running.
+#include <gmock/gmock.h>
+#include <sys/resource.h>
+
+#include "tests/bench/program.h"
+#include "tests/bench/records.h"
+#include "tests/harness/record/temporary_folder.h"
+
+namespace connbench {
+namespace {
+
+using testing::AnyOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class BrokenRun : public testing::Test {
+ protected:
+  std::string out() const { return folder_.path() / "run"; }
+
+  // Long enough that only being stopped ends it: 12,000 waves, and each against backlog-full would last a minute.
+  std::vector<std::string> endless(const std::string& targets) const {
+    return {CONNBENCH_PROGRAM, "run",   "--connector", "epoll,select-threads",
+            "--target",        targets, "--attempts",  "200",
+            "--concurrency",   "50",    "--timeout",   "60s",
+            "--repetitions",   "3000",  "--syscalls",  "off",
+            "--seed",          "1",     "--out",       out()};
+  }
+
+  // Until so many waves stand in summary.csv.
+  void wait_for_waves(const Program& program, size_t waves) const {
+    const TimePoint until = now() + patience;
+    while (now() < until && !program.ends_within(std::chrono::milliseconds(5))) {
+      const std::string rows = content_of(out() + "/summary.csv");
+      if (static_cast<size_t>(std::ranges::count(rows, '\n')) > waves) return;
+    }
+    FAIL() << "no waves were recorded";
+  }
+
+  // A wave against backlog-full is under way as soon as its processes are there: the run, two servers, the child.
+  void wait_for_processes(const Program& program, size_t count) const {
+    const TimePoint until = now() + patience;
+    while (now() < until && !program.ends_within(std::chrono::milliseconds(5)))
+      if (processes_of_session(program.pid()).size() >= count) return;
+    FAIL() << "its processes did not appear";
+  }
+
+  void expect_readable_prefix(size_t least_samples) const {
+    EXPECT_EQ(json_of(out() + "/run.json").at("complete"), false);
+    EXPECT_GE(rows_of(out() + "/samples.csv").size(), least_samples);
+    for (const Row& row : rows_of(out() + "/summary.csv")) EXPECT_EQ(accounted_for(row), number(row, "attempts"));
+    EXPECT_TRUE(json_of(out() + "/benchmark.json").contains("benchmarks"));
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(BrokenRun, StopsWithinASecondOfAnInterruptAndKeepsWhatItHas) {
+  Program program(endless("accepting,refusing"));
+  wait_for_waves(program, 2);
+  ::kill(program.pid(), SIGINT);
+  EXPECT_TRUE(program.ends_within(std::chrono::seconds(sanitized ? 10 : 1)));
+  const Ended ended = program.wait();
+  EXPECT_EQ(ended.status, 130) << ended.err;
+  EXPECT_THAT(ended.err, HasSubstr("interrupted"));
+  expect_readable_prefix(400);
+  EXPECT_THAT(program.left_after(std::chrono::seconds(10)), IsEmpty());
+}
+
+TEST_F(BrokenRun, StopsWithinASecondAlsoInTheMiddleOfAWaveThatNobodyAnswers) {
+  Program program(endless("backlog-full"));
+  wait_for_processes(program, 4);
+  ::kill(-program.pid(), SIGINT);  // as a terminal does: the whole group
+  EXPECT_TRUE(program.ends_within(std::chrono::seconds(sanitized ? 10 : 1)));
+  const Ended ended = program.wait();
+  EXPECT_EQ(ended.status, 130) << ended.err;
+  expect_readable_prefix(0);
+  EXPECT_THAT(program.left_after(std::chrono::seconds(10)), IsEmpty());
+}
+
+TEST_F(BrokenRun, LeavesReadableRowsAndNoProcessWhenItIsKilled) {
+  Program program(endless("accepting,refusing"));
+  wait_for_waves(program, 2);
+  ::kill(program.pid(), SIGKILL);
+  EXPECT_EQ(program.wait().signal, SIGKILL);
+  EXPECT_THAT(program.left_after(std::chrono::seconds(10)), IsEmpty());
+  expect_readable_prefix(400);
+}
+
+TEST_F(BrokenRun, LeavesNoProcessWhenItIsKilledInTheMiddleOfAWaveThatNobodyAnswers) {
+  Program program(endless("backlog-full"));
+  wait_for_processes(program, 4);
+  ::kill(program.pid(), SIGKILL);
+  EXPECT_EQ(program.wait().signal, SIGKILL);
+  EXPECT_THAT(program.left_after(std::chrono::seconds(10)), IsEmpty());
+}
+
+std::vector<std::string> short_run(const std::string& out) {
+  return {"run", "--connector", "epoll", "--attempts", "500", "--repetitions", "5", "--syscalls", "off", "--out", out};
+}
+
+TEST_F(BrokenRun, LeavesAnEarlierRunUntouched) {
+  ASSERT_EQ(connbench(short_run(out())).status, 0);
+  std::map<std::string, std::string> before;
+  for (const auto& file : std::filesystem::directory_iterator(out())) before[file.path()] = content_of(file.path());
+  ASSERT_EQ(before.size(), 5U);
+
+  const Ended ended = connbench(short_run(out()));
+  EXPECT_EQ(ended.status, 2);
+  EXPECT_THAT(ended.err, testing::AllOf(HasSubstr(out()), HasSubstr("--out")));
+  std::map<std::string, std::string> after;
+  for (const auto& file : std::filesystem::directory_iterator(out())) after[file.path()] = content_of(file.path());
+  EXPECT_EQ(after, before);
+}
+
+TEST_F(BrokenRun, SaysThatAFileIsInTheWayOfItsFolder) {
+  std::ofstream(out()) << "mine";
+  const Ended ended = connbench(short_run(out()));
+  EXPECT_THAT(ended.status, AnyOf(2, 5));
+  EXPECT_THAT(ended.err, testing::AllOf(HasSubstr(out()), HasSubstr("--out")));
+  EXPECT_EQ(content_of(out()), "mine");
+}
+
+TEST_F(BrokenRun, SaysThatItMayNotWriteToItsFolder) {
+  std::filesystem::create_directory(out());
+  std::filesystem::permissions(out(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
+  std::filesystem::permissions(folder_.path(), std::filesystem::perms(0755));
+  const Ended ended = connbench(short_run(out()), [] {
+    constexpr uid_t some_other_user = 54'321;  // root may write anywhere
+    if (::getuid() == 0 && ::setuid(some_other_user) != 0) ::_exit(could_not_execute);
+  });
+  if (ended.status == could_not_execute) GTEST_SKIP() << "another user cannot reach " << CONNBENCH_PROGRAM;
+  EXPECT_THAT(ended.status, AnyOf(2, 5));
+  EXPECT_THAT(ended.err, testing::AllOf(HasSubstr(out()), HasSubstr("--out")));
+}
+
+// A file that may not grow fails as a full disk does, with EFBIG for ENOSPC.
+TEST_F(BrokenRun, SaysWhichFileFoundNoRoomAndKeepsWhatWasWrittenBefore) {
+  const Ended ended = connbench(short_run(out()), [] {
+    const rlimit limit{200'000, 200'000};  // the samples of one or two waves
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    ::signal(SIGXFSZ, SIG_IGN);
+  });
+  EXPECT_EQ(ended.status, 5);
+  EXPECT_THAT(ended.err, testing::AllOf(HasSubstr("samples.csv"), HasSubstr(out())));
+  expect_readable_prefix(500);
+}
+
+}  // namespace
+}  // namespace connbench

@@ -1,0 +1,91 @@
+// The other subcommands, and the Google Benchmark programs.
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "harness/lab/target.h"
+#include "harness/registry.h"
+#include "tests/bench/program.h"
+
+namespace connbench {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(Connbench, ListsEveryConnectorAndTarget) {
+  const Ended ended = connbench({"list"});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  for (const ConnectorEntry* entry : connectors()) EXPECT_THAT(ended.out, HasSubstr(std::string(entry->summary)));
+  for (const TargetEntry* entry : targets()) EXPECT_THAT(ended.out, HasSubstr(std::string(entry->summary)));
+}
+
+TEST(Connbench, ExaminesTheMachine) {
+  const Ended ended = connbench({"doctor"});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_THAT(ended.out, HasSubstr("descriptors"));
+  for (const ConnectorEntry* entry : connectors()) EXPECT_THAT(ended.out, HasSubstr(std::string(entry->name)));
+}
+
+TEST(Connbench, HelpsWithEachOfItsCommands) {
+  for (const char* command : {"list", "doctor", "run"}) {
+    const Ended ended = connbench({command, "--help"});
+    EXPECT_EQ(ended.status, 0) << ended.err;
+    EXPECT_THAT(ended.out, HasSubstr("Usage:")) << command;
+  }
+  EXPECT_THAT(connbench({"--help"}).out, testing::AllOf(HasSubstr("list"), HasSubstr("doctor"), HasSubstr("run")));
+}
+
+TEST(Connbench, WantsACommand) {
+  const Ended ended = connbench({});
+  EXPECT_EQ(ended.status, 2);
+  EXPECT_THAT(ended.err, HasSubstr("--help"));
+}
+
+TEST(Connbench, RefusesAnUnknownCommand) {
+  const Ended ended = connbench({"measure"});
+  EXPECT_EQ(ended.status, 2);
+  EXPECT_THAT(ended.err, HasSubstr("--help"));
+}
+
+class BenchmarkProgram : public testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(Every, BenchmarkProgram,
+                         testing::Values("connect_bench", "timeout_bench", "primitives_bench", "floor_bench"),
+                         [](const auto& test) { return std::string(test.param); });
+
+TEST_P(BenchmarkProgram, ListsItsBenchmarks) {
+  const Ended ended = benchmark_program(GetParam(), {"--benchmark_list_tests"});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_GE(std::ranges::count(ended.out, '\n'), 5) << ended.out;
+}
+
+TEST_P(BenchmarkProgram, RefusesAFlagThatNobodyKnows) {
+  EXPECT_EQ(benchmark_program(GetParam(), {"--benchmark_nonsense"}).status, 2);
+}
+
+nlohmann::json only_benchmark(const std::string& program, const std::string& name) {
+  const Ended ended = benchmark_program(
+      program, {"--benchmark_filter=^" + name, "--benchmark_format=json", "--benchmark_min_time=0.01"});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  const auto benchmarks = nlohmann::json::parse(ended.out).at("benchmarks");
+  EXPECT_EQ(benchmarks.size(), 1U) << name;
+  return benchmarks.at(0);
+}
+
+TEST(ConnectBench, CountsOutcomesAndGivesPercentilesAsCounters) {
+  const auto entry = only_benchmark("connect_bench", "connect/epoll/accepting/concurrency:64");
+  EXPECT_FALSE(entry.contains("error_occurred")) << entry;
+  EXPECT_EQ(entry.at("connected"), 2000 * entry.at("iterations").get<int>());
+  EXPECT_GT(entry.at("p50_us"), 0);
+  EXPECT_GE(entry.at("p99_us"), entry.at("p50_us"));
+  EXPECT_GT(entry.at("items_per_second"), 0);
+}
+
+TEST(TimeoutBench, GivesOvershootAsCounters) {
+  const auto entry = only_benchmark("timeout_bench", "timeout/epoll/10ms");
+  EXPECT_FALSE(entry.contains("error_occurred")) << entry;
+  EXPECT_GE(entry.at("overshoot_p50_us"), 0);
+  EXPECT_GT(entry.at("deadline_exceeded"), 0);
+}
+
+}  // namespace
+}  // namespace connbench

@@ -1,0 +1,113 @@
+// connbench run, from the command line to the records.
+#include <gmock/gmock.h>
+
+#include <set>
+
+#include "tests/bench/program.h"
+#include "tests/bench/records.h"
+#include "tests/harness/record/temporary_folder.h"
+
+namespace connbench {
+namespace {
+
+using testing::HasSubstr;
+
+// The main job, as the project promises it: five ways, three targets. Sanitized code is slower: fewer of everything.
+constexpr uint64_t in_flight = sanitized ? 30 : 300;
+constexpr uint64_t attempts = sanitized ? 150 : 1500;
+constexpr uint64_t repetitions = sanitized ? 1 : 3;
+constexpr uint64_t ways = 5;
+constexpr uint64_t waves = ways * 3 * repetitions;
+
+std::vector<std::string> main_run(const std::string& out) {
+  std::vector<std::string> arguments{"run",
+                                     "--connector",
+                                     "blocking-threads,sndtimeo-threads,select-threads,select,epoll",
+                                     "--target",
+                                     "accepting,refusing,backlog-full",
+                                     "--concurrency",
+                                     std::to_string(in_flight),
+                                     "--attempts",
+                                     std::to_string(attempts),
+                                     "--timeout",
+                                     sanitized ? "1s" : "100ms",
+                                     "--repetitions",
+                                     std::to_string(repetitions),
+                                     "--out",
+                                     out};
+  if (sanitized) arguments.insert(arguments.end(), {"--syscalls", "off"});
+  return arguments;
+}
+
+void expect_all(const Row& row, const char* outcome) {
+  EXPECT_EQ(number(row, outcome), attempts) << outcome << " of " << row.at("connector") << " " << row.at("target");
+}
+
+void expect_what_the_target_explains(const Row& row) {
+  EXPECT_EQ(number(row, "attempts"), attempts);
+  EXPECT_EQ(accounted_for(row), attempts) << row.at("connector") << " " << row.at("target");
+  if (row.at("target") == "accepting") return expect_all(row, "connected");
+  if (row.at("target") == "refusing") return expect_all(row, "refused");
+  if (row.at("connector") != "blocking-threads") return expect_all(row, "deadline_exceeded");
+  // It has no deadline of its own: the limit of the wave ends what had begun.
+  EXPECT_EQ(number(row, "cancelled") + number(row, "peer_timeout"), in_flight);
+  EXPECT_EQ(number(row, "never_started"), attempts - in_flight);
+}
+
+void expect_a_sample_for_every_attempt(const std::vector<Row>& samples) {
+  EXPECT_EQ(samples.size(), waves * attempts);
+  std::set<std::string> distinct;
+  for (const Row& row : samples)
+    distinct.insert(
+        fmt::format("{} {} {} {}", row.at("connector"), row.at("target"), row.at("repetition"), row.at("attempt")));
+  EXPECT_EQ(distinct.size(), samples.size());
+}
+
+// One test, because a run of it takes half a minute.
+TEST(Run, AccountsForEveryAttemptOfTheMainRunInFiveCompleteFiles) {
+  const TemporaryFolder folder;
+  const std::string out = folder.path() / "run";
+  const Ended ended = connbench(main_run(out));
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  for (const char* word : {"blocking-threads", "epoll", "accepting", "refusing", "backlog-full", out.c_str()})
+    EXPECT_THAT(ended.out, HasSubstr(word));
+
+  const auto summary = rows_of(out + "/summary.csv");
+  EXPECT_EQ(summary.size(), waves);
+  for (const Row& row : summary) expect_what_the_target_explains(row);
+  expect_a_sample_for_every_attempt(rows_of(out + "/samples.csv"));
+
+  const auto run = json_of(out + "/run.json");
+  EXPECT_EQ(run.at("complete"), true);
+  EXPECT_TRUE(run.at("failures").empty()) << run.at("failures");
+  EXPECT_TRUE(run.at("skipped").empty()) << run.at("skipped");
+  EXPECT_FALSE(json_of(out + "/benchmark.json").at("benchmarks").empty());
+  EXPECT_FALSE(json_of(out + "/benchmark-aggregate.json").at("benchmarks").empty());
+}
+
+TEST(Run, SkipsVisiblyWhatCouldNotEnd) {
+  const TemporaryFolder folder;
+  const std::string out = folder.path() / "run";
+  const Ended ended = connbench({"run", "--connector", "blocking,epoll", "--target", "backlog-full", "--attempts", "4",
+                                 "--timeout", "20ms", "--repetitions", "1", "--syscalls", "off", "--out", out});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_THAT(ended.out, HasSubstr("skipped"));
+  const auto run = json_of(out + "/run.json");
+  ASSERT_EQ(run.at("skipped").size(), 1U);
+  EXPECT_EQ(run.at("skipped")[0].at("connector"), "blocking");
+  EXPECT_EQ(run.at("complete"), true);
+}
+
+TEST(Run, PrintsItsPlanAndRunsNothingWhenAskedTo) {
+  const TemporaryFolder folder;
+  const std::string out = folder.path() / "run";
+  const Ended ended = connbench({"run", "--connector", "epoll,select", "--repetitions", "3", "--attempts", "70",
+                                 "--syscalls", "off", "--dry-run", "--out", out});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_THAT(ended.out, HasSubstr("repetition 3  epoll  accepting"));
+  EXPECT_THAT(ended.out, HasSubstr("6 waves"));
+  EXPECT_FALSE(std::filesystem::exists(out));
+}
+
+}  // namespace
+}  // namespace connbench
