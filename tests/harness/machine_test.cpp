@@ -21,6 +21,7 @@
 #include "harness/ask_in_child.h"
 #include "harness/endpoint.h"
 #include "harness/unique_fd.h"
+#include "tests/sanitizer.h"
 
 namespace connbench {
 namespace {
@@ -162,6 +163,7 @@ TEST(ThreadLimit, NamesWhatBinds) {
 }
 
 TEST(ThreadLimit, OfAnOrdinaryUserIsWhatTheKernelGrants) {
+  SKIP_UNDER_THREAD_SANITIZER();
   if (::geteuid() != 0) GTEST_SKIP() << "only root can become a user that nobody else is";
   const ChildAnswer answer = ask_in_child([] {
     const rlimit limit{20, 20};
@@ -212,6 +214,7 @@ class TaskGroup {
 };
 
 TEST(ThreadLimit, OfAControlGroupIsWhatTheKernelGrants) {
+  SKIP_UNDER_THREAD_SANITIZER();
   const TaskGroup group(8);
   if (group.path().empty()) GTEST_SKIP() << "no control group for tasks can be made here";
   const ChildAnswer answer = ask_in_child([&] {
@@ -237,6 +240,7 @@ TEST(TimerSlack, IsThatOfThisThread) {
 }
 
 TEST(UserNamespaces, ArePossibleExactlyWhenUnshareMakesThem) {
+  SKIP_UNDER_THREAD_SANITIZER();
   const bool made = ask_shell("unshare --user --net true && echo made") == "made";
   const std::optional<std::string> why_not = why_no_user_namespace();
   EXPECT_EQ(why_not == std::nullopt, made) << why_not.value_or("");

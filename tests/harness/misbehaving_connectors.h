@@ -1,6 +1,8 @@
 // Connectors that do what a wave must outlive.
 #pragma once
 
+#include <unistd.h>
+
 #include <memory>
 #include <utility>
 #include <vector>
@@ -8,6 +10,10 @@
 #include "harness/registry.h"
 
 namespace connbench {
+
+[[noreturn]] inline void hang() {
+  for (;;) ::pause();
+}
 
 /// Connects at once, unless `misbehave` does something else with the first attempt.
 class Prompt : public Connector {

@@ -14,6 +14,7 @@
 
 #include "harness/ask_in_child.h"
 #include "harness/unique_fd.h"
+#include "tests/sanitizer.h"
 
 namespace connbench {
 namespace {
@@ -39,6 +40,7 @@ void open_and_close_sockets(int times) {
 class SyscallCounterBy : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
+    SKIP_UNDER_THREAD_SANITIZER();
     try {
       counter_ = make_syscall_counter(GetParam());
       counter_->start();

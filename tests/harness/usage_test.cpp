@@ -16,6 +16,7 @@
 #include "harness/clock.h"
 #include "harness/endpoint.h"
 #include "harness/unique_fd.h"
+#include "tests/sanitizer.h"
 
 namespace connbench {
 namespace {
@@ -194,6 +195,7 @@ TEST(Usage, WhatOneReadingLacksTheDifferenceLacks) {
 }
 
 TEST(Footprint, CountsThreadsAndDescriptorsWhateverTheProcessIsCalled) {
+  SKIP_UNDER_THREAD_SANITIZER();
   const Child child([] {
     ::prctl(PR_SET_NAME, "a) R 1 (b c");
     for (int i = 0; i < 3; ++i) std::thread([] { ::pause(); }).detach();

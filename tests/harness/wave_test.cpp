@@ -20,13 +20,19 @@ constexpr size_t attempts = 20;
 /// For what must happen within a second: only a defect takes longer.
 constexpr Duration patience = 10s;
 
+enum class Stop { never, at_once, once_begun };
+
 class ParentThat final : public WaveParent {
  public:
-  explicit ParentThat(bool stops) : stops_(stops) {}
-  bool should_stop() override { return stops_; }
+  ParentThat(Stop stop, const SampleBuffer& samples) : stop_(stop), samples_(samples) {}
+  bool should_stop() override {
+    if (stop_ == Stop::once_begun) return samples_.samples().front().state != Sample::State::offered;
+    return stop_ == Stop::at_once;
+  }
 
  private:
-  bool stops_;
+  Stop stop_;
+  const SampleBuffer& samples_;
 };
 
 class Waves : public testing::Test {
@@ -40,7 +46,7 @@ class Waves : public testing::Test {
     for (const Sample& sample : buffer_.samples()) EXPECT_EQ(sample.state, Sample::State::done);
   }
 
-  WaveResult run(Make make, Duration limit = 1h, bool stops = false) {
+  WaveResult run(Make make, Duration limit = 1h, Stop stop = Stop::never) {
     const ConnectorEntry entry{.name = "of-this-test",
                                .summary = "",
                                .options = {},
@@ -55,7 +61,7 @@ class Waves : public testing::Test {
                     .timeout = 1s};
     const std::vector<Endpoint> nowhere{Endpoint::ipv4(INADDR_LOOPBACK, 1)};
     const auto pacing = closed_loop();
-    ParentThat parent(stops);
+    ParentThat parent(stop, buffer_);
     return run_wave({.what = &what,
                      .connector = &connector,
                      .endpoints = nowhere,
@@ -65,9 +71,9 @@ class Waves : public testing::Test {
                     buffer_, parent);
   }
 
-  WaveResult run_prompt(Prompt::Misbehave misbehave, Duration limit = 1h, bool stops = false) {
+  WaveResult run_prompt(Prompt::Misbehave misbehave, Duration limit = 1h, Stop stop = Stop::never) {
     misbehaviour = misbehave;
-    return run(make_prompt, limit, stops);
+    return run(make_prompt, limit, stop);
   }
 
   size_t count(Outcome outcome) const {
@@ -119,13 +125,7 @@ TEST_F(Waves, OutliveAConnectorThatEndsTheProcess) {
 
 TEST_F(Waves, KillAConnectorThatHangs) {
   const TimePoint before = now();
-  EXPECT_THAT(run_prompt(
-                  [] {
-                    for (;;) ::pause();
-                  },
-                  10ms)
-                  .failure,
-              HasSubstr("hangs"));
+  EXPECT_THAT(run_prompt(hang, 10ms).failure, HasSubstr("hangs"));
   EXPECT_LT(now() - before, patience);
   EXPECT_EQ(count(Outcome::cancelled), 1U);
   EXPECT_EQ(count(Outcome::never_started), attempts - 1);
@@ -133,13 +133,7 @@ TEST_F(Waves, KillAConnectorThatHangs) {
 
 TEST_F(Waves, KillAConnectorThatHangsSoonAfterARequestToStop) {
   const TimePoint before = now();
-  EXPECT_THAT(run_prompt(
-                  [] {
-                    for (;;) ::pause();
-                  },
-                  1h, true)
-                  .failure,
-              HasSubstr("by request"));
+  EXPECT_THAT(run_prompt(hang, 1h, Stop::once_begun).failure, HasSubstr("by request"));
   EXPECT_LT(now() - before, patience);
 }
 
@@ -149,21 +143,19 @@ TEST_F(Waves, KillAConnectorThatHangsWhenItIsCancelled) {
   const WaveResult result = run(
       [](const ConnectorSettings&) -> std::unique_ptr<Connector> {
         struct Stuck final : Silent {
-          [[noreturn]] void cancel_all() override {
-            for (;;) ::pause();
-          }
+          [[noreturn]] void cancel_all() override { hang(); }
         };
         sleep_until(now() + 50ms);
         return std::make_unique<Stuck>();
       },
-      1h, true);
+      1h, Stop::at_once);
   EXPECT_THAT(result.failure, HasSubstr("by request"));
   EXPECT_LT(now() - before, patience);
 }
 
 TEST_F(Waves, EndInOrderAfterARequestToStop) {
   const TimePoint before = now();
-  const WaveResult result = run(make_silent, 1h, true);
+  const WaveResult result = run(make_silent, 1h, Stop::once_begun);
   EXPECT_LT(now() - before, patience);
   EXPECT_THAT(result.failure, IsEmpty());
   EXPECT_EQ(count(Outcome::cancelled) + count(Outcome::never_started), attempts);

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstdint>
 
 namespace connbench {
 namespace {
@@ -22,6 +23,7 @@ struct Plan {
   std::atomic<unsigned> injected{0};
 };
 std::array<Plan, function_count> plans;
+std::atomic<uint64_t> added_last{0};  // the data of its events
 
 Plan& plan_of(Function function) {
   return plans[static_cast<size_t>(function)];
@@ -49,8 +51,8 @@ int unless_faulty(Function function, Real real) {
 
 const char* name_of(Function function) {
   constexpr std::array<const char*, function_count> names = {
-      "socket",      "connect", "setsockopt", "getsockopt",     "epoll_ctl",      "epoll_wait",
-      "epoll_event", "select",  "poll",       "pthread_create", "timerfd_settime"};
+      "socket",      "connect",        "setsockopt", "getsockopt", "epoll_ctl",      "epoll_wait",
+      "epoll_event", "epoll_no_event", "select",     "poll",       "pthread_create", "timerfd_settime"};
   return names[static_cast<size_t>(function)];
 }
 
@@ -109,11 +111,16 @@ int __wrap_getsockopt(int fd, int level, int name, void* value, socklen_t* size)
 
 int __real_epoll_ctl(int, int, int, epoll_event*);
 int __wrap_epoll_ctl(int epoll, int operation, int fd, epoll_event* event) {
+  if (operation == EPOLL_CTL_ADD) connbench::added_last = event->data.u64;
   return unless_faulty(Function::epoll_ctl, [&] { return __real_epoll_ctl(epoll, operation, fd, event); });
 }
 
 int __real_epoll_wait(int, epoll_event*, int, int);
 int __wrap_epoll_wait(int epoll, epoll_event* events, int size, int timeout) {
+  if (connbench::fault(Function::epoll_no_event) != 0) {
+    events[0] = {.events = EPOLLERR, .data = {.u64 = connbench::added_last}};
+    return 1;
+  }
   return unless_faulty(Function::epoll_wait, [&] {
     const int count = __real_epoll_wait(epoll, events, size, timeout);
     for (int i = 0; i < count; ++i)

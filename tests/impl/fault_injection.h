@@ -13,13 +13,14 @@ enum class Function {
   getsockopt,
   epoll_ctl,
   epoll_wait,
-  epoll_event,  ///< no failure: an event that says EPOLLERR alone, on a socket without an error
+  epoll_event,     ///< no failure: what is writable is reported as EPOLLERR alone
+  epoll_no_event,  ///< no failure either: EPOLLERR alone is reported of the socket that was added last
   select,
   poll,
   pthread_create,
   timerfd_settime,
 };
-inline constexpr size_t function_count = 11;
+inline constexpr size_t function_count = 12;
 const char* name_of(Function function);
 
 /// While it lives, every `every`-th call of `function` fails with `error`, `at_most` times. One at a time per function.

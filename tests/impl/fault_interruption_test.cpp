@@ -95,6 +95,14 @@ class InterruptedInSilence : public AtPlaceWithSockets {};
 INSTANTIATE_TEST_SUITE_P(Connector, InterruptedInSilence,
                          testing::ValuesIn(unanswered({Family::ipv4, Family::unix_domain})), name_of_place);
 
+TEST_P(InterruptedInSilence, AnErrorThatCameAndWentIsNoConnection) {
+  const auto target = open_target(concurrency);
+  DrivenWave wave(entry(), concurrency, concurrency);
+  const Fault fault(Function::epoll_no_event, EIO, 1, 1);
+  const auto& samples = wave.drive(target->endpoints(), 20ms, 100ms);
+  EXPECT_EQ(count_of(Outcome::connected, samples), 0U);
+}
+
 TEST_P(InterruptedInSilence, DeadlinesAreKept) {
   const auto target = open_target(concurrency);
   DrivenWave wave(entry(), 3 * concurrency, concurrency);
