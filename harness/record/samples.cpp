@@ -57,7 +57,8 @@ void append_row(std::string& block, const std::string& beginning, size_t attempt
   row.word(to_string(s.outcome));
   row.word(to_string(s.stage));
   row.number_if(s.os_error != 0, s.os_error);
-  row.number_if(s.handshake_known, s.round_trip_ns);
+  // After a retransmitted SYN tcpi_rtt covers the last exchange only; of what was never answered it is 0.
+  row.number_if(s.handshake_known && s.round_trip_ns > 0 && s.syn_retransmits == 0, s.round_trip_ns);
   row.number_if(s.handshake_known, s.syn_retransmits);
   block.append(beginning).append(row.finish());
 }

@@ -34,12 +34,25 @@ TEST(Samples, EveryFieldStandsInItsOwnColumn) {
   auto sample = sample_of(Outcome::connected, 100, 20, 3);
   sample.handshake_known = 1;
   sample.round_trip_ns = 2;
-  sample.syn_retransmits = 1;
   auto wave = wave_of("epoll,x");
   wave.repetition = 3;
   EXPECT_THAT(rows_of({sample}, SamplesKept::all, wave),
               ElementsAre(ElementsAre("run", "burst", "epoll,x", "accepting", "4", "4", "0", "200000000", "3", "0",
-                                      "100", "120", "123", "128", "connected", "", "", "2", "1")));
+                                      "100", "120", "123", "128", "connected", "", "", "2", "0")));
+}
+
+TEST(Samples, TheRoundTripIsUnknownAfterARetransmittedSynAndWithoutAnAnswer) {
+  auto repeated = sample_of(Outcome::connected, 0, 20, 3);
+  repeated.handshake_known = 1;
+  repeated.round_trip_ns = 2;
+  repeated.syn_retransmits = 1;
+  auto unanswered = sample_of(Outcome::deadline_exceeded, 0, 20, 3);
+  unanswered.handshake_known = 1;
+  const auto rows = rows_of({repeated, unanswered});
+  EXPECT_EQ(rows[0][17], "");
+  EXPECT_EQ(rows[0][18], "1");
+  EXPECT_EQ(rows[1][17], "");
+  EXPECT_EQ(rows[1][18], "0");
 }
 
 TEST(Samples, WhatDidNotHappenIsEmpty) {
