@@ -186,8 +186,8 @@ std::string nearest_name(std::string_view name, const std::vector<std::string_vi
 
 std::string unknown_name(std::string_view kind, std::string_view name, const std::vector<std::string_view>& known) {
   const std::string nearest = nearest_name(name, known);
-  return fmt::format("unknown {} '{}'{}; known: {}", kind, name,
-                     nearest.empty() ? "" : fmt::format(": did you mean '{}'?", nearest), fmt::join(known, ", "));
+  return fmt::format("unknown {} '{}'{} Known: {}", kind, name,
+                     nearest.empty() ? "." : fmt::format(": did you mean '{}'?", nearest), fmt::join(known, ", "));
 }
 
 }  // namespace connbench

@@ -24,7 +24,7 @@ void Recorder::count(const WaveResult& wave, std::string_view method) {
   if (wave.failure.empty()) {
     uint64_t total = 0;
     for (const auto& [name, calls] : wave.syscalls) total += calls;
-    if (!wave.syscalls.empty()) counted_.emplace_back(wave.what, total);
+    counted_.emplace_back(wave.what, total);
     run_.count(wave, method);
   } else {
     run_.fail(wave);

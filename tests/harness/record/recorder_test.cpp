@@ -72,6 +72,12 @@ TEST_F(RecorderTest, ATimedWaveCarriesTheCallsOfItsOwnCountingWave) {
   EXPECT_EQ(document("run.json").at("syscalls").size(), 1U);
 }
 
+TEST_F(RecorderTest, NoCallAtAllIsACountToo) {
+  Recorder recorder(claim(), info_of());
+  recorder.count(wave_of("null"), "tracepoint");
+  EXPECT_EQ(recorder.add(wave_of("null"), ten()).syscalls, 0U);
+}
+
 TEST_F(RecorderTest, ABrokenCountingWaveIsAFailureAndCountsNothing) {
   Recorder recorder(claim(), info_of());
   auto counting = wave_of("epoll");
