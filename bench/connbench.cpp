@@ -1,7 +1,11 @@
 // connbench: a laboratory for connect().
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <exception>
 #include <system_error>
 #include <vector>
@@ -43,11 +47,28 @@ int run(int argc, char** argv) {
   return status;
 }
 
+// A record file must never get the number of a standard stream that was closed: the table would be written into it.
+void fill_standard_descriptors() {
+  int fd = 0;
+  do fd = ::open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0) ::close(fd);
+}
+
+// What could not be printed was not reported.
+int checked_output(int status) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+  fmt::print(stderr, "connbench: cannot write to stdout\n");
+  return broke;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  fill_standard_descriptors();
+  ::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of write(), and is reported as one
   try {
-    return run(argc, argv);
+    return checked_output(run(argc, argv));
   } catch (const std::invalid_argument& error) {
     return complain(error, unusable);
   } catch (const MachineLacks& error) {

@@ -82,6 +82,9 @@ int run(const RunFlags& flags) {
   raise_descriptor_limit();
   const RunOptions options = parse(flags);
   const Plan plan = make_plan(options.request);
+  if (plan.cases.empty())
+    throw MachineLacks(fmt::format("nothing of what was asked can be run here: {} {}",
+                                   describe(plan.skipped.front().what), plan.skipped.front().reason));
   require_capacity(plan, options.request.policy.close);
   if (options.dry_run) {
     print_plan(options, plan);

@@ -38,6 +38,21 @@ void refuse_repetition(std::string_view name, std::vector<std::string> texts) {
   if (twice != texts.end()) throw std::invalid_argument(fmt::format("{}: {} is given twice", name, *twice));
 }
 
+// The same value twice, however it is spelt, would make two rows that nobody can tell apart.
+template <class Value>
+void refuse_equal(std::string_view name, const std::vector<Value>& values, const std::vector<std::string>& texts) {
+  for (size_t i = 0; i < values.size(); ++i)
+    for (size_t j = 0; j < i; ++j)
+      if (values[i] == values[j])
+        throw std::invalid_argument(fmt::format("{}: {} is given twice (as {})", name, texts[j], texts[i]));
+}
+
+template <class Value>
+Value at_most(std::string_view name, Value value, Value most, std::string_view most_text) {
+  if (value > most) throw std::invalid_argument(fmt::format("{}: at most {}", name, most_text));
+  return value;
+}
+
 std::string_view one_of(std::string_view name, std::string_view text, std::initializer_list<std::string_view> known) {
   for (const std::string_view candidate : known)
     if (candidate == text) return candidate;
@@ -143,21 +158,27 @@ RunOptions parse(const RunFlags& flags) {
       .families = parse_families(flags.families),
       .concurrency = each<size_t>("--concurrency", flags.concurrency, parse_count),
       .timeouts = each<Duration>("--timeout", flags.timeouts, parse_duration),
-      .attempts = count("--attempts", flags.attempts),
-      .repetitions = static_cast<unsigned>(count("--repetitions", flags.repetitions)),
+      .attempts = at_most("--attempts", count("--attempts", flags.attempts), size_t{100'000'000}, "100000000"),
+      .repetitions = static_cast<unsigned>(
+          at_most("--repetitions", count("--repetitions", flags.repetitions), size_t{10'000}, "10000")),
       .arrival = flags.arrival,
       .wave_limit = std::nullopt,
       .policy = {.close = parse_close(flags.close), .handshake = parse_switch("--handshake", flags.handshake)},
       .seed = flags.seed ? *flags.seed : std::random_device{}(),
       .count_syscalls = parse_switch("--syscalls", flags.syscalls)};
-  refuse_repetition("--concurrency", flags.concurrency);
-  refuse_repetition("--timeout", flags.timeouts);
+  refuse_equal("--concurrency", request.concurrency, flags.concurrency);
+  refuse_equal("--timeout", request.timeouts, flags.timeouts);
   flag("--arrival", [&] { return find_scenario(flags.arrival); });
   if (count("--shards", flags.shards) != 1) throw std::invalid_argument("--shards: only 1 so far");
   if (!flags.wave_limit.empty())
     request.wave_limit = flag("--wave-limit", [&] { return parse_duration(flags.wave_limit); });
-  for (const Duration timeout : request.timeouts)
+  constexpr Duration day = std::chrono::hours(24);
+  for (const Duration timeout : request.timeouts) {
     if (timeout <= Duration::zero()) throw std::invalid_argument("--timeout: must be longer than nothing");
+    at_most("--timeout", timeout, day, "a day (1440min)");
+  }
+  if (request.wave_limit) at_most("--wave-limit", *request.wave_limit, day, "a day (1440min)");
+  if (request.wave_limit == Duration::zero()) throw std::invalid_argument("--wave-limit: must be longer than nothing");
   return {.request = std::move(request),
           .placement = parse_placement(flags.cpus),
           .samples = flag("--samples", [&] { return parse_samples_kept(flags.samples); }),

@@ -118,8 +118,13 @@ std::vector<Column> columns(const std::vector<const CaseResult*>& block) {
   std::vector<Column> chosen;
   chosen.push_back({"connector", [](const CaseResult& result) { return result.planned->what.connector; }});
   if (any(real, completions)) {
-    const bool connected = any(real, connects);
-    const Value rate = connected ? connects : completions;
+    // Where the peer resets, it is a race which of the two is seen: only their sum compares.
+    const auto& ends = block.front()->planned->target->ends(what.family);
+    const bool connected = ends.contains(Outcome::connected) && !ends.contains(Outcome::reset);
+    // A wave in which nothing succeeded has a rate of nothing: it stays in the median.
+    const Value rate = [of = connected ? connects : completions](const SummaryRow& row) -> std::optional<double> {
+      return row.makespan_ns ? std::optional(of(row).value_or(0)) : std::nullopt;
+    };
     chosen.push_back(median_column(connected ? "connects/s" : "answers/s", rate));
     chosen.push_back({"min-max", [rate](const CaseResult& result) { return range_of(result, rate); }});
   }
@@ -148,11 +153,13 @@ std::vector<Column> columns(const std::vector<const CaseResult*>& block) {
   return chosen;
 }
 
-std::string heading(const CaseResult& result) {
-  const Case& what = result.planned->what;
+std::string heading(const std::vector<const CaseResult*>& block) {
+  const Case& what = block.front()->planned->what;
+  size_t repetitions = 0;
+  for (const CaseResult* result : block) repetitions = std::max(repetitions, result->rows.size());
   return fmt::format("{} ({}{}), {}, {} in flight, timeout {}, {} x {} attempts", what.target,
                      what.family == Family::unix_domain ? "" : "IPv", to_string(what.family), what.scenario,
-                     what.concurrency, format_duration(what.timeout), result.rows.size(), what.attempts);
+                     what.concurrency, format_duration(what.timeout), repetitions, what.attempts);
 }
 
 std::string block_table(const std::vector<const CaseResult*>& block) {
@@ -163,7 +170,7 @@ std::string block_table(const std::vector<const CaseResult*>& block) {
     Cells& cells = rows.emplace_back();
     for (const Column& column : chosen) cells.push_back(column.cell(*result));
   }
-  return fmt::format("{}\n{}\n", heading(*block.front()), align(rows));
+  return fmt::format("{}\n{}\n", heading(block), align(rows));
 }
 
 }  // namespace

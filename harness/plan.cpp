@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 #include <random>
+#include <system_error>
 
 #include "harness/kernel_timeout.h"
 #include "harness/units.h"
@@ -23,9 +24,9 @@ std::optional<std::string> why_no_end(const PlannedCase& planned) {
   const auto kernel = planned.what.family == Family::unix_domain ? std::nullopt : kernel_connect_timeout();
   const auto needed = kernel ? *kernel * static_cast<int64_t>(planned.what.attempts) : Duration::max();
   if (kernel && needed <= planned.limit) return std::nullopt;
-  return fmt::format(
-      "has no deadline and cannot be cancelled, and {} never answers: the kernel gives up after {} an attempt",
-      planned.target->name, kernel ? humane(*kernel) : "no time at all");
+  const std::string end = kernel ? fmt::format("gives up after {} an attempt", humane(*kernel)) : "never gives up";
+  return fmt::format("has no deadline and cannot be cancelled, and {} never answers: the kernel {}",
+                     planned.target->name, end);
 }
 
 // Why a case cannot be run here; nothing when it can. Fills in the traits.
@@ -35,7 +36,11 @@ std::optional<std::string> why_skipped(const RunRequest& request, PlannedCase& p
   Retirement retirement(request.policy, 0);
   const ConnectorSettings settings{planned.connector->options, planned.what.concurrency, retirement};
   if (auto reason = planned.connector->entry->probe(settings)) return reason;
-  planned.traits = planned.connector->entry->make({settings.options, 1, retirement})->traits();
+  try {
+    planned.traits = planned.connector->entry->make({settings.options, 1, retirement})->traits();
+  } catch (const std::system_error& error) {
+    return fmt::format("cannot be made: {}", error.what());
+  }
   return why_no_end(planned);
 }
 
@@ -50,16 +55,25 @@ Duration expected_time(const PlannedCase& planned) {
          std::min(planned.limit, what.timeout * static_cast<int64_t>(rounds(what.attempts, what.concurrency)));
 }
 
+// How long the attempts of a wave take to arrive: nothing in closed loop.
+Duration arrivals_last(const RunRequest& request) {
+  const auto pacing = find_scenario(request.arrival).entry->pacing(request.arrival, request.seed + 1);
+  Duration last{};
+  if (!pacing->open_loop()) return last;
+  for (size_t i = 0; i < request.attempts; ++i) last = pacing->next_due();
+  return last;
+}
+
 // Calls `visit` for every combination that was asked for, skipped or not.
 template <class Visit>
-void for_each_case(const RunRequest& request, const std::string& scenario, Visit visit) {
+void for_each_case(const RunRequest& request, const std::string& scenario, Duration arrivals, Visit visit) {
   for (const TargetEntry* target : request.targets)
     for (const Family family : request.families)
       for (const size_t concurrency : request.concurrency)
         for (const Duration timeout : request.timeouts)
           for (const NamedConnector& connector : request.connectors) {
             const Duration limit =
-                request.wave_limit.value_or(default_wave_limit(request.attempts, concurrency, timeout));
+                request.wave_limit.value_or(arrivals + default_wave_limit(request.attempts, concurrency, timeout));
             visit(PlannedCase{.what = {.scenario = scenario,
                                        .connector = connector.name,
                                        .target = std::string(target->name),
@@ -77,7 +91,10 @@ void for_each_case(const RunRequest& request, const std::string& scenario, Visit
 }  // namespace
 
 Duration default_wave_limit(size_t attempts, size_t concurrency, Duration timeout) noexcept {
-  return std::chrono::seconds(5) + timeout * (2 * static_cast<int64_t>(rounds(attempts, concurrency)));
+  constexpr Duration longest = std::chrono::hours(24 * 365);  // and no overflow on the way there
+  const auto twice = static_cast<int64_t>(2 * std::min<size_t>(rounds(attempts, concurrency), SIZE_MAX / 8));
+  if (timeout > longest / twice) return longest;
+  return std::chrono::seconds(5) + timeout * twice;
 }
 
 std::vector<size_t> seeded_order(size_t n, uint64_t seed) {
@@ -95,7 +112,8 @@ std::vector<size_t> seeded_order(size_t n, uint64_t seed) {
 
 Plan make_plan(const RunRequest& request) {
   Plan plan;
-  for_each_case(request, find_scenario(request.arrival).label, [&](PlannedCase planned) {
+  const Duration arrivals = arrivals_last(request);
+  for_each_case(request, find_scenario(request.arrival).label, arrivals, [&](PlannedCase planned) {
     if (auto reason = why_skipped(request, planned))
       plan.skipped.push_back({planned.what, *std::move(reason)});
     else
@@ -105,7 +123,7 @@ Plan make_plan(const RunRequest& request) {
     for (const size_t which : seeded_order(plan.cases.size(), request.seed + repetition))
       plan.waves.push_back({which, repetition});
   const unsigned times = request.repetitions + (request.count_syscalls ? 1 : 0);
-  for (const PlannedCase& planned : plan.cases) plan.expected += expected_time(planned) * times;
+  for (const PlannedCase& planned : plan.cases) plan.expected += (arrivals + expected_time(planned)) * times;
   return plan;
 }
 

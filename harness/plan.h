@@ -57,7 +57,8 @@ struct Plan {
   Duration expected{};
 };
 
-/// 5 s + 2 × ⌈attempts / concurrency⌉ × timeout.
+/// 5 s + 2 × ⌈attempts / concurrency⌉ × timeout, at most a year; in open loop the time in which the attempts arrive is
+/// added to it.
 Duration default_wave_limit(size_t attempts, size_t concurrency, Duration timeout) noexcept;
 
 /// The request must outlive the plan. Probes connectors; opens nothing.

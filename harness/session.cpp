@@ -113,8 +113,11 @@ SessionEnd Session::timed_waves() {
     observer_.on_wave(planned, next.repetition, false, waves_done_, before + plan_.waves.size());
     SampleBuffer samples(planned.what.attempts);
     WaveResult result = wave(planned, samples, next.repetition, "");
+    const SessionEnd so_far = state();
+    if (so_far != SessionEnd::complete && result.failure.empty())  // some of it was measured, but not this wave
+      result.failure = so_far == SessionEnd::broke ? "cut short: a server died" : "cut short by a signal";
     result.wave = ++waves_done_ - before;
-    if (!result.failure.empty() && state() == SessionEnd::complete)
+    if (!result.failure.empty() && so_far == SessionEnd::complete)
       results_[next.which].failures.push_back(result.failure);
     results_[next.which].rows.push_back(recorder_.add(result, samples.samples()));
   }
