@@ -1,6 +1,8 @@
 // The other subcommands, and the Google Benchmark programs.
 #include <gmock/gmock.h>
+#include <sys/wait.h>
 
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "harness/lab/target.h"
@@ -45,6 +47,11 @@ TEST(Connbench, SuggestsTheNearestCommand) {
   const Ended ended = connbench({"lst"});
   EXPECT_EQ(ended.status, 2);
   EXPECT_THAT(ended.err, HasSubstr("did you mean 'list'"));
+}
+
+TEST(Connbench, FailsWhenItsOutputCannotBeWritten) {
+  const int status = std::system(CONNBENCH_PROGRAM " list > /dev/full 2> /dev/null");
+  EXPECT_EQ(WEXITSTATUS(status), 5);
 }
 
 class BenchmarkProgram : public testing::TestWithParam<const char*> {};
