@@ -1,0 +1,50 @@
+// Frames on their way out of one end, in batches.
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+
+#include "harness/clock.h"
+#include "harness/lab/link/held_frames.h"
+#include "harness/lab/link/rule.h"
+
+namespace connbench::lab {
+
+/// Collects up to 64 frames and hands them to the kernel with one sendmmsg(). It returns their slots to the pool, and
+/// counts what became of them.
+class Outbox {
+ public:
+  static constexpr TimePoint at_once{};  ///< due: the frame was never to wait, so it cannot be late
+
+  /// All must outlive it. `socket`: an AF_PACKET one, bound to the interface.
+  Outbox(int socket, FramePool& pool, LinkReport& report) noexcept;
+  Outbox(const Outbox&) = delete;
+  Outbox& operator=(const Outbox&) = delete;
+
+  /// Sends first when 64 are there.
+  void add(FramePool::Slot slot, TimePoint due) noexcept;
+  /// Never blocks: what the kernel refuses now is lost, as on any wire whose queue is full.
+  void send() noexcept;
+
+ private:
+  struct Item {
+    FramePool::Slot slot;
+    TimePoint due;
+  };
+
+  size_t send_from(size_t first) noexcept;
+  void account(size_t first, size_t sent, TimePoint began) noexcept;
+
+  static constexpr size_t batch = 64;
+  int socket_;
+  FramePool& pool_;
+  LinkReport& report_;
+  size_t count_ = 0;
+  std::array<Item, batch> items_{};
+  std::array<iovec, batch> pieces_{};
+  std::array<mmsghdr, batch> messages_{};
+};
+
+}  // namespace connbench::lab
