@@ -120,7 +120,7 @@ uint64_t total(const LatenessHistogram& histogram) {
 void lateness(benchmark::State& state, int packets_per_second) {
   const Endpoint client = Endpoint::ipv4(ipv4_address(Block::own_network, 0), port);
   const Endpoint server = TwoEnds::far(Family::ipv4, delayed_block, port);
-  const Duration interval = std::chrono::seconds(2) / packets_per_second;  // two senders
+  const Duration interval = Duration(std::chrono::seconds(2)) / packets_per_second;  // two senders
   const auto there = sender(udp_socket(client, server), interval);
   const auto back = sender(ends().on_server([&] { return udp_socket(server, client); }), interval);
   const LinkReport& report = ends().report();
