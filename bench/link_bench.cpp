@@ -98,14 +98,15 @@ LatenessHistogram difference(const LatenessHistogram& after, const LatenessHisto
   return between;
 }
 
-/// What the link's own timer could do at best: clock_nanosleep with the smallest timer slack.
-LatenessHistogram sleep_lateness(Duration length) {
+/// What a timer can do at best: clock_nanosleep with the smallest timer slack, for as many due times a second as the
+/// link has frames. In open loop, as frames come: what falls due while this process is kept from running is late, all
+/// of it.
+LatenessHistogram sleep_lateness(Duration length, Duration interval) {
   ::prctl(PR_SET_TIMERSLACK, 1UL);
   LatenessHistogram lateness;
-  const TimePoint end = now() + length;
-  for (TimePoint due = now(); due < end;) {
-    due = now() + std::chrono::microseconds(500);
-    sleep_until(due);
+  const TimePoint start = now();
+  for (TimePoint due = start + interval; due < start + length; due += interval) {
+    if (now() < due) sleep_until(due);
     lateness.add(now() - due);
   }
   return lateness;
@@ -138,7 +139,7 @@ void lateness(benchmark::State& state, int packets_per_second) {
       measured += now() - start;
       frames += static_cast<double>(total(during));
       link.add(during);
-      sleep.add(sleep_lateness(block_length));
+      sleep.add(sleep_lateness(block_length, interval / 2));
     }
   }
   ends().report();
