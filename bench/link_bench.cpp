@@ -298,10 +298,10 @@ void add(const std::string& name, Function function) {
 int main(int argc, char** argv) {
   for (const int rate : {2'000, 20'000})
     add(fmt::format("link/lateness/{}", rate), [rate](benchmark::State& state) { lateness(state, rate); });
-  for (const size_t in_flight : {64, 256, 1024})
+  for (const size_t in_flight : {64U, 256U, 1024U})
     add(fmt::format("link/connects/{}", in_flight),
         [in_flight](benchmark::State& state) { connects(state, in_flight); });
-  for (const size_t frames : {1, 1'000, 100'000})
+  for (const size_t frames : {1U, 1'000U, 100'000U})
     benchmark::RegisterBenchmark(fmt::format("link/held/{}", frames).c_str(),
                                  [frames](benchmark::State& state) { held(state, frames); });
   benchmark::RegisterBenchmark("link/judge", judge);
