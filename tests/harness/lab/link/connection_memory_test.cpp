@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 namespace connbench::lab {
 namespace {
 
@@ -53,6 +55,27 @@ TEST(ConnectionMemory, ForgetsWhatIsOlderThanTwoGenerations) {
   ConnectionMemory memory(1);
   for (uint32_t n = 0; n < 3 * many; ++n) memory.count(syn(n));
   EXPECT_EQ(memory.count(syn(0)), 0);
+}
+
+/// What answers syn(n).
+Packet synack(uint32_t n) {
+  Packet packet = syn(n);
+  packet.to_far = false;
+  std::swap(packet.source, packet.destination);
+  std::swap(packet.tcp->source_port, packet.tcp->destination_port);
+  packet.tcp->acknowledgement = packet.tcp->sequence + 1;
+  packet.tcp->sequence = 12345;
+  packet.tcp->flags = TcpHeader::syn | TcpHeader::ack;
+  return packet;
+}
+
+TEST(ConnectionMemory, TakesRoomOnceForASynAndWhatAnswersIt) {
+  ConnectionMemory memory(1);
+  for (uint32_t n = 0; n < 2 * many; ++n) {
+    memory.count(syn(n));
+    memory.count(synack(n));
+  }
+  EXPECT_EQ(memory.count(syn(0)), 1) << "two generations were too small";
 }
 
 TEST(ConnectionMemory, TellsTheFamiliesApart) {

@@ -185,6 +185,31 @@ TEST(Link, CountsWhatItHasNoMemoryToHold) {
               });
 }
 
+/// Which share of a processor the link uses during the next moment.
+double share_of_a_processor(const TwoEnds& ends) {
+  clockid_t clock{};
+  EXPECT_EQ(::clock_getcpuclockid(ends.link_process(), &clock), 0);
+  const auto used = [clock] {
+    timespec time{};
+    ::clock_gettime(clock, &time);
+    return std::chrono::seconds(time.tv_sec) + Duration(time.tv_nsec);
+  };
+  const TimePoint start = now();
+  const Duration before = used();
+  sleep_until(start + milliseconds(300));
+  return std::chrono::duration<double>(used() - before) / std::chrono::duration<double>(now() - start);
+}
+
+TEST(Link, SleepsWhileThereIsNothingToDo) {
+  in_two_ends([](LinkState& state) { state.rules[5].delay = std::chrono::hours(1); },
+              [](TwoEnds& ends) {
+                ASSERT_GT(::send(udp_to(Family::ipv4, 5).get(), "x", 1, 0), 0);
+                EXPECT_LT(share_of_a_processor(ends), 0.1) << "with a frame held";
+                ends.on_link([] { two_ends::ip("link set b1 down"); });
+                EXPECT_LT(share_of_a_processor(ends), 0.1) << "with an interface down";
+              });
+}
+
 TEST(Link, GoesOnWhenAnInterfaceHasBeenDown) {
   in_two_ends(no_rules, [](TwoEnds& ends) {
     const UniqueFd listener = server_socket(ends, Family::ipv4, SOCK_STREAM);

@@ -150,6 +150,27 @@ TEST(ParseFrame, NeverReadsBeyondAFrameThatIsCutOff) {
   }
 }
 
+/// `frame` without its end, and a length in its IP header that says so.
+Bytes shortened(const Bytes& frame, size_t length) {
+  Bytes cut(frame.begin(), frame.begin() + static_cast<ptrdiff_t>(length));
+  const bool v6 = frame[12] == 0x86;
+  const size_t said = length - ethernet_header - (v6 ? 40 : 0);
+  std::ranges::copy(be16(said), cut.begin() + (v6 ? 18 : 16));
+  return cut;
+}
+
+TEST(ParseFrame, NeverReadsBeyondAPacketThatEndsWithinItsHeaders) {
+  for (const Named& kind : every_kind()) {
+    for (size_t length = ethernet_header + 40; length <= kind.bytes.size(); ++length) {
+      const AtTheEdge cut(shortened(kind.bytes, length));
+      const auto packet = parse_frame(cut.frame());
+      if (!packet) continue;
+      std::array<uint8_t, longest_unreachable> answer;
+      EXPECT_LE(make_unreachable(cut.frame(), *packet, LinkRule::Answer::prohibited, answer), longest_unreachable);
+    }
+  }
+}
+
 TEST(ParseFrame, KnowsAllKindsOfTheLabButThoseOfNoFarBlock) {
   for (const Named& kind : every_kind()) {
     const bool foreign = kind.name == "arp" || kind.name == "neighbour solicitation";
