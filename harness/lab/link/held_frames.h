@@ -78,8 +78,8 @@ class FramePool {
 /// Slots by the time when they are due; those due at the same time in the order of their coming.
 ///
 /// A binary heap: one queue for every delay and for jitter. A queue for each delay would need no comparing, but a look
-/// at each queue's head instead; with 1,000 frames held the heap takes 70 ns a frame (`link_bench`), where sending one
-/// takes the kernel several microseconds.
+/// at each queue's head instead; with 1,000 frames held the heap takes some 40 ns a frame (`link_bench`), where sending
+/// one takes the kernel several microseconds.
 class HeldFrames {
  public:
   /// Room for `most` frames. @throws std::bad_alloc

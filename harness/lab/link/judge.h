@@ -14,7 +14,7 @@ namespace connbench::lab {
 /// block and direction on its own, so that what happens to one target does not depend on the traffic of another.
 class Judge {
  public:
-  /// `rules` and must outlive it. @throws std::system_error
+  /// `rules` must outlive it. @throws std::system_error
   Judge(const std::array<LinkRule, 256>& rules, uint64_t seed);
 
   enum class Fate : uint8_t { carry, answer, lose };
