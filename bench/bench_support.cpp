@@ -80,7 +80,7 @@ void Pool::report(benchmark::State& state) {
 
 void run_waves(benchmark::State& state, const Case& what) {
   RunRequest request{.connectors = {find_connector(what.connector)},
-                     .targets = {&find_target(what.target)},
+                     .targets = {find_target(what.target)},
                      .families = {what.family},
                      .concurrency = {what.concurrency},
                      .timeouts = {what.timeout},
@@ -94,7 +94,7 @@ void run_waves(benchmark::State& state, const Case& what) {
   const WaveSpec spec{.what = &planned.what,
                       .connector = planned.connector,
                       .endpoints = target.endpoints(),
-                      .warm_up = planned.target->answers ? target.endpoints() : answering.endpoints(),
+                      .warm_up = planned.target->entry->answers ? target.endpoints() : answering.endpoints(),
                       .server = target.server(),
                       .limit = planned.limit,
                       .pacing = pacing.get()};

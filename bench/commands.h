@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <stdexcept>
 
 namespace connbench {
@@ -20,6 +21,9 @@ enum ExitStatus : int {
 struct MachineLacks : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
+
+/// Runs `command` and returns its status; what it throws is told on stderr and becomes the status it stands for.
+int guarded(const std::function<int()>& command);
 
 /// Each adds its subcommand; when that is chosen, `status` becomes its exit status. Messages for people go to stderr,
 /// results to stdout. std::invalid_argument means unusable arguments.

@@ -64,11 +64,9 @@ int checked_output(int status) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  fill_standard_descriptors();
-  ::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of write(), and is reported as one
+int connbench::guarded(const std::function<int()>& command) {
   try {
-    return checked_output(run(argc, argv));
+    return checked_output(command());
   } catch (const std::invalid_argument& error) {
     return complain(error, unusable);
   } catch (const MachineLacks& error) {
@@ -76,4 +74,10 @@ int main(int argc, char** argv) {
   } catch (const std::exception& error) {
     return complain(error, broke);
   }
+}
+
+int main(int argc, char** argv) {
+  fill_standard_descriptors();
+  ::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of write(), and is reported as one
+  return guarded([&] { return run(argc, argv); });
 }

@@ -4,6 +4,7 @@
 #include "bench/commands.h"
 #include "bench/table.h"
 #include "harness/kernel_timeout.h"
+#include "harness/lab/lab.h"
 #include "harness/machine.h"
 #include "harness/registry.h"
 #include "harness/syscall_counter.h"
@@ -61,6 +62,11 @@ Finding about_ipv6() {
   return {"IPv6 on loopback", "no", "sysctl -w net.ipv6.conf.lo.disable_ipv6=0"};
 }
 
+Finding about_lab() {
+  const auto why_not = lab::why_no_lab();
+  return {"the lab", why_not ? "cannot be made: its targets are skipped" : "can be made", why_not.value_or("")};
+}
+
 std::vector<Finding> about_connectors() {
   std::vector<Finding> findings;
   for (const ConnectorEntry* entry : connectors()) {
@@ -81,7 +87,7 @@ int examine() {
   raise_descriptor_limit();
   print("This machine",
         {about_cpus(), about_limit("descriptors", descriptor_limit()), about_limit("threads", thread_limit()),
-         about_ports(), about_backlog(), about_kernel_timeout(), about_ipv6(), about_syscalls()});
+         about_ports(), about_backlog(), about_kernel_timeout(), about_ipv6(), about_syscalls(), about_lab()});
   print("Ways to connect", about_connectors());
   return done;
 }

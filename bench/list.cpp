@@ -3,6 +3,7 @@
 
 #include "bench/commands.h"
 #include "bench/table.h"
+#include "harness/lab/external.h"
 #include "harness/lab/target.h"
 #include "harness/registry.h"
 #include "harness/scenarios/scenario.h"
@@ -39,14 +40,23 @@ void print_connectors() {
 }
 
 void print_targets() {
-  std::vector<std::vector<std::string>> rows{{"target", "families", ""}};
-  for (const TargetEntry* entry : targets()) {
+  std::vector<std::vector<std::string>> rows{{"target", "by default", "families", "where", ""}};
+  const auto row = [&](const TargetEntry& entry) {
     std::string families;
-    for (const Family family : entry->families)
+    for (const Family family : entry.families)
       fmt::format_to(std::back_inserter(families), "{}{}", families.empty() ? "" : ",", to_string(family));
-    rows.push_back({std::string(entry->name), families, std::string(entry->summary)});
-  }
-  fmt::print("Targets, on loopback\n{}\n", align(rows));
+    const std::string colon = entry.parameter.empty() ? "" : ":";
+    rows.push_back({fmt::format("{}{}{}", entry.name, colon, entry.parameter), std::string(entry.fallback), families,
+                    entry.needs_lab              ? "lab"
+                    : &entry == &external_target ? "outside"
+                                                 : "loopback",
+                    std::string(entry.summary)});
+  };
+  for (const TargetEntry* entry : targets()) row(*entry);
+  row(external_target);
+  fmt::print(
+      "Targets (the lab: network namespaces of the run's own; connbench doctor says whether they can be made)\n{}\n",
+      align(rows));
 }
 
 void print_scenarios() {

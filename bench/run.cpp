@@ -9,6 +9,7 @@
 #include "bench/run_options.h"
 #include "bench/table.h"
 #include "harness/machine.h"
+#include "harness/record/lab_json.h"
 #include "harness/units.h"
 #include "harness/warnings.h"
 
@@ -50,6 +51,7 @@ RunInfo describe_run(const RunOptions& options, std::string run_id) {
   return {.run_id = std::move(run_id),
           .command_line = own_command_line(),
           .seed = options.request.seed,
+          .network = options.request.lab != nullptr ? "lab" : "host",
           .repetitions = options.request.repetitions,
           .usual_timeout = options.request.timeouts.front(),
           .samples = options.samples,
@@ -67,7 +69,8 @@ int report(const Session& session, const Plan& plan, const Recorder& recorder, S
     return signal_base + signal;
   }
   if (end == SessionEnd::broke) {
-    fmt::print(stderr, "connbench: a server died; what was measured so far is recorded, the rest was not run\n");
+    fmt::print(stderr, "connbench: {} died; what was measured so far is recorded, the rest was not run\n",
+               session.died());
     return broke;
   }
   const bool fine = std::ranges::all_of(session.results(), [](const CaseResult& result) {
@@ -78,9 +81,23 @@ int report(const Session& session, const Plan& plan, const Recorder& recorder, S
   return fine ? done : check_failed;
 }
 
-int run(const RunFlags& flags) {
-  raise_descriptor_limit();
-  const RunOptions options = parse(flags);
+// The capture ends before the result is told, and a link that lost frames is not to be taken for a slow connector.
+void finish_lab(lab::Lab* lab, Recorder& recorder) {
+  if (lab == nullptr) return;
+  lab->finish_capture();
+  recorder.lab(describe_lab(*lab));
+  const lab::LinkReport& link = lab->link_report();
+  const uint64_t dropped = link.dropped_by_kernel + link.dropped_on_sending + link.dropped_in_queue;
+  if (dropped == 0) return;
+  const std::string warning = fmt::format(
+      "the lab's link had to drop {} of {} frames: retransmissions are its fault. Lower the load, or give it a "
+      "processor of its own (--cpus link=N).",
+      dropped, link.frames + dropped);
+  recorder.warn(warning);
+  fmt::print("warning: {}\n", warning);
+}
+
+int measure(const RunOptions& options) {
   const Plan plan = make_plan(options.request);
   if (plan.cases.empty())
     throw MachineLacks(fmt::format("nothing of what was asked can be run here: {} {}",
@@ -92,13 +109,32 @@ int run(const RunFlags& flags) {
   }
   const std::string run_id = new_run_id();
   Recorder recorder(RunFolder(options.out.value_or(default_run_folder(run_id))), describe_run(options, run_id));
+  if (options.request.lab != nullptr) recorder.lab(describe_lab(*options.request.lab));
   StopSignal stop;
   Progress progress;
   Session session(options.request, plan, options.placement, recorder, stop, progress);
   const SessionEnd end = session.run();
   progress.clear();
+  finish_lab(options.request.lab, recorder);
   recorder.finish(end == SessionEnd::complete, describe_load());
   return report(session, plan, recorder, end, stop.pending());
+}
+
+// Lab targets are skipped, with the reason, where there can be no lab; what it was asked to be cannot be skipped.
+int run(const RunFlags& flags) {
+  raise_descriptor_limit();
+  RunOptions options = parse(flags);
+  if (!options.lab) return measure(options);
+  try {
+    return lab::run_in_lab(*options.lab, [&](lab::Lab& lab) {
+      options.request.lab = &lab;
+      return guarded([&] { return measure(options); });
+    });
+  } catch (const lab::Unavailable& error) {
+    if (options.needs_lab) throw MachineLacks(fmt::format("--sysctl and --pcap are the lab's: {}", error.what()));
+    options.request.why_no_lab = error.what();
+    return measure(options);
+  }
 }
 
 }  // namespace

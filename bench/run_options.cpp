@@ -6,6 +6,7 @@
 #include <charconv>
 #include <random>
 
+#include "harness/lab/external.h"
 #include "harness/machine.h"
 #include "harness/units.h"
 
@@ -72,7 +73,8 @@ std::vector<Family> parse_families(const std::vector<std::string>& texts) {
   return families;
 }
 
-// "client=0,server=1": any number of processors on each side, "client=0,client=2" or "client=0".
+// "client=0,server=1": any number of processors on each side, "client=0,client=2" or "client=0"; "link=1" for the
+// lab's.
 Placement parse_placement(const std::string& text) {
   Placement placement;
   const std::vector<int> online = online_cpus();
@@ -80,7 +82,7 @@ Placement parse_placement(const std::string& text) {
     if (part.empty()) continue;
     const size_t equals = part.find('=');
     const std::string side = part.substr(0, equals);
-    if (equals == std::string::npos || (side != "client" && side != "server"))
+    if (equals == std::string::npos || (side != "client" && side != "server" && side != "link"))
       throw std::invalid_argument(fmt::format("--cpus: '{}' should look like client=0,server=1", text));
     int cpu = -1;
     const std::string number = part.substr(equals + 1);
@@ -88,8 +90,9 @@ Placement parse_placement(const std::string& text) {
     if (error != std::errc{} || end != number.data() + number.size() || !std::ranges::count(online, cpu))
       throw std::invalid_argument(
           fmt::format("--cpus: '{}' is not a processor of this machine ({})", number, fmt::join(online, ", ")));
-    (side == "client" ? placement.client : placement.server).push_back(cpu);
+    (side == "client" ? placement.client : side == "server" ? placement.server : placement.link).push_back(cpu);
   }
+  if (placement.link.empty()) placement.link = placement.server;
   return placement;
 }
 
@@ -101,14 +104,97 @@ std::vector<NamedConnector> parse_connectors(const RunFlags& flags) {
   return each<NamedConnector>("--connector", names, find_connector);
 }
 
-std::vector<const TargetEntry*> parse_targets(const RunFlags& flags) {
-  refuse_repetition("--target", flags.targets);
-  return each<const TargetEntry*>("--target", flags.targets, [](std::string_view name) { return &find_target(name); });
+std::vector<NamedTarget> parse_targets(const RunFlags& flags) {
+  auto targets = each<NamedTarget>("--target", flags.targets, [&](std::string_view text) {
+    auto host = text.find(':') == std::string_view::npos ? std::nullopt : parse_external(text);
+    if (!host || is_target(text.substr(0, text.find(':')))) return find_target(text);
+    if (!flags.external)
+      throw std::invalid_argument(fmt::format(
+          "'{}' is a host outside this program: with --external it is connected to, within bounds (see --help)", text));
+    return *std::move(host);
+  });
+  std::vector<std::string> names;
+  for (const NamedTarget& target : targets) names.push_back(target.name);
+  refuse_repetition("--target", names);
+  return targets;
+}
+
+std::vector<lab::Sysctl> parse_sysctls(const std::vector<std::string>& texts) {
+  std::vector<lab::Sysctl> sysctls;
+  for (const std::string& text : texts) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos || !text.starts_with("net."))
+      throw std::invalid_argument(
+          fmt::format("--sysctl: '{}' should look like net.ipv4.tcp_syn_retries=1: only what is of a network", text));
+    sysctls.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return sysctls;
+}
+
+bool is_external(const NamedTarget& target) {
+  return target.entry == &external_target;
+}
+
+// Every bound holds unless its own flag raises it.
+void bound_external(const RunFlags& flags, RunRequest& request) {
+  const auto hosts = static_cast<size_t>(std::ranges::count_if(request.targets, is_external));
+  if (hosts == 0) return;
+  ExternalBounds bounds;
+  if (!flags.external_rate.empty())
+    bounds.per_second = flag("--external-rate", [&] { return parse_rate(flags.external_rate); });
+  if (!flags.external_attempts.empty())
+    bounds.attempts = flag("--external-attempts", [&] { return parse_count(flags.external_attempts); });
+  if (!flags.external_concurrency.empty())
+    bounds.concurrency = flag("--external-concurrency", [&] { return parse_count(flags.external_concurrency); });
+  const size_t waves = request.repetitions + (request.count_syscalls ? 1 : 0);
+  const double attempts = static_cast<double>(hosts * waves * request.connectors.size() * request.families.size() *
+                                              request.concurrency.size() * request.timeouts.size()) *
+                          static_cast<double>(request.attempts);
+  if (attempts > static_cast<double>(bounds.attempts))
+    throw std::invalid_argument(
+        fmt::format("this run makes {:.0f} attempts at hosts outside, and at most {} are "
+                    "allowed: lower --attempts or --repetitions, or --external-attempts {:.0f}",
+                    attempts, bounds.attempts, attempts));
+  const size_t most = *std::ranges::max_element(request.concurrency);
+  if (most > bounds.concurrency)
+    throw std::invalid_argument(
+        fmt::format("--concurrency {} at hosts outside, and at most {} are allowed: lower it, "
+                    "or --external-concurrency {}",
+                    most, bounds.concurrency, most));
+  const auto pacing = find_scenario(request.arrival).entry->pacing(request.arrival, request.seed);
+  const size_t colon = request.arrival.find(':');
+  if (pacing->open_loop() && parse_rate(request.arrival.substr(colon + 1)) > bounds.per_second)
+    throw std::invalid_argument(
+        fmt::format("--arrival {} at hosts outside, and at most {}/s is allowed: lower it, or "
+                    "--external-rate",
+                    request.arrival, bounds.per_second));
+  request.external_gap = Duration(static_cast<int64_t>(1e9 / bounds.per_second));
+}
+
+// The lab has no way out, and a host outside cannot be reached from within.
+void choose_network(const RunFlags& flags, RunOptions& options) {
+  const auto& targets = options.request.targets;
+  const auto of_lab = std::ranges::find_if(targets, [](const NamedTarget& t) { return t.entry->needs_lab; });
+  const auto outside = std::ranges::find_if(targets, is_external);
+  options.needs_lab = !flags.sysctls.empty() || !flags.pcap.empty();
+  if (of_lab == targets.end() && !options.needs_lab) return;
+  if (outside != targets.end())
+    throw std::invalid_argument(
+        fmt::format("{} is in the lab's network ({}), and {} outside it: they cannot be measured in one run",
+                    of_lab == targets.end() ? "what is captured or has a sysctl" : of_lab->name,
+                    "namespaces without a way out", outside->name));
+  options.lab = {.sysctls = parse_sysctls(flags.sysctls), .cpus = options.placement.link, .seed = options.request.seed};
+  if (!flags.pcap.empty()) options.lab->pcap = flags.pcap;
 }
 
 CloseMode parse_close(const std::string& text) {
   one_of("--close", text, {"rst", "fin", "hold"});
   return text == "rst" ? CloseMode::rst : text == "fin" ? CloseMode::fin : CloseMode::hold;
+}
+
+std::optional<bool> parse_handshake(const std::string& text) {
+  one_of("--handshake", text, {"on", "off", "lab"});
+  return text == "lab" ? std::nullopt : std::optional<bool>(text == "on");
 }
 
 bool parse_switch(std::string_view name, const std::string& text) {
@@ -139,11 +225,20 @@ void declare(CLI::App& command, RunFlags& flags) {
   one("--cpus", flags.cpus, "processors of the two sides: client=0,server=1 [any]");
   one("--close", flags.close, "how connections end: rst, fin (TIME_WAIT), hold (until the wave ends)")
       ->capture_default_str();
-  one("--handshake", flags.handshake, "read TCP_INFO of every attempt (costs about 2 %): on, off")
+  one("--handshake", flags.handshake, "read TCP_INFO of every attempt (costs about 2 %): on, off, lab (its targets)")
       ->capture_default_str();
+  command
+      .add_option("--sysctl", flags.sysctls, "of the lab, not of the machine: net.ipv4.tcp_syn_retries=1; repeatable")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  one("--pcap", flags.pcap, "file for every packet of the lab, both ends of the link");
   one("--samples", flags.samples, "rows in samples.csv: all, failures, none")->capture_default_str();
   one("--syscalls", flags.syscalls, "count system calls in a wave of its own: on, off")->capture_default_str();
   command.add_option("--seed", flags.seed, "of the order of waves and of random arrivals [random, and recorded]");
+  command.add_flag("--external", flags.external, "allow --target host:port, a host of your own");
+  one("--external-rate", flags.external_rate, "at most so many attempts at it a second [1000/s]");
+  one("--external-attempts", flags.external_attempts, "in the whole run [10000]");
+  one("--external-concurrency", flags.external_concurrency, "in flight [256]");
   one("--out", flags.out, "folder for the records [results/<time>-<id>]");
   command.add_flag("--dry-run", flags.dry_run, "print the waves and the expected time, and run nothing");
 }
@@ -163,7 +258,8 @@ RunOptions parse(const RunFlags& flags) {
           at_most("--repetitions", count("--repetitions", flags.repetitions), size_t{10'000}, "10000")),
       .arrival = flags.arrival,
       .wave_limit = std::nullopt,
-      .policy = {.close = parse_close(flags.close), .handshake = parse_switch("--handshake", flags.handshake)},
+      .policy = {.close = parse_close(flags.close)},
+      .handshake = parse_handshake(flags.handshake),
       .seed = flags.seed ? *flags.seed : std::random_device{}(),
       .count_syscalls = parse_switch("--syscalls", flags.syscalls)};
   refuse_equal("--concurrency", request.concurrency, flags.concurrency);
@@ -179,11 +275,14 @@ RunOptions parse(const RunFlags& flags) {
   }
   if (request.wave_limit) at_most("--wave-limit", *request.wave_limit, day, "a day (1440min)");
   if (request.wave_limit == Duration::zero()) throw std::invalid_argument("--wave-limit: must be longer than nothing");
-  return {.request = std::move(request),
-          .placement = parse_placement(flags.cpus),
-          .samples = flag("--samples", [&] { return parse_samples_kept(flags.samples); }),
-          .out = flags.out.empty() ? std::nullopt : std::optional<std::filesystem::path>(flags.out),
-          .dry_run = flags.dry_run};
+  bound_external(flags, request);
+  RunOptions options{.request = std::move(request),
+                     .placement = parse_placement(flags.cpus),
+                     .samples = flag("--samples", [&] { return parse_samples_kept(flags.samples); }),
+                     .out = flags.out.empty() ? std::nullopt : std::optional<std::filesystem::path>(flags.out),
+                     .dry_run = flags.dry_run};
+  choose_network(flags, options);
+  return options;
 }
 
 }  // namespace connbench

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/lab/lab.h"
 #include "harness/plan.h"
 #include "harness/record/samples.h"
 #include "harness/session.h"
@@ -27,7 +28,13 @@ struct RunFlags {
   std::string wave_limit;
   std::string cpus;
   std::string close = "rst";
-  std::string handshake = "off";
+  std::string handshake = "lab";
+  std::vector<std::string> sysctls;
+  std::string pcap;
+  bool external = false;
+  std::string external_rate;
+  std::string external_attempts;
+  std::string external_concurrency;
   std::string samples = "all";
   std::string syscalls = "on";
   std::string out;
@@ -38,6 +45,8 @@ struct RunFlags {
 /// The flags as values.
 struct RunOptions {
   RunRequest request;
+  std::optional<lab::Options> lab{};  ///< the run wants one
+  bool needs_lab = false;             ///< and cannot do without
   Placement placement;
   SamplesKept samples;
   std::optional<std::filesystem::path> out;

@@ -119,7 +119,7 @@ std::vector<Column> columns(const std::vector<const CaseResult*>& block) {
   chosen.push_back({"connector", [](const CaseResult& result) { return result.planned->what.connector; }});
   if (any(real, completions)) {
     // Where the peer resets, it is a race which of the two is seen: only their sum compares.
-    const auto& ends = block.front()->planned->target->ends(what.family);
+    const auto& ends = block.front()->planned->target->entry->ends(what.family);
     const bool connected = ends.contains(Outcome::connected) && !ends.contains(Outcome::reset);
     // A wave in which nothing succeeded has a rate of nothing: it stays in the median.
     const Value rate = [of = connected ? connects : completions](const SummaryRow& row) -> std::optional<double> {

@@ -53,8 +53,6 @@ uint64_t raise_descriptor_limit() noexcept;
 std::vector<int> online_cpus();
 /// How much later than asked the kernel may end this thread's waits.
 Duration timer_slack() noexcept;
-/// Why the lab's namespaces cannot be made here; nullopt when they can. Tried in a child, while there is one thread.
-std::optional<std::string> why_no_user_namespace();
 /// Sockets in TIME_WAIT in the current network namespace; -1 when the kernel does not say.
 int64_t time_wait_sockets() noexcept;
 

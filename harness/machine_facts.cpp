@@ -1,6 +1,5 @@
 // The single facts: what is read from one place each.
 #include <fmt/format.h>
-#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -9,7 +8,6 @@
 #include <array>
 #include <charconv>
 
-#include "harness/ask_in_child.h"
 #include "harness/machine.h"
 #include "harness/proc_file.h"
 #include "harness/unique_fd.h"
@@ -71,21 +69,6 @@ std::vector<int> online_cpus() {
 
 Duration timer_slack() noexcept {
   return Duration(::prctl(PR_GET_TIMERSLACK));
-}
-
-std::optional<std::string> why_no_user_namespace() {
-  const ChildAnswer answer = ask_in_child([] {
-    checked(::unshare(CLONE_NEWUSER), "unshare(CLONE_NEWUSER)");
-    checked(::unshare(CLONE_NEWNET), "unshare(CLONE_NEWNET)");  // refused where AppArmor lets the first pass
-    return std::string();
-  });
-  if (answer.ok) return std::nullopt;
-  std::string why = answer.text;
-  for (const char* name : {"user.max_user_namespaces", "user.max_net_namespaces", "kernel.unprivileged_userns_clone",
-                           "kernel.apparmor_restrict_unprivileged_userns"}) {
-    if (const auto value = sysctl(name)) why += fmt::format("; {} is {}", name, *value);
-  }
-  return why;
 }
 
 int64_t time_wait_sockets() noexcept {

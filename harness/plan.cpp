@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "harness/kernel_timeout.h"
+#include "harness/lab/lab.h"
 #include "harness/units.h"
 
 namespace connbench {
@@ -19,7 +20,7 @@ size_t rounds(size_t attempts, size_t concurrency) {
 
 std::optional<std::string> why_no_end(const PlannedCase& planned) {
   const Traits& traits = planned.traits;
-  if (!traits.opens_sockets || planned.target->answers || traits.has_deadline() || traits.cancellable)
+  if (!traits.opens_sockets || planned.target->entry->answers || traits.has_deadline() || traits.cancellable)
     return std::nullopt;
   const auto kernel = planned.what.family == Family::unix_domain ? std::nullopt : kernel_connect_timeout();
   const auto needed = kernel ? *kernel * static_cast<int64_t>(planned.what.attempts) : Duration::max();
@@ -31,9 +32,13 @@ std::optional<std::string> why_no_end(const PlannedCase& planned) {
 
 // Why a case cannot be run here; nothing when it can. Fills in the traits.
 std::optional<std::string> why_skipped(const RunRequest& request, PlannedCase& planned) {
-  if (!planned.target->serves(planned.what.family))
+  if (planned.target->entry->needs_lab && request.lab == nullptr)
+    return fmt::format("{} needs the lab: {}", planned.target->name, request.why_no_lab);
+  if (planned.what.family == Family::ipv6 && request.lab != nullptr && !request.lab->has_ipv6())
+    return "this machine has no IPv6";
+  if (!planned.target->entry->serves(planned.what.family))
     return fmt::format("{} does not exist on family {}", planned.target->name, to_string(planned.what.family));
-  Retirement retirement(request.policy, 0);
+  Retirement retirement(planned.policy, 0);
   const ConnectorSettings settings{planned.connector->options, planned.what.concurrency, retirement};
   if (auto reason = planned.connector->entry->probe(settings)) return reason;
   try {
@@ -50,7 +55,7 @@ Duration expected_time(const PlannedCase& planned) {
   constexpr Duration an_attempt = std::chrono::microseconds(50);
   const Case& what = planned.what;
   const auto busy = an_attempt * static_cast<int64_t>(what.attempts);
-  if (planned.target->answers) return around_a_wave + busy;
+  if (planned.target->entry->answers) return around_a_wave + busy;
   return around_a_wave + busy +
          std::min(planned.limit, what.timeout * static_cast<int64_t>(rounds(what.attempts, what.concurrency)));
 }
@@ -67,24 +72,27 @@ Duration arrivals_last(const RunRequest& request) {
 // Calls `visit` for every combination that was asked for, skipped or not.
 template <class Visit>
 void for_each_case(const RunRequest& request, const std::string& scenario, Duration arrivals, Visit visit) {
-  for (const TargetEntry* target : request.targets)
+  for (const NamedTarget& target : request.targets)
     for (const Family family : request.families)
       for (const size_t concurrency : request.concurrency)
         for (const Duration timeout : request.timeouts)
           for (const NamedConnector& connector : request.connectors) {
             const Duration limit =
                 request.wave_limit.value_or(arrivals + default_wave_limit(request.attempts, concurrency, timeout));
+            ConnectionPolicy policy = request.policy;
+            policy.handshake = request.handshake.value_or(target.entry->needs_lab);
             visit(PlannedCase{.what = {.scenario = scenario,
                                        .connector = connector.name,
-                                       .target = std::string(target->name),
+                                       .target = target.name,
                                        .family = family,
                                        .concurrency = concurrency,
                                        .shards = 1,
                                        .attempts = request.attempts,
                                        .timeout = timeout},
                               .connector = &connector,
-                              .target = target,
-                              .limit = limit});
+                              .target = &target,
+                              .limit = limit,
+                              .policy = policy});
           }
 }
 

@@ -15,7 +15,7 @@ namespace connbench {
 /// Everything `connbench run` can be asked; names are resolved already.
 struct RunRequest {
   std::vector<NamedConnector> connectors;
-  std::vector<const TargetEntry*> targets;
+  std::vector<NamedTarget> targets;
   std::vector<Family> families{Family::ipv4};
   std::vector<size_t> concurrency;
   std::vector<Duration> timeouts;
@@ -24,6 +24,10 @@ struct RunRequest {
   std::string arrival = "closed";
   std::optional<Duration> wave_limit{};  ///< default: default_wave_limit()
   ConnectionPolicy policy{};
+  std::optional<bool> handshake{};  ///< nothing: read it of lab targets, where a percent of time does not count
+  lab::Lab* lab = nullptr;          ///< the lab that this process is in
+  std::string why_no_lab{};         ///< while there is none: what its targets are skipped for
+  Duration external_gap{};          ///< at least this between two attempts at a host of the user's own
   uint64_t seed = 0;
   bool count_syscalls = true;
 };
@@ -32,8 +36,9 @@ struct RunRequest {
 struct PlannedCase {
   Case what;
   const NamedConnector* connector;
-  const TargetEntry* target;
+  const NamedTarget* target;
   Duration limit;
+  ConnectionPolicy policy{};
   Traits traits{};  ///< of the connector
 };
 

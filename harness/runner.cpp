@@ -42,7 +42,7 @@ class Wave {
  private:
   // The next moment at which offer() has something to do without a completion first.
   TimePoint next_submission() const {
-    if (!plan_.pacing->open_loop() || full_ || submitted_ == samples_.size()) return TimePoint::max();
+    if (at_once() || full_ || submitted_ == samples_.size()) return TimePoint::max();
     return connector_.in_flight() < plan_.concurrency ? due_ : TimePoint::max();
   }
 
@@ -64,6 +64,9 @@ class Wave {
     }
   }
 
+  // Nothing but the attempts in flight holds the next one back.
+  bool at_once() const { return !plan_.pacing->open_loop() && plan_.gap == Duration::zero(); }
+
   bool is_due(TimePoint time) const { return offered_ < samples_.size() && due_ <= time; }
 
   // In closed loop an attempt is wanted from the moment at which there is room for it; in open loop, when it is due.
@@ -72,6 +75,7 @@ class Wave {
     sample = Sample{};
     if (!plan_.pacing->open_loop()) {
       sample.scheduled_ns = to_ns(time);
+      due_ = time + plan_.gap;
       return;
     }
     sample.scheduled_ns = to_ns(due_);
@@ -123,7 +127,7 @@ class Wave {
   const Drive& plan_;
   std::span<Sample> samples_;
   TimePoint begun_;
-  TimePoint due_;           // of attempt offered_, in open loop
+  TimePoint due_;           // of attempt offered_; in closed loop, not before this
   uint64_t offered_ = 0;    // scheduled
   uint64_t submitted_ = 0;  // taken by the connector
   uint64_t reaped_ = 0;

@@ -17,6 +17,7 @@ struct Drive {
   Duration timeout{};                       ///< of each attempt
   Duration limit{};                         ///< of the whole wave; then cancel_all()
   Pacing* pacing = nullptr;                 ///< when attempts are due
+  Duration gap{};                           ///< in closed loop: at least this from one attempt to the next
   const std::atomic<bool>* stop = nullptr;  ///< set from outside: end the wave as if its limit had passed
   TimePoint (*clock)() = &now;              ///< replaced in tests
   void (*sleep)(TimePoint) = &sleep_until;  ///< so is this

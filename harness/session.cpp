@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "harness/lab/external.h"
+#include "harness/lab/lab.h"
 #include "harness/warnings.h"
 
 namespace connbench {
@@ -15,7 +17,7 @@ namespace {
 // Where nothing but the limit ends the wave, it must not be longer than that of the timed ones.
 Duration counting_limit(const PlannedCase& planned) {
   constexpr int slower = 20;
-  const bool ends_by_itself = planned.target->answers || planned.traits.has_deadline();
+  const bool ends_by_itself = planned.target->entry->answers || planned.traits.has_deadline();
   return ends_by_itself ? planned.limit * slower : planned.limit;
 }
 
@@ -24,21 +26,22 @@ Duration counting_limit(const PlannedCase& planned) {
 // The open targets, and a watch over their servers.
 class Session::Servers final : public WaveParent {
  public:
-  explicit Servers(StopSignal& stop) : stop_(stop) { watched_.push_back({stop.fd(), POLLIN, 0}); }
+  Servers(StopSignal& stop, const lab::Lab* lab) : stop_(stop) {
+    watched_.push_back({stop.fd(), POLLIN, 0});
+    if (lab == nullptr) return;
+    for (const auto& [pid, name] : lab->watched()) watch(pid, name);
+  }
 
-  const Target& open(const TargetEntry& entry, const TargetRequest& request) {
-    auto& target = open_[{&entry, request.family}];
+  const Target& open(const NamedTarget& named, const TargetRequest& request) {
+    auto& target = open_[{named.name, request.family}];
     if (target) return *target;
-    target = entry.open(request);
-    if (target->server() != 0) {
-      const auto fd = ::syscall(SYS_pidfd_open, target->server(), 0);
-      pidfds_.emplace_back(checked(static_cast<int>(fd), "pidfd_open"));
-      watched_.push_back({pidfds_.back().get(), POLLIN, 0});
-    }
+    target = named.open(request);
+    if (target->server() != 0)
+      watch(target->server(), fmt::format("the server of {} ({})", named.name, to_string(request.family)));
     return *target;
   }
 
-  const Target& get(const TargetEntry& entry, Family family) const { return *open_.at({&entry, family}); }
+  const Target& get(const std::string& name, Family family) const { return *open_.at({name, family}); }
 
   bool should_stop() override { return ::poll(watched_.data(), watched_.size(), 0) > 0; }
 
@@ -47,11 +50,26 @@ class Session::Servers final : public WaveParent {
     return should_stop() ? SessionEnd::broke : SessionEnd::complete;
   }
 
+  std::string died() {
+    std::string who;
+    should_stop();
+    for (size_t i = 1; i < watched_.size(); ++i)
+      if (watched_[i].revents != 0) who += (who.empty() ? "" : ", ") + names_[i - 1];
+    return who;
+  }
+
  private:
+  void watch(pid_t pid, std::string name) {
+    pidfds_.emplace_back(checked(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)), "pidfd_open"));
+    watched_.push_back({pidfds_.back().get(), POLLIN, 0});
+    names_.push_back(std::move(name));
+  }
+
   StopSignal& stop_;
-  std::map<std::pair<const TargetEntry*, Family>, std::unique_ptr<Target>> open_;
+  std::map<std::pair<std::string, Family>, std::unique_ptr<Target>> open_;
   std::vector<UniqueFd> pidfds_;
-  std::vector<pollfd> watched_;
+  std::vector<std::string> names_;
+  std::vector<pollfd> watched_;  // the signal, then who has a pidfd
 };
 
 Session::Session(const RunRequest& request, const Plan& plan, const Placement& placement, Recorder& recorder,
@@ -61,7 +79,7 @@ Session::Session(const RunRequest& request, const Plan& plan, const Placement& p
       placement_(placement),
       recorder_(recorder),
       observer_(observer),
-      servers_(std::make_unique<Servers>(stop)) {
+      servers_(std::make_unique<Servers>(stop, request.lab)) {
   for (const PlannedCase& planned : plan.cases) results_.push_back({&planned, {}, {}});
 }
 
@@ -71,15 +89,16 @@ SessionEnd Session::run() {
   for (const SkippedCase& skipped : plan_.skipped)
     recorder_.skip({skipped.what.connector, skipped.what.target, skipped.what.family, skipped.what.concurrency,
                     skipped.reason, ""});
-  const TargetEntry& accepting = find_target("accepting");
+  const NamedTarget accepting = find_target("accepting");
   for (const PlannedCase& planned : plan_.cases) {
     const bool kept = request_.policy.close != CloseMode::rst;
     const size_t most = *std::ranges::max_element(request_.concurrency);
     const TargetRequest wanted{.family = planned.what.family,
                                .open_at_once = kept ? std::max(most, planned.what.attempts) : most,
-                               .cpus = placement_.server};
+                               .cpus = placement_.server,
+                               .lab = request_.lab};
     const Target& target = servers_->open(*planned.target, wanted);
-    if (!planned.target->answers) servers_->open(accepting, wanted);
+    if (!planned.target->entry->answers) servers_->open(accepting, wanted);
     for (std::string& warning : port_warnings(request_, planned, target.endpoints().size())) warn(std::move(warning));
   }
   SessionEnd end = request_.count_syscalls ? count_syscalls() : SessionEnd::complete;
@@ -89,7 +108,7 @@ SessionEnd Session::run() {
 }
 
 SessionEnd Session::count_syscalls() {
-  counting_ = probe_syscall_counting();
+  counting_ = probe_syscall_counting(drops_capabilities());
   if (counting_.method.empty()) {
     warn("system calls are not counted: " + counting_.why_not);
     return SessionEnd::complete;
@@ -115,7 +134,8 @@ SessionEnd Session::timed_waves() {
     WaveResult result = wave(planned, samples, next.repetition, "");
     const SessionEnd so_far = state();
     if (so_far != SessionEnd::complete && result.failure.empty())  // some of it was measured, but not this wave
-      result.failure = so_far == SessionEnd::broke ? "cut short: a server died" : "cut short by a signal";
+      result.failure =
+          so_far == SessionEnd::broke ? fmt::format("cut short: {} died", died()) : "cut short by a signal";
     result.wave = ++waves_done_ - before;
     if (!result.failure.empty() && so_far == SessionEnd::complete)
       results_[next.which].failures.push_back(result.failure);
@@ -126,9 +146,8 @@ SessionEnd Session::timed_waves() {
 
 WaveResult Session::wave(const PlannedCase& planned, SampleBuffer& samples, unsigned repetition,
                          std::string_view counting) {
-  const Target& target = servers_->get(*planned.target, planned.what.family);
-  const Target& answering =
-      planned.target->answers ? target : servers_->get(find_target("accepting"), planned.what.family);
+  const Target& target = servers_->get(planned.target->name, planned.what.family);
+  const Target& answering = planned.target->entry->answers ? target : servers_->get("accepting", planned.what.family);
   const auto pacing = find_scenario(request_.arrival).entry->pacing(request_.arrival, request_.seed + repetition);
   WaveResult result = run_wave({.what = &planned.what,
                                 .connector = planned.connector,
@@ -136,8 +155,10 @@ WaveResult Session::wave(const PlannedCase& planned, SampleBuffer& samples, unsi
                                 .warm_up = answering.endpoints(),
                                 .server = target.server(),
                                 .limit = counting.empty() ? planned.limit : counting_limit(planned),
-                                .policy = request_.policy,
+                                .policy = planned.policy,
                                 .pacing = pacing.get(),
+                                .gap = planned.target->entry == &external_target ? request_.external_gap : Duration{},
+                                .drop_capabilities = drops_capabilities(),
                                 .cpus = placement_.client,
                                 .syscall_method = counting},
                                samples, *servers_);
@@ -145,8 +166,17 @@ WaveResult Session::wave(const PlannedCase& planned, SampleBuffer& samples, unsi
   return result;
 }
 
+// What a user namespace has given is for building the lab, not for connecting.
+bool Session::drops_capabilities() const {
+  return request_.lab != nullptr && request_.lab->rights() == lab::Rights::user_space;
+}
+
 SessionEnd Session::state() {
   return servers_->state();
+}
+
+std::string Session::died() const {
+  return servers_->died();
 }
 
 void Session::warn(std::string warning) {

@@ -15,6 +15,7 @@ namespace connbench {
 struct Placement {
   std::vector<int> client;
   std::vector<int> server;
+  std::vector<int> link;  ///< of the lab; empty = those of the server
 };
 
 /// What a session tells while it runs.
@@ -35,7 +36,7 @@ struct CaseResult {
 enum class SessionEnd : uint8_t {
   complete,     ///< every wave was run
   interrupted,  ///< a signal came
-  broke         ///< a server died: what was measured so far stands, the rest cannot be
+  broke         ///< a server or the lab's link died: what was measured so far stands, the rest cannot be
 };
 
 class Session {
@@ -50,6 +51,8 @@ class Session {
 
   const std::vector<CaseResult>& results() const noexcept { return results_; }
   const std::vector<std::string>& warnings() const noexcept { return warnings_; }
+  /// After SessionEnd::broke: who died.
+  std::string died() const;
   /// How system calls were counted: "tracepoint", "strace" or "".
   std::string_view syscall_method() const noexcept { return counting_.method; }
 
@@ -60,6 +63,7 @@ class Session {
   SessionEnd timed_waves();
   WaveResult wave(const PlannedCase& planned, SampleBuffer& samples, unsigned repetition, std::string_view counting);
   SessionEnd state();
+  bool drops_capabilities() const;
   void warn_about_cases();
 
   const RunRequest& request_;

@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "harness/ask_in_child.h"
+#include "harness/lab/capsule.h"
 #include "harness/syscall_methods.h"
 
 namespace connbench {
@@ -37,10 +38,13 @@ std::string try_out(const Method& method) try {
 
 }  // namespace
 
-SyscallCounting probe_syscall_counting() {
+SyscallCounting probe_syscall_counting(bool without_capabilities) {
   std::string why_not;
   for (const Method& method : methods) {
-    const ChildAnswer answer = ask_in_child([&method] { return try_out(method); });
+    const ChildAnswer answer = ask_in_child([&] {
+      if (without_capabilities) lab::drop_capabilities();
+      return try_out(method);
+    });
     if (answer.ok && answer.text.empty()) return {method.name, ""};
     why_not += fmt::format("{}{}: {}", why_not.empty() ? "" : "; ", method.name, answer.text);
   }

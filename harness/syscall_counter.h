@@ -29,8 +29,8 @@ struct SyscallCounting {
   std::string_view method;
   std::string why_not;
 };
-/// Asks the kernel; leaves nothing behind.
-SyscallCounting probe_syscall_counting();
+/// Asks the kernel; leaves nothing behind. `without_capabilities`: as a child that has given them up would be answered.
+SyscallCounting probe_syscall_counting(bool without_capabilities = false);
 
 /// The counter for `method`, as probe_syscall_counting() gave it; nullptr for "". @throws std::system_error
 std::unique_ptr<SyscallCounter> make_syscall_counter(std::string_view method);

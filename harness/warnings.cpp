@@ -13,7 +13,7 @@ namespace {
 constexpr double server_bound_share = 0.8;  // of one processor
 
 bool explained(const PlannedCase& planned, Outcome outcome) {
-  return planned.target->ends(planned.what.family).contains(outcome) || !planned.traits.opens_sockets;
+  return planned.target->entry->ends(planned.what.family).contains(outcome) || !planned.traits.opens_sockets;
 }
 
 std::string outcome_counts(const PlannedCase& planned, const std::vector<const SummaryRow*>& rows) {
@@ -71,7 +71,7 @@ std::vector<std::string> case_warnings(const PlannedCase& planned, const std::ve
                               static_cast<double>(row->usage.server_cpu_ns) / static_cast<double>(*row->makespan_ns));
   }
   // The kernel counts for the whole network namespace: only where connections are accepted is it likely to be ours.
-  if (planned.target->ends(planned.what.family).contains(Outcome::connected) && planned.traits.opens_sockets &&
+  if (planned.target->entry->ends(planned.what.family).contains(Outcome::connected) && planned.traits.opens_sockets &&
       overflows > 0)
     warnings.push_back(
         fmt::format("{}: listen queues of this machine overflowed {} times meanwhile: look what else is running, lower "

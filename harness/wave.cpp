@@ -16,6 +16,8 @@
 #include <cstring>
 #include <new>
 
+#include "harness/lab/capsule.h"
+
 namespace connbench {
 namespace {
 
@@ -117,6 +119,7 @@ void measured_wave(const WaveSpec& spec, std::span<Sample> samples, Report& repo
          .timeout = what.timeout,
          .limit = spec.limit,
          .pacing = spec.pacing,
+         .gap = spec.gap,
          .stop = &report.stop},
         samples);
   if (counter) report_syscalls(report, counter->stop());
@@ -130,6 +133,7 @@ void measured_wave(const WaveSpec& spec, std::span<Sample> samples, Report& repo
     if (::getppid() != parent) ::_exit(0);
     ::close_range(3, ~0U, 0);
     run_on(spec.cpus);
+    if (spec.drop_capabilities) lab::drop_capabilities();
     const size_t held = spec.policy.close == CloseMode::hold ? spec.what->attempts : 0;
     grow_descriptor_table(spec.what->concurrency + held + 64);
     samples.populate();

@@ -40,6 +40,8 @@ struct WaveSpec {
   Duration limit{};
   ConnectionPolicy policy{};
   Pacing* pacing = nullptr;
+  Duration gap{};                     ///< as Drive::gap
+  bool drop_capabilities = false;     ///< the child is to have no rights that its user does not have outside
   std::vector<int> cpus{};            ///< processors of the client; empty = any
   std::string_view syscall_method{};  ///< "": this wave is timed; otherwise it is for counting only
 };

@@ -10,10 +10,6 @@
 namespace connbench {
 namespace {
 
-UniqueFd stream_socket(Family family) {
-  return UniqueFd(checked(::socket(address_family(family), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket"));
-}
-
 /// 127.0.0.1, then 127.1.0.1, 127.1.0.2, …; or ::1, which has no neighbours.
 Endpoint loopback(Family family, size_t index, uint16_t port) {
   if (family == Family::ipv6) return Endpoint::ipv6(in6addr_loopback, port);
@@ -47,6 +43,10 @@ void bind_unix(BoundSockets& bound) {
 }
 
 }  // namespace
+
+UniqueFd stream_socket(Family family) {
+  return UniqueFd(checked(::socket(address_family(family), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket"));
+}
 
 PortRange server_ports(PortRange ephemeral) {
   constexpr int roomy = 1000;  // the well-known services live below 10000: go there only for want of room

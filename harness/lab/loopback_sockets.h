@@ -17,6 +17,9 @@ struct BoundSockets {
   std::vector<Endpoint> endpoints;
 };
 
+/// Non-blocking. @throws std::system_error
+UniqueFd stream_socket(Family family);
+
 /// Ports for servers: outside `ephemeral`, so that no client gets one as its source port and none meets itself.
 /// @throws std::system_error when there are none
 PortRange server_ports(PortRange ephemeral);

@@ -15,6 +15,10 @@
 
 namespace connbench {
 
+namespace lab {
+class Lab;
+}
+
 /// A set of outcomes.
 class OutcomeSet {
  public:
@@ -33,6 +37,8 @@ struct TargetRequest {
   size_t open_at_once = 1;     ///< connections, pending or established, that a wave may have at one time; decides over
                                ///< how many addresses they are spread
   std::vector<int> cpus = {};  ///< processors for the server; empty = any
+  std::string_view parameter = {};  ///< what follows the name: "20ms" of delayed:20ms
+  lab::Lab* lab = nullptr;          ///< the lab that this process is in; nullptr = the machine's own network
 };
 
 /// An open target: its servers run until it is destroyed, or until this process dies, however it dies.
@@ -50,10 +56,15 @@ inline constexpr Family every_family[] = {Family::ipv4, Family::ipv6, Family::un
 
 /// One row of the table.
 struct TargetEntry {
-  std::string_view name;     ///< "accepting"
-  std::string_view summary;  ///< one line for `connbench list`
+  std::string_view name;            ///< "delayed"
+  std::string_view parameter = "";  ///< what stands behind its name and a colon, for people: "D"; "" = nothing does
+  std::string_view fallback = "";   ///< the parameter of the bare name
+  std::string_view summary;         ///< one line for `connbench list`
   std::span<const Family> families;
-  bool answers;  ///< false: a connect stays pending until somebody gives up
+  bool needs_lab = false;
+  bool answers;  ///< soon and always; false: a connect may stay pending until somebody gives up
+  /// Throws std::invalid_argument for a parameter that means nothing; nullptr = none is taken.
+  void (*check)(std::string_view parameter) = nullptr;
   /// How an attempt may end here; anything else is worth a warning.
   OutcomeSet (*ends)(Family);
   /// Must be called while the process has a single thread. @throws std::system_error
@@ -65,7 +76,20 @@ struct TargetEntry {
 /// All targets of this build.
 std::span<const TargetEntry* const> targets();
 
-/// @throws std::invalid_argument for an unknown name, with the nearest known one
-const TargetEntry& find_target(std::string_view name);
+/// A target as a person asks for it: "delayed:20ms".
+struct NamedTarget {
+  const TargetEntry* entry;
+  std::string name;       ///< in full: a parameter that was left out is there
+  std::string parameter;  ///< "20ms"; "" where the entry takes none
+
+  /// As TargetEntry::open, with the parameter filled in.
+  std::unique_ptr<Target> open(TargetRequest request) const;
+};
+
+/// Whether the table has one of this name.
+bool is_target(std::string_view name) noexcept;
+
+/// @throws std::invalid_argument for an unknown name, with the nearest known one, and for an unusable parameter
+NamedTarget find_target(std::string_view name);
 
 }  // namespace connbench

@@ -56,6 +56,11 @@ void Recorder::warn(std::string_view warning) {
   write_run();
 }
 
+void Recorder::lab(nlohmann::ordered_json description) {
+  run_.lab(std::move(description));
+  write_run();
+}
+
 void Recorder::finish(bool complete, nlohmann::ordered_json environment_after) {
   if (!environment_after.empty()) run_.environment_after(std::move(environment_after));
   write_run(complete);

@@ -32,6 +32,8 @@ class Recorder {
   SummaryRow add(const WaveResult& wave, std::span<const Sample> samples);
   void skip(const SkippedRow& row);
   void warn(std::string_view warning);
+  /// As it is now.
+  void lab(nlohmann::ordered_json description);
   /// The end of the run; `complete`: everything that was planned was measured or skipped with a reason.
   void finish(bool complete, nlohmann::ordered_json environment_after = nlohmann::ordered_json::object());
 

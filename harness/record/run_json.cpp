@@ -24,6 +24,7 @@ RunJson::RunJson(const RunInfo& info)
                  {"samples", to_string(info.samples)},
                  {"origin", {{"monotonic_ns", info.origin.monotonic_ns}, {"realtime_ns", info.origin.realtime_ns}}},
                  {"environment", info.environment},
+                 {"lab", nullptr},
                  {"skipped", Json::array()},
                  {"warnings", Json::array()},
                  {"failures", Json::array()},
@@ -57,6 +58,10 @@ void RunJson::count(const WaveResult& wave, std::string_view method) {
   entry["calls"] = Json::object();
   for (const auto& [name, calls] : wave.syscalls) entry["calls"][name] = calls;
   document_["syscalls"].push_back(std::move(entry));
+}
+
+void RunJson::lab(Json description) {
+  document_["lab"] = std::move(description);
 }
 
 void RunJson::environment_after(Json environment) {

@@ -49,6 +49,8 @@ class RunJson {
   void fail(const WaveResult& wave);
   /// A counting wave, and how it counted.
   void count(const WaveResult& wave, std::string_view method);
+  /// The lab, when there is one: at the beginning, and again at the end.
+  void lab(nlohmann::ordered_json description);
   /// What changes while a run goes on (load, steal), read again at its end.
   void environment_after(nlohmann::ordered_json environment);
 

@@ -239,16 +239,6 @@ TEST(TimerSlack, IsThatOfThisThread) {
   EXPECT_EQ(answer.text, "12345");
 }
 
-TEST(UserNamespaces, ArePossibleExactlyWhenUnshareMakesThem) {
-  SKIP_UNDER_THREAD_SANITIZER();
-  const bool made = ask_shell("unshare --user --net true && echo made") == "made";
-  const std::optional<std::string> why_not = why_no_user_namespace();
-  EXPECT_EQ(why_not == std::nullopt, made) << why_not.value_or("");
-  if (why_not) {
-    EXPECT_THAT(*why_not, HasSubstr("unshare"));
-  }
-}
-
 // So many connections in TIME_WAIT, over the lo of a namespace of its own.
 void leave_in_time_wait(int connections) {
   const UniqueFd listener(checked(::socket(AF_INET, SOCK_STREAM, 0), "socket"));

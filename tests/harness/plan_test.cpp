@@ -58,7 +58,7 @@ constexpr ConnectorEntry stubborn{
 RunRequest request_for(std::initializer_list<const ConnectorEntry*> entries, std::string_view target) {
   RunRequest request;
   for (const ConnectorEntry* entry : entries) request.connectors.push_back({entry, std::string(entry->name), {}});
-  request.targets = {&find_target(target)};
+  request.targets = {find_target(target)};
   request.concurrency = {10};
   request.timeouts = {100ms};
   request.attempts = 50;

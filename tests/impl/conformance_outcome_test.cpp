@@ -8,7 +8,16 @@ class OnEveryTarget : public AtPlace {};
 INSTANTIATE_TEST_SUITE_P(Connector, OnEveryTarget, testing::ValuesIn(places([](const Place&) { return true; })),
                          name_of_place);
 
-bool errno_belongs(const ConnectResult& result, Family family) {
+// Where a target explains one errno only.
+std::optional<int> errno_of(std::string_view target) {
+  if (target == "host-unreachable" || target == "no-arp") return EHOSTUNREACH;
+  if (target == "net-unreachable") return ENETUNREACH;
+  if (target == "prohibited") return EACCES;
+  return std::nullopt;
+}
+
+bool errno_belongs(const ConnectResult& result, const Place& place) {
+  const Family family = place.family;
   const bool unix_domain = family == Family::unix_domain;
   switch (result.outcome) {
     case Outcome::connected:
@@ -18,6 +27,9 @@ bool errno_belongs(const ConnectResult& result, Family family) {
       return result.os_error == ECONNREFUSED || (unix_domain && result.os_error == EAGAIN);
     case Outcome::reset:
       return result.os_error == ECONNRESET;
+    case Outcome::unreachable:
+    case Outcome::not_permitted:
+      return result.os_error == errno_of(place.target->name);
     case Outcome::deadline_exceeded:
       return result.os_error == 0 || result.os_error == EINPROGRESS || result.os_error == ECANCELED ||
              (unix_domain && result.os_error == EAGAIN);
@@ -30,14 +42,15 @@ bool errno_belongs(const ConnectResult& result, Family family) {
 
 // A blocking connect() tells the end itself; whoever does not block learns it while waiting. A UNIX socket never makes
 // anybody wait who does not block.
-std::optional<Stage> stage_of_end(const Traits& traits, Family family) {
+std::optional<Stage> stage_of_end(const Traits& traits, const Place& place) {
+  if (place.target->name == "net-unreachable" || place.target->name == "prohibited") return Stage::connect;
   switch (traits.deadline_by) {
     case Traits::DeadlineBy::kernel:
     case Traits::DeadlineBy::socket_option:
       return Stage::connect;
     case Traits::DeadlineBy::wait:
     case Traits::DeadlineBy::timer:
-      return family == Family::unix_domain ? Stage::connect : Stage::wait;
+      return place.family == Family::unix_domain ? Stage::connect : Stage::wait;
     case Traits::DeadlineBy::linked_request:
       return std::nullopt;
   }
@@ -73,9 +86,9 @@ TEST_P(OnEveryTarget, EveryAttemptEndsOnceAsTheTargetAllows) {
     if (!opens_sockets()) continue;
     const auto [outcome, stage, os_error] = completion.result;
     EXPECT_TRUE(GetParam().target->ends(GetParam().family).contains(outcome)) << to_string(outcome);
-    EXPECT_TRUE(errno_belongs(completion.result, GetParam().family)) << to_string(outcome) << ", errno " << os_error;
+    EXPECT_TRUE(errno_belongs(completion.result, GetParam())) << to_string(outcome) << ", errno " << os_error;
     if (outcome == Outcome::cancelled || outcome == Outcome::never_started) continue;
-    const Stage expected = stage_of_end(connecting.traits(), GetParam().family).value_or(stage);
+    const Stage expected = stage_of_end(connecting.traits(), GetParam()).value_or(stage);
     EXPECT_EQ(stage, expected) << to_string(outcome) << " at stage " << to_string(stage);
   }
 }

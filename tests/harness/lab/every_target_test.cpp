@@ -31,6 +31,7 @@ void PrintTo(const Service& service, std::ostream* out) {
 std::vector<Service> every_service() {
   std::vector<Service> all;
   for (const TargetEntry* entry : targets()) {
+    if (entry->needs_lab) continue;  // far_targets.cpp
     for (const Family family : entry->families) all.push_back({entry, family});
   }
   return all;
@@ -48,7 +49,7 @@ class EveryTarget : public testing::TestWithParam<Service> {
     if (!plain::machine_has(GetParam().family)) GTEST_SKIP() << "this machine has no ::1";
   }
   std::unique_ptr<Target> open(size_t open_at_once = 1) const {
-    return GetParam().entry->open({.family = GetParam().family, .open_at_once = open_at_once});
+    return find_target(GetParam().entry->name).open({.family = GetParam().family, .open_at_once = open_at_once});
   }
 };
 INSTANTIATE_TEST_SUITE_P(Loopback, EveryTarget, testing::ValuesIn(every_service()), name_of);
@@ -84,6 +85,8 @@ TEST_P(EveryTarget, AnswersOrStaysSilentAsItSaysOnEachOfItsEndpoints) {
     const int wait_ms = GetParam().entry->answers ? patience_ms : 20;
     const bool answered =
         attempt.error != EAGAIN && (attempt.error != EINPROGRESS || ready_within(attempt.socket, wait_ms, POLLOUT));
+    const bool may_answer = GetParam().entry->ends(GetParam().family).contains(Outcome::connected);
+    if (may_answer && !GetParam().entry->answers) continue;  // it may, or it may not
     EXPECT_EQ(answered, GetParam().entry->answers) << endpoint.to_string();
   }
 }

@@ -139,7 +139,7 @@ TEST_P(AnyTarget, BacklogFullLeavesEveryConnectPending) {
 }
 
 TEST(TargetTable, FindsATargetByItsName) {
-  for (const TargetEntry* entry : targets()) EXPECT_EQ(&find_target(entry->name), entry);
+  for (const TargetEntry* entry : targets()) EXPECT_EQ(find_target(entry->name).entry, entry);
 }
 
 TEST(TargetTable, AnswersAnUnknownNameWithTheNearestKnownOne) {
@@ -153,15 +153,15 @@ TEST(TargetTable, AnswersAnUnknownNameWithTheNearestKnownOne) {
 }
 
 TEST(TargetTable, SaysThatAFullBacklogRefusesOnUnixSocketsOnly) {
-  const TargetEntry& entry = find_target("backlog-full");
+  const TargetEntry& entry = *find_target("backlog-full").entry;
   EXPECT_TRUE(entry.ends(Family::unix_domain).contains(Outcome::refused));
   EXPECT_FALSE(entry.ends(Family::ipv4).contains(Outcome::refused));
   EXPECT_FALSE(entry.ends(Family::ipv4).contains(Outcome::connected));
 }
 
 TEST(TargetTable, SaysWhatATargetDoesNotServe) {
-  EXPECT_TRUE(find_target("accepting").serves(Family::unix_domain));
-  EXPECT_FALSE(find_target("resetting").serves(Family::unix_domain));
+  EXPECT_TRUE(find_target("accepting").entry->serves(Family::unix_domain));
+  EXPECT_FALSE(find_target("resetting").entry->serves(Family::unix_domain));
 }
 
 }  // namespace

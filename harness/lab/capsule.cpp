@@ -1,0 +1,250 @@
+#include "harness/lab/capsule.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "harness/clock.h"
+#include "harness/machine.h"
+#include "harness/unique_fd.h"
+
+namespace connbench::lab {
+namespace {
+
+constexpr int passed_on[] = {SIGINT, SIGTERM, SIGHUP};
+
+// What the processes of a capsule tell its maker, in memory that they share.
+struct Handover {
+  enum class Threw : uint8_t { nothing, unavailable, invalid_argument, something } threw = Threw::nothing;
+  char what[1024]{};
+  int killed_by = 0;
+  std::atomic<pid_t> first = 0;  // process 1, as the maker's namespace numbers it
+
+  void take(const std::exception& error) {
+    threw = dynamic_cast<const Unavailable*>(&error) != nullptr             ? Threw::unavailable
+            : dynamic_cast<const std::invalid_argument*>(&error) != nullptr ? Threw::invalid_argument
+                                                                            : Threw::something;
+    std::strncpy(what, error.what(), sizeof what - 1);
+  }
+  void rethrow() const {
+    switch (threw) {
+      case Threw::nothing:
+        return;
+      case Threw::unavailable:
+        throw Unavailable(what);
+      case Threw::invalid_argument:
+        throw std::invalid_argument(what);
+      case Threw::something:
+        throw std::runtime_error(what);
+    }
+  }
+};
+
+class SharedHandover {
+ public:
+  SharedHandover() {
+    void* memory = ::mmap(nullptr, sizeof(Handover), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) checked(-1, "mmap");
+    handover_ = new (memory) Handover;
+  }
+  ~SharedHandover() { ::munmap(handover_, sizeof(Handover)); }
+  SharedHandover(const SharedHandover&) = delete;
+  SharedHandover& operator=(const SharedHandover&) = delete;
+  Handover* operator->() const noexcept { return handover_; }
+  Handover& operator*() const noexcept { return *handover_; }
+
+ private:
+  Handover* handover_;
+};
+
+void die_with_parent(const UniqueFd& parent) {
+  checked(::prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl(PR_SET_PDEATHSIG)");
+  pollfd gone{.fd = parent.get(), .events = POLLIN, .revents = 0};
+  if (::poll(&gone, 1, 0) > 0) ::_exit(1);  // it died before the request was in place: no signal will come
+}
+
+UniqueFd pidfd_of_this_process() {
+  return UniqueFd(checked(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)), "pidfd_open"));
+}
+
+void write_file(const char* path, const std::string& text) {
+  const UniqueFd file(checked(::open(path, O_WRONLY | O_CLOEXEC), path));
+  checked(static_cast<int>(::write(file.get(), text.data(), text.size())), path);
+}
+
+// The caller stays who it is: the same user and group, and files that it makes belong to it.
+void map_own_user(uid_t user, gid_t group) {
+  write_file("/proc/self/setgroups", "deny");
+  write_file("/proc/self/uid_map", fmt::format("{0} {0} 1", user));
+  write_file("/proc/self/gid_map", fmt::format("{0} {0} 1", group));
+}
+
+// Whatever is known to forbid them, as it is set here, with its remedy.
+std::string why_refused(const char* refused) {
+  struct Suspect {
+    const char* name;
+    const char* forbidding;
+    const char* remedy;
+  };
+  std::string why = fmt::format("namespaces of its own are refused ({})", refused);
+  for (const auto& [name, forbidding, remedy] : {
+           Suspect{"user.max_user_namespaces", "0", "sysctl -w user.max_user_namespaces=10000"},
+           Suspect{"user.max_net_namespaces", "0", "sysctl -w user.max_net_namespaces=10000"},
+           Suspect{"kernel.unprivileged_userns_clone", "0", "sysctl -w kernel.unprivileged_userns_clone=1"},
+           Suspect{"kernel.apparmor_restrict_unprivileged_userns", "1",
+                   "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"},
+       })
+    if (sysctl(name) == forbidding) return fmt::format("{}: {} is {}; as root: {}", why, name, forbidding, remedy);
+  return why + ": run it as root, or, in a container, with CAP_SYS_ADMIN (docker run --privileged)";
+}
+
+// With rights of its own it needs no user namespace, and what root may do stays possible (tracepoints).
+Rights enter_namespaces() {
+  constexpr int needed = CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID;
+  if (::unshare(needed) == 0) return Rights::machine;
+  try {
+    const uid_t user = ::geteuid();
+    const gid_t group = ::getegid();
+    checked(::unshare(needed | CLONE_NEWUSER), "unshare");
+    map_own_user(user, group);
+    return Rights::user_space;
+  } catch (const std::system_error& error) {
+    throw Unavailable(why_refused(error.what()));
+  }
+}
+
+void mount_own_proc() {
+  if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+      ::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0)
+    throw Unavailable(
+        fmt::format("/proc cannot be mounted anew ({}): in a container, run it with an unmasked /proc "
+                    "(docker run --security-opt systempaths=unconfined)",
+                    strerror(errno)));
+}
+
+// Process 1 of a PID namespace ignores what it has no handler for; this one ends by it, as other processes do.
+void end_by_signals() {
+  for (const int number : passed_on) {
+    struct sigaction action {};
+    action.sa_handler = [](int signal_number) { ::_exit(128 + signal_number); };
+    ::sigaction(number, &action, nullptr);
+  }
+}
+
+[[noreturn]] void first_process(const std::function<int(Rights)>& inside, Rights rights, const UniqueFd& supervisor,
+                                const sigset_t& signals, Handover& handover) {
+  int status = 1;
+  try {
+    die_with_parent(supervisor);
+    end_by_signals();
+    ::sigprocmask(SIG_SETMASK, &signals, nullptr);
+    mount_own_proc();
+    status = inside(rights);
+  } catch (const std::exception& error) {
+    handover.take(error);
+  }
+  std::fflush(nullptr);
+  ::exit(status);
+}
+
+int wait_for(pid_t child, int& killed_by) {
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  killed_by = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  return WEXITSTATUS(status);
+}
+
+// unshare(CLONE_NEWPID) holds for the children of its caller only, so there is a process between the maker and the
+// first of the capsule.
+[[noreturn]] void supervise(const std::function<int(Rights)>& inside, const UniqueFd& maker, const sigset_t& signals,
+                            Handover& handover) {
+  int status = 1;
+  try {
+    die_with_parent(maker);
+    const Rights rights = enter_namespaces();
+    const UniqueFd self = pidfd_of_this_process();
+    const pid_t first = checked(::fork(), "fork");
+    if (first == 0) first_process(inside, rights, self, signals, handover);
+    handover.first = first;
+    status = wait_for(first, handover.killed_by);
+  } catch (const std::exception& error) {
+    handover.take(error);
+  }
+  ::_exit(status);
+}
+
+bool has_ended(pid_t child) {
+  siginfo_t info{};
+  return ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == child;
+}
+
+// A signal may come before there is anybody to get it.
+void pass_on(int signal_number, pid_t supervisor, const Handover& handover) {
+  while (handover.first == 0 && !has_ended(supervisor)) sleep_until(now() + std::chrono::milliseconds(1));
+  if (handover.first != 0) ::kill(handover.first, signal_number);
+}
+
+// Waits for the supervisor; hands signals on meanwhile. A terminal has sent its own to everybody already.
+int pass_on_signals_until(pid_t supervisor, const sigset_t& waited_for, Handover& handover) {
+  for (;;) {
+    int status = 0;
+    const pid_t ended = ::waitpid(supervisor, &status, WNOHANG);
+    if (ended == supervisor) {
+      if (WIFSIGNALED(status)) handover.killed_by = WTERMSIG(status);
+      return WEXITSTATUS(status);
+    }
+    siginfo_t info{};
+    const int signal_number = ::sigwaitinfo(&waited_for, &info);
+    if (signal_number > 0 && signal_number != SIGCHLD && info.si_code <= 0)
+      pass_on(signal_number, supervisor, handover);
+  }
+}
+
+}  // namespace
+
+int run_in_capsule(const std::function<int(Rights)>& inside) {
+  SharedHandover handover;
+  std::fflush(nullptr);  // or the child would write what is buffered a second time
+  const UniqueFd self = pidfd_of_this_process();
+  sigset_t waited_for;
+  sigset_t before;
+  sigemptyset(&waited_for);
+  for (const int number : passed_on) sigaddset(&waited_for, number);
+  sigaddset(&waited_for, SIGCHLD);
+  ::sigprocmask(SIG_BLOCK, &waited_for, &before);
+  const pid_t supervisor = ::fork();
+  if (supervisor == 0) supervise(inside, self, before, *handover);
+  const int status = supervisor < 0 ? -1 : pass_on_signals_until(supervisor, waited_for, *handover);
+  const int error = errno;
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  errno = error;
+  checked(supervisor, "fork");
+  handover->rethrow();
+  if (handover->killed_by != 0)
+    throw std::runtime_error(fmt::format("the process in the lab was killed by signal {} ({}), and the lab with it",
+                                         handover->killed_by, strsignal(handover->killed_by)));
+  return status;
+}
+
+void drop_capabilities() {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3]{};
+  checked(static_cast<int>(::syscall(SYS_capset, &header, none)), "capset");
+}
+
+}  // namespace connbench::lab

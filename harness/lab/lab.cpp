@@ -1,0 +1,130 @@
+#include "harness/lab/lab.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "harness/lab/link/link.h"
+
+namespace connbench::lab {
+namespace {
+
+constexpr Duration start_limit = std::chrono::seconds(5);
+
+bool has_ended(pid_t child) {
+  siginfo_t info{};
+  return ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == child;
+}
+
+void wait_until_ready(const std::atomic<bool>& ready, pid_t process, const char* name) {
+  const TimePoint end = now() + start_limit;
+  while (!ready) {
+    if (has_ended(process) || now() > end) throw Unavailable(fmt::format("the lab's {} does not start", name));
+    sleep_until(now() + std::chrono::microseconds(50));
+  }
+}
+
+}  // namespace
+
+// What the lab's processes share.
+struct Lab::Shared {
+  LinkState link;
+  CaptureState capture;
+};
+
+void Lab::Unmap::operator()(Shared* shared) const noexcept {
+  ::munmap(shared, sizeof(Shared));
+}
+
+Lab::Lab(const Options& options, Rights rights)
+    : network_(build_network(options.sysctls, options.fail_at)),
+      rights_(rights),
+      sysctls_(options.sysctls),
+      captures_(options.pcap) {
+  void* memory = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) checked(-1, "mmap");
+  shared_.reset(new (memory) Shared);
+  LinkState& state = shared_->link;
+  state.seed = options.seed;
+  link_.emplace(std::vector<UniqueFd>{}, options.cpus, [&state](std::span<const int>) {
+    ::prctl(PR_SET_NAME, "connbench-link");
+    run_link(near_end, far_end, state);
+  });
+  wait_until_ready(state.report.ready, link_->pid(), "link");
+  if (options.pcap) start_capture(*options.pcap);
+  enter(network_.client);
+}
+
+Lab::~Lab() = default;
+
+// With the descriptors of both namespaces, which it needs to get into them.
+void Lab::start_capture(const std::string& file) {
+  CaptureState& state = shared_->capture;
+  const auto copy = [](const UniqueFd& fd) {
+    return UniqueFd(checked(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3), "fcntl"));
+  };
+  std::vector<UniqueFd> namespaces;
+  namespaces.push_back(copy(network_.client));
+  namespaces.push_back(copy(network_.server));
+  capture_.emplace(std::move(namespaces), std::vector<int>{}, [&](std::span<const int> fds) {
+    ::prctl(PR_SET_NAME, "connbench-pcap");
+    run_capture(UniqueFd(fds[0]), UniqueFd(fds[1]), file, state);
+  });
+  try {
+    wait_until_ready(state.ready, capture_->pid(), "capture");
+  } catch (const Unavailable&) {
+    if (state.error[0] != '\0') throw std::runtime_error(fmt::format("the capture: {}", state.error));
+    throw;
+  }
+}
+
+void Lab::finish_capture() {
+  if (!capture_) return;
+  CaptureState& state = shared_->capture;
+  state.finish = true;
+  while (!has_ended(capture_->pid())) sleep_until(now() + std::chrono::milliseconds(1));
+  capture_.reset();  // and with it out of what is watched: it has not died, it has ended
+  if (state.error[0] != '\0') throw std::runtime_error(fmt::format("the capture: {}", state.error));
+}
+
+const CaptureState* Lab::capture_state() const noexcept {
+  return captures_ ? &shared_->capture : nullptr;
+}
+
+Block Lab::add_far(const LinkRule& rule) {
+  if (blocks_ == shared_->link.rules.size())
+    throw std::system_error(ENOSPC, std::generic_category(),
+                            fmt::format("the lab has {} blocks of far addresses, and all are in use", blocks_));
+  shared_->link.rules[blocks_] = rule;
+  return static_cast<Block>(blocks_++);
+}
+
+std::vector<Lab::Watched> Lab::watched() const {
+  std::vector<Watched> all{{link_->pid(), "the lab's link"}};
+  if (capture_) all.push_back({capture_->pid(), "the capture"});
+  return all;
+}
+
+const LinkReport& Lab::link_report() const noexcept {
+  return shared_->link.report;
+}
+
+int run_in_lab(const Options& options, const std::function<int(Lab&)>& inside) {
+  return run_in_capsule([&](Rights rights) {
+    Lab lab(options, rights);
+    return inside(lab);
+  });
+}
+
+std::optional<std::string> why_no_lab() {
+  try {
+    run_in_lab({}, [](Lab&) { return 0; });
+    return std::nullopt;
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
+}  // namespace connbench::lab

@@ -1,0 +1,58 @@
+// The lab's network: three namespaces, two veth pairs, and what is routed where.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "harness/unique_fd.h"
+
+namespace connbench::lab {
+
+/// "net.ipv4.tcp_syn_retries", "1".
+using Sysctl = std::pair<std::string, std::string>;
+
+/// The ends of the link, in its namespace.
+inline constexpr const char* near_end = "near";  ///< towards the client
+inline constexpr const char* far_end = "far";    ///< towards the server
+
+/// The namespaces. They live as long as somebody is in them or holds a descriptor.
+struct Network {
+  UniqueFd client;
+  UniqueFd server;
+  UniqueFd link;
+  bool ipv6;  ///< the machine has it
+};
+
+/// The steps of building it, for those who tell of progress or make one of them fail.
+size_t network_steps();
+
+/// Builds the network; afterwards this process is in the link's namespace. `sysctls` are set in the client's and in the
+/// server's. To be called in a capsule (which gives the client's namespace) with one thread.
+///
+///   client  10.. a0 ── near   link   far ── b0  server
+///               d0 ── (its other end is in the link's namespace, and down)
+///
+/// `fail_at`: the step that is to fail, for tests.
+/// @throws Unavailable that names the step; std::invalid_argument for a sysctl that does not exist or a value
+/// that the kernel does not take
+Network build_network(const std::vector<Sysctl>& sysctls, size_t fail_at = SIZE_MAX);
+
+/// Moves this process (one thread) into a network namespace. @throws std::system_error
+void enter(const UniqueFd& network_namespace);
+
+/// While it lives, this process is in another network namespace.
+class Visit {
+ public:
+  /// @throws std::system_error
+  Visit(const UniqueFd& there, const UniqueFd& home);
+  ~Visit();
+  Visit(const Visit&) = delete;
+  Visit& operator=(const Visit&) = delete;
+
+ private:
+  const UniqueFd& home_;
+};
+
+}  // namespace connbench::lab

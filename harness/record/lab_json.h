@@ -1,0 +1,12 @@
+// What a lab was, and how well it worked: the "lab" of run.json.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "harness/lab/lab.h"
+
+namespace connbench {
+
+nlohmann::ordered_json describe_lab(const lab::Lab& lab);
+
+}  // namespace connbench

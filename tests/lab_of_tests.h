@@ -1,0 +1,22 @@
+// The lab in which a test program runs (in_lab_main.cpp).
+#pragma once
+
+#include <string>
+
+#include "harness/lab/lab.h"
+
+namespace connbench {
+
+/// nullptr = there is none.
+inline lab::Lab*& lab_of_tests() {
+  static lab::Lab* lab = nullptr;
+  return lab;
+}
+
+/// Why there is none.
+inline std::string& why_no_lab_of_tests() {
+  static std::string why;
+  return why;
+}
+
+}  // namespace connbench
