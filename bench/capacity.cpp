@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "bench/commands.h"
 #include "harness/machine.h"
 
@@ -31,6 +33,8 @@ void require_capacity(const Plan& plan, CloseMode close) {
     require(planned, descriptors, at_once + held + descriptors_of_the_harness, "descriptors");
     if (planned.traits.threads == Traits::Threads::per_attempt)
       require(planned, threads, at_once + threads_of_the_harness, "threads");
+    if (planned.traits.threads == Traits::Threads::pool)
+      require(planned, threads, std::min(at_once, planned.traits.pool_threads) + threads_of_the_harness, "threads");
   }
 }
 

@@ -41,6 +41,8 @@ std::optional<std::string> why_skipped(const RunRequest& request, PlannedCase& p
   } catch (const std::system_error& error) {
     return fmt::format("cannot be made: {}", error.what());
   }
+  if (planned.traits.tcp_only && planned.what.family == Family::unix_domain)
+    return "its timeout is an option of TCP, and means nothing on UNIX sockets";
   return why_no_end(planned);
 }
 

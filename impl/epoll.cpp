@@ -78,8 +78,8 @@ extern const ConnectorEntry epoll;
 const ConnectorEntry epoll{
     .name = "epoll",
     .summary = "one thread, one epoll loop, deadlines by a timerfd",
-    .options = {},
-    .probe = [](const ConnectorSettings&) { return std::optional<std::string>(); },
+    .options = {&source_port_option, 1},
+    .probe = probe_source_port,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<Epoll>(settings);
     },

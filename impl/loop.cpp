@@ -7,7 +7,7 @@
 namespace connbench {
 
 LoopConnector::LoopConnector(const ConnectorSettings& settings)
-    : retirement_(settings.retirement), pending_(settings.max_in_flight) {
+    : retirement_(settings.retirement), port_(settings.options), pending_(settings.max_in_flight) {
   done_.reserve(settings.max_in_flight);
 }
 
@@ -22,7 +22,7 @@ size_t LoopConnector::submit(std::span<const Attempt> attempts) {
 }
 
 void LoopConnector::start(const Attempt& attempt) {
-  Begun begun = begin_connect(attempt);
+  Begun begun = begin_connect(attempt, port_);
   if (!begun.pending()) return complete(attempt.id, begun.started, now(), begun.evidence, std::move(begun.fd));
   const uint32_t index = pending_.add(std::move(begun.fd), attempt, begun.started);
   if (const Evidence evidence = watch(index); evidence.error != 0) end(index, evidence, now());

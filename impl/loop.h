@@ -3,6 +3,7 @@
 
 #include "harness/registry.h"
 #include "impl/pending.h"
+#include "impl/source_port.h"
 
 namespace connbench {
 
@@ -43,6 +44,7 @@ class LoopConnector : public Connector {
   void complete(uint64_t id, TimePoint started, TimePoint finished, const Evidence& evidence, UniqueFd fd);
 
   Retirement& retirement_;
+  SourcePort port_;
   Pending pending_;
   std::vector<Completion> done_;
 };

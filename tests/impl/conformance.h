@@ -142,6 +142,8 @@ class AtPlace : public testing::TestWithParam<Place> {
     if (!plain::machine_has(GetParam().family)) GTEST_SKIP() << "this machine has no ::1";
     if (const auto reason = refusal(room)) GTEST_SKIP() << *reason;
     const Traits traits = Connecting(entry(), 1).traits();
+    if (traits.tcp_only && GetParam().family == Family::unix_domain)
+      GTEST_SKIP() << entry().name << " keeps its deadlines by an option of TCP";
     if (!GetParam().target->answers && !traits.has_deadline() && !traits.cancellable)
       GTEST_SKIP() << entry().name << " has no deadline and cannot be cancelled: it would wait for the kernel";
   }
