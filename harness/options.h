@@ -19,7 +19,11 @@ struct OptionSpec {
   std::string_view choices;   ///< for Kind::choice: the values, separated by '|'
   std::string_view fallback;  ///< the value when the name does not say; "" = the connector decides
   std::string_view help;
+  std::string_view misleading = {};  ///< those choices that are known to report what is not so
 };
+
+/// The values of a choice: "rst|fin|hold" → "rst", "fin", "hold"; none of "".
+std::vector<std::string_view> values_of(std::string_view choices);
 
 /// What to write for such a value: "duration", "size", … ("choice" has its choices).
 std::string_view to_string(OptionSpec::Kind kind) noexcept;

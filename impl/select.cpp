@@ -62,7 +62,7 @@ extern const ConnectorEntry select;
 const ConnectorEntry select{
     .name = "select",
     .summary = "one thread, one select() loop; honest about FD_SETSIZE",
-    .options = {&source_port_option, 1},
+    .options = loop_options,
     .probe =
         [](const ConnectorSettings& settings) {
           auto reason = probe_select(settings.max_in_flight);

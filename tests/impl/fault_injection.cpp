@@ -51,6 +51,20 @@ int unless_faulty(Function function, Real real) {
   return -1;
 }
 
+template <class Real>
+int faulty_epoll(epoll_event* events, Real real) {
+  if (fault(Function::epoll_no_event) != 0) {
+    events[0] = {.events = EPOLLERR, .data = {.u64 = added_last}};
+    return 1;
+  }
+  return unless_faulty(Function::epoll_wait, [&] {
+    const int count = real();
+    for (int i = 0; i < count; ++i)
+      if ((events[i].events & EPOLLOUT) != 0 && fault(Function::epoll_event) != 0) events[i].events = EPOLLERR;
+    return count;
+  });
+}
+
 }  // namespace
 
 const char* name_of(Function function) {
@@ -123,17 +137,12 @@ int __wrap_epoll_ctl(int epoll, int operation, int fd, epoll_event* event) {
 
 int __real_epoll_wait(int, epoll_event*, int, int);
 int __wrap_epoll_wait(int epoll, epoll_event* events, int size, int timeout) {
-  if (connbench::fault(Function::epoll_no_event) != 0) {
-    events[0] = {.events = EPOLLERR, .data = {.u64 = connbench::added_last}};
-    return 1;
-  }
-  return unless_faulty(Function::epoll_wait, [&] {
-    const int count = __real_epoll_wait(epoll, events, size, timeout);
-    for (int i = 0; i < count; ++i)
-      if ((events[i].events & EPOLLOUT) != 0 && connbench::fault(Function::epoll_event) != 0)
-        events[i].events = EPOLLERR;
-    return count;
-  });
+  return connbench::faulty_epoll(events, [&] { return __real_epoll_wait(epoll, events, size, timeout); });
+}
+
+int __real_epoll_pwait2(int, epoll_event*, int, const timespec*, const sigset_t*);
+int __wrap_epoll_pwait2(int epoll, epoll_event* events, int size, const timespec* timeout, const sigset_t* mask) {
+  return connbench::faulty_epoll(events, [&] { return __real_epoll_pwait2(epoll, events, size, timeout, mask); });
 }
 
 int __real_select(int, fd_set*, fd_set*, fd_set*, timeval*);
