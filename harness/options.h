@@ -20,6 +20,8 @@ struct OptionSpec {
   std::string_view fallback;  ///< the value when the name does not say; "" = the connector decides
   std::string_view help;
   std::string_view misleading = {};  ///< those choices that are known to report what is not so
+
+  bool operator==(const OptionSpec&) const = default;
 };
 
 /// The values of a choice: "rst|fin|hold" → "rst", "fin", "hold"; none of "".
@@ -42,6 +44,7 @@ class Options {
   size_t size(std::string_view name) const;  ///< bytes: "64KiB", "8MiB", "65536"
   size_t count(std::string_view name) const;
   bool given(std::string_view name) const;  ///< a value is there (said or by default)
+  bool knows(std::string_view name) const noexcept { return values_.contains(name); }  ///< it was specified
 
  private:
   const std::string& specified(std::string_view name) const;

@@ -17,9 +17,7 @@ inline constexpr OptionSpec detect_option{
     .kind = OptionSpec::Kind::choice,
     .choices = "so_error|getpeername|reconnect|zero-read|recv",
     .fallback = "so_error",
-    .help =
-        "how a socket that is ready is asked whether it is connected; zero-read (read() of length 0) and recv (of 1 "
-        "byte) are wrong, and measured because programs do it",
+    .help = "how a socket that has become ready is asked; zero-read and recv do what some programs do, and are wrong",
     .misleading = "zero-read|recv"};
 
 Detect detect_of(const Options& options);

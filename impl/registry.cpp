@@ -9,13 +9,6 @@
 
 namespace connbench {
 
-ConnectionPolicy NamedConnector::policy(ConnectionPolicy run) const {
-  if (!options.given("close")) return run;
-  const std::string_view close = options.choice("close");
-  run.close = close == "rst" ? CloseMode::rst : close == "fin" ? CloseMode::fin : CloseMode::hold;
-  return run;
-}
-
 NamedConnector find_connector(std::string_view name) {
   const std::string_view base = base_name(name);
   std::vector<std::string_view> known;

@@ -16,8 +16,8 @@ inline constexpr OptionSpec source_port_option{
     .choices = "kernel|bind|range",
     .fallback = "kernel",
     .help =
-        "connect() finds a port; bind() to one after another of the ephemeral range with SO_REUSEADDR; or "
-        "IP_LOCAL_PORT_RANGE with IP_BIND_ADDRESS_NO_PORT. Nothing on UNIX sockets"};
+        "who chooses it: connect(), bind() to one port after another, or connect() within IP_LOCAL_PORT_RANGE; "
+        "nothing on UNIX sockets"};
 
 /// What a connector does about source ports between socket() and connect(). Thread-safe. Means nothing to a UNIX
 /// socket, which has no ports.
