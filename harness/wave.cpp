@@ -106,8 +106,9 @@ void report_syscalls(Report& report, const std::vector<SyscallCount>& counts) {
 void measured_wave(const WaveSpec& spec, std::span<Sample> samples, Report& report) {
   const Case& what = *spec.what;
   Retirement retirement(spec.connector->policy(spec.policy), samples.size());
-  const auto connector = spec.connector->entry->make({spec.connector->options, what.concurrency, retirement});
+  // Before the connector, whose threads would not be counted otherwise.
   const auto counter = make_syscall_counter(spec.syscall_method);
+  const auto connector = spec.connector->entry->make({spec.connector->options, what.concurrency, retirement});
   const Usage before = read_usage(spec.server, true);
   if (counter) counter->start();
   report.started_ns = to_ns(now());
