@@ -1,21 +1,38 @@
 // The floor: the same system calls as a connector makes, with nothing around them. No stamps, no deadlines, no records.
+// Each connects `attempts` times, with `concurrency` in flight.
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
 
-#include "harness/endpoint.h"
+#include "bench/bare_calls.h"
 
 namespace connbench {
 
-/// socket, connect, setsockopt(SO_LINGER), close, one after another.
-void bare_blocking(std::span<const Endpoint> endpoints, size_t attempts);
+/// One call after another, in the caller's thread.
+void bare_blocking(std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency);
 
-/// socket, connect, epoll_ctl, epoll_wait, getsockopt, setsockopt(SO_LINGER), close; `concurrency` in flight.
-void bare_epoll(std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency);
+/// epoll_ctl, epoll_wait; `how` is EPOLLONESHOT or EPOLLET.
+void bare_epoll(std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency, uint32_t how);
+/// ppoll over what is in flight.
+void bare_poll(std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency);
+/// select over what is in flight.
+void bare_select(std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency);
 
-/// pthread_create (64 KiB stacks), in the thread what bare_blocking does, pthread_join of the oldest once `concurrency`
-/// are in flight.
-void bare_threads(std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency);
+/// pthread_create (64 KiB stacks), in the thread `call`, pthread_join of the oldest once `concurrency` are in flight.
+void bare_threads(std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency, BareCall call);
+
+/// Threads that take endpoints from a queue (a mutex, a condition variable) and count what is done (another pair).
+class BarePool {
+ public:
+  BarePool(size_t threads, BareCall call);
+  ~BarePool();
+  void run(std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 }  // namespace connbench

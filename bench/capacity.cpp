@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "bench/commands.h"
 #include "harness/machine.h"
 
@@ -27,10 +29,13 @@ void require_capacity(const Plan& plan, CloseMode close) {
   for (const PlannedCase& planned : plan.cases) {
     if (!planned.traits.opens_sockets) continue;
     const size_t at_once = planned.traits.completes_in_submit ? 1 : planned.what.concurrency;
-    const size_t held = close == CloseMode::hold ? planned.what.attempts : 0;
+    const bool holds = planned.connector->policy({.close = close}).close == CloseMode::hold;
+    const size_t held = holds ? planned.what.attempts : 0;
     require(planned, descriptors, at_once + held + descriptors_of_the_harness, "descriptors");
     if (planned.traits.threads == Traits::Threads::per_attempt)
       require(planned, threads, at_once + threads_of_the_harness, "threads");
+    if (planned.traits.threads == Traits::Threads::pool)
+      require(planned, threads, std::min(at_once, planned.traits.pool_threads) + threads_of_the_harness, "threads");
   }
 }
 

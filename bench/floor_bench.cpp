@@ -6,10 +6,12 @@
 // All the usual --benchmark_* flags.
 #include <fmt/format.h>
 #include <sched.h>
+#include <sys/epoll.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <fstream>
+#include <functional>
 
 #include "bench/bare_loops.h"
 #include "bench/bench_support.h"
@@ -47,7 +49,7 @@ class Driven {
     drive(*connector_,
           {.endpoints = endpoints_,
            .concurrency = concurrency_,
-           .timeout = std::chrono::seconds(1),
+           .timeout = std::chrono::seconds(30),  // a SYN that a busy machine lost is sent again
            .limit = std::chrono::minutes(1),
            .pacing = pacing_.get()},
           samples_.samples());
@@ -99,10 +101,9 @@ size_t attempts_per_block(const Block& thousand) {
   return std::max<size_t>(static_cast<size_t>(std::chrono::duration<double>(block_length).count() / each), 10);
 }
 
-// The floor of each connector that has one: the same system calls, with nothing around them.
-using BareLoop = void (*)(std::span<const Endpoint>, size_t, size_t);
+using BareLoop = std::function<void(std::span<const Endpoint>, size_t attempts, size_t concurrency)>;
 
-void against_floor(benchmark::State& state, const char* connector, BareLoop bare, size_t concurrency) {
+void against_floor(benchmark::State& state, const std::string& connector, const BareLoop& bare, size_t concurrency) {
   OpenTargets targets;
   const auto endpoints = targets.open("accepting", Family::ipv4, concurrency, server_cpu()).endpoints();
   const size_t attempts = attempts_per_block([&] { bare(endpoints, 1000, concurrency); });
@@ -110,6 +111,47 @@ void against_floor(benchmark::State& state, const char* connector, BareLoop bare
   for ([[maybe_unused]] auto _ : state)
     report_ratios(state, abba([&] { driven.run(); }, [&] { bare(endpoints, attempts, concurrency); }, pairs));
   state.counters["attempts_per_block"] = static_cast<double>(attempts);
+}
+
+// The floor of a connector: the same system calls, with nothing around them. Made when its benchmark runs.
+struct Floor {
+  std::string connector;
+  size_t concurrency;
+  std::function<BareLoop()> make;
+};
+
+BareLoop threads_with(BareCall call) {
+  return [call](auto endpoints, size_t n, size_t concurrency) { bare_threads(endpoints, n, concurrency, call); };
+}
+
+BareLoop epoll_with(uint32_t how) {
+  return [how](auto endpoints, size_t n, size_t concurrency) { bare_epoll(endpoints, n, concurrency, how); };
+}
+
+// As many threads as the connector has by default; they live as long as the comparison, as its own do.
+BareLoop pool_with(BareCall call) {
+  const auto pool = std::make_shared<BarePool>(64, call);
+  return [pool](auto endpoints, size_t n, size_t concurrency) { pool->run(endpoints, n, concurrency); };
+}
+
+// A new mechanism is a row here, and a bare loop in bare_loops.h.
+std::vector<Floor> floors() {
+  std::vector<Floor> rows = {
+      {"epoll", 256, [] { return epoll_with(EPOLLONESHOT); }}, {"epoll-edge", 256, [] { return epoll_with(EPOLLET); }},
+      {"poll", 256, [] { return BareLoop(bare_poll); }},       {"select", 256, [] { return BareLoop(bare_select); }},
+      {"blocking", 1, [] { return BareLoop(bare_blocking); }},
+  };
+  constexpr std::pair<const char*, BareCall> calls[] = {
+      {"blocking", bare_plain}, {"sndtimeo", bare_sndtimeo}, {"select", bare_select_one},
+      {"poll", bare_poll_one},  {"signal", bare_signal},     {"user-timeout", bare_user_timeout},
+      {"syncnt", bare_syncnt},
+  };
+  for (const auto& [name, call] : calls) {
+    rows.push_back({fmt::format("{}-threads", name), 256, [call] { return threads_with(call); }});
+    if (call != bare_user_timeout && call != bare_syncnt)
+      rows.push_back({fmt::format("{}-pool", name), 256, [call] { return pool_with(call); }});
+  }
+  return rows;
 }
 
 void null_in_clock_reads(benchmark::State& state) {
@@ -203,13 +245,9 @@ void add(const std::string& name, Function function) {
 
 int main(int argc, char** argv) {
   keep_to_first_cpu();
-  add("floor/epoll/256", [](benchmark::State& state) { against_floor(state, "epoll", bare_epoll, 256); });
-  add("floor/blocking-threads/256",
-      [](benchmark::State& state) { against_floor(state, "blocking-threads", bare_threads, 256); });
-  add("floor/blocking", [](benchmark::State& state) {
-    against_floor(
-        state, "blocking", [](auto endpoints, size_t n, size_t) { bare_blocking(endpoints, n); }, 1);
-  });
+  for (const Floor& floor : floors())
+    add(fmt::format("floor/{}/{}", floor.connector, floor.concurrency),
+        [floor](benchmark::State& state) { against_floor(state, floor.connector, floor.make(), floor.concurrency); });
   add("floor/null", null_in_clock_reads);
   add("floor/pending_bytes/epoll", [](benchmark::State& state) { pending_bytes(state, "epoll", 15'000); });
   return bench_main(argc, argv);

@@ -1,5 +1,8 @@
 // connbench list: what there is to choose from.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "bench/commands.h"
 #include "bench/table.h"
@@ -14,13 +17,13 @@ namespace {
 
 std::string describe_deadline(const Traits& traits) {
   std::string text(to_string(traits.deadline_by));
+  if (traits.floor > traits.granularity) text += ", not before " + format_duration(traits.floor);
   if (traits.granularity > std::chrono::microseconds(1)) text += ", steps of " + format_duration(traits.granularity);
   return text;
 }
 
 void print_connectors() {
   std::vector<std::vector<std::string>> rows{{"connector", "threads", "deadline by", "most in flight", ""}};
-  std::vector<std::vector<std::string>> options{{"option", "values", "default", ""}};
   for (const ConnectorEntry* entry : connectors()) {
     Retirement retirement({}, 0);
     const Traits traits = entry->make({Options("", entry->options), 1, retirement})->traits();
@@ -29,14 +32,40 @@ void print_connectors() {
                     : traits.max_in_flight != 0 ? std::to_string(traits.max_in_flight)
                                                 : "-",
                     std::string(entry->summary)});
-    for (const OptionSpec& spec : entry->options)
-      options.push_back({fmt::format("{}+{}:", entry->name, spec.name),
-                         std::string(spec.choices.empty() ? to_string(spec.kind) : spec.choices),
-                         std::string(spec.fallback), std::string(spec.help)});
   }
   fmt::print("Ways to connect\n{}\n", align(rows));
-  if (options.size() > 1)
-    fmt::print("Their options, as part of the name: select-threads+stack:1MiB\n{}\n", align(options));
+}
+
+bool has_option(const ConnectorEntry& entry, const OptionSpec& option) {
+  return std::ranges::any_of(entry.options, [&](const OptionSpec& own) { return own == option; });
+}
+
+// Whichever is shorter: those that have it, or those that have not.
+std::string describe_owners(const OptionSpec& option) {
+  std::vector<std::string_view> with;
+  std::vector<std::string_view> without;
+  for (const ConnectorEntry* entry : connectors()) (has_option(*entry, option) ? with : without).push_back(entry->name);
+  if (with.size() <= without.size()) return fmt::format("{}", fmt::join(with, ", "));
+  return without.empty() ? "all" : fmt::format("all but {}", fmt::join(without, ", "));
+}
+
+// An option that several connectors have is one row.
+void print_options() {
+  std::vector<std::vector<std::string>> rows{{"option", "values", "default", ""}};
+  const auto add = [&rows](const OptionSpec& spec, std::string_view owners) {
+    rows.push_back(
+        {fmt::format("+{}:", spec.name), std::string(spec.choices.empty() ? to_string(spec.kind) : spec.choices),
+         std::string(spec.fallback.empty() ? "-" : spec.fallback), fmt::format("{} ({})", spec.help, owners)});
+  };
+  std::vector<OptionSpec> seen;
+  for (const ConnectorEntry* entry : connectors())
+    for (const OptionSpec& spec : entry->options) {
+      if (std::ranges::find(seen, spec) != seen.end()) continue;
+      seen.push_back(spec);
+      add(spec, describe_owners(spec));
+    }
+  for (const OptionSpec& spec : common_options) add(spec, "all");
+  fmt::print("Their options, as part of the name: select-threads+stack:1MiB\n{}\n", align(rows));
 }
 
 void print_targets() {
@@ -72,6 +101,7 @@ void add_list(CLI::App& app, int& status) {
   CLI::App* command = app.add_subcommand("list", "connectors, targets and scenarios");
   command->callback([&status] {
     print_connectors();
+    print_options();
     print_targets();
     print_scenarios();
     status = done;

@@ -88,13 +88,13 @@ void bare(benchmark::State& state, Loop loop) {
 }
 
 void bare_blocking_connect(benchmark::State& state) {
-  bare(state, bare_blocking);
+  bare(state, [](auto endpoints, size_t attempts) { bare_blocking(endpoints, attempts, 1); });
 }
 BENCHMARK(bare_blocking_connect)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 void bare_epoll_connect(benchmark::State& state) {
   const auto concurrency = static_cast<size_t>(state.range(0));
-  bare(state, [=](auto endpoints, size_t attempts) { bare_epoll(endpoints, attempts, concurrency); });
+  bare(state, [=](auto endpoints, size_t attempts) { bare_epoll(endpoints, attempts, concurrency, EPOLLONESHOT); });
 }
 BENCHMARK(bare_epoll_connect)
     ->ArgName("concurrency")
@@ -106,7 +106,7 @@ BENCHMARK(bare_epoll_connect)
 
 void bare_threads_connect(benchmark::State& state) {
   const auto concurrency = static_cast<size_t>(state.range(0));
-  bare(state, [=](auto endpoints, size_t attempts) { bare_threads(endpoints, attempts, concurrency); });
+  bare(state, [=](auto endpoints, size_t attempts) { bare_threads(endpoints, attempts, concurrency, bare_plain); });
 }
 BENCHMARK(bare_threads_connect)
     ->ArgName("concurrency")

@@ -26,6 +26,8 @@ std::string_view to_string(Traits::DeadlineBy deadline_by) noexcept {
       return "wait";
     case Traits::DeadlineBy::timer:
       return "timer";
+    case Traits::DeadlineBy::signal:
+      return "signal";
     case Traits::DeadlineBy::linked_request:
       return "linked request";
   }

@@ -42,9 +42,10 @@ struct Traits {
   enum class Threads : uint8_t { none, per_attempt, pool };
   enum class DeadlineBy : uint8_t {
     kernel,         ///< nobody but the kernel's own retransmission limit
-    socket_option,  ///< SO_SNDTIMEO
+    socket_option,  ///< SO_SNDTIMEO, TCP_USER_TIMEOUT, TCP_SYNCNT
     wait,           ///< the timeout of select, poll or epoll
-    timer,          ///< a timerfd or a timer signal
+    timer,          ///< a timerfd
+    signal,         ///< a timer's signal, which interrupts connect()
     linked_request  ///< io_uring's linked timeout
   };
 
@@ -52,10 +53,12 @@ struct Traits {
   bool completes_in_submit = false;  ///< submit() runs one attempt to its end; it takes one attempt per call
   Threads threads = Threads::none;
   DeadlineBy deadline_by = DeadlineBy::wait;
-  Duration granularity{};    ///< the step to which its deadlines are rounded up (a jiffy for SO_SNDTIMEO)
+  Duration granularity{};    ///< the (smallest) step to which its deadlines are rounded up: a jiffy for SO_SNDTIMEO
   Duration floor{};          ///< no shorter deadline can be kept
   bool cancellable = true;   ///< cancel_all() ends an attempt that no packet answers
   size_t max_in_flight = 0;  ///< a limit of the mechanism (FD_SETSIZE); 0 = none of its own
+  size_t pool_threads = 0;   ///< of a pool: how many there are when as many attempts are in flight
+  bool tcp_only = false;     ///< the mechanism is TCP's own: on UNIX sockets there would be no deadline
 
   bool has_deadline() const noexcept { return deadline_by != DeadlineBy::kernel; }
   bool operator==(const Traits&) const = default;

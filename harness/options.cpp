@@ -22,7 +22,7 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 }
 
 void check_choice(std::string_view value, std::string_view choices) {
-  const auto valid = split(choices, '|');
+  const auto valid = values_of(choices);
   if (std::find(valid.begin(), valid.end(), value) != valid.end()) return;
   const auto nearest = nearest_name(value, valid);
   throw std::invalid_argument(fmt::format("'{}' is not valid: expected {}{}", value, fmt::join(valid, ", "),
@@ -71,6 +71,10 @@ Said read_option(std::string_view item) {
 }
 
 }  // namespace
+
+std::vector<std::string_view> values_of(std::string_view choices) {
+  return choices.empty() ? std::vector<std::string_view>() : split(choices, '|');
+}
 
 std::string_view to_string(OptionSpec::Kind kind) noexcept {
   switch (kind) {

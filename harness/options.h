@@ -19,7 +19,13 @@ struct OptionSpec {
   std::string_view choices;   ///< for Kind::choice: the values, separated by '|'
   std::string_view fallback;  ///< the value when the name does not say; "" = the connector decides
   std::string_view help;
+  std::string_view misleading = {};  ///< those choices that are known to report what is not so
+
+  bool operator==(const OptionSpec&) const = default;
 };
+
+/// The values of a choice: "rst|fin|hold" → "rst", "fin", "hold"; none of "".
+std::vector<std::string_view> values_of(std::string_view choices);
 
 /// What to write for such a value: "duration", "size", … ("choice" has its choices).
 std::string_view to_string(OptionSpec::Kind kind) noexcept;
@@ -38,6 +44,7 @@ class Options {
   size_t size(std::string_view name) const;  ///< bytes: "64KiB", "8MiB", "65536"
   size_t count(std::string_view name) const;
   bool given(std::string_view name) const;  ///< a value is there (said or by default)
+  bool knows(std::string_view name) const noexcept { return values_.contains(name); }  ///< it was specified
 
  private:
   const std::string& specified(std::string_view name) const;

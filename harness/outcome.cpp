@@ -56,7 +56,7 @@ Outcome outcome_of_error(const Evidence& e) {
       return e.call == Call::bind ? Outcome::exhausted : Outcome::unexpected;
     case EAGAIN:
       if (e.call == Call::connect && e.family == AF_UNIX) return Outcome::refused;  // the backlog is full
-      return Outcome::exhausted;  // threads (pthread_create), or ports (connect, as its manual page says)
+      return Outcome::exhausted;  // threads, timers, or ports (connect, as its manual page says)
     case EACCES:
     case EPERM:
       return Outcome::not_permitted;
@@ -90,6 +90,7 @@ Stage stage_of(Call call) noexcept {
       return Stage::socket;
     case Call::setsockopt:
     case Call::bind:
+    case Call::timer:
       return Stage::option;
     case Call::connect:
       return Stage::connect;

@@ -57,6 +57,7 @@ enum class Call : uint8_t {
   socket,          ///< socket
   setsockopt,      ///< option
   bind,            ///< option
+  timer,           ///< option: timer_create, timer_settime, before connect()
   connect,         ///< connect
   so_error,        ///< wait: SO_ERROR (or whatever read the pending error) after readiness
   wait,            ///< wait: select, poll, epoll_ctl, epoll_wait, io_uring_enter; error 0 = it ended without readiness

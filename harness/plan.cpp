@@ -46,7 +46,20 @@ std::optional<std::string> why_skipped(const RunRequest& request, PlannedCase& p
   } catch (const std::system_error& error) {
     return fmt::format("cannot be made: {}", error.what());
   }
+  if (planned.traits.tcp_only && planned.what.family == Family::unix_domain)
+    return "its timeout is an option of TCP, and means nothing on UNIX sockets";
   return why_no_end(planned);
+}
+
+// As default_wave_limit(), for what the connector can do: a pool has as many attempts under way as it has threads, and
+// a timeout below its floor, or between its steps, lasts longer.
+Duration wave_limit_for(const PlannedCase& planned) {
+  const Case& what = planned.what;
+  const Traits& traits = planned.traits;
+  const size_t at_once = traits.pool_threads > 0 ? std::min(what.concurrency, traits.pool_threads) : what.concurrency;
+  const bool coarse = traits.floor > Duration::zero();
+  const Duration each = coarse ? std::max(what.timeout, traits.floor) + traits.granularity : what.timeout;
+  return default_wave_limit(what.attempts, at_once, each);
 }
 
 // A guess, not a measurement: 50 µs an attempt where hosts answer, whole timeouts where they do not.
@@ -122,10 +135,12 @@ Plan make_plan(const RunRequest& request) {
   Plan plan;
   const Duration arrivals = arrivals_last(request);
   for_each_case(request, find_scenario(request.arrival).label, arrivals, [&](PlannedCase planned) {
-    if (auto reason = why_skipped(request, planned))
+    if (auto reason = why_skipped(request, planned)) {
       plan.skipped.push_back({planned.what, *std::move(reason)});
-    else
+    } else {
+      if (!request.wave_limit) planned.limit = arrivals + wave_limit_for(planned);
       plan.cases.push_back(std::move(planned));
+    }
   });
   for (unsigned repetition = 1; repetition <= request.repetitions; ++repetition)
     for (const size_t which : seeded_order(plan.cases.size(), request.seed + repetition))

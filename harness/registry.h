@@ -35,11 +35,21 @@ struct ConnectorEntry {
 /// All connectors of this build, in the order of impl/CMakeLists.txt.
 std::span<const ConnectorEntry* const> connectors();
 
+/// What every connector has beside its own options, and the harness itself acts upon.
+inline constexpr OptionSpec common_options[] = {{.name = "close",
+                                                 .kind = OptionSpec::Kind::choice,
+                                                 .choices = "rst|fin|hold",
+                                                 .fallback = "",
+                                                 .help = "how its connections are ended, whatever --close says"}};
+
 /// A connector as it is named in a run: entry and checked options.
 struct NamedConnector {
   const ConnectorEntry* entry;
   std::string name;  ///< as given, with its options: what every record says
   Options options;
+
+  /// The run's policy, with what the options say otherwise.
+  ConnectionPolicy policy(ConnectionPolicy run) const;
 };
 
 /// @throws std::invalid_argument for an unknown name (with the nearest known one) or a bad option

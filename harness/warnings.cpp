@@ -45,7 +45,8 @@ std::vector<std::string> port_warnings(const RunRequest& request, const PlannedC
   const PortRange range = ephemeral_ports();
   const size_t ports = range.size();
   // A reset connection gives its port back at once; one that is held, or in TIME_WAIT, keeps it beyond its attempt.
-  const size_t at_once = request.policy.close == CloseMode::rst ? planned.what.concurrency : planned.what.attempts;
+  const CloseMode close = planned.connector->policy(request.policy).close;
+  const size_t at_once = close == CloseMode::rst ? planned.what.concurrency : planned.what.attempts;
   const size_t each = at_once / std::max<size_t>(destinations, 1);
   if (each <= ports / 2) return {};
   return {

@@ -107,9 +107,10 @@ void report_syscalls(Report& report, const std::vector<SyscallCount>& counts) {
 
 void measured_wave(const WaveSpec& spec, std::span<Sample> samples, Report& report) {
   const Case& what = *spec.what;
-  Retirement retirement(spec.policy, samples.size());
-  const auto connector = spec.connector->entry->make({spec.connector->options, what.concurrency, retirement});
+  Retirement retirement(spec.connector->policy(spec.policy), samples.size());
+  // Before the connector, whose threads would not be counted otherwise.
   const auto counter = make_syscall_counter(spec.syscall_method);
+  const auto connector = spec.connector->entry->make({spec.connector->options, what.concurrency, retirement});
   const Usage before = read_usage(spec.server, true);
   if (counter) counter->start();
   report.started_ns = to_ns(now());
@@ -134,7 +135,7 @@ void measured_wave(const WaveSpec& spec, std::span<Sample> samples, Report& repo
     ::close_range(3, ~0U, 0);
     run_on(spec.cpus);
     if (spec.drop_capabilities) lab::drop_capabilities();
-    const size_t held = spec.policy.close == CloseMode::hold ? spec.what->attempts : 0;
+    const size_t held = spec.connector->policy(spec.policy).close == CloseMode::hold ? spec.what->attempts : 0;
     grow_descriptor_table(spec.what->concurrency + held + 64);
     samples.populate();
     warm_up(spec);

@@ -1,19 +1,14 @@
 #include "impl/begin_connect.h"
 
-#include <sys/socket.h>
-
 namespace connbench {
 
-Begun begin_connect(const Attempt& attempt) noexcept {
+Begun begin_connect(const Attempt& attempt, SourcePort& port) noexcept {
   const Endpoint& to = attempt.endpoints.front();
-  Begun begun{UniqueFd(-1), now(), {.call = Call::socket, .family = to.family()}};
-  begun.fd.reset(::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!begun.fd) {
-    begun.evidence.error = errno;
-    return begun;
-  }
-  begun.evidence.call = Call::connect;
-  if (::connect(begun.fd.get(), to.address(), to.size()) != 0) begun.evidence.error = errno;
+  Begun begun{UniqueFd(-1), now(), {}};
+  begun.evidence = open_and_connect(begun.fd, to, SOCK_NONBLOCK, port, [&to](int fd) -> Evidence {
+    const int error = ::connect(fd, to.address(), to.size()) == 0 ? 0 : errno;
+    return {.call = Call::connect, .error = error, .family = to.family()};
+  });
   return begun;
 }
 

@@ -1,8 +1,11 @@
 // The two ends of every connection attempt: opening a socket and calling connect(), and asking how it went.
 #pragma once
 
+#include <sys/socket.h>
+
 #include "harness/connector.h"
 #include "harness/unique_fd.h"
+#include "impl/source_port.h"
 
 namespace connbench {
 
@@ -20,9 +23,22 @@ struct Begun {
 };
 
 /// Non-blocking socket, connect(). Never throws: the evidence says what happened.
-Begun begin_connect(const Attempt& attempt) noexcept;
+Begun begin_connect(const Attempt& attempt, SourcePort& port) noexcept;
 
 /// After readiness: SO_ERROR, read once (reading consumes it).
 Evidence end_connect(int fd, sa_family_t family) noexcept;
+
+/// What every beginning is made of: a socket, its source port, and `connect`, which is given the descriptor and returns
+/// evidence; again with a new socket while `port` asks for it.
+template <class Connect>
+Evidence open_and_connect(UniqueFd& fd, const Endpoint& to, int flags, SourcePort& port, Connect connect) noexcept {
+  for (size_t tries = 1;; ++tries) {
+    fd.reset(::socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
+    if (!fd) return {.call = Call::socket, .error = errno, .family = to.family()};
+    if (const Evidence prepared = port.prepare(fd.get(), to.family()); prepared.error != 0) return prepared;
+    const Evidence evidence = connect(fd.get());
+    if (!port.should_try_another(evidence, tries)) return evidence;
+  }
+}
 
 }  // namespace connbench

@@ -8,7 +8,8 @@ namespace {
 
 class Blocking final : public Connector {
  public:
-  explicit Blocking(const ConnectorSettings& settings) : context_{settings.retirement, cancelled_} {}
+  explicit Blocking(const ConnectorSettings& settings)
+      : port_(settings.options), context_{settings.retirement, cancelled_, port_} {}
 
   Traits traits() const override {
     Traits traits = plain_call_traits();
@@ -35,6 +36,7 @@ class Blocking final : public Connector {
 
  private:
   const std::atomic<bool> cancelled_{false};
+  SourcePort port_;
   CallContext context_;
   std::optional<Completion> done_;
 };
@@ -45,8 +47,8 @@ extern const ConnectorEntry blocking;
 const ConnectorEntry blocking{
     .name = "blocking",
     .summary = "connect() in the caller's thread, one after another; the kernel's own timeout",
-    .options = {},
-    .probe = [](const ConnectorSettings&) { return std::optional<std::string>(); },
+    .options = {&source_port_option, 1},
+    .probe = probe_source_port,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<Blocking>(settings);
     },

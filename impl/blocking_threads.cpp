@@ -8,8 +8,8 @@ extern const ConnectorEntry blocking_threads;
 const ConnectorEntry blocking_threads{
     .name = "blocking-threads",
     .summary = "a thread per attempt, blocking connect(); the kernel's own timeout",
-    .options = {&ThreadPerAttempt::stack_option, 1},
-    .probe = [](const ConnectorSettings&) { return std::optional<std::string>(); },
+    .options = thread_options,
+    .probe = probe_source_port,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPerAttempt>(settings, plain_call, plain_call_traits());
     },

@@ -7,7 +7,10 @@
 namespace connbench {
 
 LoopConnector::LoopConnector(const ConnectorSettings& settings)
-    : retirement_(settings.retirement), pending_(settings.max_in_flight) {
+    : retirement_(settings.retirement),
+      port_(settings.options),
+      detect_(detect_of(settings.options)),
+      pending_(settings.max_in_flight) {
   done_.reserve(settings.max_in_flight);
 }
 
@@ -22,7 +25,7 @@ size_t LoopConnector::submit(std::span<const Attempt> attempts) {
 }
 
 void LoopConnector::start(const Attempt& attempt) {
-  Begun begun = begin_connect(attempt);
+  Begun begun = begin_connect(attempt, port_);
   if (!begun.pending()) return complete(attempt.id, begun.started, now(), begun.evidence, std::move(begun.fd));
   const uint32_t index = pending_.add(std::move(begun.fd), attempt, begun.started);
   if (const Evidence evidence = watch(index); evidence.error != 0) end(index, evidence, now());
@@ -46,10 +49,9 @@ size_t LoopConnector::reap(std::vector<Completion>& completions, TimePoint wait_
 
 bool LoopConnector::ready(uint32_t index, bool writable) {
   const Pending::Entry& entry = pending_[index];
-  const Evidence evidence = end_connect(entry.fd.get(), entry.family);
-  // An error that came and went (ICMP while connect() held the socket) leaves the handshake going on.
-  if (evidence.error == 0 && !writable) return false;
-  end(index, evidence, now());
+  const std::optional<Evidence> evidence = ask(detect_, entry.fd.get(), *entry.to, writable);
+  if (!evidence) return false;
+  end(index, *evidence, now());
   return true;
 }
 
@@ -68,7 +70,7 @@ void LoopConnector::end_all(const Evidence& evidence) {
 
 void LoopConnector::end(uint32_t index, Evidence evidence, TimePoint finished) {
   const Pending::Entry& entry = pending_[index];
-  evidence.family = entry.family;
+  evidence.family = entry.to->family();
   const uint64_t id = entry.id;
   const TimePoint started = entry.started;
   unwatch(index);

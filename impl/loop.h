@@ -2,12 +2,17 @@
 #pragma once
 
 #include "harness/registry.h"
+#include "impl/detect.h"
 #include "impl/pending.h"
+#include "impl/source_port.h"
 
 namespace connbench {
 
-/// One thread, many attempts in flight: connect() without blocking, wait for readiness, ask SO_ERROR once. A back end
-/// says how a socket is watched and how to wait.
+/// The options of every loop. A back end with more lists these and its own.
+inline constexpr OptionSpec loop_options[] = {source_port_option, detect_option};
+
+/// One thread, many attempts in flight: connect() without blocking, wait for readiness, ask once how it went
+/// (detect.h). A back end says how a socket is watched and how to wait.
 class LoopConnector : public Connector {
  public:
   explicit LoopConnector(const ConnectorSettings& settings);
@@ -43,6 +48,8 @@ class LoopConnector : public Connector {
   void complete(uint64_t id, TimePoint started, TimePoint finished, const Evidence& evidence, UniqueFd fd);
 
   Retirement& retirement_;
+  SourcePort port_;
+  Detect detect_;
   Pending pending_;
   std::vector<Completion> done_;
 };

@@ -25,7 +25,7 @@ uint32_t Pending::add(UniqueFd fd, const Attempt& attempt, TimePoint started) {
   entry.fd = std::move(fd);
   entry.id = attempt.id;
   entry.started = started;
-  entry.family = attempt.endpoints.front().family();
+  entry.to = &attempt.endpoints.front();
   entry.queue = queue_for(attempt.timeout);
   entry.younger = none;
 

@@ -16,10 +16,10 @@ class Pending {
  public:
   struct Entry {
     UniqueFd fd{-1};
+    uint16_t queue = 0;
     uint64_t id = 0;
     TimePoint started{};
-    sa_family_t family = AF_UNSPEC;
-    uint16_t queue = 0;
+    const Endpoint* to = nullptr;
     uint32_t older = 0;  // neighbours in the FIFO; `younger` links the free list while the entry is unused
     uint32_t younger = 0;
   };

@@ -13,7 +13,11 @@ NamedConnector find_connector(std::string_view name) {
   const std::string_view base = base_name(name);
   std::vector<std::string_view> known;
   for (const ConnectorEntry* entry : connectors()) {
-    if (entry->name == base) return {entry, std::string(name), Options(name.substr(base.size()), entry->options)};
+    if (entry->name == base) {
+      std::vector<OptionSpec> specs(entry->options.begin(), entry->options.end());
+      specs.insert(specs.end(), std::begin(common_options), std::end(common_options));
+      return {entry, std::string(name), Options(name.substr(base.size()), specs)};
+    }
     known.push_back(entry->name);
   }
   throw std::invalid_argument(unknown_name("connector", base, known));

@@ -62,8 +62,12 @@ extern const ConnectorEntry select;
 const ConnectorEntry select{
     .name = "select",
     .summary = "one thread, one select() loop; honest about FD_SETSIZE",
-    .options = {},
-    .probe = probe_select,
+    .options = loop_options,
+    .probe =
+        [](const ConnectorSettings& settings) {
+          auto reason = probe_select(settings.max_in_flight);
+          return reason ? reason : probe_source_port(settings);
+        },
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<Select>(settings);
     },

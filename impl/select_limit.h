@@ -8,8 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "harness/connector.h"
-#include "harness/registry.h"
+#include "harness/clock.h"
 
 namespace connbench {
 
@@ -20,10 +19,11 @@ inline constexpr size_t select_max_in_flight = FD_SETSIZE - 24;
 /// the set. select() has no errno for it, so it is reported as what it is: the descriptors have run out.
 inline constexpr int fd_setsize_error = EMFILE;
 
-inline std::optional<std::string> probe_select(const ConnectorSettings& settings) {
-  if (settings.max_in_flight <= select_max_in_flight) return std::nullopt;
+/// Why a strategy that has `at_once` descriptors open at one time cannot keep to it; nullopt when it can.
+inline std::optional<std::string> probe_select(size_t at_once) {
+  if (at_once <= select_max_in_flight) return std::nullopt;
   return fmt::format("select() holds descriptors below FD_SETSIZE ({}): at most {} in flight, {} asked", FD_SETSIZE,
-                     select_max_in_flight, settings.max_in_flight);
+                     select_max_in_flight, at_once);
 }
 
 /// `d` for select(), rounded up so that it never returns before its time; negative becomes zero.

@@ -9,8 +9,12 @@ extern const ConnectorEntry select_threads;
 const ConnectorEntry select_threads{
     .name = "select-threads",
     .summary = "a thread per attempt, non-blocking connect(), select() with the timeout",
-    .options = {&ThreadPerAttempt::stack_option, 1},
-    .probe = probe_select,
+    .options = thread_options,
+    .probe =
+        [](const ConnectorSettings& settings) {
+          auto reason = probe_select(settings.max_in_flight);
+          return reason ? reason : probe_source_port(settings);
+        },
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPerAttempt>(settings, select_call, select_call_traits());
     },

@@ -8,8 +8,8 @@ extern const ConnectorEntry sndtimeo_threads;
 const ConnectorEntry sndtimeo_threads{
     .name = "sndtimeo-threads",
     .summary = "a thread per attempt, connect() bounded by SO_SNDTIMEO",
-    .options = {&ThreadPerAttempt::stack_option, 1},
-    .probe = [](const ConnectorSettings&) { return std::optional<std::string>(); },
+    .options = thread_options,
+    .probe = probe_source_port,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPerAttempt>(settings, sndtimeo_call, sndtimeo_call_traits());
     },

@@ -64,6 +64,7 @@ TEST(Classify, RunningOutOfAnything) {
       {{.call = Call::setsockopt, .error = ENOMEM}, Outcome::exhausted, Stage::option},
       {{.call = Call::bind, .error = EADDRINUSE}, Outcome::exhausted, Stage::option},
       {{.call = Call::bind, .error = EADDRNOTAVAIL}, Outcome::exhausted, Stage::option},
+      {{.call = Call::timer, .error = EAGAIN}, Outcome::exhausted, Stage::option},
       {{.call = Call::connect, .error = EADDRNOTAVAIL}, Outcome::exhausted, Stage::connect},
       {{.call = Call::connect, .error = EAGAIN}, Outcome::exhausted, Stage::connect},
       {{.call = Call::connect, .error = EAGAIN, .family = AF_INET6}, Outcome::exhausted, Stage::connect},

@@ -60,9 +60,10 @@ inline std::string name_of_place(const testing::TestParamInfo<Place>& info) {
 /// A connector, and what it was given and gave back.
 class Connecting {
  public:
-  explicit Connecting(const ConnectorEntry& entry, size_t max_in_flight, ConnectionPolicy policy = {})
+  explicit Connecting(const ConnectorEntry& entry, size_t max_in_flight, ConnectionPolicy policy = {},
+                      std::string_view options = "")
       : retirement_(std::make_unique<Retirement>(policy, max_in_flight)),
-        connector_(entry.make({Options("", entry.options), max_in_flight, *retirement_})) {}
+        connector_(entry.make({Options(options, entry.options), max_in_flight, *retirement_})) {}
 
   Traits traits() const { return connector_->traits(); }
   size_t in_flight() const { return connector_->in_flight(); }
@@ -147,6 +148,8 @@ class AtPlace : public testing::TestWithParam<Place> {
     if (GetParam().target->needs_lab && lab_of_tests() == nullptr) GTEST_SKIP() << why_no_lab_of_tests();
     if (const auto reason = refusal(room)) GTEST_SKIP() << *reason;
     const Traits traits = Connecting(entry(), 1).traits();
+    if (traits.tcp_only && GetParam().family == Family::unix_domain)
+      GTEST_SKIP() << entry().name << " keeps its deadlines by an option of TCP";
     if (!GetParam().target->answers && !traits.has_deadline() && !traits.cancellable)
       GTEST_SKIP() << entry().name << " has no deadline and cannot be cancelled: it would wait for the kernel";
   }
@@ -156,9 +159,9 @@ class AtPlace : public testing::TestWithParam<Place> {
   /// Of one that opens none only what every connector owes its caller can be asked.
   bool opens_sockets() const { return Connecting(entry(), 1).traits().opens_sockets; }
 
-  std::optional<std::string> refusal(size_t max_in_flight) const {
+  std::optional<std::string> refusal(size_t max_in_flight, std::string_view options = "") const {
     Retirement retirement({}, 0);
-    return entry().probe({Options("", entry().options), max_in_flight, retirement});
+    return entry().probe({Options(options, entry().options), max_in_flight, retirement});
   }
 
   /// To be called before there is a second thread.

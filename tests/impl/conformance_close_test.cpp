@@ -69,5 +69,21 @@ TEST_P(Closing, LaterDoesNotMixUpConnections) {
   EXPECT_EQ(count_of(Outcome::deadline_exceeded, connecting.completions()), connections);
 }
 
+// What happens to a connection that is held is no event of the attempt that came after it.
+TEST_P(Closing, LaterDoesNotMixUpWhatThePeersDoMeanwhile) {
+  const auto silent = find_target("backlog-full").open({.family = Family::ipv4});
+  Connecting connecting(entry(), room, {.close = CloseMode::hold});
+  const Traits traits = connecting.traits();
+  if (!traits.has_deadline() || traits.completes_in_submit) GTEST_SKIP() << entry().name << " has no such attempts";
+  connecting.complete(attempts());
+  std::vector<UniqueFd> peers;
+  for (size_t i = 0; i < connections; ++i) peers.push_back(accept());
+  const auto later = attempts_on(silent->endpoints(), connections, 50ms);
+  ASSERT_EQ(connecting.submit(later), connections);
+  for (UniqueFd& peer : peers) peer.reset(-1);
+  connecting.drain();
+  EXPECT_EQ(count_of(Outcome::deadline_exceeded, connecting.completions()), connections);
+}
+
 }  // namespace
 }  // namespace connbench::conformance

@@ -32,7 +32,7 @@ bool errno_belongs(const ConnectResult& result, const Place& place) {
       return result.os_error == errno_of(place.target->name);
     case Outcome::deadline_exceeded:
       return result.os_error == 0 || result.os_error == EINPROGRESS || result.os_error == ECANCELED ||
-             (unix_domain && result.os_error == EAGAIN);
+             result.os_error == (unix_domain ? EAGAIN : ETIMEDOUT) || (unix_domain && result.os_error == EINTR);
     case Outcome::cancelled:
       return result.os_error == 0 || result.os_error == EINTR || result.os_error == ECANCELED;
     default:
@@ -42,7 +42,7 @@ bool errno_belongs(const ConnectResult& result, const Place& place) {
 
 // A blocking connect() tells the end itself; whoever does not block learns it while waiting. A UNIX socket never makes
 // anybody wait who does not block.
-std::optional<Stage> stage_of_end(const Traits& traits, const Place& place) {
+std::optional<Stage> stage_of_end(const Traits& traits, const Place& place, Outcome outcome) {
   if (place.target->name == "net-unreachable" || place.target->name == "prohibited") return Stage::connect;
   switch (traits.deadline_by) {
     case Traits::DeadlineBy::kernel:
@@ -51,6 +51,8 @@ std::optional<Stage> stage_of_end(const Traits& traits, const Place& place) {
     case Traits::DeadlineBy::wait:
     case Traits::DeadlineBy::timer:
       return place.family == Family::unix_domain ? Stage::connect : Stage::wait;
+    case Traits::DeadlineBy::signal:  // after it, a look whether the handshake is done all the same
+      return place.family != Family::unix_domain && outcome == Outcome::deadline_exceeded ? Stage::wait : Stage::connect;
     case Traits::DeadlineBy::linked_request:
       return std::nullopt;
   }
@@ -88,7 +90,7 @@ TEST_P(OnEveryTarget, EveryAttemptEndsOnceAsTheTargetAllows) {
     EXPECT_TRUE(GetParam().target->ends(GetParam().family).contains(outcome)) << to_string(outcome);
     EXPECT_TRUE(errno_belongs(completion.result, GetParam())) << to_string(outcome) << ", errno " << os_error;
     if (outcome == Outcome::cancelled || outcome == Outcome::never_started) continue;
-    const Stage expected = stage_of_end(connecting.traits(), GetParam()).value_or(stage);
+    const Stage expected = stage_of_end(connecting.traits(), GetParam(), outcome).value_or(stage);
     EXPECT_EQ(stage, expected) << to_string(outcome) << " at stage " << to_string(stage);
   }
 }

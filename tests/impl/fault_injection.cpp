@@ -1,12 +1,16 @@
 #include "tests/impl/fault_injection.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <time.h>
 
 #include <array>
 #include <atomic>
@@ -47,12 +51,26 @@ int unless_faulty(Function function, Real real) {
   return -1;
 }
 
+template <class Real>
+int faulty_epoll(epoll_event* events, Real real) {
+  if (fault(Function::epoll_no_event) != 0) {
+    events[0] = {.events = EPOLLERR, .data = {.u64 = added_last}};
+    return 1;
+  }
+  return unless_faulty(Function::epoll_wait, [&] {
+    const int count = real();
+    for (int i = 0; i < count; ++i)
+      if ((events[i].events & EPOLLOUT) != 0 && fault(Function::epoll_event) != 0) events[i].events = EPOLLERR;
+    return count;
+  });
+}
+
 }  // namespace
 
 const char* name_of(Function function) {
   constexpr std::array<const char*, function_count> names = {
-      "socket",      "connect",        "setsockopt", "getsockopt", "epoll_ctl",      "epoll_wait",
-      "epoll_event", "epoll_no_event", "select",     "poll",       "pthread_create", "timerfd_settime"};
+      "socket",         "connect", "setsockopt", "getsockopt",     "epoll_ctl",       "epoll_wait",   "epoll_event",
+      "epoll_no_event", "select",  "ppoll",      "pthread_create", "timerfd_settime", "timer_create", "timer_settime"};
   return names[static_cast<size_t>(function)];
 }
 
@@ -100,7 +118,9 @@ int __wrap_connect(int fd, const sockaddr* address, socklen_t size) {
 int __real_setsockopt(int, int, int, const void*, socklen_t);
 int __wrap_setsockopt(int fd, int level, int name, const void* value, socklen_t size) {
   const auto real = [&] { return __real_setsockopt(fd, level, name, value, size); };
-  return level == SOL_SOCKET && name == SO_SNDTIMEO ? unless_faulty(Function::setsockopt, real) : real();
+  const bool bounds_connect = (level == SOL_SOCKET && name == SO_SNDTIMEO) ||
+                              (level == IPPROTO_TCP && (name == TCP_USER_TIMEOUT || name == TCP_SYNCNT));
+  return bounds_connect ? unless_faulty(Function::setsockopt, real) : real();
 }
 
 int __real_getsockopt(int, int, int, void*, socklen_t*);
@@ -117,17 +137,12 @@ int __wrap_epoll_ctl(int epoll, int operation, int fd, epoll_event* event) {
 
 int __real_epoll_wait(int, epoll_event*, int, int);
 int __wrap_epoll_wait(int epoll, epoll_event* events, int size, int timeout) {
-  if (connbench::fault(Function::epoll_no_event) != 0) {
-    events[0] = {.events = EPOLLERR, .data = {.u64 = connbench::added_last}};
-    return 1;
-  }
-  return unless_faulty(Function::epoll_wait, [&] {
-    const int count = __real_epoll_wait(epoll, events, size, timeout);
-    for (int i = 0; i < count; ++i)
-      if ((events[i].events & EPOLLOUT) != 0 && connbench::fault(Function::epoll_event) != 0)
-        events[i].events = EPOLLERR;
-    return count;
-  });
+  return connbench::faulty_epoll(events, [&] { return __real_epoll_wait(epoll, events, size, timeout); });
+}
+
+int __real_epoll_pwait2(int, epoll_event*, int, const timespec*, const sigset_t*);
+int __wrap_epoll_pwait2(int epoll, epoll_event* events, int size, const timespec* timeout, const sigset_t* mask) {
+  return connbench::faulty_epoll(events, [&] { return __real_epoll_pwait2(epoll, events, size, timeout, mask); });
 }
 
 int __real_select(int, fd_set*, fd_set*, fd_set*, timeval*);
@@ -135,9 +150,9 @@ int __wrap_select(int count, fd_set* read, fd_set* write, fd_set* except, timeva
   return unless_faulty(Function::select, [&] { return __real_select(count, read, write, except, timeout); });
 }
 
-int __real_poll(pollfd*, nfds_t, int);
-int __wrap_poll(pollfd* polled, nfds_t count, int timeout) {
-  return unless_faulty(Function::poll, [&] { return __real_poll(polled, count, timeout); });
+int __real_ppoll(pollfd*, nfds_t, const timespec*, const sigset_t*);
+int __wrap_ppoll(pollfd* polled, nfds_t count, const timespec* timeout, const sigset_t* mask) {
+  return unless_faulty(Function::ppoll, [&] { return __real_ppoll(polled, count, timeout, mask); });
 }
 
 int __real_pthread_create(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
@@ -149,6 +164,18 @@ int __wrap_pthread_create(pthread_t* thread, const pthread_attr_t* attributes, v
 int __real_timerfd_settime(int, int, const itimerspec*, itimerspec*);
 int __wrap_timerfd_settime(int fd, int flags, const itimerspec* value, itimerspec* old) {
   return unless_faulty(Function::timerfd_settime, [&] { return __real_timerfd_settime(fd, flags, value, old); });
+}
+
+int __real_timer_create(clockid_t, sigevent*, timer_t*);
+int __wrap_timer_create(clockid_t clock, sigevent* event, timer_t* timer) {
+  return unless_faulty(Function::timer_create, [&] { return __real_timer_create(clock, event, timer); });
+}
+
+int __real_timer_settime(timer_t, int, const itimerspec*, itimerspec*);
+int __wrap_timer_settime(timer_t timer, int flags, const itimerspec* value, itimerspec* old) {
+  const bool disarms = value->it_value.tv_sec == 0 && value->it_value.tv_nsec == 0;
+  const auto real = [&] { return __real_timer_settime(timer, flags, value, old); };
+  return disarms ? real() : unless_faulty(Function::timer_settime, real);
 }
 
 }  // extern "C"

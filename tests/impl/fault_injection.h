@@ -5,7 +5,7 @@
 
 namespace connbench {
 
-/// What can be made to fail: setsockopt() only as SO_SNDTIMEO, getsockopt() only as SO_ERROR.
+/// What can be made to fail: setsockopt() only as one that bounds connect(), getsockopt() only as SO_ERROR.
 enum class Function {
   socket,
   connect,  ///< with EINTR on TCP the handshake begins all the same, as it does in the kernel
@@ -16,11 +16,13 @@ enum class Function {
   epoll_event,     ///< no failure: what is writable is reported as EPOLLERR alone
   epoll_no_event,  ///< no failure either: EPOLLERR alone is reported of the socket that was added last
   select,
-  poll,
+  ppoll,
   pthread_create,
   timerfd_settime,
+  timer_create,
+  timer_settime,
 };
-inline constexpr size_t function_count = 12;
+inline constexpr size_t function_count = 14;
 const char* name_of(Function function);
 
 /// While it lives, every `every`-th call of `function` fails with `error`, `at_most` times. One at a time per function.

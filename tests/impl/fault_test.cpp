@@ -1,4 +1,6 @@
 // What becomes of attempts when system calls fail: an outcome each, nothing leaks, and the others go on.
+#include <gmock/gmock.h>
+
 #include <climits>
 
 #include "tests/impl/census.h"
@@ -40,6 +42,8 @@ constexpr Failure failures_of_an_attempt[] = {
     {Function::epoll_ctl, ENOSPC, Outcome::exhausted, Stage::wait},
     {Function::epoll_ctl, ENOMEM, Outcome::exhausted, Stage::wait},
     {Function::pthread_create, EAGAIN, Outcome::exhausted, Stage::spawn},
+    {Function::timer_create, EAGAIN, Outcome::exhausted, Stage::option},
+    {Function::timer_settime, EINVAL, Outcome::unexpected, Stage::option},
 };
 
 // The calls in which a connector waits. When one fails hard, nothing more can be learnt of what it waits for.
@@ -48,6 +52,8 @@ constexpr Failure failures_of_a_wait[] = {
     {Function::epoll_wait, ENOMEM, Outcome::exhausted, Stage::wait},
     {Function::select, EBADF, Outcome::unexpected, Stage::wait},
     {Function::select, ENOMEM, Outcome::exhausted, Stage::wait},
+    {Function::ppoll, ENOMEM, Outcome::exhausted, Stage::wait},
+    {Function::ppoll, EFAULT, Outcome::unexpected, Stage::wait},
     {Function::timerfd_settime, ENOMEM, Outcome::exhausted, Stage::wait},
 };
 
@@ -130,6 +136,21 @@ TEST_P(Faults, OfOneWaitLeaveLaterAttemptsAlone) {
     EXPECT_LE(count_of(failure, samples), concurrency * fault.injected());
     EXPECT_EQ(count_of(Outcome::connected, samples), attempts - count_of(failure, samples));
   }
+}
+
+// A pool with fewer threads than were asked for would be another pool under the same name.
+TEST_P(Faults, HalfWayThroughAPoolEndItsMaking) {
+  if (Connecting(entry(), 1).traits().pool_threads == 0) GTEST_SKIP() << entry().name << " has no pool";
+  const Census before = first_census();
+  const Fault fault(Function::pthread_create, EAGAIN, 5, 1);
+  try {
+    const Connecting connecting(entry(), concurrency);
+    ADD_FAILURE() << "was made all the same";
+  } catch (const std::system_error& error) {
+    EXPECT_EQ(error.code().value(), EAGAIN);
+    EXPECT_THAT(error.what(), testing::StartsWith("pthread_create"));
+  }
+  EXPECT_EQ(census_becoming(before), before);
 }
 
 // A list of faults that no connector can meet would pass every test above.

@@ -1,0 +1,46 @@
+// impl/README.md says what is so: its example is a file of this project, and its table has every connector.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "harness/registry.h"
+
+namespace connbench {
+namespace {
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(std::string(CONNBENCH_SOURCE_DIR) + "/" + path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+TEST(ReadmeOfConnectors, ShowsTheWholeOfPoll) {
+  const std::string code = text_of("impl/poll.cpp");
+  ASSERT_FALSE(code.empty());
+  EXPECT_NE(text_of("impl/README.md").find("```cpp\n" + code + "```"), std::string::npos);
+}
+
+TEST(ReadmeOfConnectors, HasARowForEach) {
+  const std::string readme = text_of("impl/README.md");
+  for (const ConnectorEntry* entry : connectors()) {
+    const size_t row = readme.find("\n| `" + std::string(entry->name) + "` |");
+    ASSERT_NE(row, std::string::npos) << entry->name;
+    const std::string line = readme.substr(row + 1, readme.find('\n', row + 1) - row - 1);
+    EXPECT_NE(line.find("| " + std::string(entry->summary) + " |"), std::string::npos) << line;
+  }
+}
+
+TEST(ReadmeOfConnectors, NamesEveryOption) {
+  const std::string readme = text_of("impl/README.md");
+  const auto expect_named = [&readme](const OptionSpec& spec) {
+    EXPECT_NE(readme.find("| `+" + std::string(spec.name) + ":` |"), std::string::npos) << spec.name;
+  };
+  for (const ConnectorEntry* entry : connectors())
+    for (const OptionSpec& spec : entry->options) expect_named(spec);
+  for (const OptionSpec& spec : common_options) expect_named(spec);
+}
+
+}  // namespace
+}  // namespace connbench
