@@ -180,7 +180,7 @@ class IoUring final : public Connector {
     const Slot& slot = slots_[index];
     evidence.family = slot.family;
     evidence.cancelled = cancelled_;
-    evidence.deadline_passed = time >= slot.deadline;
+    evidence.deadline_passed = evidence.error == ECANCELED && time >= slot.deadline;
     completions.push_back(
         {.id = slot.id, .result = classify(evidence), .started = slot.started, .finished = time, .handshake = {}});
     if (evidence.call != Call::socket) close(index, completions);
