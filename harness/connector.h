@@ -52,10 +52,11 @@ struct Traits {
   bool completes_in_submit = false;  ///< submit() runs one attempt to its end; it takes one attempt per call
   Threads threads = Threads::none;
   DeadlineBy deadline_by = DeadlineBy::wait;
-  Duration granularity{};    ///< the step to which its deadlines are rounded up (a jiffy for SO_SNDTIMEO)
-  Duration floor{};          ///< no shorter deadline can be kept
-  bool cancellable = true;   ///< cancel_all() ends an attempt that no packet answers
-  size_t max_in_flight = 0;  ///< a limit of the mechanism (FD_SETSIZE); 0 = none of its own
+  Duration granularity{};           ///< the step to which its deadlines are rounded up (a jiffy for SO_SNDTIMEO)
+  Duration floor{};                 ///< no shorter deadline can be kept
+  bool cancellable = true;          ///< cancel_all() ends an attempt that no packet answers
+  size_t max_in_flight = 0;         ///< a limit of the mechanism (FD_SETSIZE); 0 = none of its own
+  bool uses_all_endpoints = false;  ///< tries what comes after an attempt's first endpoint too; the others never do
 
   bool has_deadline() const noexcept { return deadline_by != DeadlineBy::kernel; }
   bool operator==(const Traits&) const = default;
