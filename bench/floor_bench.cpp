@@ -102,7 +102,16 @@ size_t attempts_per_block(const Block& thousand) {
 // The floor of each connector that has one: the same system calls, with nothing around them.
 using BareLoop = void (*)(std::span<const Endpoint>, size_t, size_t);
 
+bool skipped(benchmark::State& state, std::string_view connector, size_t max_in_flight) {
+  const NamedConnector named = find_connector(connector);
+  Retirement retirement({}, 0);
+  const auto reason = named.entry->probe({named.options, max_in_flight, retirement});
+  if (reason) state.SkipWithError(("skipped: " + *reason).c_str());
+  return reason.has_value();
+}
+
 void against_floor(benchmark::State& state, const char* connector, BareLoop bare, size_t concurrency) {
+  if (skipped(state, connector, concurrency)) return;
   OpenTargets targets;
   const auto endpoints = targets.open("accepting", Family::ipv4, concurrency, server_cpu()).endpoints();
   const size_t attempts = attempts_per_block([&] { bare(endpoints, 1000, concurrency); });
@@ -157,6 +166,7 @@ double bytes_per_pending(std::string_view connector, std::span<const Endpoint> e
 }
 
 void pending_bytes(benchmark::State& state, const char* connector, size_t pending) {
+  if (skipped(state, connector, pending)) return;
   OpenTargets targets;
   const auto endpoints = targets.open("backlog-full", Family::ipv4, pending).endpoints();
   for ([[maybe_unused]] auto _ : state) {
@@ -204,6 +214,8 @@ void add(const std::string& name, Function function) {
 int main(int argc, char** argv) {
   keep_to_first_cpu();
   add("floor/epoll/256", [](benchmark::State& state) { against_floor(state, "epoll", bare_epoll, 256); });
+  add("floor/io-uring/256", [](benchmark::State& state) { against_floor(state, "io-uring", bare_io_uring, 256); });
+  add("floor/io-uring/1", [](benchmark::State& state) { against_floor(state, "io-uring", bare_io_uring, 1); });
   add("floor/blocking-threads/256",
       [](benchmark::State& state) { against_floor(state, "blocking-threads", bare_threads, 256); });
   add("floor/blocking", [](benchmark::State& state) {
@@ -212,5 +224,6 @@ int main(int argc, char** argv) {
   });
   add("floor/null", null_in_clock_reads);
   add("floor/pending_bytes/epoll", [](benchmark::State& state) { pending_bytes(state, "epoll", 15'000); });
+  add("floor/pending_bytes/io-uring", [](benchmark::State& state) { pending_bytes(state, "io-uring", 15'000); });
   return bench_main(argc, argv);
 }
