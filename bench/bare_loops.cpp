@@ -61,19 +61,17 @@ void bare_epoll(std::span<const Endpoint> endpoints, size_t attempts, size_t con
   }
 }
 
-namespace {
-
-class BareRing {
+class BareIoUring::Ring {
  public:
-  explicit BareRing(size_t slots) {
+  explicit Ring(size_t slots) {
     io_uring_params params{};
     params.flags = IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SINGLE_ISSUER;
     checked_result(io_uring_queue_init_params(static_cast<unsigned>(3 * slots + 1), &ring_, &params), "io_uring_setup");
     checked_result(io_uring_register_files_sparse(&ring_, static_cast<unsigned>(slots)), "io_uring_register");
   }
-  ~BareRing() { io_uring_queue_exit(&ring_); }
-  BareRing(const BareRing&) = delete;
-  BareRing& operator=(const BareRing&) = delete;
+  ~Ring() { io_uring_queue_exit(&ring_); }
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
 
   void connect(unsigned slot, const Endpoint& to) {
     io_uring_sqe* socket = io_uring_get_sqe(&ring_);
@@ -122,26 +120,26 @@ class BareRing {
   __kernel_timespec second_{.tv_sec = 1, .tv_nsec = 0};
 };
 
-}  // namespace
+BareIoUring::BareIoUring(size_t concurrency) : ring_(std::make_unique<Ring>(concurrency)), concurrency_(concurrency) {}
+BareIoUring::~BareIoUring() = default;
 
-void bare_io_uring(std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency) {
-  BareRing ring(concurrency);
-  std::vector<unsigned> free(concurrency);
+void BareIoUring::run(std::span<const Endpoint> endpoints, size_t attempts) {
+  std::vector<unsigned> free(concurrency_);
   std::iota(free.begin(), free.end(), 0U);
   std::vector<unsigned> done;
-  done.reserve(concurrency);
+  done.reserve(concurrency_);
   size_t begun = 0;
   size_t ended = 0;
   while (ended < attempts) {
     for (; begun < attempts && !free.empty(); ++begun, free.pop_back())
-      ring.connect(free.back(), endpoints[begun % endpoints.size()]);
-    ring.submit(1);
-    ring.take(done);
-    for (const unsigned slot : done) ring.reset_and_close(slot);
+      ring_->connect(free.back(), endpoints[begun % endpoints.size()]);
+    ring_->submit(1);
+    ring_->take(done);
+    for (const unsigned slot : done) ring_->reset_and_close(slot);
     free.insert(free.end(), done.begin(), done.end());
     ended += done.size();
     done.clear();
-    ring.submit(0);
+    ring_->submit(0);
   }
 }
 

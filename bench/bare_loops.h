@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
 
 #include "harness/endpoint.h"
@@ -16,7 +17,22 @@ void bare_epoll(std::span<const Endpoint> endpoints, size_t attempts, size_t con
 
 /// io_uring_enter for a batch of sockets (direct descriptors), connects and linked timeouts of a second, and for the
 /// completions of one; io_uring_enter for their SO_LINGER and close. `concurrency` in flight. Linux 6.7.
-void bare_io_uring(std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency);
+///
+/// Its ring stays, because that of a connector does: the kernel takes one down in the background, beside what is
+/// measured.
+class BareIoUring {
+ public:
+  explicit BareIoUring(size_t concurrency);
+  ~BareIoUring();
+  BareIoUring(const BareIoUring&) = delete;
+  BareIoUring& operator=(const BareIoUring&) = delete;
+  void run(std::span<const Endpoint> endpoints, size_t attempts);
+
+ private:
+  class Ring;
+  std::unique_ptr<Ring> ring_;
+  size_t concurrency_;
+};
 
 /// pthread_create (64 KiB stacks), in the thread what bare_blocking does, pthread_join of the oldest once `concurrency`
 /// are in flight.

@@ -100,7 +100,7 @@ size_t attempts_per_block(const Block& thousand) {
 }
 
 // The floor of each connector that has one: the same system calls, with nothing around them.
-using BareLoop = void (*)(std::span<const Endpoint>, size_t, size_t);
+using BareLoop = std::function<void(std::span<const Endpoint>, size_t, size_t)>;
 
 bool skipped(benchmark::State& state, std::string_view connector, size_t max_in_flight) {
   const NamedConnector named = find_connector(connector);
@@ -110,7 +110,7 @@ bool skipped(benchmark::State& state, std::string_view connector, size_t max_in_
   return reason.has_value();
 }
 
-void against_floor(benchmark::State& state, const char* connector, BareLoop bare, size_t concurrency) {
+void against_floor(benchmark::State& state, const char* connector, const BareLoop& bare, size_t concurrency) {
   if (skipped(state, connector, concurrency)) return;
   OpenTargets targets;
   const auto endpoints = targets.open("accepting", Family::ipv4, concurrency, server_cpu()).endpoints();
@@ -119,6 +119,13 @@ void against_floor(benchmark::State& state, const char* connector, BareLoop bare
   for ([[maybe_unused]] auto _ : state)
     report_ratios(state, abba([&] { driven.run(); }, [&] { bare(endpoints, attempts, concurrency); }, pairs));
   state.counters["attempts_per_block"] = static_cast<double>(attempts);
+}
+
+void io_uring_against_floor(benchmark::State& state, size_t concurrency) {
+  if (skipped(state, "io-uring", concurrency)) return;
+  BareIoUring ring(concurrency);
+  against_floor(
+      state, "io-uring", [&](auto endpoints, size_t n, size_t) { ring.run(endpoints, n); }, concurrency);
 }
 
 void null_in_clock_reads(benchmark::State& state) {
@@ -214,8 +221,9 @@ void add(const std::string& name, Function function) {
 int main(int argc, char** argv) {
   keep_to_first_cpu();
   add("floor/epoll/256", [](benchmark::State& state) { against_floor(state, "epoll", bare_epoll, 256); });
-  add("floor/io-uring/256", [](benchmark::State& state) { against_floor(state, "io-uring", bare_io_uring, 256); });
-  add("floor/io-uring/1", [](benchmark::State& state) { against_floor(state, "io-uring", bare_io_uring, 1); });
+  for (const size_t concurrency : {256, 1})
+    add(fmt::format("floor/io-uring/{}", concurrency),
+        [concurrency](benchmark::State& state) { io_uring_against_floor(state, concurrency); });
   add("floor/blocking-threads/256",
       [](benchmark::State& state) { against_floor(state, "blocking-threads", bare_threads, 256); });
   add("floor/blocking", [](benchmark::State& state) {

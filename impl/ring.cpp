@@ -110,14 +110,6 @@ void Ring::cancel(uint32_t slot) noexcept {
   request.addr = static_cast<uint64_t>(Tag::connect) << 32 | slot;
 }
 
-void Ring::cancel_all() noexcept {
-  make_room(1);
-  io_uring_sqe& request = next(Tag::housekeeping, 0, IOSQE_CQE_SKIP_SUCCESS);
-  request.opcode = IORING_OP_ASYNC_CANCEL;
-  request.fd = -1;
-  request.cancel_flags = IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY;
-}
-
 int Ring::submit() noexcept {
   if (error_ != 0 || io_uring_sq_ready(&ring_) == 0) return error_;
   const int result = io_uring_submit(&ring_);

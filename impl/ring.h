@@ -41,8 +41,6 @@ class Ring {
   void install(uint32_t slot, uint32_t index) noexcept;
   /// Ends connect() in `slot` with ECANCELED, silently. It may have ended already, and may be too busy to be ended.
   void cancel(uint32_t slot) noexcept;
-  /// The same for every request in flight.
-  void cancel_all() noexcept;
 
   /// One system call, if there is anything to submit: requests are begun, and nothing is waited for. Returns errno.
   /// After any but EINTR the ring may have lost requests, and is of no use.
