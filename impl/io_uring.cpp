@@ -33,8 +33,9 @@ constexpr unsigned submissions_for(size_t max_in_flight) {
   return static_cast<unsigned>(3 * std::min(max_in_flight, largest_batch) + 1);
 }
 
-// What could not be cancelled the first time, because the kernel was busy with it, is cancelled again.
-constexpr Duration cancel_again = std::chrono::milliseconds(10);
+// What could not be cancelled the first time, because the kernel was busy with it, is cancelled again; long after it
+// would have been taken, however many end at one time.
+constexpr Duration cancel_again = std::chrono::milliseconds(100);
 
 class IoUring final : public Connector {
  public:
@@ -80,6 +81,7 @@ class IoUring final : public Connector {
       const int error = wait(wake);
       const TimePoint time = now();
       take(completions, time);
+      if (completions.size() > before) cancel_again_at_ = time + cancel_again;
       if (error != 0 && error != EINTR) fail_all(completions, error);
       give_up_overdue(time);
       if (completions.size() > before || time >= wait_until) break;
@@ -93,7 +95,6 @@ class IoUring final : public Connector {
     for (const Attempt& attempt : queued_)
       ended_.push_back({.id = attempt.id, .result = {Outcome::never_started, Stage::none, 0}});
     queued_.clear();
-    cancel_again_at_ = TimePoint{};
     if (live_ > 0) cancel_live(now());
   }
 
