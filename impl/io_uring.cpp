@@ -79,8 +79,7 @@ class IoUring final : public Connector {
     while (live_ + queued_.size() > 0) {
       const TimePoint wake = completions.size() > before ? TimePoint{} : std::min(wait_until, next_wake());
       const int error = wait(wake);
-      const TimePoint time = now();
-      take(completions, time);
+      const TimePoint time = take(completions);
       if (completions.size() > before) cancel_again_at_ = time + cancel_again;
       if (error != 0 && error != EINTR) fail_all(completions, error);
       give_up_overdue(time);
@@ -169,12 +168,17 @@ class IoUring final : public Connector {
 
   TimePoint next_wake() const { return std::min(due_.next(), cancelled_ ? cancel_again_at_ : TimePoint::max()); }
 
-  void take(std::vector<Completion>& completions, TimePoint time) {
-    ring_->take(most_taken_at_once, [&](Ring::Tag tag, uint32_t index, int result) {
+  // Returns when it looked. What comes after the clock was read stays for the next time, or it would seem to have ended
+  // before it did.
+  TimePoint take(std::vector<Completion>& completions) {
+    const size_t known = std::min(ring_->ready(), most_taken_at_once);
+    const TimePoint time = now();
+    ring_->take(known, [&](Ring::Tag tag, uint32_t index, int result) {
       if (tag == Ring::Tag::connect) end(completions, index, {.call = Call::connect, .error = -result}, time);
       if (tag == Ring::Tag::socket) end(completions, index, {.call = Call::socket, .error = -result}, time);
       if (tag == Ring::Tag::install) retire(completions[index], result);
     });
+    return time;
   }
 
   void end(std::vector<Completion>& completions, uint32_t index, Evidence evidence, TimePoint time) {
@@ -212,7 +216,7 @@ class IoUring final : public Connector {
   void dispose(std::vector<Completion>& completions) {
     int error = ring_->submit();
     while (installing_ > 0 && (error == 0 || error == EINTR)) {
-      take(completions, now());
+      take(completions);
       if (installing_ > 0) error = ring_->wait(TimePoint{});
     }
     if (error != 0 && error != EINTR) fail_all(completions, error);
@@ -227,9 +231,9 @@ class IoUring final : public Connector {
     if (cancelled_ && live_ > 0 && time >= cancel_again_at_) cancel_live(time);
   }
 
-  // One by one: a single request that cancels all (IORING_ASYNC_CANCEL_ALL) looks at all of them for each that it
-  // finds, 4.6 times the cost of an attempt with 10,000 pending. And the last slots first: the kernel looks for a
-  // request in at most 256 lists, from the youngest on.
+  // One by one, although one request could cancel all (IORING_ASYNC_CANCEL_ALL): that looks again, for each that it
+  // finds, at all that it has found, 78 µs each with 10,000 pending and 2.6 with 1,000. The last slots first: the
+  // kernel keeps requests in at most 256 lists, the youngest in front (0.8 µs each, 1.7 from the other end).
   void cancel_live(TimePoint time) {
     for (auto index = static_cast<uint32_t>(slots_.size()); index-- > 0;)
       if (slots_[index].live) ring_->cancel(index);

@@ -49,6 +49,9 @@ class Ring {
   /// returned like any errno; that the time has passed is not an error.
   int wait(TimePoint wake) noexcept;
 
+  /// Completions that can be taken now. Others may come at any moment: an interrupt is enough.
+  size_t ready() const noexcept { return io_uring_cq_ready(&ring_); }
+
   /// Calls function(tag, index, result) for at most `most` completions, in their order.
   template <class Function>
   void take(size_t most, Function function) {
