@@ -221,7 +221,7 @@ void add(const std::string& name, Function function) {
 int main(int argc, char** argv) {
   keep_to_first_cpu();
   add("floor/epoll/256", [](benchmark::State& state) { against_floor(state, "epoll", bare_epoll, 256); });
-  for (const size_t concurrency : {256, 1})
+  for (const size_t concurrency : {size_t{256}, size_t{1}})
     add(fmt::format("floor/io-uring/{}", concurrency),
         [concurrency](benchmark::State& state) { io_uring_against_floor(state, concurrency); });
   add("floor/blocking-threads/256",
