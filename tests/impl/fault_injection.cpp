@@ -1,6 +1,7 @@
 #include "tests/impl/fault_injection.h"
 
 #include <errno.h>
+#include <liburing.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/epoll.h>
@@ -51,8 +52,8 @@ int unless_faulty(Function function, Real real) {
 
 const char* name_of(Function function) {
   constexpr std::array<const char*, function_count> names = {
-      "socket",      "connect",        "setsockopt", "getsockopt", "epoll_ctl",      "epoll_wait",
-      "epoll_event", "epoll_no_event", "select",     "poll",       "pthread_create", "timerfd_settime"};
+      "socket",         "connect", "setsockopt", "getsockopt",     "epoll_ctl",       "epoll_wait",   "epoll_event",
+      "epoll_no_event", "select",  "poll",       "pthread_create", "timerfd_settime", "io_uring_wait"};
   return names[static_cast<size_t>(function)];
 }
 
@@ -149,6 +150,13 @@ int __wrap_pthread_create(pthread_t* thread, const pthread_attr_t* attributes, v
 int __real_timerfd_settime(int, int, const itimerspec*, itimerspec*);
 int __wrap_timerfd_settime(int fd, int flags, const itimerspec* value, itimerspec* old) {
   return unless_faulty(Function::timerfd_settime, [&] { return __real_timerfd_settime(fd, flags, value, old); });
+}
+
+int __real_io_uring_submit_and_wait_timeout(io_uring*, io_uring_cqe**, unsigned, __kernel_timespec*, sigset_t*);
+int __wrap_io_uring_submit_and_wait_timeout(io_uring* ring, io_uring_cqe** completion, unsigned count,
+                                            __kernel_timespec* time, sigset_t* mask) {
+  if (const int error = connbench::fault(Function::io_uring_wait); error != 0) return -error;
+  return __real_io_uring_submit_and_wait_timeout(ring, completion, count, time, mask);
 }
 
 }  // extern "C"

@@ -19,8 +19,9 @@ enum class Function {
   poll,
   pthread_create,
   timerfd_settime,
+  io_uring_wait,  ///< io_uring_enter where it waits; nothing is submitted then
 };
-inline constexpr size_t function_count = 12;
+inline constexpr size_t function_count = 13;
 const char* name_of(Function function);
 
 /// While it lives, every `every`-th call of `function` fails with `error`, `at_most` times. One at a time per function.

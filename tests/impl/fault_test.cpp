@@ -48,6 +48,8 @@ constexpr Failure failures_of_a_wait[] = {
     {Function::epoll_wait, ENOMEM, Outcome::exhausted, Stage::wait},
     {Function::select, EBADF, Outcome::unexpected, Stage::wait},
     {Function::select, ENOMEM, Outcome::exhausted, Stage::wait},
+    {Function::io_uring_wait, EBADF, Outcome::unexpected, Stage::wait},
+    {Function::io_uring_wait, ENOMEM, Outcome::exhausted, Stage::wait},
     {Function::timerfd_settime, ENOMEM, Outcome::exhausted, Stage::wait},
 };
 
