@@ -94,6 +94,7 @@ void run_waves(benchmark::State& state, const Case& what) {
   const WaveSpec spec{.what = &planned.what,
                       .connector = planned.connector,
                       .endpoints = target.endpoints(),
+                      .endpoints_per_attempt = target.endpoints_per_attempt(),
                       .warm_up = planned.target->entry->answers ? target.endpoints() : answering.endpoints(),
                       .server = target.server(),
                       .limit = planned.limit,

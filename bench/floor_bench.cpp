@@ -14,6 +14,7 @@
 #include <functional>
 
 #include "bench/bare_loops.h"
+#include "bench/bare_ring.h"
 #include "bench/bench_support.h"
 #include "harness/machine.h"
 #include "harness/statistics.h"
@@ -103,6 +104,14 @@ size_t attempts_per_block(const Block& thousand) {
 
 using BareLoop = std::function<void(std::span<const Endpoint>, size_t attempts, size_t concurrency)>;
 
+bool skipped(benchmark::State& state, std::string_view connector, size_t max_in_flight) {
+  const NamedConnector named = find_connector(connector);
+  Retirement retirement({}, 0);
+  const auto reason = named.entry->probe({named.options, max_in_flight, retirement});
+  if (reason) state.SkipWithError(("skipped: " + *reason).c_str());
+  return reason.has_value();
+}
+
 void against_floor(benchmark::State& state, const std::string& connector, const BareLoop& bare, size_t concurrency) {
   OpenTargets targets;
   const auto endpoints = targets.open("accepting", Family::ipv4, concurrency, server_cpu()).endpoints();
@@ -134,12 +143,19 @@ BareLoop pool_with(BareCall call) {
   return [pool](auto endpoints, size_t n, size_t concurrency) { pool->run(endpoints, n, concurrency); };
 }
 
+// It stays as long as the comparison: the kernel takes a ring down in the background, beside what is measured.
+BareLoop ring_for(size_t concurrency) {
+  const auto ring = std::make_shared<BareIoUring>(concurrency);
+  return [ring](auto endpoints, size_t n, size_t) { ring->run(endpoints, n); };
+}
+
 // A new mechanism is a row here, and a bare loop in bare_loops.h.
 std::vector<Floor> floors() {
   std::vector<Floor> rows = {
       {"epoll", 256, [] { return epoll_with(EPOLLONESHOT); }}, {"epoll-edge", 256, [] { return epoll_with(EPOLLET); }},
       {"poll", 256, [] { return BareLoop(bare_poll); }},       {"select", 256, [] { return BareLoop(bare_select); }},
-      {"blocking", 1, [] { return BareLoop(bare_blocking); }},
+      {"blocking", 1, [] { return BareLoop(bare_blocking); }}, {"io-uring", 256, [] { return ring_for(256); }},
+      {"io-uring", 1, [] { return ring_for(1); }},
   };
   constexpr std::pair<const char*, BareCall> calls[] = {
       {"blocking", bare_plain}, {"sndtimeo", bare_sndtimeo}, {"select", bare_select_one},
@@ -199,6 +215,7 @@ double bytes_per_pending(std::string_view connector, std::span<const Endpoint> e
 }
 
 void pending_bytes(benchmark::State& state, const char* connector, size_t pending) {
+  if (skipped(state, connector, pending)) return;
   OpenTargets targets;
   const auto endpoints = targets.open("backlog-full", Family::ipv4, pending).endpoints();
   for ([[maybe_unused]] auto _ : state) {
@@ -246,9 +263,12 @@ void add(const std::string& name, Function function) {
 int main(int argc, char** argv) {
   keep_to_first_cpu();
   for (const Floor& floor : floors())
-    add(fmt::format("floor/{}/{}", floor.connector, floor.concurrency),
-        [floor](benchmark::State& state) { against_floor(state, floor.connector, floor.make(), floor.concurrency); });
+    add(fmt::format("floor/{}/{}", floor.connector, floor.concurrency), [floor](benchmark::State& state) {
+      if (!skipped(state, floor.connector, floor.concurrency))
+        against_floor(state, floor.connector, floor.make(), floor.concurrency);
+    });
   add("floor/null", null_in_clock_reads);
   add("floor/pending_bytes/epoll", [](benchmark::State& state) { pending_bytes(state, "epoll", 15'000); });
+  add("floor/pending_bytes/io-uring", [](benchmark::State& state) { pending_bytes(state, "io-uring", 15'000); });
   return bench_main(argc, argv);
 }

@@ -26,7 +26,12 @@ void print_connectors() {
   std::vector<std::vector<std::string>> rows{{"connector", "threads", "deadline by", "most in flight", ""}};
   for (const ConnectorEntry* entry : connectors()) {
     Retirement retirement({}, 0);
-    const Traits traits = entry->make({Options("", entry->options), 1, retirement})->traits();
+    const ConnectorSettings settings{Options("", entry->options), 1, retirement};
+    if (const auto reason = entry->probe(settings)) {
+      rows.push_back({std::string(entry->name), "-", "-", "-", fmt::format("not here: {}", *reason)});
+      continue;
+    }
+    const Traits traits = entry->make(settings)->traits();
     rows.push_back({std::string(entry->name), std::string(to_string(traits.threads)), describe_deadline(traits),
                     traits.completes_in_submit  ? "1"
                     : traits.max_in_flight != 0 ? std::to_string(traits.max_in_flight)

@@ -59,6 +59,7 @@ struct Traits {
   size_t max_in_flight = 0;  ///< a limit of the mechanism (FD_SETSIZE); 0 = none of its own
   size_t pool_threads = 0;   ///< of a pool: how many there are when as many attempts are in flight
   bool tcp_only = false;     ///< the mechanism is TCP's own: on UNIX sockets there would be no deadline
+  bool uses_all_endpoints = false;  ///< tries what comes after an attempt's first endpoint too; the others never do
 
   bool has_deadline() const noexcept { return deadline_by != DeadlineBy::kernel; }
   bool operator==(const Traits&) const = default;

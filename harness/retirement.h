@@ -22,6 +22,12 @@ struct ConnectionPolicy {
   CloseMode close = CloseMode::rst;
   bool handshake = false;         ///< read TCP_INFO of every attempt (about 2 % of a loopback connect)
   bool may_self_connect = false;  ///< the destination is local and its port ephemeral: look whether a socket met itself
+
+  /// Whether a socket has to be handed to Retirement. One that does not may be ended where it is: what is connected and
+  /// `rst` by SO_LINGER 0 and close(), anything else by close(). For sockets without a descriptor (io_uring).
+  constexpr bool needs_descriptor(bool connected) const noexcept {
+    return handshake || (connected && (may_self_connect || close == CloseMode::hold));
+  }
 };
 
 /// Ends sockets by one policy. Thread-safe: thread connectors retire in the thread that connected.

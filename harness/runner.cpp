@@ -83,8 +83,9 @@ class Wave {
   }
 
   Attempt attempt(uint64_t id) const {
+    const size_t each = plan_.endpoints_per_attempt;
     return {.id = id,
-            .endpoints = plan_.endpoints.subspan(id % plan_.endpoints.size(), 1),
+            .endpoints = plan_.endpoints.subspan(id % (plan_.endpoints.size() / each) * each, each),
             .scheduled = TimePoint(Duration(samples_[id].scheduled_ns)),
             .timeout = plan_.timeout};
   }

@@ -12,7 +12,8 @@ namespace connbench {
 
 /// What one wave does.
 struct Drive {
-  std::span<const Endpoint> endpoints;      ///< attempt i goes to endpoint i mod n; at least one
+  std::span<const Endpoint> endpoints;      ///< at least one attempt's
+  size_t endpoints_per_attempt = 1;         ///< attempt i is given k of them, from i·k mod n; n is a multiple of k
   size_t concurrency = 1;                   ///< bound on the attempts in flight
   Duration timeout{};                       ///< of each attempt
   Duration limit{};                         ///< of the whole wave; then cancel_all()

@@ -152,6 +152,7 @@ WaveResult Session::wave(const PlannedCase& planned, SampleBuffer& samples, unsi
   WaveResult result = run_wave({.what = &planned.what,
                                 .connector = planned.connector,
                                 .endpoints = target.endpoints(),
+                                .endpoints_per_attempt = target.endpoints_per_attempt(),
                                 .warm_up = answering.endpoints(),
                                 .server = target.server(),
                                 .limit = counting.empty() ? planned.limit : counting_limit(planned),

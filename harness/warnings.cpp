@@ -72,8 +72,8 @@ std::vector<std::string> case_warnings(const PlannedCase& planned, const std::ve
                               static_cast<double>(row->usage.server_cpu_ns) / static_cast<double>(*row->makespan_ns));
   }
   // The kernel counts for the whole network namespace: only where connections are accepted is it likely to be ours.
-  if (planned.target->entry->ends(planned.what.family).contains(Outcome::connected) && planned.traits.opens_sockets &&
-      overflows > 0)
+  if (planned.target->entry->answers && planned.target->entry->ends(planned.what.family).contains(Outcome::connected) &&
+      planned.traits.opens_sockets && overflows > 0)
     warnings.push_back(
         fmt::format("{}: listen queues of this machine overflowed {} times meanwhile: look what else is running, lower "
                     "--concurrency or raise net.core.somaxconn. Where it was our server's, SYNs were sent again.",

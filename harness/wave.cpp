@@ -116,6 +116,7 @@ void measured_wave(const WaveSpec& spec, std::span<Sample> samples, Report& repo
   report.started_ns = to_ns(now());
   drive(*connector,
         {.endpoints = spec.endpoints,
+         .endpoints_per_attempt = spec.endpoints_per_attempt,
          .concurrency = what.concurrency,
          .timeout = what.timeout,
          .limit = spec.limit,

@@ -35,7 +35,9 @@ struct WaveSpec {
   const Case* what = nullptr;
   const NamedConnector* connector = nullptr;
   std::span<const Endpoint> endpoints;
-  std::span<const Endpoint> warm_up;  ///< where the discarded first wave goes: somewhere that answers; empty = none
+  size_t endpoints_per_attempt = 1;  ///< as in Drive
+  std::span<const Endpoint>
+      warm_up;  ///< one an attempt: where the discarded first wave goes: somewhere that answers; empty = none
   pid_t server = 0;
   Duration limit{};
   ConnectionPolicy policy{};

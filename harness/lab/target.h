@@ -46,6 +46,9 @@ class Target {
  public:
   virtual ~Target() = default;
   virtual std::span<const Endpoint> endpoints() const = 0;
+  /// The addresses that one host has: endpoints() lists host after host. Connectors that do not use all endpoints
+  /// (Traits) connect to the first of each, and to no other.
+  virtual size_t endpoints_per_attempt() const { return 1; }
   /// The server's process, for its CPU time and to notice its death; 0 = the target needs none.
   virtual pid_t server() const = 0;
 };

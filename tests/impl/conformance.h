@@ -122,6 +122,21 @@ class Connecting {
   std::vector<Completion> completions_;
 };
 
+/// The first address of each host alone: what a connector makes of the others is its own (Traits::uses_all_endpoints).
+class FirstAddresses final : public Target {
+ public:
+  explicit FirstAddresses(std::unique_ptr<Target> all) : all_(std::move(all)) {
+    const auto endpoints = all_->endpoints();
+    for (size_t i = 0; i < endpoints.size(); i += all_->endpoints_per_attempt()) first_.push_back(endpoints[i]);
+  }
+  std::span<const Endpoint> endpoints() const override { return first_; }
+  pid_t server() const override { return all_->server(); }
+
+ private:
+  std::unique_ptr<Target> all_;
+  std::vector<Endpoint> first_;
+};
+
 /// With ids that no connector would give by itself.
 inline std::vector<Attempt> attempts_on(std::span<const Endpoint> endpoints, size_t count, Duration timeout) {
   std::vector<Attempt> attempts;
@@ -144,7 +159,7 @@ class AtPlace : public testing::TestWithParam<Place> {
   static constexpr size_t room = 16;
 
   void SetUp() override {
-    if (!plain::machine_has(GetParam().family)) GTEST_SKIP() << "this machine has no ::1";
+    if (!plain::machine_has(*GetParam().target, GetParam().family)) GTEST_SKIP() << "this machine has no ::1";
     if (GetParam().target->needs_lab && lab_of_tests() == nullptr) GTEST_SKIP() << why_no_lab_of_tests();
     if (const auto reason = refusal(room)) GTEST_SKIP() << *reason;
     const Traits traits = Connecting(entry(), 1).traits();
@@ -166,8 +181,8 @@ class AtPlace : public testing::TestWithParam<Place> {
 
   /// To be called before there is a second thread.
   std::unique_ptr<Target> open_target(size_t open_at_once = room) const {
-    return GetParam().named_target().open(
-        {.family = GetParam().family, .open_at_once = open_at_once, .lab = lab_of_tests()});
+    return std::make_unique<FirstAddresses>(GetParam().named_target().open(
+        {.family = GetParam().family, .open_at_once = open_at_once, .lab = lab_of_tests()}));
   }
 };
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <liburing.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -70,7 +71,8 @@ int faulty_epoll(epoll_event* events, Real real) {
 const char* name_of(Function function) {
   constexpr std::array<const char*, function_count> names = {
       "socket",         "connect", "setsockopt", "getsockopt",     "epoll_ctl",       "epoll_wait",   "epoll_event",
-      "epoll_no_event", "select",  "ppoll",      "pthread_create", "timerfd_settime", "timer_create", "timer_settime"};
+      "epoll_no_event", "select",  "ppoll",      "pthread_create", "timerfd_settime", "timer_create", "timer_settime",
+      "io_uring_wait"};
   return names[static_cast<size_t>(function)];
 }
 
@@ -176,6 +178,13 @@ int __wrap_timer_settime(timer_t timer, int flags, const itimerspec* value, itim
   const bool disarms = value->it_value.tv_sec == 0 && value->it_value.tv_nsec == 0;
   const auto real = [&] { return __real_timer_settime(timer, flags, value, old); };
   return disarms ? real() : unless_faulty(Function::timer_settime, real);
+}
+
+int __real_io_uring_submit_and_wait_timeout(io_uring*, io_uring_cqe**, unsigned, __kernel_timespec*, sigset_t*);
+int __wrap_io_uring_submit_and_wait_timeout(io_uring* ring, io_uring_cqe** completion, unsigned count,
+                                            __kernel_timespec* time, sigset_t* mask) {
+  if (const int error = connbench::fault(Function::io_uring_wait); error != 0) return -error;
+  return __real_io_uring_submit_and_wait_timeout(ring, completion, count, time, mask);
 }
 
 }  // extern "C"

@@ -21,8 +21,9 @@ enum class Function {
   timerfd_settime,
   timer_create,
   timer_settime,
+  io_uring_wait,  ///< io_uring_enter where it waits; nothing is submitted then
 };
-inline constexpr size_t function_count = 14;
+inline constexpr size_t function_count = 15;
 const char* name_of(Function function);
 
 /// While it lives, every `every`-th call of `function` fails with `error`, `at_most` times. One at a time per function.

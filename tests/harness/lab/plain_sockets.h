@@ -9,6 +9,7 @@
 #include <string>
 
 #include "harness/endpoint.h"
+#include "harness/lab/target.h"
 #include "harness/unique_fd.h"
 
 namespace connbench::plain {
@@ -21,6 +22,11 @@ inline bool machine_has(Family family) {
   const UniqueFd socket(::socket(AF_INET6, SOCK_STREAM, 0));
   const Endpoint any_port = Endpoint::ipv6(in6addr_loopback, 0);
   return socket && ::bind(socket.get(), any_port.address(), any_port.size()) == 0;
+}
+
+/// Whether it can open this target: the hosts of dual-stack have an address of ::1 whatever the family.
+inline bool machine_has(const TargetEntry& target, Family family) {
+  return machine_has(target.name == "dual-stack" ? Family::ipv6 : family);
 }
 
 /// Waits for readability, an error or the end of a process (pidfd).
