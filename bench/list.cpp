@@ -22,6 +22,11 @@ void print_connectors() {
   std::vector<std::vector<std::string>> options{{"option", "values", "default", ""}};
   for (const ConnectorEntry* entry : connectors()) {
     Retirement retirement({}, 0);
+    if (const auto reason = entry->probe({Options("", entry->options), 1, retirement})) {
+      rows.push_back(
+          {std::string(entry->name), "-", "-", "-", fmt::format("{}: not here: {}", entry->summary, *reason)});
+      continue;
+    }
     const Traits traits = entry->make({Options("", entry->options), 1, retirement})->traits();
     rows.push_back({std::string(entry->name), std::string(to_string(traits.threads)), describe_deadline(traits),
                     traits.completes_in_submit  ? "1"

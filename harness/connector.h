@@ -52,8 +52,9 @@ struct Traits {
   bool completes_in_submit = false;  ///< submit() runs one attempt to its end; it takes one attempt per call
   Threads threads = Threads::none;
   DeadlineBy deadline_by = DeadlineBy::wait;
-  Duration granularity{};    ///< the step to which its deadlines are rounded up (a jiffy for SO_SNDTIMEO)
-  Duration floor{};          ///< no shorter deadline can be kept
+  Duration granularity{};  ///< the step to which its deadlines are rounded up (a jiffy for SO_SNDTIMEO)
+  Duration floor{};        ///< no shorter deadline can be kept
+  Duration early{};        ///< a deadline may pass by so much too soon: a library's clock of whole ticks. Ours never do
   bool cancellable = true;   ///< cancel_all() ends an attempt that no packet answers
   size_t max_in_flight = 0;  ///< a limit of the mechanism (FD_SETSIZE); 0 = none of its own
 

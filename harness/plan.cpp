@@ -33,6 +33,9 @@ std::optional<std::string> why_no_end(const PlannedCase& planned) {
 std::optional<std::string> why_skipped(const RunRequest& request, PlannedCase& planned) {
   if (!planned.target->serves(planned.what.family))
     return fmt::format("{} does not exist on family {}", planned.target->name, to_string(planned.what.family));
+  if (!planned.connector->entry->serves(planned.what.family))
+    return fmt::format("{} has no way to connect on family {}", planned.connector->entry->name,
+                       to_string(planned.what.family));
   Retirement retirement(request.policy, 0);
   const ConnectorSettings settings{planned.connector->options, planned.what.concurrency, retirement};
   if (auto reason = planned.connector->entry->probe(settings)) return reason;

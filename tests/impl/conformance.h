@@ -140,6 +140,8 @@ class AtPlace : public testing::TestWithParam<Place> {
 
   void SetUp() override {
     if (!plain::machine_has(GetParam().family)) GTEST_SKIP() << "this machine has no ::1";
+    if (!entry().serves(GetParam().family))
+      GTEST_SKIP() << entry().name << " has no way to connect on family " << to_string(GetParam().family);
     if (const auto reason = refusal(room)) GTEST_SKIP() << *reason;
     const Traits traits = Connecting(entry(), 1).traits();
     if (!GetParam().target->answers && !traits.has_deadline() && !traits.cancellable)
