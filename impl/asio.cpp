@@ -52,7 +52,7 @@ class Asio final : public LibraryConnector {
                               [this, &slot](const asio::error_code& error) {
                                 if (!slot.decided) {
                                   const int reason = errno_of(error, slot.family);
-                                  decide(slot, {.call = call_behind(reason, slot.family), .error = reason});
+                                  decide(slot, {.call = call_that_told(reason, slot.family), .error = reason});
                                   slot.timer.cancel();
                                   retire(slot);
                                 }

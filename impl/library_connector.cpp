@@ -67,9 +67,13 @@ void LibraryConnector::shut_down() {
   while (open_ > 0) turn(at_once);
 }
 
-Call call_behind(int error, sa_family_t family) noexcept {
-  if (error == EMFILE || error == ENFILE) return Call::socket;
-  return family == AF_UNIX ? Call::connect : Call::so_error;
+Call call_that_failed(int error) noexcept {
+  return error == EMFILE || error == ENFILE ? Call::socket : Call::connect;
+}
+
+Call call_that_told(int error, sa_family_t family) noexcept {
+  const Call call = call_that_failed(error);
+  return call == Call::connect && family != AF_UNIX ? Call::so_error : call;
 }
 
 int64_t milliseconds_until(TimePoint time) noexcept {

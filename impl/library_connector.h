@@ -59,9 +59,12 @@ class LibraryConnector : public Connector {
   std::vector<Completion> done_;
 };
 
-/// What a library's error tells of the call, when one function of it opens the socket and connects: a UNIX socket's
-/// connect() answers at once; of TCP it comes while waiting, whatever failed, but for what only socket() can say.
-Call call_behind(int error, sa_family_t family) noexcept;
+/// Libraries open the socket and call connect() in one function. Which of the two failed, when it returns `error`: what
+/// only socket() can say is socket()'s.
+Call call_that_failed(int error) noexcept;
+/// The same, when the library tells later, whatever failed: a UNIX socket's connect() has answered at once, TCP's is
+/// asked for by SO_ERROR. `error` 0 = connected.
+Call call_that_told(int error, sa_family_t family) noexcept;
 
 /// Milliseconds from now until `time`, rounded up; 0 when it has passed.
 int64_t milliseconds_until(TimePoint time) noexcept;

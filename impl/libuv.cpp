@@ -75,7 +75,7 @@ class Libuv final : public LibraryConnector {
     if (const int result = ::uv_tcp_connect(&slot.request, &slot.tcp, attempt.endpoints.front().address(), on_connect);
         result != 0) {
       const int error = errno_of(result);
-      finish(slot, {.call = error == EMFILE || error == ENFILE ? Call::socket : Call::connect, .error = error});
+      finish(slot, {.call = call_that_failed(error), .error = error});
     }
   }
 
