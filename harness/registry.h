@@ -26,6 +26,8 @@ struct ConnectorSettings {
 struct Library {
   std::string_view name;  ///< "libuv"
   std::string version;    ///< as the library that runs says, where it says
+  bool
+      makes_the_calls;  ///< it opens, connects and waits by itself: what becomes of a call that fails is its own affair
 };
 
 /// One row of the table: everything known of a connector before it is made.

@@ -106,7 +106,8 @@ const ConnectorEntry asio{
       return std::make_unique<Asio>(settings);
     },
     .library = []() -> Library {
-      return {"asio", fmt::format("{}.{}.{}", ASIO_VERSION / 100'000, ASIO_VERSION / 100 % 1000, ASIO_VERSION % 100)};
+      return {"asio", fmt::format("{}.{}.{}", ASIO_VERSION / 100'000, ASIO_VERSION / 100 % 1000, ASIO_VERSION % 100),
+              true};
     },
 };
 

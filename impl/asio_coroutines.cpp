@@ -111,7 +111,8 @@ const ConnectorEntry asio_coroutines{
       return std::make_unique<AsioCoroutines>(settings);
     },
     .library = []() -> Library {
-      return {"asio", fmt::format("{}.{}.{}", ASIO_VERSION / 100'000, ASIO_VERSION / 100 % 1000, ASIO_VERSION % 100)};
+      return {"asio", fmt::format("{}.{}.{}", ASIO_VERSION / 100'000, ASIO_VERSION / 100 % 1000, ASIO_VERSION % 100),
+              true};
     },
 };
 

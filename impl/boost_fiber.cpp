@@ -199,7 +199,7 @@ const ConnectorEntry boost_fiber{
     },
     .library = []() -> Library {
       return {"boost",
-              fmt::format("{}.{}.{}", BOOST_VERSION / 100'000, BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100)};
+              fmt::format("{}.{}.{}", BOOST_VERSION / 100'000, BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100), false};
     },
 };
 

@@ -96,8 +96,9 @@ class Libcurl final : public LibraryConnector {
     const bool is_abstract = is_unix && name.starts_with(abstract_prefix);
     const char* const abstract = is_abstract ? name.c_str() + abstract_prefix.size() : nullptr;
     const char* const path = is_unix && !is_abstract ? name.c_str() + unix_prefix.size() : nullptr;
-    const std::string url = is_unix ? "http://localhost/" : fmt::format("http://{}/", name);
-    ::curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
+    std::array<char, 80> url{};  // the longest is that of an IPv6 address, 61
+    fmt::format_to_n(url.data(), url.size() - 1, "http://{}/", is_unix ? "localhost" : name);
+    ::curl_easy_setopt(easy, CURLOPT_URL, url.data());
     ::curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, path);
     if (!is_unix || is_abstract) ::curl_easy_setopt(easy, CURLOPT_ABSTRACT_UNIX_SOCKET, abstract);
   }
@@ -111,11 +112,19 @@ class Libcurl final : public LibraryConnector {
     int left = 0;
     while (const CURLMsg* message = ::curl_multi_info_read(multi_.get(), &left)) {
       if (message->msg != CURLMSG_DONE) continue;
-      void* known = nullptr;
-      ::curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &known);
-      auto& slot = *static_cast<Slot*>(known);
+      Slot& slot = slot_of(message->easy_handle);
       finish(slot, evidence_of(slot, message->data.result));
     }
+    for (; !unwatched_.empty(); unwatched_.pop_back()) {
+      auto& [slot, error] = unwatched_.back();
+      if (!slot->decided) finish(*slot, {.call = Call::wait, .error = error});
+    }
+  }
+
+  static Slot& slot_of(CURL* easy) {
+    void* slot = nullptr;
+    ::curl_easy_getinfo(easy, CURLINFO_PRIVATE, &slot);
+    return *static_cast<Slot*>(slot);
   }
 
   // Of a failed call curl keeps the errno, and not which one it was.
@@ -149,7 +158,8 @@ class Libcurl final : public LibraryConnector {
     return 0;
   }
 
-  static int watch(CURL*, curl_socket_t fd, int what, void* of, void* known) {
+  // To return an error would end all handles, for good: what cannot be watched is ended after curl has returned.
+  static int watch(CURL* easy, curl_socket_t fd, int what, void* of, void* known) {
     auto& self = *static_cast<Libcurl*>(of);
     if (what == CURL_POLL_REMOVE) {
       ::epoll_ctl(self.epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);  // fails when curl has closed it already
@@ -159,7 +169,9 @@ class Libcurl final : public LibraryConnector {
     if ((what & CURL_POLL_IN) != 0) event.events |= EPOLLIN;
     if ((what & CURL_POLL_OUT) != 0) event.events |= EPOLLOUT;
     if (known == nullptr) ::curl_multi_assign(self.multi_.get(), fd, of);
-    return ::epoll_ctl(self.epoll_.get(), known == nullptr ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event);
+    if (::epoll_ctl(self.epoll_.get(), known == nullptr ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) != 0)
+      self.unwatched_.emplace_back(&slot_of(easy), errno);
+    return 0;
   }
 
   static int set_timer(CURLM*, long milliseconds, void* of) {
@@ -168,11 +180,18 @@ class Libcurl final : public LibraryConnector {
     return 0;
   }
 
+  // Without the wait nothing more can be learnt of any attempt.
+  void end_all(int error) {
+    for (Slot& slot : slots_)
+      if (slot.open && !slot.decided) finish(slot, {.call = Call::wait, .error = error});
+  }
+
   void turn(TimePoint wake) override {
     const TimePoint until = std::min(wake, due_);
     const int64_t wait = until == at_once ? 0 : std::min<int64_t>(milliseconds_until(until), INT_MAX);
     const int count =
         ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), static_cast<int>(wait));
+    if (count < 0 && errno != EINTR) return end_all(errno);
     for (int i = 0; i < count; ++i) {
       const epoll_event& event = events_[static_cast<size_t>(i)];
       int happened = 0;
@@ -187,6 +206,7 @@ class Libcurl final : public LibraryConnector {
   UniqueFd epoll_;
   TimePoint due_ = TimePoint::max();  // when curl wants to be called for its timeouts
   std::array<epoll_event, 64> events_{};
+  std::vector<std::pair<Slot*, int>> unwatched_;  // with the errno of epoll_ctl()
   std::unique_ptr<CURLM, FreeMulti> multi_;
   std::deque<Slot> slots_;
 };
@@ -204,7 +224,7 @@ const ConnectorEntry libcurl{
       return std::make_unique<Libcurl>(settings);
     },
     .library = []() -> Library {
-      return {"libcurl", ::curl_version_info(CURLVERSION_NOW)->version};
+      return {"libcurl", ::curl_version_info(CURLVERSION_NOW)->version, true};
     },
 };
 

@@ -129,7 +129,7 @@ const ConnectorEntry libev{
       return std::make_unique<Libev>(settings);
     },
     .library = []() -> Library {
-      return {"libev", fmt::format("{}.{}", ::ev_version_major(), ::ev_version_minor())};
+      return {"libev", fmt::format("{}.{}", ::ev_version_major(), ::ev_version_minor()), false};
     },
 };
 

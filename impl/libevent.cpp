@@ -152,7 +152,7 @@ const ConnectorEntry libevent{
       return std::make_unique<Libevent>(settings);
     },
     .library = []() -> Library {
-      return {"libevent", ::event_get_version()};
+      return {"libevent", ::event_get_version(), true};
     },
 };
 

@@ -137,7 +137,7 @@ const ConnectorEntry libuv{
     },
     .families = ip_families,
     .library = []() -> Library {
-      return {"libuv", ::uv_version_string()};
+      return {"libuv", ::uv_version_string(), true};
     },
 };
 

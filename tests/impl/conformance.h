@@ -133,6 +133,12 @@ inline size_t count_of(Outcome outcome, std::span<const Completion> completions)
       std::ranges::count(completions, outcome, [](const Completion& c) { return c.result.outcome; }));
 }
 
+/// Why a connector cannot be made here with so many in flight.
+inline std::optional<std::string> refusal_of(const ConnectorEntry& entry, size_t max_in_flight) {
+  Retirement retirement({}, 0);
+  return entry.probe({Options("", entry.options), max_in_flight, retirement});
+}
+
 /// The base of every test: skips, with the reason, what cannot be asked here.
 class AtPlace : public testing::TestWithParam<Place> {
  protected:
@@ -153,10 +159,7 @@ class AtPlace : public testing::TestWithParam<Place> {
   /// Of one that opens none only what every connector owes its caller can be asked.
   bool opens_sockets() const { return Connecting(entry(), 1).traits().opens_sockets; }
 
-  std::optional<std::string> refusal(size_t max_in_flight) const {
-    Retirement retirement({}, 0);
-    return entry().probe({Options("", entry().options), max_in_flight, retirement});
-  }
+  std::optional<std::string> refusal(size_t max_in_flight) const { return refusal_of(entry(), max_in_flight); }
 
   /// To be called before there is a second thread.
   std::unique_ptr<Target> open_target(size_t open_at_once = room) const {
@@ -170,6 +173,17 @@ class AtPlaceWithSockets : public AtPlace {
   void SetUp() override {
     AtPlace::SetUp();
     if (!IsSkipped() && !opens_sockets()) GTEST_SKIP() << entry().name << " opens no sockets";
+  }
+};
+
+/// For what becomes of system calls that fail.
+class AtPlaceOfOwnCalls : public AtPlaceWithSockets {
+ protected:
+  void SetUp() override {
+    AtPlaceWithSockets::SetUp();
+    if (!IsSkipped() && entry().library != nullptr && entry().library().makes_the_calls)
+      GTEST_SKIP() << entry().name << " leaves the calls to " << entry().library().name
+                   << ": what it makes of failures is its own";
   }
 };
 
