@@ -2,6 +2,7 @@
 // in it.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <span>
@@ -42,7 +43,7 @@ struct ConnectorEntry {
   std::span<const Family> families = every_family;
   Library (*library)() = nullptr;  ///< nullptr: built on system calls alone
 
-  bool serves(Family family) const noexcept;
+  bool serves(Family family) const noexcept { return std::ranges::find(families, family) != families.end(); }
 };
 
 /// All connectors of this build, in the order of impl/CMakeLists.txt.

@@ -2,17 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <stdexcept>
 #include <vector>
 
 #include "harness/units.h"
 
 namespace connbench {
-
-bool ConnectorEntry::serves(Family family) const noexcept {
-  return std::ranges::find(families, family) != families.end();
-}
 
 NamedConnector find_connector(std::string_view name) {
   const std::string_view base = base_name(name);
