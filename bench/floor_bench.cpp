@@ -152,9 +152,12 @@ BareLoop ring_for(size_t concurrency) {
 // A new mechanism is a row here, and a bare loop in bare_loops.h.
 std::vector<Floor> floors() {
   std::vector<Floor> rows = {
-      {"epoll", 256, [] { return epoll_with(EPOLLONESHOT); }}, {"epoll-edge", 256, [] { return epoll_with(EPOLLET); }},
-      {"poll", 256, [] { return BareLoop(bare_poll); }},       {"select", 256, [] { return BareLoop(bare_select); }},
-      {"blocking", 1, [] { return BareLoop(bare_blocking); }}, {"io-uring", 256, [] { return ring_for(256); }},
+      {"epoll", 256, [] { return epoll_with(EPOLLONESHOT); }},
+      {"epoll-edge", 256, [] { return epoll_with(EPOLLET); }},
+      {"poll", 256, [] { return BareLoop(bare_poll); }},
+      {"select", 256, [] { return BareLoop(bare_select); }},
+      {"blocking", 1, [] { return BareLoop(bare_blocking); }},
+      {"io-uring", 256, [] { return ring_for(256); }},
       {"io-uring", 1, [] { return ring_for(1); }},
   };
   constexpr std::pair<const char*, BareCall> calls[] = {

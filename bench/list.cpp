@@ -28,7 +28,8 @@ void print_connectors() {
     Retirement retirement({}, 0);
     const ConnectorSettings settings{Options("", entry->options), 1, retirement};
     if (const auto reason = entry->probe(settings)) {
-      rows.push_back({std::string(entry->name), "-", "-", "-", fmt::format("not here: {}", *reason)});
+      rows.push_back(
+          {std::string(entry->name), "-", "-", "-", fmt::format("{}: not here: {}", entry->summary, *reason)});
       continue;
     }
     const Traits traits = entry->make(settings)->traits();

@@ -47,6 +47,17 @@ void print_plan(const RunOptions& options, const Plan& plan) {
              static_cast<double>(estimated_sample_bytes(options, plan, new_run_id())) / 1e6);
 }
 
+// The machine, and the libraries that connectors were built with.
+nlohmann::ordered_json describe_environment() {
+  nlohmann::ordered_json environment = describe_machine();
+  for (const ConnectorEntry* entry : connectors()) {
+    if (entry->library == nullptr) continue;
+    const Library library = entry->library();
+    environment["libraries"][library.name] = library.version;
+  }
+  return environment;
+}
+
 RunInfo describe_run(const RunOptions& options, std::string run_id) {
   return {.run_id = std::move(run_id),
           .command_line = own_command_line(),
@@ -56,7 +67,7 @@ RunInfo describe_run(const RunOptions& options, std::string run_id) {
           .usual_timeout = options.request.timeouts.front(),
           .samples = options.samples,
           .origin = Origin::now(),
-          .environment = describe_machine()};
+          .environment = describe_environment()};
 }
 
 int report(const Session& session, const Plan& plan, const Recorder& recorder, SessionEnd end, int signal) {

@@ -12,6 +12,9 @@
 namespace connbench {
 
 enum class Family : uint8_t { ipv4, ipv6, unix_domain };
+/// What the families of a target or a connector may refer to.
+inline constexpr Family ip_families[] = {Family::ipv4, Family::ipv6};
+inline constexpr Family every_family[] = {Family::ipv4, Family::ipv6, Family::unix_domain};
 
 /// As in the records and on the command line: "4", "6", "unix".
 std::string_view to_string(Family family) noexcept;

@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <numeric>
 #include <random>
-#include <system_error>
 
+#include "harness/ask_in_child.h"
 #include "harness/kernel_timeout.h"
 #include "harness/lab/lab.h"
 #include "harness/units.h"
@@ -30,6 +31,19 @@ std::optional<std::string> why_no_end(const PlannedCase& planned) {
                      planned.target->name, end);
 }
 
+// How traits come from a child. They are asked there because libraries leave things behind in the process in which they
+// are used first (libuv: a pipe, and a handler that renews it after fork()), which the waves of all other connectors
+// would inherit.
+static_assert(std::is_trivially_copyable_v<Traits>);
+std::string as_bytes(const Traits& traits) {
+  return {reinterpret_cast<const char*>(&traits), sizeof traits};
+}
+Traits from_bytes(const std::string& bytes) {
+  Traits traits;
+  std::memcpy(&traits, bytes.data(), std::min(bytes.size(), sizeof traits));
+  return traits;
+}
+
 // Why a case cannot be run here; nothing when it can. Fills in the traits.
 std::optional<std::string> why_skipped(const RunRequest& request, PlannedCase& planned) {
   if (planned.target->entry->needs_lab && request.lab == nullptr)
@@ -38,16 +52,17 @@ std::optional<std::string> why_skipped(const RunRequest& request, PlannedCase& p
     return "this machine has no IPv6";
   if (!planned.target->entry->serves(planned.what.family))
     return fmt::format("{} does not exist on family {}", planned.target->name, to_string(planned.what.family));
+  if (!planned.connector->entry->serves(planned.what.family))
+    return fmt::format("{} has no way to connect on family {}", planned.connector->entry->name,
+                       to_string(planned.what.family));
   Retirement retirement(planned.policy, 0);
   const ConnectorSettings settings{planned.connector->options, planned.what.concurrency, retirement};
   if (auto reason = planned.connector->entry->probe(settings)) return reason;
-  try {
-    planned.traits = planned.connector->entry->make({settings.options, 1, retirement})->traits();
-  } catch (const std::system_error& error) {
-    return fmt::format("cannot be made: {}", error.what());
-  }
-  if (planned.traits.tcp_only && planned.what.family == Family::unix_domain)
-    return "its timeout is an option of TCP, and means nothing on UNIX sockets";
+  const ChildAnswer answer = ask_in_child([&] {
+    return as_bytes(planned.connector->entry->make({settings.options, 1, retirement})->traits());
+  });
+  if (!answer.ok) return fmt::format("cannot be made: {}", answer.text);
+  planned.traits = from_bytes(answer.text);
   return why_no_end(planned);
 }
 

@@ -66,7 +66,8 @@ struct Plan {
 /// added to it.
 Duration default_wave_limit(size_t attempts, size_t concurrency, Duration timeout) noexcept;
 
-/// The request must outlive the plan. Probes connectors; opens nothing.
+/// The request must outlive the plan. Probes connectors, and asks for their traits in a child; opens nothing here. To
+/// be called while there is one thread.
 Plan make_plan(const RunRequest& request);
 
 /// A permutation of 0 … n−1, the same for the same seed everywhere (std::shuffle differs between libraries).

@@ -2,6 +2,7 @@
 // in it.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <span>
@@ -9,6 +10,7 @@
 #include <string_view>
 
 #include "harness/connector.h"
+#include "harness/endpoint.h"
 #include "harness/options.h"
 #include "harness/retirement.h"
 
@@ -21,6 +23,14 @@ struct ConnectorSettings {
   Retirement& retirement;  ///< disposes of sockets; outlives the connector
 };
 
+/// What a connector is made of that is not this project's: for run.json.
+struct Library {
+  std::string_view name;  ///< "libuv"
+  std::string version;    ///< as the library that runs says, where it says
+  bool
+      makes_the_calls;  ///< it opens, connects and waits by itself: what becomes of a call that fails is its own affair
+};
+
 /// One row of the table: everything known of a connector before it is made.
 struct ConnectorEntry {
   std::string_view name;     ///< "select-threads"
@@ -30,6 +40,10 @@ struct ConnectorEntry {
   std::optional<std::string> (*probe)(const ConnectorSettings&);
   /// @throws std::system_error when set-up fails
   std::unique_ptr<Connector> (*make)(const ConnectorSettings&);
+  std::span<const Family> families = every_family;
+  Library (*library)() = nullptr;  ///< nullptr: built on system calls alone
+
+  bool serves(Family family) const noexcept { return std::ranges::find(families, family) != families.end(); }
 };
 
 /// All connectors of this build, in the order of impl/CMakeLists.txt.

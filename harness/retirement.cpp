@@ -1,5 +1,6 @@
 #include "harness/retirement.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -56,21 +57,21 @@ Retirement::Retirement(ConnectionPolicy policy, size_t expected) : policy_(polic
   if (policy.close == CloseMode::hold) held_.reserve(expected);
 }
 
+bool Retirement::prepare(int fd, Completion& completion) const noexcept {
+  if (policy_.handshake) completion.handshake = read_handshake(fd);
+  if (completion.result.outcome != Outcome::connected) return false;
+  if (policy_.may_self_connect && met_itself(fd)) completion.result.outcome = Outcome::self_connected;
+  if (policy_.close == CloseMode::rst) reset_on_close(fd);
+  return policy_.close == CloseMode::hold;
+}
+
 void Retirement::retire(UniqueFd fd, Completion& completion) noexcept {
-  if (!fd) return;
-  if (policy_.handshake) completion.handshake = read_handshake(fd.get());
-  if (completion.result.outcome != Outcome::connected) return;
-  if (policy_.may_self_connect && met_itself(fd.get())) completion.result.outcome = Outcome::self_connected;
-  switch (policy_.close) {
-    case CloseMode::rst:
-      reset_on_close(fd.get());
-      break;
-    case CloseMode::fin:
-      break;
-    case CloseMode::hold:
-      hold(std::move(fd));
-      break;
-  }
+  if (fd && prepare(fd.get(), completion)) hold(std::move(fd));
+}
+
+void Retirement::retire_before_close(int fd, Completion& completion) noexcept {
+  if (fd < 0 || !prepare(fd, completion)) return;
+  if (UniqueFd own(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); own) hold(std::move(own));
 }
 
 void Retirement::hold(UniqueFd fd) noexcept {

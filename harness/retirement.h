@@ -41,9 +41,15 @@ class Retirement {
   /// close().
   void retire(UniqueFd fd, Completion& completion) noexcept;
 
+  /// The same for a descriptor that a library owns and closes right afterwards: all but the close(). A connection that
+  /// is to be held is held by a duplicate; when there is no descriptor left for it, it ends with the library's.
+  void retire_before_close(int fd, Completion& completion) noexcept;
+
   const ConnectionPolicy& policy() const noexcept { return policy_; }
 
  private:
+  /// All but to close or hold it; true = it is to be held.
+  bool prepare(int fd, Completion& completion) const noexcept;
   void hold(UniqueFd fd) noexcept;
 
   ConnectionPolicy policy_;

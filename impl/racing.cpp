@@ -68,7 +68,7 @@ void RacingConnector::begin_next(uint32_t index) {
   while (race.begun < race.attempt.endpoints.size()) {
     const Endpoint& to = address(race);
     ++race.begun;
-    Begun begun = begin_connect({.id = race.attempt.id, .endpoints = {&to, 1}, .scheduled = {}, .timeout = {}});
+    Begun begun = begin_connect({.id = race.attempt.id, .endpoints = {&to, 1}, .scheduled = {}, .timeout = {}}, port_);
     if (begun.evidence.error == 0) return end(index, begun.evidence, now(), std::move(begun.fd));
     race.failure = begun.evidence;
     if (!begun.pending()) continue;

@@ -5,6 +5,7 @@
 
 #include "harness/registry.h"
 #include "impl/due_lists.h"
+#include "impl/source_port.h"
 #include "impl/timed_epoll.h"
 
 namespace connbench {
@@ -65,6 +66,7 @@ class RacingConnector : public Connector {
 
   Retirement& retirement_;
   RaceRules rules_;
+  SourcePort port_;  // the kernel's choice
   TimedEpoll epoll_;
   std::vector<Race> races_;
   std::vector<Try> tries_;  // grows to the most that ever went on at once

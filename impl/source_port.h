@@ -23,6 +23,8 @@ inline constexpr OptionSpec source_port_option{
 /// socket, which has no ports.
 class SourcePort {
  public:
+  /// The kernel chooses.
+  SourcePort() noexcept = default;
   /// @throws std::system_error when the kernel does not tell its ephemeral ports
   explicit SourcePort(const Options& options);
 
@@ -45,7 +47,7 @@ class SourcePort {
   Evidence bind_to_next(int fd, sa_family_t family) noexcept;
   Evidence narrow_to_range(int fd, sa_family_t family) const noexcept;
 
-  Choice choice_;
+  Choice choice_ = Choice::kernel;
   PortRange range_{};
   std::atomic<uint32_t> next_{0};  // counts on; taken modulo the range
 };

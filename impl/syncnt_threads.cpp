@@ -13,6 +13,7 @@ const ConnectorEntry syncnt_threads{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPerAttempt>(settings, syncnt_call, syncnt_call_traits());
     },
+    .families = ip_families,  // on UNIX sockets there would be no deadline
 };
 
 }  // namespace connbench::connectors_table

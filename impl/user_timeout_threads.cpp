@@ -14,6 +14,7 @@ const ConnectorEntry user_timeout_threads{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPerAttempt>(settings, user_timeout_call, user_timeout_call_traits());
     },
+    .families = ip_families,  // on UNIX sockets there would be no deadline
 };
 
 }  // namespace connbench::connectors_table

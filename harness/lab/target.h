@@ -53,10 +53,6 @@ class Target {
   virtual pid_t server() const = 0;
 };
 
-/// What TargetEntry::families may refer to.
-inline constexpr Family ip_families[] = {Family::ipv4, Family::ipv6};
-inline constexpr Family every_family[] = {Family::ipv4, Family::ipv6, Family::unix_domain};
-
 /// One row of the table.
 struct TargetEntry {
   std::string_view name;            ///< "delayed"

@@ -57,8 +57,7 @@ Completion syncnt_call(const Attempt& attempt, const CallContext& context) {
 Traits syncnt_call_traits() {
   return {.deadline_by = Traits::DeadlineBy::socket_option,
           .granularity = giving_up().after(2) - giving_up().after(1),
-          .floor = giving_up().after(1),
-          .tcp_only = true};
+          .floor = giving_up().after(1)};
 }
 
 }  // namespace connbench

@@ -36,8 +36,7 @@ Completion user_timeout_call(const Attempt& attempt, const CallContext& context)
 Traits user_timeout_call_traits() {
   return {.deadline_by = Traits::DeadlineBy::socket_option,
           .granularity = jiffy() + milliseconds(1),
-          .floor = std::chrono::seconds(1),
-          .tcp_only = true};
+          .floor = std::chrono::seconds(1)};
 }
 
 }  // namespace connbench

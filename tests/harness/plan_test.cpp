@@ -55,6 +55,15 @@ constexpr ConnectorEntry stubborn{
     },
 };
 
+constexpr ConnectorEntry without_unix{
+    .name = "without-unix",
+    .summary = "",
+    .options = {},
+    .probe = willing.probe,
+    .make = willing.make,
+    .families = ip_families,
+};
+
 RunRequest request_for(std::initializer_list<const ConnectorEntry*> entries, std::string_view target) {
   RunRequest request;
   for (const ConnectorEntry* entry : entries) request.connectors.push_back({entry, std::string(entry->name), {}});
@@ -163,6 +172,41 @@ TEST(Plan, SkipsAFamilyThatTheTargetDoesNotServe) {
   EXPECT_THAT(plan.cases, SizeIs(1));
   ASSERT_THAT(plan.skipped, SizeIs(1));
   EXPECT_THAT(plan.skipped[0].reason, HasSubstr("speaking-first"));
+}
+
+TEST(Plan, SkipsAFamilyThatTheConnectorDoesNotServe) {
+  RunRequest request = request_for({&willing, &without_unix}, "accepting");
+  request.families = {Family::ipv4, Family::unix_domain};
+  const Plan plan = make_plan(request);
+  EXPECT_THAT(plan.cases, SizeIs(3));
+  ASSERT_THAT(plan.skipped, SizeIs(1));
+  EXPECT_EQ(plan.skipped[0].what.family, Family::unix_domain);
+  EXPECT_THAT(plan.skipped[0].reason, HasSubstr("without-unix has no way to connect on family unix"));
+}
+
+// What a library leaves behind where it is used first must not reach the waves of other connectors.
+TEST(Plan, MakesConnectorsInAnotherProcess) {
+  static size_t made_here = 0;
+  ConnectorEntry counted = willing;
+  counted.make = [](const ConnectorSettings&) -> std::unique_ptr<Connector> {
+    ++made_here;
+    return std::make_unique<Described>(Traits{.deadline_by = Traits::DeadlineBy::timer, .early = 3ms});
+  };
+  const Plan plan = make_plan(request_for({&counted}, "accepting"));
+  ASSERT_THAT(plan.cases, SizeIs(1));
+  EXPECT_EQ(plan.cases[0].traits, (Traits{.deadline_by = Traits::DeadlineBy::timer, .early = 3ms}));
+  EXPECT_EQ(made_here, 0U);
+}
+
+TEST(Plan, SkipsWhatCannotBeMadeAndSaysWhy) {
+  ConnectorEntry broken = willing;
+  broken.make = [](const ConnectorSettings&) -> std::unique_ptr<Connector> {
+    throw std::system_error(EMFILE, std::generic_category(), "epoll_create1");
+  };
+  const Plan plan = make_plan(request_for({&willing, &broken}, "accepting"));
+  EXPECT_THAT(plan.cases, SizeIs(1));
+  ASSERT_THAT(plan.skipped, SizeIs(1));
+  EXPECT_THAT(plan.skipped[0].reason, HasSubstr("epoll_create1"));
 }
 
 TEST(Plan, SkipsWhatNobodyWouldEverEnd) {

@@ -113,6 +113,39 @@ TEST(Retirement, ReadsTheHandshakeOnlyWhenAsked) {
   }
 }
 
+UniqueFd accepted_by(const UniqueFd& listener) {
+  return UniqueFd(checked(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept4"));
+}
+
+TEST(Retirement, LeavesTheCloseToALibraryAndDecidesHowItIsSeen) {
+  for (const auto& [mode, seen] :
+       {std::pair{CloseMode::rst, plain::Received{"", ECONNRESET}}, std::pair{CloseMode::fin, plain::end_of_stream}}) {
+    Retirement retirement({.close = mode, .handshake = true}, 1);
+    Pair pair(any_tcp);
+    const UniqueFd peer = accepted_by(pair.listener);
+    Completion completion = connected();
+    retirement.retire_before_close(pair.client.get(), completion);
+    EXPECT_TRUE(completion.handshake.known);
+    EXPECT_TRUE(is_open(pair.client.get())) << to_string(mode);
+    EXPECT_FALSE(plain::ready_within(peer, 1, POLLIN | POLLRDHUP)) << to_string(mode);
+    pair.client.reset(-1);
+    EXPECT_EQ(plain::receive(peer), seen) << to_string(mode);
+  }
+}
+
+TEST(Retirement, HoldsAConnectionThatALibraryCloses) {
+  Pair pair(any_tcp);
+  const UniqueFd peer = accepted_by(pair.listener);
+  {
+    Retirement retirement({.close = CloseMode::hold}, 1);
+    Completion completion = connected();
+    retirement.retire_before_close(pair.client.get(), completion);
+    pair.client.reset(-1);
+    EXPECT_FALSE(plain::ready_within(peer, 1, POLLIN | POLLRDHUP));
+  }
+  EXPECT_EQ(plain::receive(peer), plain::end_of_stream);
+}
+
 TEST(Handshake, OfATcpConnectionIsKnown) {
   const Pair pair(any_tcp);
   const Handshake handshake = read_handshake(pair.client.get());

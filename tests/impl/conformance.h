@@ -153,6 +153,13 @@ inline size_t count_of(Outcome outcome, std::span<const Completion> completions)
       std::ranges::count(completions, outcome, [](const Completion& c) { return c.result.outcome; }));
 }
 
+/// Why a connector cannot be made here with so many in flight.
+inline std::optional<std::string> refusal_of(const ConnectorEntry& entry, size_t max_in_flight,
+                                             std::string_view options = "") {
+  Retirement retirement({}, 0);
+  return entry.probe({Options(options, entry.options), max_in_flight, retirement});
+}
+
 /// The base of every test: skips, with the reason, what cannot be asked here.
 class AtPlace : public testing::TestWithParam<Place> {
  protected:
@@ -161,10 +168,10 @@ class AtPlace : public testing::TestWithParam<Place> {
   void SetUp() override {
     if (!plain::machine_has(*GetParam().target, GetParam().family)) GTEST_SKIP() << "this machine has no ::1";
     if (GetParam().target->needs_lab && lab_of_tests() == nullptr) GTEST_SKIP() << why_no_lab_of_tests();
+    if (!entry().serves(GetParam().family))
+      GTEST_SKIP() << entry().name << " has no way to connect on family " << to_string(GetParam().family);
     if (const auto reason = refusal(room)) GTEST_SKIP() << *reason;
     const Traits traits = Connecting(entry(), 1).traits();
-    if (traits.tcp_only && GetParam().family == Family::unix_domain)
-      GTEST_SKIP() << entry().name << " keeps its deadlines by an option of TCP";
     if (!GetParam().target->answers && !traits.has_deadline() && !traits.cancellable)
       GTEST_SKIP() << entry().name << " has no deadline and cannot be cancelled: it would wait for the kernel";
   }
@@ -175,8 +182,7 @@ class AtPlace : public testing::TestWithParam<Place> {
   bool opens_sockets() const { return Connecting(entry(), 1).traits().opens_sockets; }
 
   std::optional<std::string> refusal(size_t max_in_flight, std::string_view options = "") const {
-    Retirement retirement({}, 0);
-    return entry().probe({Options(options, entry().options), max_in_flight, retirement});
+    return refusal_of(entry(), max_in_flight, options);
   }
 
   /// To be called before there is a second thread.
@@ -192,6 +198,17 @@ class AtPlaceWithSockets : public AtPlace {
   void SetUp() override {
     AtPlace::SetUp();
     if (!IsSkipped() && !opens_sockets()) GTEST_SKIP() << entry().name << " opens no sockets";
+  }
+};
+
+/// For what becomes of system calls that fail.
+class AtPlaceOfOwnCalls : public AtPlaceWithSockets {
+ protected:
+  void SetUp() override {
+    AtPlaceWithSockets::SetUp();
+    if (!IsSkipped() && entry().library != nullptr && entry().library().makes_the_calls)
+      GTEST_SKIP() << entry().name << " leaves the calls to " << entry().library().name
+                   << ": what it makes of failures is its own";
   }
 };
 

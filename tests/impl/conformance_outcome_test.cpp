@@ -52,7 +52,8 @@ std::optional<Stage> stage_of_end(const Traits& traits, const Place& place, Outc
     case Traits::DeadlineBy::timer:
       return place.family == Family::unix_domain ? Stage::connect : Stage::wait;
     case Traits::DeadlineBy::signal:  // after it, a look whether the handshake is done all the same
-      return place.family != Family::unix_domain && outcome == Outcome::deadline_exceeded ? Stage::wait : Stage::connect;
+      return place.family != Family::unix_domain && outcome == Outcome::deadline_exceeded ? Stage::wait
+                                                                                          : Stage::connect;
     case Traits::DeadlineBy::linked_request:
       return std::nullopt;
   }

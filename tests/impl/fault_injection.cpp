@@ -1,9 +1,9 @@
 #include "tests/impl/fault_injection.h"
 
 #include <errno.h>
+#include <liburing.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <liburing.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -70,9 +70,9 @@ int faulty_epoll(epoll_event* events, Real real) {
 
 const char* name_of(Function function) {
   constexpr std::array<const char*, function_count> names = {
-      "socket",         "connect", "setsockopt", "getsockopt",     "epoll_ctl",       "epoll_wait",   "epoll_event",
-      "epoll_no_event", "select",  "ppoll",      "pthread_create", "timerfd_settime", "timer_create", "timer_settime",
-      "io_uring_wait"};
+      "socket",         "connect",         "setsockopt",     "getsockopt",    "epoll_ctl",
+      "epoll_wait",     "epoll_event",     "epoll_no_event", "select",        "ppoll",
+      "pthread_create", "timerfd_settime", "timer_create",   "timer_settime", "io_uring_wait"};
   return names[static_cast<size_t>(function)];
 }
 
