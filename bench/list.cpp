@@ -23,8 +23,9 @@ void print_connectors() {
   for (const ConnectorEntry* entry : connectors()) {
     Retirement retirement({}, 0);
     if (const auto reason = entry->probe({Options("", entry->options), 1, retirement})) {
-      rows.push_back(
-          {std::string(entry->name), "-", "-", "-", fmt::format("{}: not here: {}", entry->summary, *reason)});
+      const std::string what =
+          entry->summary.empty() ? *reason : fmt::format("{}; not here: {}", entry->summary, *reason);
+      rows.push_back({std::string(entry->name), "-", "-", "-", what});
       continue;
     }
     const Traits traits = entry->make({Options("", entry->options), 1, retirement})->traits();
