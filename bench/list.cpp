@@ -28,8 +28,9 @@ void print_connectors() {
     Retirement retirement({}, 0);
     const ConnectorSettings settings{Options("", entry->options), 1, retirement};
     if (const auto reason = entry->probe(settings)) {
-      rows.push_back(
-          {std::string(entry->name), "-", "-", "-", fmt::format("{}: not here: {}", entry->summary, *reason)});
+      const std::string what =
+          entry->summary.empty() ? *reason : fmt::format("{}; not here: {}", entry->summary, *reason);
+      rows.push_back({std::string(entry->name), "-", "-", "-", what});
       continue;
     }
     const Traits traits = entry->make(settings)->traits();

@@ -77,8 +77,9 @@ class IoUring final : public Connector {
     std::ranges::move(ended_, std::back_inserter(completions));
     ended_.clear();
     while (live_ + queued_.size() > 0) {
+      begin_queued();  // before the wait is measured: their deadlines may be the next
       const TimePoint wake = completions.size() > before ? TimePoint{} : std::min(wait_until, next_wake());
-      const int error = wait(wake);
+      const int error = ring_->wait(wake);
       const TimePoint time = take(completions);
       if (completions.size() > before) cancel_again_at_ = time + cancel_again;
       if (error != 0 && error != EINTR) fail_all(completions, error);
@@ -159,11 +160,6 @@ class IoUring final : public Connector {
   void send() {
     begin_queued();
     ring_->submit();
-  }
-
-  int wait(TimePoint wake) {
-    begin_queued();
-    return ring_->wait(wake);
   }
 
   TimePoint next_wake() const { return std::min(due_.next(), cancelled_ ? cancel_again_at_ : TimePoint::max()); }

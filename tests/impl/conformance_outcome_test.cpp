@@ -91,6 +91,8 @@ TEST_P(OnEveryTarget, EveryAttemptEndsOnceAsTheTargetAllows) {
     EXPECT_TRUE(GetParam().target->ends(GetParam().family).contains(outcome)) << to_string(outcome);
     EXPECT_TRUE(errno_belongs(completion.result, GetParam())) << to_string(outcome) << ", errno " << os_error;
     if (outcome == Outcome::cancelled || outcome == Outcome::never_started) continue;
+    // Where socket() and connect() are one function of a library, an error of connect() itself is told later.
+    if (stage == Stage::wait && entry().library != nullptr && entry().library().makes_the_calls) continue;
     const Stage expected = stage_of_end(connecting.traits(), GetParam(), outcome).value_or(stage);
     EXPECT_EQ(stage, expected) << to_string(outcome) << " at stage " << to_string(stage);
   }
