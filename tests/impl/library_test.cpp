@@ -36,7 +36,7 @@ TEST(AbsentConnector, CannotBeMadeEither) {
 TEST(AbsentConnector, IsASkippedRowOfARun) {
   RunRequest request;
   request.connectors = {{&made_of_nothing, "made-of-nothing", {}}};
-  request.targets = {&find_target("accepting")};
+  request.targets = {find_target("accepting")};
   request.concurrency = {1};
   request.timeouts = {std::chrono::seconds(1)};
   request.attempts = 1;
