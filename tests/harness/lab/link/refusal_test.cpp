@@ -70,6 +70,8 @@ TEST_P(Refused, ToldOfADatagramLongerThanTheQuotation) {
                 checked(::setsockopt(socket.get(), v6 ? int{IPPROTO_IPV6} : int{IPPROTO_IP},
                                      v6 ? IPV6_RECVERR : IP_RECVERR, &on, sizeof on),
                         "setsockopt(RECVERR)");
+                const timeval patience{.tv_sec = 20, .tv_usec = 0};
+                checked(::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), "setsockopt");
                 checked(::connect(socket.get(), to.address(), to.size()), "connect");
                 const std::string datagram(1400, 'x');
                 ASSERT_GT(::send(socket.get(), datagram.data(), datagram.size(), 0), 0);
