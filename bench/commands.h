@@ -22,6 +22,9 @@ struct MachineLacks : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// The whole program: what its main() is given, and what it returns. To be called once, first of all.
+int command_line(int argc, char** argv);
+
 /// Runs `command` and returns its status; what it throws is told on stderr and becomes the status it stands for.
 int guarded(const std::function<int()>& command);
 

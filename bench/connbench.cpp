@@ -1,4 +1,4 @@
-// connbench: a laboratory for connect().
+// connbench: a laboratory for connect(). All of the program but main().
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
@@ -76,7 +76,7 @@ int connbench::guarded(const std::function<int()>& command) {
   }
 }
 
-int main(int argc, char** argv) {
+int connbench::command_line(int argc, char** argv) {
   fill_standard_descriptors();
   ::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of write(), and is reported as one
   return guarded([&] { return run(argc, argv); });

@@ -1,0 +1,35 @@
+# What `cmake --install` puts in place beside the programs: the package that find_package(connbench) finds, for connectors
+# that are written elsewhere. Static libraries and a source file for the table, no plugins: what is linked was compiled
+# together, or does not link.
+include(CMakePackageConfigHelpers)
+
+set(headers ${CMAKE_INSTALL_INCLUDEDIR}/connbench)
+set(package ${CMAKE_INSTALL_LIBDIR}/cmake/connbench)
+
+foreach(part harness impl main)
+  set_target_properties(connbench_${part} PROPERTIES EXPORT_NAME ${part})
+endforeach()
+target_include_directories(connbench_harness INTERFACE $<INSTALL_INTERFACE:${headers}>)
+target_compile_features(connbench_harness INTERFACE $<INSTALL_INTERFACE:cxx_std_20>)
+install(TARGETS connbench_harness connbench_impl connbench_main EXPORT connbench)
+install(EXPORT connbench NAMESPACE connbench:: FILE connbenchTargets.cmake DESTINATION ${package})
+
+install(DIRECTORY harness DESTINATION ${headers} FILES_MATCHING PATTERN *.h PATTERN targets EXCLUDE)
+# What a connector can be made of: an event loop of its own, a call for a thread to sit in, a library's loop.
+foreach(header loop detect pending begin_connect source_port thread_carrier thread_per_attempt thread_pool calls/calls
+        library_connector)
+  get_filename_component(folder impl/${header} DIRECTORY)
+  install(FILES impl/${header}.h DESTINATION ${headers}/${folder})
+endforeach()
+
+get_property(CONNBENCH_OUR_CONNECTORS GLOBAL PROPERTY CONNBENCH_connectors)
+get_property(libraries GLOBAL PROPERTY CONNBENCH_libraries)
+list(REMOVE_DUPLICATES libraries)
+list(TRANSFORM libraries REPLACE "^(.*) (.*)$" "connbench_needs_library(\\1 \\2)" OUTPUT_VARIABLE needs)
+list(JOIN needs "\n" CONNBENCH_NEEDS_LIBRARIES)
+configure_package_config_file(cmake/connbenchConfig.cmake.in connbenchConfig.cmake INSTALL_DESTINATION ${package}
+                              NO_SET_AND_CHECK_MACRO)
+write_basic_package_version_file(connbenchConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/connbenchConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/connbenchConfigVersion.cmake
+              harness/registry.cmake
+        DESTINATION ${package})

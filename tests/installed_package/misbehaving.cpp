@@ -1,0 +1,63 @@
+// Connectors from outside that do what a run must outlive.
+#include <signal.h>
+#include <unistd.h>
+
+#include <stdexcept>
+
+#include "harness/registry.h"
+
+namespace connbench::connectors_table {
+namespace {
+
+// Takes attempts and does nothing about them; what it does wrong, it does by being called.
+class Misbehaving : public Connector {
+ public:
+  Traits traits() const override { return {.granularity = Duration(1)}; }
+  size_t submit(std::span<const Attempt> attempts) override {
+    in_flight_ += attempts.size();
+    return attempts.size();
+  }
+  size_t reap(std::vector<Completion>&, TimePoint) override { return 0; }
+  void cancel_all() override {}
+  size_t in_flight() const override { return in_flight_; }
+
+ private:
+  size_t in_flight_ = 0;
+};
+
+struct Throws final : Misbehaving {
+  size_t submit(std::span<const Attempt>) override { throw std::runtime_error("no way from here"); }
+};
+
+struct Crashes final : Misbehaving {
+  size_t submit(std::span<const Attempt>) override {
+    ::raise(SIGSEGV);
+    return 0;
+  }
+};
+
+struct Hangs final : Misbehaving {
+  size_t reap(std::vector<Completion>&, TimePoint) override {
+    for (;;) ::pause();
+  }
+};
+
+template <class Kind>
+constexpr ConnectorEntry entry(std::string_view name) {
+  return {.name = name,
+          .summary = "misbehaves",
+          .options = {},
+          .probe = [](const ConnectorSettings&) -> std::optional<std::string> { return std::nullopt; },
+          .make = [](const ConnectorSettings&) -> std::unique_ptr<Connector> { return std::make_unique<Kind>(); }};
+}
+
+}  // namespace
+
+extern const ConnectorEntry throws;
+const ConnectorEntry throws = entry<Throws>("throws");
+extern const ConnectorEntry crashes;
+const ConnectorEntry crashes = entry<Crashes>("crashes");
+extern const ConnectorEntry hangs;
+const ConnectorEntry hangs = entry<Hangs>("hangs");
+
+}  // namespace connbench::connectors_table
