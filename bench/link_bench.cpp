@@ -7,6 +7,7 @@
 //   link/held/<frames>            one frame into the queue and the first one out, that many being held
 //   link/judge                    one SYN parsed and judged
 // All the usual --benchmark_* flags.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/prctl.h>
 
@@ -16,6 +17,7 @@
 #include "harness/lab/accept_server.h"
 #include "harness/lab/link/held_frames.h"
 #include "harness/lab/link/judge.h"
+#include "harness/lab/netlink.h"
 #include "harness/lab/server_process.h"
 #include "harness/statistics.h"
 #include "tests/harness/lab/link/frames.h"
@@ -159,22 +161,28 @@ void lateness(benchmark::State& state, int packets_per_second) {
 
 /// A second way from the client to the server, with nothing between: what the link is compared with.
 Endpoint straight_way() {
+  static constexpr uint32_t client = 0xc6120401;  // 198.18.4.1, and the server .2
+  static constexpr VethEnd here{"s0", 40, {2, 0, 0, 0, 0, 40}};
+  static constexpr VethEnd there{"s1", 41, {2, 0, 0, 0, 0, 41}};
   static const bool made = [] {
-    const std::string path = fmt::format("/proc/{}/fd/", ::getpid());
-    const UniqueFd server = ends().on_server([] { return two_ends::this_network(); });
-    two_ends::ip(
-        fmt::format("link add s0 type veth peer name s1 netns {}{}\nlink set s0 up\n"
-                    "addr add 198.18.4.1/24 dev s0",
-                    path, server.get()));
-    two_ends::compute_checksums("s0");
-    ends().on_server([] {
-      two_ends::ip("link set s1 up\naddr add 198.18.4.2/24 dev s1");
-      two_ends::compute_checksums("s1");
+    const UniqueFd server = ends().on_server(
+        [] { return UniqueFd(checked(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), "open")); });
+    const auto take_up = [](Netlink& netlink, const VethEnd& end, uint32_t address) {
+      netlink.set_up(end.index);
+      netlink.add_address(end.index, IpPrefix::ipv4(address, 24));
+      checksums_in_software(end.name);
+    };
+    Netlink netlink;
+    netlink.add_veth(here, there, server.get());
+    take_up(netlink, here, client);
+    ends().on_server([&] {
+      Netlink far;
+      take_up(far, there, client + 1);
     });
     return true;
   }();
   benchmark::DoNotOptimize(made);
-  return Endpoint::ipv4(0xc6120402, port);
+  return Endpoint::ipv4(client + 1, port);
 }
 
 /// One connector for one destination that lives as long as the comparison.

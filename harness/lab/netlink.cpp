@@ -1,9 +1,9 @@
 #include "harness/lab/netlink.h"
 
 #include <fmt/format.h>
+#include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <netlink/errno.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
@@ -16,6 +16,8 @@
 #include <algorithm>
 #include <stdexcept>
 #include <system_error>
+
+#include "harness/clock.h"
 
 namespace connbench::lab {
 namespace {
@@ -109,6 +111,18 @@ void Netlink::set_up(int interface) {
   rtnl_link_set_flags(wanted.get(), IFF_UP);
   succeed(rtnl_link_change(socket_.get(), link.get(), wanted.get(), 0),
           fmt::format("setting interface {} up", interface));
+}
+
+void Netlink::wait_until_up(int interface) {
+  constexpr Duration patience = std::chrono::seconds(10);
+  const std::string what = fmt::format("waiting for interface {}", interface);
+  for (const TimePoint end = now() + patience; now() < end; sleep_until(now() + std::chrono::microseconds(50))) {
+    rtnl_link* asked = nullptr;
+    succeed(rtnl_link_get_kernel(socket_.get(), interface, nullptr, &asked), what);
+    const Handle<rtnl_link, rtnl_link_put> link(asked);
+    if (rtnl_link_get_operstate(link.get()) == IF_OPER_UP) return;
+  }
+  throw std::system_error(ETIMEDOUT, std::generic_category(), what);
 }
 
 void Netlink::add_address(int interface, const IpPrefix& prefix) {

@@ -41,6 +41,9 @@ class Netlink {
   /// A pair with one end here and one in another namespace.
   void add_veth(const VethEnd& here, const VethEnd& there, int there_namespace);
   void set_up(int interface);
+  /// Until it carries what is sent. An interface whose other end came up later is told so by a worker of the kernel,
+  /// and drops everything before.
+  void wait_until_up(int interface);
   /// Without duplicate address detection, which would take a second.
   void add_address(int interface, const IpPrefix& address);
   void add_neighbour(int interface, const IpPrefix& neighbour, const Mac& mac);

@@ -91,16 +91,6 @@ class Builder {
   bool ipv6_ = false;
 };
 
-// A frame that a packet socket receives has no checksum yet where the sender leaves that to its hardware.
-void checksums_in_software(const char* interface) {
-  const UniqueFd socket(checked(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket"));
-  ethtool_value off{.cmd = ETHTOOL_STXCSUM, .data = 0};
-  ifreq request{};
-  std::strncpy(request.ifr_name, interface, IFNAMSIZ - 1);
-  request.ifr_data = reinterpret_cast<char*>(&off);
-  checked(::ioctl(socket.get(), SIOCETHTOOL, &request), "ETHTOOL_STXCSUM");
-}
-
 // One side of the own network: its address, the other side as a neighbour, and as the router to `beyond`.
 void join_own_network(Netlink& netlink, const VethEnd& own, const VethEnd& other, const IpPrefix& address,
                       const IpPrefix& neighbour, const IpPrefix* beyond) {
@@ -198,11 +188,26 @@ constexpr Step steps[] = {
     {"the server's IPv4", server_side, false, [](Builder& b) { address_server(b, plan_ipv4()); }},
     {"the server's IPv6", server_side, true, [](Builder& b) { address_server(b, plan_ipv6()); }},
     {"the server's queues", server_side, false, [](Builder& b) { b.lengthen_queues(); }},
+    {"the near end being up", link_side, false, [](Builder& b) { b.on(link_side).wait_until_up(near.index); }},
+    {"the far end being up", link_side, false, [](Builder& b) { b.on(link_side).wait_until_up(far.index); }},
+    {"the client's interface being up", client_side, false,
+     [](Builder& b) { b.on(client_side).wait_until_up(a0.index); }},
+    {"the server's interface being up", server_side, false,
+     [](Builder& b) { b.on(server_side).wait_until_up(b0.index); }},
     {"the client's sysctls", client_side, false, [](Builder& b) { b.set_sysctls(false); }},
     {"the server's sysctls", server_side, false, [](Builder& b) { b.set_sysctls(false); }},
 };
 
 }  // namespace
+
+void checksums_in_software(const char* interface) {
+  const UniqueFd socket(checked(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket"));
+  ethtool_value off{.cmd = ETHTOOL_STXCSUM, .data = 0};
+  ifreq request{};
+  std::strncpy(request.ifr_name, interface, IFNAMSIZ - 1);
+  request.ifr_data = reinterpret_cast<char*>(&off);
+  checked(::ioctl(socket.get(), SIOCETHTOOL, &request), "ETHTOOL_STXCSUM");
+}
 
 size_t network_steps() {
   return std::size(steps);

@@ -39,6 +39,10 @@ size_t network_steps();
 /// that the kernel does not take
 Network build_network(const std::vector<Sysctl>& sysctls, size_t fail_at = SIZE_MAX);
 
+/// Makes senders over an interface of this namespace compute checksums themselves: a frame that a packet socket
+/// receives has none yet where they leave that to hardware. @throws std::system_error
+void checksums_in_software(const char* interface);
+
 /// Moves this process (one thread) into a network namespace. @throws std::system_error
 void enter(const UniqueFd& network_namespace);
 

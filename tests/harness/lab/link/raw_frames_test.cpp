@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <net/if.h>
 
 #include "harness/lab/link/random.h"
 #include "tests/harness/lab/link/frames.h"
