@@ -96,9 +96,9 @@ void Netlink::add_veth(const VethEnd& here, const VethEnd& there, int there_name
   const Handle<rtnl_link, rtnl_link_veth_release> link(rtnl_link_veth_alloc());
   if (!link) throw std::bad_alloc();
   describe(link.get(), here);
-  rtnl_link* peer = rtnl_link_veth_get_peer(link.get());
-  describe(peer, there);
-  rtnl_link_set_ns_fd(peer, there_namespace);
+  const Handle<rtnl_link, rtnl_link_put> peer(rtnl_link_veth_get_peer(link.get()));  // a reference of our own
+  describe(peer.get(), there);
+  rtnl_link_set_ns_fd(peer.get(), there_namespace);
   succeed(rtnl_link_add(socket_.get(), link.get(), NLM_F_CREATE | NLM_F_EXCL),
           fmt::format("adding veth {} with its other end {}", here.name, there.name));
 }
