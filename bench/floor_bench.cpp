@@ -157,9 +157,9 @@ std::vector<Floor> floors() {
       {"syncnt", bare_syncnt},
   };
   for (const auto& [name, call] : calls) {
-    rows.push_back({fmt::format("{}-threads", name), 256, [call] { return threads_with(call); }});
+    rows.push_back({fmt::format("{}-threads", name), 256, [call = call] { return threads_with(call); }});
     if (call != bare_user_timeout && call != bare_syncnt)
-      rows.push_back({fmt::format("{}-pool", name), 256, [call] { return pool_with(call); }});
+      rows.push_back({fmt::format("{}-pool", name), 256, [call = call] { return pool_with(call); }});
   }
   return rows;
 }

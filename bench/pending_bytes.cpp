@@ -2,7 +2,7 @@
 // attempts wait, less the same with a quarter of them, divided by how many there are more. Each of the two is measured
 // in a fresh child. So it counts what grows with what is pending: the connector's and its library's memory, the stacks
 // of its threads as far as they were touched, the allocator's rest, and the attempt's sample of 48 bytes. It does not
-// count the kernel's memory: sockets, thread structures, ring requests.
+// count the runner's own memory, nor the kernel's: sockets, thread structures, ring requests.
 #include "bench/pending_bytes.h"
 
 #include <fmt/format.h>

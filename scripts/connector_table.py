@@ -1,130 +1,15 @@
-"""From finished runs to the table of all connectors, in Markdown. scripts/table measures, and is what people call.
+"""From the records of runs to the table of all connectors, in Markdown. scripts/table is what people call.
 
-Which column a wave belongs to is told by its target: accepting, delayed:…, or blackhole. A cell is the median over the
-repetitions (of an even number the lower of the middle two: a percentile is a value that occurred, and never averaged).
+A cell is the median over the repetitions; of an even number the lower of the middle two, because a percentile is a
+value that occurred, and is never averaged.
 """
 
-import csv
-import json
 import statistics
 from pathlib import Path
 
-SCHEMA = 1
-BYTES_FILE = "pending.json"  # of floor_bench --benchmark_filter=pending_bytes
-COST, ADDED, LATE = "accepting", "delayed", "blackhole"
+from connector_records import ADDED, COST, LATE, Unusable
+
 SUSTAINED = 0.8  # of the offered rate, below which a wave in open loop did not sustain it
-
-
-class Unusable(Exception):
-    """The runs do not make a table; the message says why, and what to do."""
-
-
-class Records:
-    """What the runs say: rows of summary.csv by role, what was skipped, memory by connector."""
-
-    def __init__(self, folders):
-        self.rows, self.skipped, self.failures, self.bytes = {COST: [], ADDED: [], LATE: []}, {}, [], {}
-        self.order, self.machines, self.pending = [], set(), {}
-        for folder in folders:
-            self._read(Path(folder))
-        if not any(self.rows.values()):
-            raise Unusable(f"no wave in {', '.join(map(str, folders))}")
-        if len(self.machines) > 1:
-            raise Unusable("the runs are not of one build on one machine: " + "; ".join(sorted(self.machines)))
-        for role, rows in self.rows.items():
-            _expect_one_load(role, rows)
-
-    def _read(self, folder):
-        if not folder.is_dir():
-            raise Unusable(f"{folder}: no such folder")
-        runs = [path.parent for path in [folder / "run.json", *sorted(folder.glob("*/run.json"))] if path.exists()]
-        if not runs and not (folder / BYTES_FILE).exists():
-            raise Unusable(f"{folder}: neither a run nor a folder of runs (run.json is missing)")
-        for run in runs:
-            self._read_run(run)
-        if (folder / BYTES_FILE).exists():
-            self._read_bytes(folder / BYTES_FILE)
-
-    def _read_run(self, folder):
-        run = _json(folder / "run.json")
-        if run.get("schema_version") != SCHEMA:
-            raise Unusable(f"{folder}: schema version {run.get('schema_version')}, and {SCHEMA} is what is read here")
-        if not run["complete"]:
-            raise Unusable(f"{folder}: the run is not complete (under way, stopped or killed): measure it again")
-        self.machines.add(_machine(run["environment"]))
-        self._remember_order(_connectors_given(run["command_line"]))
-        failed = {failure["wave"] for failure in run["failures"]}
-        self.failures += run["failures"]
-        for skip in run["skipped"]:
-            self.skipped.setdefault((skip["connector"], skip["reason"]), set()).add(skip["target"])
-            self._remember_order([skip["connector"]])
-        with open(folder / "summary.csv", newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                role = row["target"].partition(":")[0]
-                if role not in self.rows:
-                    raise Unusable(f"{folder}: no column is of the target {row['target']}")
-                self._remember_order([row["connector"]])
-                if int(row["wave"]) not in failed:
-                    self.rows[role].append(row)
-
-    def _read_bytes(self, path):
-        for entry in _json(path)["benchmarks"]:
-            connector = entry["name"].split("/")[2]
-            self._remember_order([connector])
-            if entry.get("error_occurred"):
-                reason = entry["error_message"].removeprefix("skipped: ")
-                self.skipped.setdefault((connector, reason), set()).add("memory")
-            elif entry.get("run_type") == "iteration":
-                self.bytes.setdefault(connector, []).append(entry["bytes_per_pending"])
-                self.pending[connector] = int(entry["pending"])
-
-    def _remember_order(self, connectors):
-        self.order += [name for name in connectors if name not in self.order]
-
-    def timeouts(self):
-        return sorted({int(row["timeout_ns"]) for row in self.rows[LATE]})
-
-    def of(self, role, connector, timeout=None):
-        return [
-            row
-            for row in self.rows[role]
-            if row["connector"] == connector and (timeout is None or int(row["timeout_ns"]) == timeout)
-        ]
-
-
-def _json(path):
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Unusable(f"{path}: {error}") from error
-
-
-def _machine(environment):
-    build, kernel = environment["build"], environment["kernel"]
-    cpu = environment["cpu"]
-    return f"{len(cpu['online'])} × {cpu['model']}, Linux {kernel['release']}, commit {build['git_commit']}"
-
-
-def _connectors_given(command_line):
-    if "--connector" not in command_line:
-        return []
-    given = command_line[command_line.index("--connector") + 1 :]
-    end = next((i for i, word in enumerate(given) if word.startswith("--")), len(given))
-    return [name for word in given[:end] for name in word.split(",") if name]
-
-
-def _expect_one_load(role, rows):
-    """Figures of two loads in one column could not be compared; lateness has a column for each timeout."""
-    columns = {}
-    for row in rows:
-        load = tuple(row[key] for key in ("scenario", "target", "family", "concurrency", "attempts", "timeout_ns"))
-        columns.setdefault(row["timeout_ns"] if role == LATE else "", set()).add(load)
-    for loads in columns.values():
-        if len(loads) > 1:
-            raise Unusable(f"two loads for one column ({role}): " + "; ".join(", ".join(load) for load in sorted(loads)))
-
-
-# Cells
 
 
 def median(values):
@@ -175,6 +60,21 @@ def sustained(row):
     return float(row["connects_per_s"]) >= SUSTAINED * float(offered)
 
 
+def too_late(rows):
+    """Whether a wave's deadlines pass later by more than themselves, and by more than any scheduler explains."""
+    late = median(row["overshoot_p50_ns"] for row in rows)
+    return late is not None and late >= max(1e8, float(rows[0]["timeout_ns"]))
+
+
+def keeps_no_such_deadline(records, connector):
+    return any(too_late(records.of(LATE, connector, timeout)) for timeout in records.timeouts())
+
+
+def late_cell(records, connector, timeout):
+    rows = records.of(LATE, connector, timeout)
+    return pair(rows, "overshoot_p50_ns", "overshoot_p99_ns") + (" ‡" if too_late(rows) else "")
+
+
 def cells(records, connector):
     cost, added = records.of(COST, connector), records.of(ADDED, connector)
     threads = [int(row["threads_peak"]) for row in cost if row["threads_peak"]]
@@ -188,10 +88,7 @@ def cells(records, connector):
         number(per_attempt(cost, "syscalls")),
         number(per_attempt(cost, "voluntary_switches", "involuntary_switches")),
         added_cell,
-        *(
-            pair(records.of(LATE, connector, timeout), "overshoot_p50_ns", "overshoot_p99_ns")
-            for timeout in records.timeouts()
-        ),
+        *(late_cell(records, connector, timeout) for timeout in records.timeouts()),
         str(max(threads)) if threads else "-",
         number(median(records.bytes.get(connector, []))),
     ]
@@ -208,42 +105,44 @@ def load_text(rows):
     return f"{load}, {repetitions} × {row['attempts']} attempts"
 
 
-def notes(records):
-    said = [f"Measured on {next(iter(records.machines))}. Medians over the repetitions; percentiles are never averaged."]
+def legend(records):
+    """What each column is, and under which load."""
+    lines = []
     if records.rows[COST]:
-        said.append(
-            "**connects/s**, and per attempt **CPU µs**, **system calls** (counted in an untimed wave) and context "
-            f"**switches**; **threads** (peak, sampled): {load_text(records.rows[COST])}."
+        lines.append(
+            "**connects/s**, and per attempt **CPU µs**, **system calls** (counted in a wave of its own, untimed) and "
+            f"context **switches**; **threads** (peak, sampled): {load_text(records.rows[COST])}."
         )
     if records.rows[ADDED]:
-        said.append(
-            "**added µs**: p50 / p99 of what comes on top of the handshake, by the kernel's own reading of it: "
+        lines.append(
+            "**added µs**: what comes on top of the handshake, by the kernel's own reading of it, p50 / p99: "
             f"{load_text(records.rows[ADDED])}."
         )
     for timeout in records.timeouts():
         rows = [row for row in records.rows[LATE] if int(row["timeout_ns"]) == timeout]
-        said.append(f"**late after {timeout_text(timeout)}, µs**: p50 / p99 past the deadline: {load_text(rows)}.")
+        lines.append(f"**late after {timeout_text(timeout)}, µs**: past the deadline, p50 / p99: {load_text(rows)}.")
     if records.bytes:
         held = "–".join(dict.fromkeys(str(n) for n in (min(records.pending.values()), max(records.pending.values()))))
-        said.append(
-            f"**bytes**: resident memory of the process, stacks included and the kernel's own not, per pending attempt "
+        lines.append(
+            "**bytes** of a pending attempt: resident memory of the process, stacks included, the kernel's own not "
             f"({held} pending, `floor_bench`)."
         )
-    said.append("`-`: does not exist, or too few attempts for that percentile.")
-    return " ".join(said)
+    return [*lines, "`-`: does not exist, or there are too few attempts for that percentile."]
 
 
 def footnotes(records):
     lines = []
     slow = [name for name in records.order if not all(map(sustained, records.of(ADDED, name)))]
     if slow:
-        lines.append(f"† {', '.join(slow)}: did not sustain the rate; what it adds is without the others' load.")
-    late = {row["connector"] for row in records.rows[LATE]}
-    skipped = {connector for connector, _ in records.skipped}
-    endless = [row["connector"] for row in records.rows[COST]] if late else []
-    endless = [name for name in records.order if name in endless and name not in late | skipped]
-    if endless:
-        lines.append(f"Not measured against hosts that never answer: {', '.join(endless)}.")
+        lines.append(f"† {', '.join(slow)}: did not sustain the rate, so fewer were in flight than of the others.")
+    coarse = [name for name in records.order if keeps_no_such_deadline(records, name)]
+    if coarse:
+        lines.append(f"‡ {', '.join(coarse)}: keeps no deadline so short; this is when it really gives up.")
+    timed, skipped = {row["connector"] for row in records.rows[LATE]}, {connector for connector, _ in records.skipped}
+    endless = [name for name in records.order if records.of(COST, name) and name not in timed | skipped]
+    if timed and endless:
+        lines.append(f"Not measured where nobody answers, for want of a deadline of its own: {', '.join(endless)}.")
+    lines += [f"Not measured: {line}" for line in records.lacks]
     for (connector, reason), targets in records.skipped.items():
         lines.append(f"Skipped: {connector} ({', '.join(sorted(targets))}): {reason}")
     for failure in records.failures:
@@ -257,7 +156,11 @@ def table(records):
     lines = [heads, [":--"] + ["--:"] * (len(heads) - 1)]
     lines += [cells(records, connector) for connector in records.order]
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return "\n\n".join([notes(records), text, "\n".join(f"- {line}" for line in footnotes(records))]).rstrip() + "\n"
+    below = "\n".join(f"- {line}" for line in [*legend(records), *footnotes(records)])
+    return (
+        f"{next(iter(records.machines))}. Medians over the repetitions; a percentile is of one wave, and never "
+        f"averaged.\n\n{text}\n\n{below}\n"
+    )
 
 
 BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "scripts"))
 import connector_table  # noqa: E402
+from connector_records import Records, Unusable  # noqa: E402
 
 ENVIRONMENT = {
     "kernel": {"release": "6.1"},
@@ -51,7 +52,7 @@ class TableTest(unittest.TestCase):
         return folder
 
     def table(self):
-        return connector_table.table(connector_table.Records([self.folder]))
+        return connector_table.table(Records([self.folder]))
 
     def cells(self, connector):
         """By heading."""
@@ -60,8 +61,8 @@ class TableTest(unittest.TestCase):
         return dict(zip(lines[0], row))
 
     def refusal(self, folders=None):
-        with self.assertRaises(connector_table.Unusable) as caught:
-            connector_table.Records(folders or [self.folder])
+        with self.assertRaises(Unusable) as caught:
+            Records(folders or [self.folder])
         return str(caught.exception)
 
     def test_gives_costs_per_attempt_as_medians_over_the_repetitions(self):
@@ -102,8 +103,9 @@ class TableTest(unittest.TestCase):
             for i, timeout in enumerate((10**7, 10**9), 1)
         ]
         self.run_of("a", rows)
-        self.assertEqual(self.cells("syncnt")["late after 10 ms, µs"], "2990 ms / -")
-        self.assertEqual(self.cells("syncnt")["late after 1 s, µs"], "2000 ms / -")
+        self.assertEqual(self.cells("syncnt")["late after 10 ms, µs"], "2990 ms / - ‡")
+        self.assertEqual(self.cells("syncnt")["late after 1 s, µs"], "2000 ms / - ‡")
+        self.assertIn("‡ syncnt: keeps no deadline so short", self.table())
 
     def test_marks_who_did_not_sustain_the_rate(self):
         open_loop = {"target": "delayed:20ms", "scenario": "steady:uniform:1000/s", "added_p50_ns": 2000}
@@ -121,6 +123,15 @@ class TableTest(unittest.TestCase):
         self.run_of("a", [wave("epoll", 1)], skipped=[skip])
         self.assertIn("- Skipped: io-uring (accepting): the kernel forbids it", self.table())
         self.assertEqual(set(list(self.cells("io-uring").values())[1:]), {"-"})
+
+    def test_lists_what_the_machine_could_not_be_given_at_all(self):
+        self.run_of("a", [wave("epoll", 1)])
+        (self.folder / "lacks.txt").write_text("blackhole: no namespaces here\n")
+        self.assertIn("- Not measured: blackhole: no namespaces here", self.table())
+
+    def test_names_those_without_a_deadline(self):
+        self.run_of("a", [wave("blocking", 1), wave("epoll", 2), wave("epoll", 3, "blackhole")])
+        self.assertIn("for want of a deadline of its own: blocking.", self.table())
 
     def test_leaves_failed_waves_out_of_the_medians_and_says_so(self):
         rows = [wave("epoll", i, connects_per_s=i, makespan_ns=5) for i in (1, 2, 3)]
@@ -185,7 +196,7 @@ class TableTest(unittest.TestCase):
     def test_changes_no_file_without_markers(self):
         readme = self.folder / "README.md"
         readme.write_text("mine")
-        with self.assertRaises(connector_table.Unusable):
+        with self.assertRaises(Unusable):
             connector_table.write_between_markers(readme, "table")
         self.assertEqual(readme.read_text(), "mine")
 
