@@ -22,7 +22,7 @@ class Records:
 
     def __init__(self, folders):
         self.rows, self.skipped, self.failures, self.bytes = {COST: [], ADDED: [], LATE: []}, {}, [], {}
-        self.order, self.machines, self.pending, self.lacks = [], set(), {}, []
+        self.order, self.machines, self.pending, self.lacks, self.warnings = [], set(), {}, [], []
         for folder in folders:
             self._read(Path(folder))
         if not any(self.rows.values()):
@@ -55,6 +55,7 @@ class Records:
         self._remember_order(_connectors_given(run["command_line"]))
         failed = {failure["wave"] for failure in run["failures"]}
         self.failures += run["failures"]
+        self.warnings += run["warnings"]
         for skip in run["skipped"]:
             self.skipped.setdefault((skip["connector"], skip["reason"]), set()).add(skip["target"])
             self._remember_order([skip["connector"]])

@@ -147,6 +147,8 @@ def footnotes(records):
         lines.append(f"Skipped: {connector} ({', '.join(sorted(targets))}): {reason}")
     for failure in records.failures:
         lines.append(f"Failed, and in no median: {failure['connector']} on {failure['target']}: {failure['failure']}")
+    if records.warnings:
+        lines.append(f"{len(records.warnings)} warnings in the records (`run.json`), the first: {records.warnings[0]}")
     return lines
 
 

@@ -1,56 +1,17 @@
-"""scripts/table, from runs that are made here: python3 -m unittest tests/scripts/table_test.py"""
+"""What scripts/table makes of runs: python3 tests/scripts/table_test.py"""
 
-import csv
 import json
 import re
 import subprocess
-import sys
-import tempfile
 import unittest
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(ROOT / "scripts"))
-import connector_table  # noqa: E402
-from connector_records import Records, Unusable  # noqa: E402
+from made_runs import COLUMNS, ENVIRONMENT, ROOT, RunsTest, wave
 
-ENVIRONMENT = {
-    "kernel": {"release": "6.1"},
-    "cpu": {"model": "Abacus", "online": [0, 1]},
-    "build": {"git_commit": "abc"},
-}
-COLUMNS = (
-    "scenario connector target family concurrency timeout_ns repetition wave attempts makespan_ns connects_per_s "
-    "overshoot_p50_ns overshoot_p99_ns added_p50_ns added_p99_ns cpu_ns threads_peak voluntary_switches "
-    "involuntary_switches syscalls"
-).split()
+import connector_table
+from connector_records import Records, Unusable
 
 
-def wave(connector, number, target="accepting", **figures):
-    row = dict.fromkeys(COLUMNS, "")
-    row |= {"scenario": "burst", "connector": connector, "target": target, "family": 4, "concurrency": 8}
-    row |= {"timeout_ns": 10**9, "repetition": number, "wave": number, "attempts": 100}
-    return row | figures
-
-
-class TableTest(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-
-    def run_of(self, name, rows, **facts):
-        folder = self.folder / name
-        folder.mkdir()
-        run = {"schema_version": 1, "complete": True, "environment": ENVIRONMENT, "skipped": [], "failures": []}
-        (folder / "run.json").write_text(json.dumps(run | {"command_line": ["connbench", "run"]} | facts))
-        with open(folder / "summary.csv", "w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(rows)
-        return folder
-
+class TableTest(RunsTest):
     def table(self):
         return connector_table.table(Records([self.folder]))
 
@@ -128,6 +89,10 @@ class TableTest(unittest.TestCase):
         self.run_of("a", [wave("epoll", 1)])
         (self.folder / "lacks.txt").write_text("blackhole: no namespaces here\n")
         self.assertIn("- Not measured: blackhole: no namespaces here", self.table())
+
+    def test_tells_of_the_warnings_of_the_runs(self):
+        self.run_of("a", [wave("epoll", 1)], warnings=["the server was slow", "again"])
+        self.assertIn("2 warnings in the records (`run.json`), the first: the server was slow", self.table())
 
     def test_names_those_without_a_deadline(self):
         self.run_of("a", [wave("blocking", 1), wave("epoll", 2), wave("epoll", 3, "blackhole")])
