@@ -55,10 +55,12 @@ const Target& OpenTargets::open(std::string_view name, Family family, size_t ope
   return *open_.back().target;
 }
 
-bool has_deadline(std::string_view connector) {
+bool skipped(benchmark::State& state, std::string_view connector, size_t max_in_flight) {
   const NamedConnector named = find_connector(connector);
   Retirement retirement({}, 0);
-  return named.entry->make({named.options, 1, retirement})->traits().has_deadline();
+  const auto reason = named.entry->probe({named.options, max_in_flight, retirement});
+  if (reason) state.SkipWithError(("skipped: " + *reason).c_str());
+  return reason.has_value();
 }
 
 void Pool::add(std::span<const Sample> samples, Duration timeout) {

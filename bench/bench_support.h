@@ -28,8 +28,8 @@ class OpenTargets {
   std::vector<Row> open_;
 };
 
-/// Whether a connector gives up by itself, by its traits.
-bool has_deadline(std::string_view connector);
+/// Marks the benchmark as skipped, with the reason, when the connector cannot hold so many in flight here.
+bool skipped(benchmark::State& state, std::string_view connector, size_t max_in_flight);
 
 /// Samples of several waves of one case, pooled: percentiles are taken of all attempts together, never averaged.
 class Pool {

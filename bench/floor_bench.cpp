@@ -2,20 +2,19 @@
 // in ABBA order, because the machine drifts by more between two commands than any connector costs.
 //   floor/<connector>/<concurrency>   rate as a share of the bare loop's (ratio = median over the ABBA pairs)
 //   floor/null                        cost of an attempt in clock reads
-//   floor/pending_bytes/<connector>   user memory per pending attempt, its sample included
+//   floor/pending_bytes/<connector>   memory per pending attempt (pending_bytes.cpp)
 // All the usual --benchmark_* flags.
 #include <fmt/format.h>
 #include <sched.h>
 #include <sys/epoll.h>
-#include <sys/wait.h>
 
 #include <algorithm>
-#include <fstream>
 #include <functional>
 
 #include "bench/bare_loops.h"
 #include "bench/bare_ring.h"
 #include "bench/bench_support.h"
+#include "bench/pending_bytes.h"
 #include "harness/machine.h"
 #include "harness/statistics.h"
 
@@ -104,14 +103,6 @@ size_t attempts_per_block(const Block& thousand) {
 
 using BareLoop = std::function<void(std::span<const Endpoint>, size_t attempts, size_t concurrency)>;
 
-bool skipped(benchmark::State& state, std::string_view connector, size_t max_in_flight) {
-  const NamedConnector named = find_connector(connector);
-  Retirement retirement({}, 0);
-  const auto reason = named.entry->probe({named.options, max_in_flight, retirement});
-  if (reason) state.SkipWithError(("skipped: " + *reason).c_str());
-  return reason.has_value();
-}
-
 void against_floor(benchmark::State& state, const std::string& connector, const BareLoop& bare, size_t concurrency) {
   OpenTargets targets;
   const auto endpoints = targets.open("accepting", Family::ipv4, concurrency, server_cpu()).endpoints();
@@ -166,9 +157,9 @@ std::vector<Floor> floors() {
       {"syncnt", bare_syncnt},
   };
   for (const auto& [name, call] : calls) {
-    rows.push_back({fmt::format("{}-threads", name), 256, [call] { return threads_with(call); }});
+    rows.push_back({fmt::format("{}-threads", name), 256, [call = call] { return threads_with(call); }});
     if (call != bare_user_timeout && call != bare_syncnt)
-      rows.push_back({fmt::format("{}-pool", name), 256, [call] { return pool_with(call); }});
+      rows.push_back({fmt::format("{}-pool", name), 256, [call = call] { return pool_with(call); }});
   }
   return rows;
 }
@@ -186,64 +177,6 @@ void null_in_clock_reads(benchmark::State& state) {
     state.counters["clock_reads_per_attempt"] = *median(reads);
     state.counters["q1"] = reads[reads.size() / 4];
     state.counters["q3"] = reads[reads.size() - 1 - reads.size() / 4];
-  }
-}
-
-int64_t status_kib(std::string_view key) {
-  std::ifstream file("/proc/self/status");
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with(key)) return std::stoll(line.substr(key.size()));
-  throw std::runtime_error("/proc/self/status lacks " + std::string(key));
-}
-
-// In the child: the growth of the resident peak while `pending` attempts wait, runner and samples included.
-double bytes_per_pending(std::string_view connector, std::span<const Endpoint> endpoints, size_t pending) {
-  const NamedConnector named = find_connector(connector);
-  Retirement retirement({}, 0);
-  std::ofstream("/proc/self/clear_refs") << "5";  // the peak starts here
-  const int64_t before = status_kib("VmRSS:");
-  SampleBuffer samples(pending);
-  const auto driven = named.entry->make({named.options, pending, retirement});
-  const auto pacing = closed_loop();
-  drive(*driven,
-        {.endpoints = endpoints,
-         .concurrency = pending,
-         .timeout = std::chrono::minutes(1),
-         .limit = std::chrono::seconds(2),
-         .pacing = pacing.get()},
-        samples.samples());
-  for (const Sample& sample : samples.samples())
-    if (sample.outcome != Outcome::cancelled) throw std::runtime_error("an attempt was not pending to the end");
-  return static_cast<double>(status_kib("VmHWM:") - before) * 1024 / static_cast<double>(pending);
-}
-
-void pending_bytes(benchmark::State& state, const char* connector, size_t pending) {
-  if (skipped(state, connector, pending)) return;
-  OpenTargets targets;
-  const auto endpoints = targets.open("backlog-full", Family::ipv4, pending).endpoints();
-  for ([[maybe_unused]] auto _ : state) {
-    int ends[2];
-    checked(::pipe(ends), "pipe");
-    const UniqueFd read_end(ends[0]);
-    UniqueFd write_end(ends[1]);
-    const pid_t child = checked(::fork(), "fork");
-    if (child == 0) {
-      double bytes = -1;
-      try {
-        bytes = bytes_per_pending(connector, endpoints, pending);
-      } catch (const std::exception& error) {
-        fmt::print(stderr, "{}\n", error.what());
-      }
-      const ssize_t written = ::write(write_end.get(), &bytes, sizeof bytes);
-      ::_exit(written == sizeof bytes ? 0 : 1);
-    }
-    write_end.reset(-1);
-    double bytes = -1;
-    const ssize_t got = ::read(read_end.get(), &bytes, sizeof bytes);
-    ::waitpid(child, nullptr, 0);
-    if (got != sizeof bytes || bytes < 0) return state.SkipWithError("the child could not measure it");
-    state.counters["bytes_per_pending"] = bytes;
-    state.counters["pending"] = static_cast<double>(pending);
   }
 }
 
@@ -271,7 +204,6 @@ int main(int argc, char** argv) {
         against_floor(state, floor.connector, floor.make(), floor.concurrency);
     });
   add("floor/null", null_in_clock_reads);
-  add("floor/pending_bytes/epoll", [](benchmark::State& state) { pending_bytes(state, "epoll", 15'000); });
-  add("floor/pending_bytes/io-uring", [](benchmark::State& state) { pending_bytes(state, "io-uring", 15'000); });
+  register_pending_bytes();
   return bench_main(argc, argv);
 }

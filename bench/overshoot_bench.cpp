@@ -95,7 +95,8 @@ void against_sleep(benchmark::State& state, const char* name, Duration timeout) 
 }  // namespace
 
 int main(int argc, char** argv) {
-  constexpr const char* connectors_held_to_it[] = {"epoll", "signal-threads", "epoll+wait:pwait2", "poll"};
+  constexpr const char* connectors_held_to_it[] = {"epoll", "signal-threads", "epoll+wait:pwait2",
+                                                   "poll",  "io-uring",       "io-uring+deadline:ring"};
   constexpr milliseconds timeout(100);
   for (const char* name : connectors_held_to_it)
     benchmark::RegisterBenchmark(fmt::format("overshoot/{}/{}", name, format_duration(timeout)).c_str(),

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "bench/bench_support.h"
+#include "harness/plan.h"
 #include "harness/statistics.h"
 #include "harness/units.h"
 
@@ -33,25 +34,42 @@ void sleep_overshoot(benchmark::State& state, Duration timeout) {
   if (found.p90) state.counters["overshoot_p90_us"] = static_cast<double>(*found.p90) / 1e3;
 }
 
+void overshoot(benchmark::State& state, const Case& what, const std::optional<Traits>& traits) {
+  if (traits && traits->floor > what.timeout)
+    return state.SkipWithError(
+        fmt::format("skipped: keeps no deadline shorter than {}", format_duration(traits->floor)).c_str());
+  run_waves(state, what);
+}
+
+std::vector<std::pair<const ConnectorEntry*, std::optional<Traits>>> with_deadline() {
+  std::vector<std::pair<const ConnectorEntry*, std::optional<Traits>>> found;
+  for (const ConnectorEntry* entry : connectors()) {
+    const std::optional<Traits> traits = ask_traits(find_connector(entry->name)).traits;
+    if (!traits || traits->has_deadline())
+      found.emplace_back(entry, traits);  // what cannot be made is shown as skipped
+  }
+  return found;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  const auto ways = with_deadline();
   for (const milliseconds timeout : timeouts) {
     const std::string after = format_duration(timeout);
     benchmark::RegisterBenchmark(fmt::format("timeout/clock_nanosleep/{}", after).c_str(),
                                  [timeout](benchmark::State& state) { sleep_overshoot(state, timeout); })
         ->UseManualTime()
         ->Unit(benchmark::kMillisecond);
-    for (const ConnectorEntry* connector : connectors()) {
+    for (const auto& [connector, traits] : ways) {
       const Case what{.scenario = "burst",
                       .connector = std::string(connector->name),
                       .target = "backlog-full",
                       .concurrency = in_flight,
                       .attempts = attempts,
                       .timeout = timeout};
-      if (!has_deadline(what.connector)) continue;
       benchmark::RegisterBenchmark(fmt::format("timeout/{}/{}", what.connector, after).c_str(),
-                                   [what](benchmark::State& state) { run_waves(state, what); })
+                                   [what, traits = traits](benchmark::State& state) { overshoot(state, what, traits); })
           ->UseManualTime()
           ->Unit(benchmark::kMillisecond);
     }

@@ -58,11 +58,9 @@ std::optional<std::string> why_skipped(const RunRequest& request, PlannedCase& p
   Retirement retirement(planned.policy, 0);
   const ConnectorSettings settings{planned.connector->options, planned.what.concurrency, retirement};
   if (auto reason = planned.connector->entry->probe(settings)) return reason;
-  const ChildAnswer answer = ask_in_child([&] {
-    return as_bytes(planned.connector->entry->make({settings.options, 1, retirement})->traits());
-  });
-  if (!answer.ok) return fmt::format("cannot be made: {}", answer.text);
-  planned.traits = from_bytes(answer.text);
+  const TraitsAnswer answer = ask_traits(*planned.connector, planned.policy);
+  if (!answer.traits) return fmt::format("cannot be made: {}", answer.why_not);
+  planned.traits = *answer.traits;
   return why_no_end(planned);
 }
 
@@ -125,6 +123,15 @@ void for_each_case(const RunRequest& request, const std::string& scenario, Durat
 }
 
 }  // namespace
+
+TraitsAnswer ask_traits(const NamedConnector& connector, const ConnectionPolicy& policy) {
+  const ChildAnswer answer = ask_in_child([&] {
+    Retirement retirement(policy, 0);
+    return as_bytes(connector.entry->make({connector.options, 1, retirement})->traits());
+  });
+  if (!answer.ok) return {std::nullopt, answer.text};
+  return {from_bytes(answer.text), ""};
+}
 
 Duration default_wave_limit(size_t attempts, size_t concurrency, Duration timeout) noexcept {
   constexpr Duration longest = std::chrono::hours(24 * 365);  // and no overflow on the way there

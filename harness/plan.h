@@ -62,6 +62,15 @@ struct Plan {
   Duration expected{};
 };
 
+/// What a connector says of itself, or why it could not be asked.
+struct TraitsAnswer {
+  std::optional<Traits> traits;
+  std::string why_not;
+};
+/// Makes the connector in a child and asks it there. To be called while there is one thread.
+/// @throws std::system_error when no child can be made
+TraitsAnswer ask_traits(const NamedConnector& connector, const ConnectionPolicy& policy = {});
+
 /// 5 s + 2 × ⌈attempts / concurrency⌉ × timeout, at most a year; in open loop the time in which the attempts arrive is
 /// added to it.
 Duration default_wave_limit(size_t attempts, size_t concurrency, Duration timeout) noexcept;

@@ -90,13 +90,10 @@ SessionEnd Session::run() {
     recorder_.skip({skipped.what.connector, skipped.what.target, skipped.what.family, skipped.what.concurrency,
                     skipped.reason, ""});
   const NamedTarget accepting = find_target("accepting");
+  const size_t most = most_open_at_once();
   for (const PlannedCase& planned : plan_.cases) {
-    const bool kept = request_.policy.close != CloseMode::rst;
-    const size_t most = *std::ranges::max_element(request_.concurrency);
-    const TargetRequest wanted{.family = planned.what.family,
-                               .open_at_once = kept ? std::max(most, planned.what.attempts) : most,
-                               .cpus = placement_.server,
-                               .lab = request_.lab};
+    const TargetRequest wanted{
+        .family = planned.what.family, .open_at_once = most, .cpus = placement_.server, .lab = request_.lab};
     const Target& target = servers_->open(*planned.target, wanted);
     if (!planned.target->entry->answers) servers_->open(accepting, wanted);
     for (std::string& warning : port_warnings(request_, planned, target.endpoints().size())) warn(std::move(warning));
@@ -105,6 +102,16 @@ SessionEnd Session::run() {
   if (end == SessionEnd::complete) end = timed_waves();
   warn_about_cases();
   return end;
+}
+
+// Of any case: a target is opened once, for all connectors. A connection that is not reset keeps its port beyond its
+// attempt, and it is the connector's name that may say so.
+size_t Session::most_open_at_once() const {
+  size_t most = *std::ranges::max_element(request_.concurrency);
+  for (const PlannedCase& planned : plan_.cases)
+    if (planned.connector->policy(request_.policy).close != CloseMode::rst)
+      most = std::max(most, planned.what.attempts);
+  return most;
 }
 
 SessionEnd Session::count_syscalls() {
@@ -119,7 +126,11 @@ SessionEnd Session::count_syscalls() {
     SampleBuffer discarded(planned.what.attempts);
     const WaveResult result = wave(planned, discarded, 0, counting_.method);
     ++waves_done_;
-    if (state() == SessionEnd::complete && result.failure.empty()) recorder_.count(result, counting_.method);
+    if (state() != SessionEnd::complete) continue;  // what it says of a wave that was cut short is no news
+    if (result.failure.empty())
+      recorder_.count(result, counting_.method);
+    else
+      warn(fmt::format("{}: its system calls are not counted: {}", describe(planned.what), result.failure));
   }
   return state();
 }

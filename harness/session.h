@@ -59,6 +59,7 @@ class Session {
  private:
   class Servers;
   void warn(std::string warning);
+  size_t most_open_at_once() const;
   SessionEnd count_syscalls();
   SessionEnd timed_waves();
   WaveResult wave(const PlannedCase& planned, SampleBuffer& samples, unsigned repetition, std::string_view counting);

@@ -109,5 +109,35 @@ TEST(Run, PrintsItsPlanAndRunsNothingWhenAskedTo) {
   EXPECT_FALSE(std::filesystem::exists(out));
 }
 
+// From here on there is no tracepoint, and strace is the one in `folder`.
+void count_with_strace_of(const std::string& folder) {
+  ::setenv("PATH", fmt::format("{}:{}", folder, ::getenv("PATH")).c_str(), 1);
+  refuse(SYS_perf_event_open);
+}
+
+// A strace that works when it is tried out, and no more afterwards.
+void write_strace_that_works_once(const std::filesystem::path& folder) {
+  const std::string used = folder / "used";
+  std::ofstream(folder / "strace") << "#!/bin/sh\n"
+                                   << "if [ -e '" << used << "' ]; then echo 'tired of tracing' >&2; exit 1; fi\n"
+                                   << "touch '" << used << "'\n"
+                                   << "PATH=${PATH#*:} exec strace \"$@\"\n";
+  std::filesystem::permissions(folder / "strace", std::filesystem::perms(0755));
+}
+
+TEST(Run, SaysWhySystemCallsOfACaseAreNotCounted) {
+  const TemporaryFolder folder;
+  write_strace_that_works_once(folder.path());
+  const std::string out = folder.path() / "run";
+  const Ended ended = connbench({"run", "--connector", "epoll", "--attempts", "20", "--repetitions", "1", "--out", out},
+                                [&] { count_with_strace_of(folder.path()); });
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  const std::string warnings = json_of(out + "/run.json").at("warnings").dump();
+  if (warnings.find("tracepoint: ") != std::string::npos) GTEST_SKIP() << "strace cannot be used here: " << warnings;
+  EXPECT_THAT(warnings, testing::AllOf(HasSubstr("epoll on accepting"), HasSubstr("tired of tracing")));
+  EXPECT_THAT(ended.out + ended.err, HasSubstr("tired of tracing"));
+  EXPECT_EQ(rows_of(out + "/summary.csv").at(0).at("syscalls"), "");
+}
+
 }  // namespace
 }  // namespace connbench

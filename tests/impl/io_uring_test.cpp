@@ -1,5 +1,6 @@
 // What only io-uring has: a kernel that may forbid it, a queue that may overflow, sockets that are no descriptors.
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
@@ -9,6 +10,7 @@
 
 #include <cstring>
 
+#include "harness/ask_in_child.h"
 #include "tests/impl/census.h"
 #include "tests/impl/conformance.h"
 #include "tests/impl/driven.h"
@@ -122,6 +124,43 @@ TEST_F(IoUringHere, KeepsDeadlinesByLinksAndByItsOwnWait) {
     EXPECT_EQ(connbench::count_of(Outcome::deadline_exceeded, samples), samples.size()) << name;
     for (const Sample& sample : samples) EXPECT_GE(sample.finished_ns - sample.started_ns, 20'000'000) << name;
   }
+}
+
+// From now on an io_uring_enter() of this process that both submits and waits for something fails with EBADF.
+bool forbid_to_submit_and_wait_at_once() {
+  constexpr auto low_half = [](int argument) {
+    return static_cast<uint32_t>(offsetof(seccomp_data, args) + sizeof(uint64_t) * static_cast<size_t>(argument));
+  };
+  sock_filter filter[] = {
+      {BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, nr)},
+      {BPF_JMP | BPF_JEQ | BPF_K, 0, 5, SYS_io_uring_enter},
+      {BPF_LD | BPF_W | BPF_ABS, 0, 0, low_half(1)},  // to_submit
+      {BPF_JMP | BPF_JEQ | BPF_K, 3, 0, 0},
+      {BPF_LD | BPF_W | BPF_ABS, 0, 0, low_half(2)},  // min_complete
+      {BPF_JMP | BPF_JEQ | BPF_K, 1, 0, 0},
+      {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | EBADF},
+      {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
+  };
+  const sock_fprog program{.len = std::size(filter), .filter = filter};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+// The kernel counts a wait from when it has submitted what came with it: the deadline would be so much later.
+TEST_F(IoUringHere, DoesNotLengthenItsOwnWaitByWhatItSubmits) {
+  const auto silent = find_target("backlog-full").open({.family = Family::ipv4});
+  const ChildAnswer answer = ask_in_child([&]() -> std::string {
+    if (!forbid_to_submit_and_wait_at_once()) return "no seccomp filter could be set";
+    const NamedConnector named = find_connector("io-uring+deadline:ring");
+    Retirement retirement({}, 0);
+    const auto connector = named.entry->make({named.options, 4, retirement});
+    const auto attempts = attempts_on(silent->endpoints(), 4, 20ms);
+    connector->submit(attempts);
+    std::vector<Completion> completions;
+    while (connector->in_flight() > 0) connector->reap(completions, now() + patience);
+    return fmt::format("{} given up", count_of(Outcome::deadline_exceeded, completions));
+  });
+  EXPECT_TRUE(answer.ok) << answer.text;
+  EXPECT_EQ(answer.text, "4 given up");
 }
 
 // Far more ends at one time than the completion queue holds (two for each in flight would fit; here the caller does not

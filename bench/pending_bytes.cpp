@@ -1,0 +1,136 @@
+// floor/pending_bytes/<connector>: resident memory of the process (/proc/self/smaps_rollup, Rss) while `pending`
+// attempts wait, less the same with a quarter of them, divided by how many there are more. Each of the two is measured
+// in a fresh child. So it counts what grows with what is pending: the connector's and its library's memory, the stacks
+// of its threads as far as they were touched, the allocator's rest, and the attempt's sample of 48 bytes. It does not
+// count the runner's own memory, nor the kernel's: sockets, thread structures, ring requests.
+#include "bench/pending_bytes.h"
+
+#include <fmt/format.h>
+#include <malloc.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "bench/bench_support.h"
+#include "harness/ask_in_child.h"
+#include "harness/plan.h"
+
+namespace connbench {
+namespace {
+
+// Of the children, the larger one's; the other holds a quarter. Enough for pages not to show.
+constexpr size_t pending_of_a_loop = 8'000;
+constexpr size_t pending_of_threads = 1'000;
+constexpr size_t pending_of_a_pool = 64;  // a pool holds as many as it has threads, by default 64
+constexpr size_t part = 4;
+
+// Long enough for a thousand threads to have begun. Who was not is found out afterwards, and is an error.
+constexpr Duration settling = std::chrono::milliseconds(500);
+
+int64_t figure_of(const char* path, std::string_view key) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with(key)) return std::stoll(line.substr(key.size()));
+  throw std::runtime_error(fmt::format("{} lacks {}", path, key));
+}
+
+struct Held {
+  int64_t bytes = 0;
+  int64_t threads = 0;
+};
+
+void submit_all(Connector& connector, std::span<const Endpoint> endpoints, size_t pending) {
+  for (size_t i = 0; i < pending; ++i) {
+    const Attempt attempt{.id = i,
+                          .endpoints = endpoints.subspan(i % endpoints.size(), 1),
+                          .scheduled = now(),
+                          .timeout = std::chrono::minutes(1)};
+    if (connector.submit({&attempt, 1}) != 1) throw std::runtime_error("an attempt was not taken");
+  }
+}
+
+void expect_all_cancelled(Connector& connector, size_t pending) {
+  std::vector<Completion> completions;
+  connector.cancel_all();
+  const TimePoint patience = now() + std::chrono::seconds(10);
+  while (connector.in_flight() > 0 && now() < patience) connector.reap(completions, patience);
+  for (const Completion& completion : completions)
+    if (completion.result.outcome != Outcome::cancelled)
+      throw std::runtime_error(
+          fmt::format("an attempt was not pending to the end, but {}", to_string(completion.result.outcome)));
+  if (completions.size() != pending) throw std::runtime_error("an attempt was lost");
+}
+
+// In a child of its own.
+Held hold(const NamedConnector& named, std::span<const Endpoint> endpoints, size_t pending) {
+  ::malloc_trim(0);  // what the parent freed must not serve this one for nothing
+  Retirement retirement({}, 0);
+  SampleBuffer samples(pending);
+  samples.populate();
+  const auto connector = named.entry->make({named.options, pending, retirement});
+  submit_all(*connector, endpoints, pending);
+  std::vector<Completion> completions;
+  const TimePoint settled = now() + settling;
+  while (now() < settled) connector->reap(completions, settled);
+  if (!completions.empty()) throw std::runtime_error("an attempt ended at once");
+  const Held held{.bytes = figure_of("/proc/self/smaps_rollup", "Rss:") * 1024,
+                  .threads = figure_of("/proc/self/status", "Threads:")};
+  expect_all_cancelled(*connector, pending);
+  return held;
+}
+
+Held hold_in_child(const NamedConnector& named, std::span<const Endpoint> endpoints, size_t pending) {
+  const ChildAnswer answer = ask_in_child([&] {
+    const Held held = hold(named, endpoints, pending);
+    return fmt::format("{} {}", held.bytes, held.threads);
+  });
+  if (!answer.ok) throw std::runtime_error(fmt::format("with {} pending: {}", pending, answer.text));
+  Held held;
+  std::istringstream(answer.text) >> held.bytes >> held.threads;
+  return held;
+}
+
+size_t pending_for(const Traits& traits) {
+  size_t pending = pending_of_a_loop;
+  if (traits.threads == Traits::Threads::per_attempt) pending = pending_of_threads;
+  if (traits.threads == Traits::Threads::pool) pending = pending_of_a_pool;
+  return traits.max_in_flight == 0 ? pending : std::min(pending, traits.max_in_flight);
+}
+
+void pending_bytes(benchmark::State& state, std::string_view connector, size_t pending) {
+  if (skipped(state, connector, pending)) return;
+  OpenTargets targets;
+  const auto endpoints = targets.open("backlog-full", Family::ipv4, pending).endpoints();
+  const NamedConnector named = find_connector(connector);
+  for ([[maybe_unused]] auto _ : state) try {
+      const size_t few = pending / part;
+      const Held with_few = hold_in_child(named, endpoints, few);
+      const Held with_all = hold_in_child(named, endpoints, pending);
+      state.counters["bytes_per_pending"] =
+          static_cast<double>(with_all.bytes - with_few.bytes) / static_cast<double>(pending - few);
+      state.counters["pending"] = static_cast<double>(pending);
+      state.counters["threads"] = static_cast<double>(with_all.threads);
+    } catch (const std::exception& error) {
+      return state.SkipWithError(error.what());
+    }
+}
+
+}  // namespace
+
+void register_pending_bytes() {
+  for (const ConnectorEntry* entry : connectors()) {
+    const std::optional<Traits> traits = ask_traits(find_connector(entry->name)).traits;
+    // The one that opens no socket and the one that blocks in submit() hold nothing. Of what cannot be made it is not
+    // known: its benchmark says why not.
+    if (traits && (!traits->opens_sockets || traits->completes_in_submit)) continue;
+    const size_t pending = pending_for(traits.value_or(Traits{}));
+    benchmark::RegisterBenchmark(
+        fmt::format("floor/pending_bytes/{}", entry->name).c_str(),
+        [entry, pending](benchmark::State& state) { pending_bytes(state, entry->name, pending); })
+        ->Iterations(1)
+        ->UseRealTime()
+        ->Unit(benchmark::kSecond);
+  }
+}
+
+}  // namespace connbench

@@ -1,0 +1,49 @@
+"""Run folders that are made for the tests of scripts/table."""
+
+import csv
+import json
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "scripts"))
+
+ENVIRONMENT = {
+    "kernel": {"release": "6.1"},
+    "cpu": {"model": "Abacus", "online": [0, 1]},
+    "build": {"git_commit": "abc"},
+}
+COLUMNS = (
+    "scenario connector target family concurrency timeout_ns repetition wave attempts makespan_ns connects_per_s "
+    "overshoot_p50_ns overshoot_p99_ns added_p50_ns added_p99_ns cpu_ns threads_peak voluntary_switches "
+    "involuntary_switches syscalls"
+).split()
+
+
+def wave(connector, number, target="accepting", **figures):
+    row = dict.fromkeys(COLUMNS, "")
+    row |= {"scenario": "burst", "connector": connector, "target": target, "family": 4, "concurrency": 8}
+    row |= {"timeout_ns": 10**9, "repetition": number, "wave": number, "attempts": 100}
+    return row | figures
+
+
+class RunsTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def run_of(self, name, rows, **facts):
+        folder = self.folder / name
+        folder.mkdir()
+        run = {"schema_version": 1, "complete": True, "environment": ENVIRONMENT, "skipped": [], "failures": []}
+        run |= {"warnings": [], "command_line": ["connbench", "run"]}
+        (folder / "run.json").write_text(json.dumps(run | facts))
+        with open(folder / "summary.csv", "w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows)
+        return folder
