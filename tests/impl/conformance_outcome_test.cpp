@@ -51,7 +51,8 @@ std::optional<Stage> stage_of_end(const Traits& traits, const Place& place, Outc
     case Traits::DeadlineBy::wait:
     case Traits::DeadlineBy::timer:
       return place.family == Family::unix_domain ? Stage::connect : Stage::wait;
-    case Traits::DeadlineBy::signal:  // after it, a look whether the handshake is done all the same
+    case Traits::DeadlineBy::signal:  // after it, a look whether the handshake is done all the same: it may be
+      if (outcome == Outcome::connected) return std::nullopt;
       return place.family != Family::unix_domain && outcome == Outcome::deadline_exceeded ? Stage::wait
                                                                                           : Stage::connect;
     case Traits::DeadlineBy::linked_request:

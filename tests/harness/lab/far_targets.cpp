@@ -97,8 +97,7 @@ TEST_P(FarTarget, LossySynackLosesTheFirstAnswers) {
   const auto target = open("lossy-synack:1");
   const Timed timed = timed_connect(*target);
   ASSERT_EQ(timed.connection.error, 0);
-  EXPECT_GE(read_handshake(timed.connection.socket.get()).syn_retransmits, 1U);
-  EXPECT_GE(timed.took, 900ms);
+  EXPECT_GE(timed.took, 900ms);  // then either side has sent again: the server its answer, or the client its SYN
 }
 
 TEST_P(FarTarget, LossyLosesSomeAndNotAll) {
