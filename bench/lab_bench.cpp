@@ -1,4 +1,5 @@
-// The lab's blackhole under load: how many connects it keeps waiting, and for how long. In namespaces of its own.
+// The lab as a whole: how long it takes to make one, and how many connects its blackhole keeps waiting.
+//   lab/up                  from the call to the first statement inside; iterations include its removal
 //   blackhole/<pending>     that many non-blocking connects, in as many descriptor tables as they need; after 20 s,
 //   when
 //                           each has sent its SYN several times: the share that still is in SYN_SENT
@@ -8,6 +9,7 @@
 #include <sched.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <atomic>
 #include <barrier>
 #include <thread>
@@ -16,6 +18,7 @@
 #include "harness/lab/lab.h"
 #include "harness/lab/target.h"
 #include "harness/machine.h"
+#include "harness/statistics.h"
 
 namespace {
 
@@ -86,11 +89,32 @@ void keep_waiting(benchmark::State& state, size_t wanted) try {
   state.SkipWithError(fmt::format("skipped: {}", error.what()).c_str());
 }
 
+// Time is told by the monotonic clock, which a process in the lab shares with its maker.
+void make_one(benchmark::State& state) try {
+  auto* const begun_inside = static_cast<TimePoint*>(
+      ::mmap(nullptr, sizeof(TimePoint), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  std::vector<double> up_ms;
+  for ([[maybe_unused]] auto _ : state) {
+    const TimePoint called = now();
+    lab::run_in_lab({}, [&](lab::Lab&) {
+      *begun_inside = now();
+      return 0;
+    });
+    up_ms.push_back(std::chrono::duration<double, std::milli>(*begun_inside - called).count());
+  }
+  std::ranges::sort(up_ms);
+  state.counters["up_ms"] = *median(up_ms);
+  state.counters["up_ms_max"] = up_ms.back();
+} catch (const lab::Unavailable& error) {
+  state.SkipWithError(fmt::format("skipped: {}", error.what()).c_str());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::RegisterBenchmark("lab/up", make_one)->Iterations(100)->UseRealTime()->Unit(benchmark::kMillisecond);
   for (const size_t pending : {size_t{10'000}, size_t{500'000}})
     benchmark::RegisterBenchmark(fmt::format("blackhole/{}", pending).c_str(),
                                  [pending](benchmark::State& state) { keep_waiting(state, pending); })
