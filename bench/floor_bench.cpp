@@ -150,6 +150,9 @@ std::vector<Floor> floors() {
       {"blocking", 1, [] { return BareLoop(bare_blocking); }},
       {"io-uring", 256, [] { return ring_for(256); }},
       {"io-uring", 1, [] { return ring_for(1); }},
+      // With one address a host, a race is an epoll loop.
+      {"sequential", 256, [] { return epoll_with(EPOLLONESHOT); }},
+      {"happy-eyeballs", 256, [] { return epoll_with(EPOLLONESHOT); }},
   };
   constexpr std::pair<const char*, BareCall> calls[] = {
       {"blocking", bare_plain}, {"sndtimeo", bare_sndtimeo}, {"select", bare_select_one},

@@ -1,6 +1,7 @@
 #include <charconv>
 #include <stdexcept>
 
+#include "harness/lab/ends.h"
 #include "harness/lab/far_target.h"
 
 namespace connbench::targets_table {
@@ -31,11 +32,7 @@ const TargetEntry lossy{
     .needs_lab = true,
     .answers = false,
     .check = check,
-    .ends =
-        [](Family) {
-          return OutcomeSet{Outcome::connected, Outcome::deadline_exceeded, Outcome::peer_timeout, Outcome::cancelled,
-                            Outcome::never_started};
-        },
+    .ends = connected_in_the_end,
     .open =
         [](const TargetRequest& request) {
           return lab::accept_far(request, {.lose_per_million = losses_per_million(request.parameter)});

@@ -1,3 +1,4 @@
+#include "harness/lab/ends.h"
 #include "harness/lab/far_target.h"
 
 namespace connbench::targets_table {
@@ -12,11 +13,7 @@ const TargetEntry lossy_syn{
     .needs_lab = true,
     .answers = false,
     .check = lab::check_losses,
-    .ends =
-        [](Family) {
-          return OutcomeSet{Outcome::connected, Outcome::deadline_exceeded, Outcome::peer_timeout, Outcome::cancelled,
-                            Outcome::never_started};
-        },
+    .ends = connected_in_the_end,
     .open =
         [](const TargetRequest& request) {
           return lab::accept_far(request, {.lose_syns = lab::parse_losses(request.parameter)});

@@ -1,5 +1,6 @@
 #include <stdexcept>
 
+#include "harness/lab/ends.h"
 #include "harness/lab/served_target.h"
 #include "harness/units.h"
 
@@ -41,11 +42,7 @@ const TargetEntry overflowing{
     .families = ip_families,
     .answers = false,
     .check = check,
-    .ends =
-        [](Family) {
-          return OutcomeSet{Outcome::connected, Outcome::deadline_exceeded, Outcome::peer_timeout, Outcome::cancelled,
-                            Outcome::never_started};
-        },
+    .ends = connected_in_the_end,
     .open = open_overflowing,
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "harness/lab/ends.h"
 #include "harness/lab/served_target.h"
 #include "harness/units.h"
 
@@ -44,11 +45,7 @@ const TargetEntry slow_accept{
     .families = ip_families,
     .answers = false,
     .check = check,
-    .ends =
-        [](Family) {
-          return OutcomeSet{Outcome::connected, Outcome::deadline_exceeded, Outcome::peer_timeout, Outcome::cancelled,
-                            Outcome::never_started};
-        },
+    .ends = connected_in_the_end,
     .open = open_slow_accept,
 };
 
