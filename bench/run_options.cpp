@@ -222,7 +222,7 @@ void declare(CLI::App& command, RunFlags& flags) {
   one("--shards", flags.shards, "threads that share the concurrency; only 1 so far")->capture_default_str();
   one("--wave-limit", flags.wave_limit,
       "after which a wave is cancelled [5s + 2 x ceil(attempts/concurrency) x timeout]");
-  one("--cpus", flags.cpus, "processors of the two sides: client=0,server=1 [any]");
+  one("--cpus", flags.cpus, "processors: client=0,server=1, and link=1 for the lab's [any; the link: the server's]");
   one("--close", flags.close, "how connections end: rst, fin (TIME_WAIT), hold (until the wave ends)")
       ->capture_default_str();
   one("--handshake", flags.handshake, "read TCP_INFO of every attempt (costs about 2 %): on, off, lab (its targets)")
