@@ -118,10 +118,10 @@ int measure(const RunOptions& options) {
     print_plan(options, plan);
     return done;
   }
+  StopSignal stop;  // before the first file: whoever finds one may rely on a clean end
   const std::string run_id = new_run_id();
   Recorder recorder(RunFolder(options.out.value_or(default_run_folder(run_id))), describe_run(options, run_id));
   if (options.request.lab != nullptr) recorder.lab(describe_lab(*options.request.lab));
-  StopSignal stop;
   Progress progress;
   Session session(options.request, plan, options.placement, recorder, stop, progress);
   const SessionEnd end = session.run();
