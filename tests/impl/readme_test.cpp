@@ -33,6 +33,7 @@ TEST(ReadmeOfConnectors, HasARowForEach) {
   for (const ConnectorEntry* entry : connectors()) {
     const size_t row = readme.find("\n| `" + std::string(entry->name) + "` |");
     ASSERT_NE(row, std::string::npos) << entry->name;
+    if (entry->summary.empty()) continue;  // not in this build: its library is missing, and nobody can say more
     const std::string line = readme.substr(row + 1, readme.find('\n', row + 1) - row - 1);
     EXPECT_NE(line.find("| " + in_a_table(entry->summary) + " |"), std::string::npos) << line;
   }

@@ -70,15 +70,19 @@ TEST_P(Refused, ToldOfADatagramLongerThanTheQuotation) {
                 checked(::setsockopt(socket.get(), v6 ? int{IPPROTO_IPV6} : int{IPPROTO_IP},
                                      v6 ? IPV6_RECVERR : IP_RECVERR, &on, sizeof on),
                         "setsockopt(RECVERR)");
-                const timeval patience{.tv_sec = 20, .tv_usec = 0};
+                const timeval patience{.tv_sec = 2, .tv_usec = 0};
                 checked(::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), "setsockopt");
                 checked(::connect(socket.get(), to.address(), to.size()), "connect");
                 const std::string datagram(1400, 'x');
-                ASSERT_GT(::send(socket.get(), datagram.data(), datagram.size(), 0), 0);
-                char none;
-                EXPECT_LT(::recv(socket.get(), &none, sizeof none, 0), 0);
-                EXPECT_EQ(errno, GetParam().error);
-                EXPECT_EQ(ends.report().answered, 1U);
+                int error = EAGAIN;
+                for (int sent = 0; sent < 10 && error == EAGAIN; ++sent) {  // a busy machine may lose a packet
+                  ASSERT_GT(::send(socket.get(), datagram.data(), datagram.size(), 0), 0);
+                  char none;
+                  EXPECT_LT(::recv(socket.get(), &none, sizeof none, 0), 0);
+                  error = errno;
+                }
+                EXPECT_EQ(error, GetParam().error);
+                EXPECT_GE(ends.report().answered, 1U);
               });
 }
 
