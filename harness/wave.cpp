@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <new>
 
 #include "harness/wave_child.h"
@@ -20,25 +21,30 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr Duration sampling_interval = milliseconds(5);
-constexpr Duration set_up_grace = seconds(10);      // fork, descriptor table, warm-up, attaching a counter
-constexpr Duration end_grace = seconds(2);          // past the wave's limit: then it hangs, and is killed
-constexpr Duration stop_grace = milliseconds(500);  // after a request to stop
+constexpr Duration set_up_grace = seconds(10);  // fork, descriptor table, warm-up, attaching a counter
+constexpr Duration end_grace = seconds(2);      // past the wave's limit: then it hangs, and is killed …
+constexpr Duration end_grace_each = std::chrono::microseconds(50);  // … but what is in flight must be cancelled first
+constexpr Duration stop_grace = milliseconds(500);                  // after a request to stop
 
-// Anonymous shared memory for the report.
+// Anonymous shared memory for the report and, behind it, the shards' threads.
 class SharedReport {
  public:
-  SharedReport() {
-    void* memory = ::mmap(nullptr, sizeof(WaveReport), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  explicit SharedReport(size_t shards) : bytes_(sizeof(WaveReport) + shards * sizeof(std::atomic<pid_t>)) {
+    void* memory = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) checked(-1, "mmap");
     report_ = new (memory) WaveReport;
+    auto* const threads = reinterpret_cast<std::atomic<pid_t>*>(report_ + 1);
+    std::uninitialized_value_construct_n(threads, shards);
+    if (shards > 1) report_->tables = {threads, shards};
   }
-  ~SharedReport() { ::munmap(report_, sizeof(WaveReport)); }
+  ~SharedReport() { ::munmap(report_, bytes_); }
   SharedReport(const SharedReport&) = delete;
   SharedReport& operator=(const SharedReport&) = delete;
   WaveReport* operator->() const noexcept { return report_; }
   WaveReport& operator*() const noexcept { return *report_; }
 
  private:
+  size_t bytes_;
   WaveReport* report_;
 };
 
@@ -46,7 +52,12 @@ class SharedReport {
 class ChildWatch {
  public:
   ChildWatch(pid_t pid, const WaveSpec& spec, WaveReport& report, WaveParent& parent)
-      : pid_(pid), report_(report), parent_(parent), limit_(spec.limit), kill_at_(now() + set_up_grace) {}
+      : pid_(pid),
+        report_(report),
+        parent_(parent),
+        limit_(spec.limit),
+        end_grace_(end_grace + end_grace_each * static_cast<int64_t>(spec.what->concurrency)),
+        kill_at_(now() + set_up_grace) {}
   ~ChildWatch() {
     if (collected_) return;
     ::kill(pid_, SIGKILL);
@@ -76,9 +87,12 @@ class ChildWatch {
     return ::ppoll(&ended, 1, &timeout, nullptr) > 0;
   }
 
-  void sample(Footprint& peak) const {
-    if (report_.started_ns == 0 || report_.finished) return;
-    const Footprint seen = read_footprint(pid_);
+  // With many tables it takes long enough to be seen in what is measured: it gets at most a hundredth of a processor.
+  void sample(Footprint& peak) {
+    const TimePoint begun = now();
+    if (report_.started_ns == 0 || report_.finished || begun < sample_again_) return;
+    const Footprint seen = read_footprint(pid_, report_.tables);
+    sample_again_ = begun + 100 * (now() - begun);
     peak.threads = std::max(peak.threads, seen.threads);
     peak.fds = std::max(peak.fds, seen.fds);
   }
@@ -86,7 +100,7 @@ class ChildWatch {
   void move_deadlines() {
     if (!running_ && !stopping_ && report_.started_ns != 0) {
       running_ = true;
-      kill_at_ = TimePoint(Duration(report_.started_ns)) + limit_ + end_grace;
+      kill_at_ = TimePoint(Duration(report_.started_ns)) + limit_ + end_grace_;
     }
     if (!stopping_ && parent_.should_stop()) {
       stopping_ = true;
@@ -118,7 +132,9 @@ class ChildWatch {
   WaveReport& report_;
   WaveParent& parent_;
   Duration limit_;
+  Duration end_grace_;
   TimePoint kill_at_;
+  TimePoint sample_again_{};
   bool running_ = false;
   bool stopping_ = false;
   bool killed_ = false;
@@ -137,7 +153,7 @@ void close_samples(std::span<Sample> samples) {
 }  // namespace
 
 WaveResult run_wave(const WaveSpec& spec, SampleBuffer& samples, WaveParent& parent) {
-  SharedReport report;
+  SharedReport report(spec.what->shards);
   const pid_t self = ::getpid();
   const pid_t pid = checked(::fork(), "fork");
   if (pid == 0) run_wave_child(spec, samples, *report, self);

@@ -1,34 +1,19 @@
 #include "harness/wave_child.h"
 
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
+#include <barrier>
+#include <thread>
 
 #include "harness/lab/capsule.h"
+#include "harness/shard.h"
 
 namespace connbench {
 namespace {
-
-using std::chrono::seconds;
-
-constexpr Duration warm_up_limit = seconds(2);
-constexpr size_t warm_up_attempts = 256;
-
-// Growing the descriptor table beside a second thread waits for a grace period of the kernel, 5–15 ms a doubling: so it
-// grows before there is one.
-void grow_descriptor_table(size_t descriptors) {
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  const size_t highest = std::min<size_t>(descriptors, limit.rlim_cur) - 1;
-  const int fd = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, static_cast<int>(highest));
-  if (fd >= 0) ::close(fd);
-}
 
 void run_on(const std::vector<int>& cpus) {
   if (cpus.empty()) return;
@@ -36,23 +21,6 @@ void run_on(const std::vector<int>& cpus) {
   CPU_ZERO(&set);
   for (int cpu : cpus) CPU_SET(static_cast<size_t>(cpu), &set);
   checked(::sched_setaffinity(0, sizeof set, &set), "sched_setaffinity");
-}
-
-// Code pages, allocator, thread-stack cache: a first wave is slower than the next by 5–15 ms, and measures that.
-void warm_up(const WaveSpec& spec) {
-  const Case& what = *spec.what;
-  if (spec.warm_up.empty()) return;
-  std::vector<Sample> discarded(std::min(what.attempts, warm_up_attempts));
-  Retirement retirement({.close = CloseMode::rst}, 0);
-  const auto connector = spec.connector->entry->make({spec.connector->options, what.concurrency, retirement});
-  const auto pacing = closed_loop();
-  drive(*connector,
-        {.endpoints = spec.warm_up,
-         .concurrency = what.concurrency,
-         .timeout = warm_up_limit,
-         .limit = warm_up_limit,
-         .pacing = pacing.get()},
-        discarded);
 }
 
 void report_syscalls(WaveReport& report, const std::vector<SyscallCount>& counts) {
@@ -63,53 +31,105 @@ void report_syscalls(WaveReport& report, const std::vector<SyscallCount>& counts
   }
 }
 
-void measured_wave(const WaveSpec& spec, std::span<Sample> samples, WaveReport& report) {
-  const Case& what = *spec.what;
-  Retirement retirement(spec.connector->policy(spec.policy), samples.size());
+// Ends the process, whatever its other threads do: of several reasons the first is told.
+[[noreturn]] void fail(WaveReport& report, std::string_view why) {
+  static std::atomic_flag told;
+  while (told.test_and_set()) ::pause();
+  why.copy(report.error, sizeof report.error - 1);
+  ::_exit(1);
+}
+
+// What is thrown in any thread is the wave's failure.
+template <class Work>
+void or_fail(WaveReport& report, Work work) noexcept {
+  try {
+    work();
+  } catch (const std::exception& error) {
+    fail(report, error.what());
+  } catch (...) {
+    fail(report, "the connector threw something that is no std::exception");
+  }
+}
+
+// The readings around a wave.
+class Meter {
+ public:
+  Meter(const WaveSpec& spec, WaveReport& report, SyscallCounter* counter)
+      : spec_(spec), report_(report), counter_(counter) {}
+  // Returns when the wave begins: now.
+  TimePoint start() {
+    before_ = read_usage(spec_.server, true);
+    if (counter_ != nullptr) counter_->start();
+    const TimePoint begin = now();
+    report_.started_ns = to_ns(begin);
+    return begin;
+  }
+  void stop() {
+    if (counter_ != nullptr) report_syscalls(report_, counter_->stop());
+    report_.usage = read_usage(spec_.server, false) - before_;
+  }
+
+ private:
+  const WaveSpec& spec_;
+  WaveReport& report_;
+  SyscallCounter* counter_;
+  Usage before_{};
+};
+
+void undivided_wave(const WaveSpec& spec, SampleBuffer& samples, WaveReport& report) {
+  Shard shard(spec, samples, 0);
   // Before the connector, whose threads would not be counted otherwise.
   const auto counter = make_syscall_counter(spec.syscall_method);
-  const auto connector = spec.connector->entry->make({spec.connector->options, what.concurrency, retirement});
-  const Usage before = read_usage(spec.server, true);
-  if (counter) counter->start();
-  report.started_ns = to_ns(now());
-  drive(*connector,
-        {.endpoints = spec.endpoints,
-         .endpoints_per_attempt = spec.endpoints_per_attempt,
-         .concurrency = what.concurrency,
-         .timeout = what.timeout,
-         .limit = spec.limit,
-         .pacing = spec.pacing,
-         .gap = spec.gap,
-         .stop = &report.stop},
-        samples);
-  if (counter) report_syscalls(report, counter->stop());
-  report.usage = read_usage(spec.server, false) - before;
+  shard.make_connector();
+  Meter meter(spec, report, counter.get());
+  shard.drive(meter.start(), report.stop);
+  meter.stop();
+}
+
+// This thread keeps the readings, and its descriptor table holds nothing but the counter's.
+void divided_wave(const WaveSpec& spec, SampleBuffer& samples, WaveReport& report) {
+  const size_t shards = spec.what->shards;
+  const auto counter = make_syscall_counter(spec.syscall_method);
+  Meter meter(spec, report, counter.get());
+  std::barrier<> step(static_cast<std::ptrdiff_t>(shards) + 1);
+  TimePoint begin{};
+  const auto run_shard = [&](size_t index) {
+    Shard shard(spec, samples, index);
+    shard.make_connector();
+    report.tables[index] = ::gettid();
+    step.arrive_and_wait();  // all are ready
+    step.arrive_and_wait();  // the readings have begun
+    shard.drive(begin, report.stop);
+    step.arrive_and_wait();  // all have ended
+    step.arrive_and_wait();  // the readings too
+  };
+  std::vector<std::jthread> threads;
+  or_fail(report, [&] {  // threads that wait for this one cannot be joined
+    for (size_t index = 0; index < shards; ++index)
+      threads.emplace_back([&, index] { or_fail(report, [&] { run_shard(index); }); });
+    step.arrive_and_wait();
+    begin = meter.start();
+    step.arrive_and_wait();
+    step.arrive_and_wait();
+    meter.stop();
+    step.arrive_and_wait();
+  });
 }
 
 }  // namespace
 
 void run_wave_child(const WaveSpec& spec, SampleBuffer& samples, WaveReport& report, pid_t parent) {
-  int status = 0;
-  try {
+  or_fail(report, [&] {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(0);
     ::close_range(3, ~0U, 0);
     run_on(spec.cpus);
     if (spec.drop_capabilities) lab::drop_capabilities();
-    const size_t held = spec.connector->policy(spec.policy).close == CloseMode::hold ? spec.what->attempts : 0;
-    grow_descriptor_table(spec.what->concurrency + held + 64);
     samples.populate();
-    warm_up(spec);
-    measured_wave(spec, samples.samples(), report);
+    (spec.what->shards > 1 ? divided_wave : undivided_wave)(spec, samples, report);
     report.finished = true;
-  } catch (const std::exception& error) {
-    std::strncpy(report.error, error.what(), sizeof report.error - 1);
-    status = 1;
-  } catch (...) {
-    std::strncpy(report.error, "the connector threw something that is no std::exception", sizeof report.error - 1);
-    status = 1;
-  }
-  ::_exit(status);
+  });
+  ::_exit(0);
 }
 
 }  // namespace connbench

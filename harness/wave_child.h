@@ -13,6 +13,8 @@ struct WaveReport {
   std::atomic<bool> stop{false};       ///< by the parent: end the wave as if its limit had passed
   std::atomic<int64_t> started_ns{0};  ///< when the first attempt was offered; 0 = not yet
   std::atomic<bool> finished{false};   ///< the wave is over, and all of it was measured
+  /// A thread of each shard that has a descriptor table of its own, 0 = not yet; empty = there are no such shards.
+  std::span<std::atomic<pid_t>> tables{};
   Usage usage;
   char error[512]{};  ///< why it could not be finished
   size_t syscall_names = 0;
