@@ -92,7 +92,6 @@ void run_waves(benchmark::State& state, const Case& what) {
   const PlannedCase& planned = plan.cases.front();
   const Target& target = open_targets().open(what.target, what.family, what.concurrency);
   const Target& answering = open_targets().open("accepting", what.family, what.concurrency);
-  const auto pacing = closed_loop();
   const WaveSpec spec{.what = &planned.what,
                       .connector = planned.connector,
                       .endpoints = target.endpoints(),
@@ -100,7 +99,7 @@ void run_waves(benchmark::State& state, const Case& what) {
                       .warm_up = planned.target->entry->answers ? target.endpoints() : answering.endpoints(),
                       .server = target.server(),
                       .limit = planned.limit,
-                      .pacing = pacing.get()};
+                      .pacing = closed_loop};
   Unattended parent;
   Pool pool;
   int64_t cpu_ns = 0;

@@ -6,6 +6,7 @@
 
 #include "bench/commands.h"
 #include "harness/machine.h"
+#include "harness/shards.h"
 
 namespace connbench {
 namespace {
@@ -13,12 +14,39 @@ namespace {
 constexpr size_t descriptors_of_the_harness = 64;
 constexpr size_t threads_of_the_harness = 16;  // parent, servers, the child itself
 
-void require(const PlannedCase& planned, const Limit& limit, size_t needed, std::string_view what) {
+void require(const PlannedCase& planned, const Limit& limit, size_t needed, std::string_view what,
+             std::string_view or_else) {
   if (needed <= limit.value) return;
-  throw MachineLacks(fmt::format(
-      "{} with {} in flight needs {} {}, and {} allows {}. To raise it: {}. Or lower "
-      "--concurrency.",
-      planned.what.connector, planned.what.concurrency, needed, what, limit.name, limit.value, limit.how_to_raise));
+  throw MachineLacks(fmt::format("{} with {} in flight needs {} {}, and {} allows {}. To raise it: {}. Or {}.",
+                                 planned.what.connector, planned.what.concurrency, needed, what, limit.name,
+                                 limit.value, limit.how_to_raise, or_else));
+}
+
+// Each shard has a descriptor table of its own. Nothing when no number of them suffices.
+std::string enough_shards(const Limit& descriptors, size_t at_once) {
+  if (descriptors.value <= descriptors_of_the_harness) return "";
+  const size_t each = descriptors.value - descriptors_of_the_harness;
+  return fmt::format(", or share it out: --shards {}", (at_once + each - 1) / each);
+}
+
+void require_descriptors(const PlannedCase& planned, const Limit& limit, CloseMode close) {
+  const Case& what = planned.what;
+  const size_t at_once = planned.traits.completes_in_submit ? what.shards : what.concurrency;
+  const bool holds = planned.connector->policy({.close = close}).close == CloseMode::hold;
+  const size_t open = at_once + (holds ? what.attempts : 0);
+  const size_t in_a_shard = Division{what.attempts, what.shards}.largest_share(open);
+  require(planned, limit, in_a_shard + descriptors_of_the_harness,
+          what.shards == 1 ? "descriptors" : "descriptors in a shard",
+          "lower --concurrency" + enough_shards(limit, open));
+}
+
+void require_threads(const PlannedCase& planned, const Limit& limit) {
+  const Case& what = planned.what;
+  size_t needed = what.shards == 1 ? 0 : what.shards;
+  if (planned.traits.threads == Traits::Threads::per_attempt) needed += what.concurrency;
+  if (planned.traits.threads == Traits::Threads::pool)
+    needed += std::min(what.concurrency, planned.traits.pool_threads * what.shards);
+  if (needed > 0) require(planned, limit, needed + threads_of_the_harness, "threads", "lower --concurrency");
 }
 
 }  // namespace
@@ -28,14 +56,8 @@ void require_capacity(const Plan& plan, CloseMode close) {
   const Limit threads = thread_limit();
   for (const PlannedCase& planned : plan.cases) {
     if (!planned.traits.opens_sockets) continue;
-    const size_t at_once = planned.traits.completes_in_submit ? 1 : planned.what.concurrency;
-    const bool holds = planned.connector->policy({.close = close}).close == CloseMode::hold;
-    const size_t held = holds ? planned.what.attempts : 0;
-    require(planned, descriptors, at_once + held + descriptors_of_the_harness, "descriptors");
-    if (planned.traits.threads == Traits::Threads::per_attempt)
-      require(planned, threads, at_once + threads_of_the_harness, "threads");
-    if (planned.traits.threads == Traits::Threads::pool)
-      require(planned, threads, std::min(at_once, planned.traits.pool_threads) + threads_of_the_harness, "threads");
+    require_descriptors(planned, descriptors, close);
+    require_threads(planned, threads);
   }
 }
 

@@ -135,6 +135,21 @@ bool is_external(const NamedTarget& target) {
   return target.entry == &external_target;
 }
 
+void check_shards(const RunRequest& request) {
+  const size_t least = *std::ranges::min_element(request.concurrency);
+  if (request.shards > least)
+    throw std::invalid_argument(
+        fmt::format("--shards {} with --concurrency {}: each shard needs at least one attempt in flight: lower "
+                    "--shards, or raise --concurrency",
+                    request.shards, least));
+  const auto outside = std::ranges::find_if(request.targets, is_external);
+  if (request.shards > 1 && outside != request.targets.end())
+    throw std::invalid_argument(
+        fmt::format("--shards {} at {}: shards do not know of each other, and a host outside is held to a gap between "
+                    "any two attempts: leave --shards out",
+                    request.shards, outside->name));
+}
+
 // Every bound holds unless its own flag raises it.
 void bound_external(const RunFlags& flags, RunRequest& request) {
   const auto hosts = static_cast<size_t>(std::ranges::count_if(request.targets, is_external));
@@ -219,7 +234,9 @@ void declare(CLI::App& command, RunFlags& flags) {
   one("--repetitions", flags.repetitions, "waves of each case, interleaved with those of the others")
       ->capture_default_str();
   one("--arrival", flags.arrival, "closed, uniform:RATE/s or poisson:RATE/s")->capture_default_str();
-  one("--shards", flags.shards, "threads that share the concurrency; only 1 so far")->capture_default_str();
+  one("--shards", flags.shards,
+      "threads that share attempts and concurrency, each with its own connector and descriptor table")
+      ->capture_default_str();
   one("--wave-limit", flags.wave_limit,
       "after which a wave is cancelled [5s + 2 x ceil(attempts/concurrency) x timeout]");
   one("--cpus", flags.cpus, "processors: client=0,server=1, and link=1 for the lab's [any; the link: the server's]");
@@ -253,6 +270,7 @@ RunOptions parse(const RunFlags& flags) {
       .families = parse_families(flags.families),
       .concurrency = each<size_t>("--concurrency", flags.concurrency, parse_count),
       .timeouts = each<Duration>("--timeout", flags.timeouts, parse_duration),
+      .shards = count("--shards", flags.shards),
       .attempts = at_most("--attempts", count("--attempts", flags.attempts), size_t{100'000'000}, "100000000"),
       .repetitions = static_cast<unsigned>(
           at_most("--repetitions", count("--repetitions", flags.repetitions), size_t{10'000}, "10000")),
@@ -265,7 +283,7 @@ RunOptions parse(const RunFlags& flags) {
   refuse_equal("--concurrency", request.concurrency, flags.concurrency);
   refuse_equal("--timeout", request.timeouts, flags.timeouts);
   flag("--arrival", [&] { return find_scenario(flags.arrival); });
-  if (count("--shards", flags.shards) != 1) throw std::invalid_argument("--shards: only 1 so far");
+  check_shards(request);
   if (!flags.wave_limit.empty())
     request.wave_limit = flag("--wave-limit", [&] { return parse_duration(flags.wave_limit); });
   constexpr Duration day = std::chrono::hours(24);

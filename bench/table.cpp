@@ -88,7 +88,7 @@ std::string outcomes(const CaseResult& result) {
 
 bool same_block(const Case& a, const Case& b) {
   return a.scenario == b.scenario && a.target == b.target && a.family == b.family && a.concurrency == b.concurrency &&
-         a.timeout == b.timeout;
+         a.shards == b.shards && a.timeout == b.timeout;
 }
 
 struct Column {

@@ -10,6 +10,7 @@
 #include "harness/ask_in_child.h"
 #include "harness/kernel_timeout.h"
 #include "harness/lab/lab.h"
+#include "harness/shards.h"
 #include "harness/units.h"
 
 namespace connbench {
@@ -17,6 +18,10 @@ namespace {
 
 size_t rounds(size_t attempts, size_t concurrency) {
   return (attempts + concurrency - 1) / concurrency;
+}
+
+size_t most_in_a_shard(const Case& what) {
+  return Division{what.attempts, what.shards}.largest_share(what.concurrency);
 }
 
 std::optional<std::string> why_no_end(const PlannedCase& planned) {
@@ -56,7 +61,7 @@ std::optional<std::string> why_skipped(const RunRequest& request, PlannedCase& p
     return fmt::format("{} has no way to connect on family {}", planned.connector->entry->name,
                        to_string(planned.what.family));
   Retirement retirement(planned.policy, 0);
-  const ConnectorSettings settings{planned.connector->options, planned.what.concurrency, retirement};
+  const ConnectorSettings settings{planned.connector->options, most_in_a_shard(planned.what), retirement};
   if (auto reason = planned.connector->entry->probe(settings)) return reason;
   const TraitsAnswer answer = ask_traits(*planned.connector, planned.policy);
   if (!answer.traits) return fmt::format("cannot be made: {}", answer.why_not);
@@ -69,7 +74,8 @@ std::optional<std::string> why_skipped(const RunRequest& request, PlannedCase& p
 Duration wave_limit_for(const PlannedCase& planned) {
   const Case& what = planned.what;
   const Traits& traits = planned.traits;
-  const size_t at_once = traits.pool_threads > 0 ? std::min(what.concurrency, traits.pool_threads) : what.concurrency;
+  const size_t at_once =
+      traits.pool_threads > 0 ? std::min(what.concurrency, traits.pool_threads * what.shards) : what.concurrency;
   const bool coarse = traits.floor > Duration::zero();
   const Duration each = coarse ? std::max(what.timeout, traits.floor) + traits.granularity : what.timeout;
   return default_wave_limit(what.attempts, at_once, each);
@@ -112,7 +118,7 @@ void for_each_case(const RunRequest& request, const std::string& scenario, Durat
                                        .target = target.name,
                                        .family = family,
                                        .concurrency = concurrency,
-                                       .shards = 1,
+                                       .shards = request.shards,
                                        .attempts = request.attempts,
                                        .timeout = timeout},
                               .connector = &connector,

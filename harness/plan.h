@@ -19,6 +19,7 @@ struct RunRequest {
   std::vector<Family> families{Family::ipv4};
   std::vector<size_t> concurrency;
   std::vector<Duration> timeouts;
+  size_t shards = 1;
   size_t attempts = 0;
   unsigned repetitions = 1;
   std::string arrival = "closed";

@@ -20,7 +20,7 @@ class Wave {
         completes_in_submit_(connector.traits().completes_in_submit),
         plan_(plan),
         samples_(samples),
-        begun_(plan.clock()),
+        begun_(plan.begin == TimePoint{} ? plan.clock() : plan.begin),
         due_(begun_) {
     completions_.reserve(plan.concurrency);
     if (plan.pacing->open_loop()) due_ = begun_ + plan.pacing->next_due();
@@ -42,13 +42,18 @@ class Wave {
  private:
   // The next moment at which offer() has something to do without a completion first.
   TimePoint next_submission() const {
+    if (more_) return TimePoint{};
     if (at_once() || full_ || submitted_ == samples_.size()) return TimePoint::max();
     return connector_.in_flight() < plan_.concurrency ? due_ : TimePoint::max();
   }
 
+  // A batch at a time: while thousands are begun, those that end or pass their deadlines must not wait for the last.
   void offer(TimePoint time) {
-    full_ = false;
-    while (connector_.in_flight() < plan_.concurrency && (submitted_ < offered_ || is_due(time))) {
+    full_ = more_ = false;
+    const uint64_t batch_end = submitted_ + batch_size;
+    while (wants_more(time)) {
+      more_ = submitted_ >= batch_end;
+      if (more_) return;
       const size_t room = completes_in_submit_ ? 1 : std::min(plan_.concurrency - connector_.in_flight(), batch_size);
       size_t count = 0;
       for (uint64_t id = submitted_; count < room && (id < offered_ || is_due(time)); ++id, ++count) {
@@ -62,6 +67,10 @@ class Wave {
       full_ = taken < count;
       if (full_) return;
     }
+  }
+
+  bool wants_more(TimePoint time) const {
+    return connector_.in_flight() < plan_.concurrency && (submitted_ < offered_ || is_due(time));
   }
 
   // Nothing but the attempts in flight holds the next one back.
@@ -133,6 +142,7 @@ class Wave {
   uint64_t submitted_ = 0;  // taken by the connector
   uint64_t reaped_ = 0;
   bool full_ = false;  // the connector took less than it was offered
+  bool more_ = false;  // a batch was begun, and there is more to begin
   std::vector<Completion> completions_;
   std::array<Attempt, batch_size> batch_{};
 };

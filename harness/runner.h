@@ -19,6 +19,7 @@ struct Drive {
   Duration limit{};                         ///< of the whole wave; then cancel_all()
   Pacing* pacing = nullptr;                 ///< when attempts are due
   Duration gap{};                           ///< in closed loop: at least this from one attempt to the next
+  TimePoint begin{};                        ///< of the wave, when it is one of several; TimePoint{} = now
   const std::atomic<bool>* stop = nullptr;  ///< set from outside: end the wave as if its limit had passed
   TimePoint (*clock)() = &now;              ///< replaced in tests
   void (*sleep)(TimePoint) = &sleep_until;  ///< so is this

@@ -159,7 +159,9 @@ WaveResult Session::wave(const PlannedCase& planned, SampleBuffer& samples, unsi
                          std::string_view counting) {
   const Target& target = servers_->get(planned.target->name, planned.what.family);
   const Target& answering = planned.target->entry->answers ? target : servers_->get("accepting", planned.what.family);
-  const auto pacing = find_scenario(request_.arrival).entry->pacing(request_.arrival, request_.seed + repetition);
+  const auto pacing = [&] {
+    return find_scenario(request_.arrival).entry->pacing(request_.arrival, request_.seed + repetition);
+  };
   WaveResult result = run_wave({.what = &planned.what,
                                 .connector = planned.connector,
                                 .endpoints = target.endpoints(),
@@ -168,7 +170,7 @@ WaveResult Session::wave(const PlannedCase& planned, SampleBuffer& samples, unsi
                                 .server = target.server(),
                                 .limit = counting.empty() ? planned.limit : counting_limit(planned),
                                 .policy = planned.policy,
-                                .pacing = pacing.get(),
+                                .pacing = pacing,
                                 .gap = planned.target->entry == &external_target ? request_.external_gap : Duration{},
                                 .drop_capabilities = drops_capabilities(),
                                 .cpus = placement_.client,

@@ -83,9 +83,9 @@ int64_t count_threads(pid_t pid) noexcept {
   return name_end == std::string_view::npos ? -1 : leading_number(word(stat.substr(name_end + 1), 17));
 }
 
-int64_t count_descriptors(pid_t pid) noexcept {
-  std::array<char, 32> path;
-  std::snprintf(path.data(), path.size(), "/proc/%d/fd", pid);
+int64_t count_descriptors(pid_t pid, pid_t thread) noexcept {
+  std::array<char, 64> path;
+  std::snprintf(path.data(), path.size(), "/proc/%d/task/%d/fd", pid, thread);
   struct stat directory;
   if (::stat(path.data(), &directory) != 0) return -1;
   if (directory.st_size > 0) return directory.st_size;  // since Linux 6.2; before, and without descriptors, 0
@@ -118,8 +118,12 @@ Usage operator-(const Usage& after, const Usage& before) noexcept {
   return difference;
 }
 
-Footprint read_footprint(pid_t pid) noexcept {
-  return {.threads = count_threads(pid), .fds = count_descriptors(pid)};
+Footprint read_footprint(pid_t pid, std::span<const std::atomic<pid_t>> others) noexcept {
+  Footprint seen{.threads = count_threads(pid), .fds = count_descriptors(pid, pid)};
+  for (const std::atomic<pid_t>& other : others)
+    if (const pid_t thread = other.load(std::memory_order_relaxed); thread != 0)
+      seen.fds += std::max<int64_t>(0, count_descriptors(pid, thread));
+  return seen;
 }
 
 }  // namespace connbench

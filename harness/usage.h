@@ -3,7 +3,9 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstdint>
+#include <span>
 
 namespace connbench {
 
@@ -28,11 +30,12 @@ Usage read_usage(pid_t server, bool before) noexcept;
 /// `after` − `before` for counters; peaks are taken from `after`. What either lacks stays -1.
 Usage operator-(const Usage& after, const Usage& before) noexcept;
 
-/// Threads and descriptors of another process, now; -1 when it is gone.
+/// Threads and descriptors of another process, now; -1 when it is gone. Descriptors are those of its first thread's
+/// table, and of the tables of `others`: threads that have one of their own (0 = none yet).
 struct Footprint {
   int64_t threads = -1;
   int64_t fds = -1;
 };
-Footprint read_footprint(pid_t pid) noexcept;
+Footprint read_footprint(pid_t pid, std::span<const std::atomic<pid_t>> others = {}) noexcept;
 
 }  // namespace connbench

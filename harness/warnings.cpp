@@ -30,9 +30,9 @@ std::string outcome_counts(const PlannedCase& planned, const std::vector<const S
 }  // namespace
 
 std::string describe(const Case& what) {
-  return fmt::format("{} on {} ({}{}, {} in flight, timeout {})", what.connector, what.target,
+  return fmt::format("{} on {} ({}{}, {} in flight{}, timeout {})", what.connector, what.target,
                      what.family == Family::unix_domain ? "" : "IPv", to_string(what.family), what.concurrency,
-                     format_duration(what.timeout));
+                     what.shards == 1 ? "" : fmt::format(" in {} shards", what.shards), format_duration(what.timeout));
 }
 
 bool has_unexplained_outcome(const PlannedCase& planned, const SummaryRow& row) {

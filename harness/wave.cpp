@@ -1,22 +1,18 @@
 #include "harness/wave.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
+#include <memory>
 #include <new>
 
-#include "harness/lab/capsule.h"
+#include "harness/wave_child.h"
 
 namespace connbench {
 namespace {
@@ -25,138 +21,43 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr Duration sampling_interval = milliseconds(5);
-constexpr Duration warm_up_limit = seconds(2);
-constexpr Duration set_up_grace = seconds(10);      // fork, descriptor table, warm-up, attaching a counter
-constexpr Duration end_grace = seconds(2);          // past the wave's limit: then it hangs, and is killed
-constexpr Duration stop_grace = milliseconds(500);  // after a request to stop
-constexpr size_t warm_up_attempts = 256;
+constexpr Duration set_up_grace = seconds(10);  // fork, descriptor table, warm-up, attaching a counter
+constexpr Duration end_grace = seconds(2);      // past the wave's limit: then it hangs, and is killed …
+constexpr Duration end_grace_each = std::chrono::microseconds(50);  // … but what is in flight must be cancelled first
+constexpr Duration stop_grace = milliseconds(500);                  // after a request to stop
 
-// What the child tells the parent, in memory that both see.
-struct Report {
-  std::atomic<bool> stop{false};
-  std::atomic<int64_t> started_ns{0};
-  std::atomic<bool> finished{false};
-  Usage usage;
-  char error[512]{};
-  size_t syscall_names = 0;
-  struct {
-    char name[32];
-    uint64_t calls;
-  } syscalls[128]{};
-};
-
+// Anonymous shared memory for the report and, behind it, the shards' threads.
 class SharedReport {
  public:
-  SharedReport() {
-    void* memory = ::mmap(nullptr, sizeof(Report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  explicit SharedReport(size_t shards) : bytes_(sizeof(WaveReport) + shards * sizeof(std::atomic<pid_t>)) {
+    void* memory = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) checked(-1, "mmap");
-    report_ = new (memory) Report;
+    report_ = new (memory) WaveReport;
+    auto* const threads = reinterpret_cast<std::atomic<pid_t>*>(report_ + 1);
+    std::uninitialized_value_construct_n(threads, shards);
+    if (shards > 1) report_->tables = {threads, shards};
   }
-  ~SharedReport() { ::munmap(report_, sizeof(Report)); }
+  ~SharedReport() { ::munmap(report_, bytes_); }
   SharedReport(const SharedReport&) = delete;
   SharedReport& operator=(const SharedReport&) = delete;
-  Report* operator->() const noexcept { return report_; }
-  Report& operator*() const noexcept { return *report_; }
+  WaveReport* operator->() const noexcept { return report_; }
+  WaveReport& operator*() const noexcept { return *report_; }
 
  private:
-  Report* report_;
+  size_t bytes_;
+  WaveReport* report_;
 };
-
-// Growing the descriptor table beside a second thread waits for a grace period of the kernel, 5–15 ms a doubling: so it
-// grows before there is one.
-void grow_descriptor_table(size_t descriptors) {
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  const size_t highest = std::min<size_t>(descriptors, limit.rlim_cur) - 1;
-  const int fd = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, static_cast<int>(highest));
-  if (fd >= 0) ::close(fd);
-}
-
-void run_on(const std::vector<int>& cpus) {
-  if (cpus.empty()) return;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  for (int cpu : cpus) CPU_SET(static_cast<size_t>(cpu), &set);
-  checked(::sched_setaffinity(0, sizeof set, &set), "sched_setaffinity");
-}
-
-// Code pages, allocator, thread-stack cache: a first wave is slower than the next by 5–15 ms, and measures that.
-void warm_up(const WaveSpec& spec) {
-  const Case& what = *spec.what;
-  if (spec.warm_up.empty()) return;
-  std::vector<Sample> discarded(std::min(what.attempts, warm_up_attempts));
-  Retirement retirement({.close = CloseMode::rst}, 0);
-  const auto connector = spec.connector->entry->make({spec.connector->options, what.concurrency, retirement});
-  const auto pacing = closed_loop();
-  drive(*connector,
-        {.endpoints = spec.warm_up,
-         .concurrency = what.concurrency,
-         .timeout = warm_up_limit,
-         .limit = warm_up_limit,
-         .pacing = pacing.get()},
-        discarded);
-}
-
-void report_syscalls(Report& report, const std::vector<SyscallCount>& counts) {
-  report.syscall_names = std::min(counts.size(), std::size(report.syscalls));
-  for (size_t i = 0; i < report.syscall_names; ++i) {
-    counts[i].name.copy(report.syscalls[i].name, sizeof report.syscalls[i].name - 1);
-    report.syscalls[i].calls = counts[i].calls;
-  }
-}
-
-void measured_wave(const WaveSpec& spec, std::span<Sample> samples, Report& report) {
-  const Case& what = *spec.what;
-  Retirement retirement(spec.connector->policy(spec.policy), samples.size());
-  // Before the connector, whose threads would not be counted otherwise.
-  const auto counter = make_syscall_counter(spec.syscall_method);
-  const auto connector = spec.connector->entry->make({spec.connector->options, what.concurrency, retirement});
-  const Usage before = read_usage(spec.server, true);
-  if (counter) counter->start();
-  report.started_ns = to_ns(now());
-  drive(*connector,
-        {.endpoints = spec.endpoints,
-         .endpoints_per_attempt = spec.endpoints_per_attempt,
-         .concurrency = what.concurrency,
-         .timeout = what.timeout,
-         .limit = spec.limit,
-         .pacing = spec.pacing,
-         .gap = spec.gap,
-         .stop = &report.stop},
-        samples);
-  if (counter) report_syscalls(report, counter->stop());
-  report.usage = read_usage(spec.server, false) - before;
-}
-
-[[noreturn]] void child_main(const WaveSpec& spec, SampleBuffer& samples, Report& report, pid_t parent) {
-  int status = 0;
-  try {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) ::_exit(0);
-    ::close_range(3, ~0U, 0);
-    run_on(spec.cpus);
-    if (spec.drop_capabilities) lab::drop_capabilities();
-    const size_t held = spec.connector->policy(spec.policy).close == CloseMode::hold ? spec.what->attempts : 0;
-    grow_descriptor_table(spec.what->concurrency + held + 64);
-    samples.populate();
-    warm_up(spec);
-    measured_wave(spec, samples.samples(), report);
-    report.finished = true;
-  } catch (const std::exception& error) {
-    std::strncpy(report.error, error.what(), sizeof report.error - 1);
-    status = 1;
-  } catch (...) {
-    std::strncpy(report.error, "the connector threw something that is no std::exception", sizeof report.error - 1);
-    status = 1;
-  }
-  ::_exit(status);
-}
 
 // Watches one child until it has ended, and ends it when it does not.
 class ChildWatch {
  public:
-  ChildWatch(pid_t pid, const WaveSpec& spec, Report& report, WaveParent& parent)
-      : pid_(pid), report_(report), parent_(parent), limit_(spec.limit), kill_at_(now() + set_up_grace) {}
+  ChildWatch(pid_t pid, const WaveSpec& spec, WaveReport& report, WaveParent& parent)
+      : pid_(pid),
+        report_(report),
+        parent_(parent),
+        limit_(spec.limit),
+        end_grace_(end_grace + end_grace_each * static_cast<int64_t>(spec.what->concurrency)),
+        kill_at_(now() + set_up_grace) {}
   ~ChildWatch() {
     if (collected_) return;
     ::kill(pid_, SIGKILL);
@@ -186,9 +87,12 @@ class ChildWatch {
     return ::ppoll(&ended, 1, &timeout, nullptr) > 0;
   }
 
-  void sample(Footprint& peak) const {
-    if (report_.started_ns == 0 || report_.finished) return;
-    const Footprint seen = read_footprint(pid_);
+  // With many tables it takes long enough to be seen in what is measured: it gets at most a hundredth of a processor.
+  void sample(Footprint& peak) {
+    const TimePoint begun = now();
+    if (report_.started_ns == 0 || report_.finished || begun < sample_again_) return;
+    const Footprint seen = read_footprint(pid_, report_.tables);
+    sample_again_ = begun + 100 * (now() - begun);
     peak.threads = std::max(peak.threads, seen.threads);
     peak.fds = std::max(peak.fds, seen.fds);
   }
@@ -196,7 +100,7 @@ class ChildWatch {
   void move_deadlines() {
     if (!running_ && !stopping_ && report_.started_ns != 0) {
       running_ = true;
-      kill_at_ = TimePoint(Duration(report_.started_ns)) + limit_ + end_grace;
+      kill_at_ = TimePoint(Duration(report_.started_ns)) + limit_ + end_grace_;
     }
     if (!stopping_ && parent_.should_stop()) {
       stopping_ = true;
@@ -225,10 +129,12 @@ class ChildWatch {
 
   pid_t pid_;
   UniqueFd pidfd_{-1};
-  Report& report_;
+  WaveReport& report_;
   WaveParent& parent_;
   Duration limit_;
+  Duration end_grace_;
   TimePoint kill_at_;
+  TimePoint sample_again_{};
   bool running_ = false;
   bool stopping_ = false;
   bool killed_ = false;
@@ -247,10 +153,10 @@ void close_samples(std::span<Sample> samples) {
 }  // namespace
 
 WaveResult run_wave(const WaveSpec& spec, SampleBuffer& samples, WaveParent& parent) {
-  SharedReport report;
+  SharedReport report(spec.what->shards);
   const pid_t self = ::getpid();
   const pid_t pid = checked(::fork(), "fork");
-  if (pid == 0) child_main(spec, samples, *report, self);
+  if (pid == 0) run_wave_child(spec, samples, *report, self);
 
   WaveResult result{.what = *spec.what};
   result.failure = ChildWatch(pid, spec, *report, parent).wait_for_end(result.peak);

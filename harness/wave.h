@@ -41,8 +41,8 @@ struct WaveSpec {
   pid_t server = 0;
   Duration limit{};
   ConnectionPolicy policy{};
-  Pacing* pacing = nullptr;
-  Duration gap{};                     ///< as Drive::gap
+  std::function<std::unique_ptr<Pacing>()> pacing{};  ///< the wave's schedule, from its beginning at each call
+  Duration gap{};                                     ///< as Drive::gap
   bool drop_capabilities = false;     ///< the child is to have no rights that its user does not have outside
   std::vector<int> cpus{};            ///< processors of the client; empty = any
   std::string_view syscall_method{};  ///< "": this wave is timed; otherwise it is for counting only
@@ -68,8 +68,9 @@ class WaveParent {
   virtual bool should_stop() = 0;
 };
 
-/// Runs one wave in a child. `samples`, unused before, is complete afterwards, also when the child was killed: what it
-/// had submitted and not finished is `cancelled`, the rest `never_started`.
+/// Runs one wave in a child: in `Case::shards` threads of it, each with its share of the attempts and of the
+/// concurrency (harness/shards.h says which). `samples`, unused before, is complete afterwards, also when the child was
+/// killed: what it had submitted and not finished is `cancelled`, the rest `never_started`.
 /// @throws std::system_error when no child can be made
 WaveResult run_wave(const WaveSpec& spec, SampleBuffer& samples, WaveParent& parent);
 

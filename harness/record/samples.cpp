@@ -4,6 +4,9 @@
 #include <charconv>
 #include <stdexcept>
 #include <string>
+#include <vector>
+
+#include "harness/shards.h"
 
 namespace connbench {
 namespace {
@@ -11,15 +14,13 @@ namespace {
 constexpr std::array<std::string_view, 3> kept_names = {"all", "failures", "none"};
 constexpr size_t block_bytes = size_t{1} << 20;
 
-// What all rows of one wave begin with, up to the attempt.
-std::string beginning_of(std::string_view run_id, const WaveResult& wave) {
+// What all rows of one shard of a wave begin with, up to the attempt.
+std::string beginning_of(std::string_view run_id, const WaveResult& wave, size_t shard) {
   const Case& what = wave.what;
   CsvRow csv;
   csv.text(run_id).text(what.scenario).text(what.connector).text(what.target).text(to_string(what.family));
   csv.number(what.concurrency);
-  csv.number(what.shards == 1 ? std::optional(0)
-                              : std::nullopt);  // a sample does not say which of several shards had it
-  csv.number(what.timeout.count()).number(wave.repetition);
+  csv.number(shard).number(what.timeout.count()).number(wave.repetition);
   return csv.beginning();
 }
 
@@ -79,11 +80,14 @@ SamplesKept parse_samples_kept(std::string_view text) {
 void append_samples(CsvFile& file, std::string_view run_id, int64_t origin_ns, const WaveResult& wave,
                     std::span<const Sample> samples, SamplesKept kept) {
   if (kept == SamplesKept::none) return;
-  const std::string beginning = beginning_of(run_id, wave);
+  const Division division{samples.size(), wave.what.shards};
+  std::vector<std::string> beginnings;
+  for (size_t shard = 0; shard < division.shards; ++shard) beginnings.push_back(beginning_of(run_id, wave, shard));
   std::string block;
   for (size_t i = 0; i < samples.size(); ++i) {
-    if (kept == SamplesKept::failures && samples[i].outcome == Outcome::connected) continue;
-    append_row(block, beginning, i, samples[i], origin_ns);
+    const Sample& sample = samples[division.place(i)];
+    if (kept == SamplesKept::failures && sample.outcome == Outcome::connected) continue;
+    append_row(block, beginnings[division.shard_of(i)], i, sample, origin_ns);
     if (block.size() < block_bytes) continue;
     file.append(block);
     block.clear();
@@ -104,7 +108,7 @@ uint64_t estimate_samples_bytes(std::string_view run_id, const Case& what, Sampl
     typical.os_error = 110;
   }
   std::string row;
-  append_row(row, beginning_of(run_id, wave), what.attempts / 2, typical, 0);
+  append_row(row, beginning_of(run_id, wave, 0), what.attempts / 2, typical, 0);
   return row.size() * what.attempts;
 }
 

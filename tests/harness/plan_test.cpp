@@ -165,6 +165,17 @@ TEST(Plan, SkipsWhatAConnectorRefusesAndKeepsTheRest) {
   EXPECT_EQ(plan.skipped[0].reason, "holds 10 at most");
 }
 
+TEST(Plan, AsksOfAConnectorOnlyWhatAShardHoldsOfIt) {
+  RunRequest request = request_for({&willing, &small}, "accepting");
+  request.concurrency = {20, 21};
+  request.shards = 2;
+  const Plan plan = make_plan(request);
+  EXPECT_THAT(plan.cases, SizeIs(3));
+  EXPECT_EQ(plan.cases[0].what.shards, 2U);
+  ASSERT_THAT(plan.skipped, SizeIs(1));
+  EXPECT_EQ(plan.skipped[0].what.concurrency, 21U) << "one of its shards has 11";
+}
+
 TEST(Plan, SkipsAFamilyThatTheTargetDoesNotServe) {
   RunRequest request = request_for({&willing}, "speaking-first");
   request.families = {Family::ipv4, Family::unix_domain};

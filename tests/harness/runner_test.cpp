@@ -54,6 +54,14 @@ std::vector<uint64_t> in_order(size_t count) {
   return ids;
 }
 
+// Else the deadlines of the first would pass while the last of half a million are begun.
+TEST_F(Drives, LooksAtWhatHasEndedWhileItBeginsMany) {
+  FakeConnector connector({.capacity = 5000, .answers = false});
+  drive_wave(connector, *closed_loop(), 2000, 2000, 10ms);
+  EXPECT_GE(connector.reaps, connector.submits);
+  EXPECT_GT(connector.submits, 2000U / 300);
+}
+
 TEST_F(Drives, InClosedLoopNeverMoreThanTheConcurrency) {
   for (const size_t concurrency : {1U, 7U, 300U, 2000U}) {
     FakeConnector connector({.capacity = 5000});

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -210,6 +211,23 @@ TEST(Footprint, SeesEveryDescriptorThatIsOpened) {
   std::vector<UniqueFd> more;
   for (int i = 0; i < 10; ++i) more.emplace_back(::dup(STDIN_FILENO));
   EXPECT_EQ(read_footprint(::getpid()).fds, before.fds + 10);
+}
+
+TEST(Footprint, CountsTheDescriptorsOfThreadsWithATableOfTheirOwn) {
+  std::atomic<pid_t> threads[2]{};
+  std::atomic<bool> over{false};
+  std::jthread own([&] {
+    checked(::unshare(CLONE_FILES), "unshare");
+    std::vector<UniqueFd> more;
+    for (int i = 0; i < 10; ++i) more.emplace_back(::dup(STDIN_FILENO));
+    threads[0] = ::gettid();
+    over.wait(false);
+  });
+  while (threads[0] == 0) std::this_thread::yield();
+  const int64_t alone = read_footprint(::getpid()).fds;
+  EXPECT_EQ(read_footprint(::getpid(), threads).fds, 2 * alone + 10) << "it began with a copy";
+  over = true;
+  over.notify_one();
 }
 
 TEST(Footprint, AProcessThatIsGoneHasNone) {

@@ -60,14 +60,13 @@ class Waves : public testing::Test {
                     .attempts = attempts,
                     .timeout = 1s};
     const std::vector<Endpoint> nowhere{Endpoint::ipv4(INADDR_LOOPBACK, 1)};
-    const auto pacing = closed_loop();
     ParentThat parent(stop, buffer_);
     return run_wave({.what = &what,
                      .connector = &connector,
                      .endpoints = nowhere,
                      .warm_up = {},
                      .limit = limit,
-                     .pacing = pacing.get()},
+                     .pacing = closed_loop},
                     buffer_, parent);
   }
 

@@ -80,10 +80,20 @@ TEST(Samples, KeepsFailuresOnlyWhenAskedAndTheirPlaceInTheWave) {
   EXPECT_EQ(rows_of(samples).size(), 4U);
 }
 
-TEST(Samples, DoesNotPretendToKnowTheShard) {
+// In memory the samples of a shard lie together; in the file attempts stand in their order.
+TEST(Samples, SaysWhichShardMadeAnAttempt) {
   auto wave = wave_of();
   wave.what.shards = 2;
-  EXPECT_EQ(rows_of({never_started()}, SamplesKept::all, wave)[0][6], "");
+  const auto rows = rows_of({sample_of(Outcome::connected, 0, 1, 1), sample_of(Outcome::connected, 20, 1, 1),
+                             sample_of(Outcome::connected, 40, 1, 1), sample_of(Outcome::connected, 10, 1, 1),
+                             sample_of(Outcome::connected, 30, 1, 1)},
+                            SamplesKept::all, wave);
+  ASSERT_EQ(rows.size(), 5U);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    EXPECT_EQ(rows[i][6], std::to_string(i % 2));
+    EXPECT_EQ(rows[i][9], std::to_string(i));
+    EXPECT_EQ(rows[i][10], std::to_string(10 * i)) << "scheduled";
+  }
 }
 
 TEST(Samples, HoldsTheWidestValuesThereAre) {

@@ -1,0 +1,118 @@
+// connbench run --shards.
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include <set>
+
+#include "tests/bench/program.h"
+#include "tests/bench/records.h"
+#include "tests/harness/record/temporary_folder.h"
+
+namespace connbench {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class ShardedRun : public testing::Test {
+ protected:
+  std::string out() const { return folder_.path() / "run"; }
+  TemporaryFolder folder_;
+};
+
+// What libraries and signals keep for the whole process, shards must not find in the descriptor table of another.
+TEST_F(ShardedRun, WorksForEveryConnectorAndRecordsWhoMadeWhat) {
+  const Ended ended = connbench({"run", "--shards", "3", "--concurrency", "12", "--attempts", "60", "--repetitions",
+                                 "1", "--syscalls", "off", "--out", out()});
+  EXPECT_EQ(ended.status, 0) << ended.out << ended.err;
+  std::map<std::string, std::set<uint64_t>> attempts;
+  for (const Row& row : rows_of(out() + "/samples.csv")) {
+    EXPECT_EQ(number(row, "shard"), number(row, "attempt") % 3);
+    EXPECT_EQ(row.at("outcome"), "connected");
+    attempts[row.at("connector")].insert(number(row, "attempt"));
+  }
+  const auto summary = rows_of(out() + "/summary.csv");
+  EXPECT_EQ(attempts.size(), summary.size());
+  for (const Row& row : summary) {
+    EXPECT_EQ(number(row, "shards"), 3U);
+    EXPECT_EQ(attempts[row.at("connector")].size(), 60U) << row.at("connector");
+  }
+}
+
+// Of a signal that was meant for a thread of another shard, an attempt would show that it ended too early.
+TEST_F(ShardedRun, KeepsSignalsToTheThreadsTheyAreFor) {
+  const Ended ended = connbench({"run",
+                                 "--connector",
+                                 "blocking-threads,blocking-pool,signal-threads,signal-pool",
+                                 "--target",
+                                 "backlog-full",
+                                 "--shards",
+                                 "3",
+                                 "--concurrency",
+                                 "30",
+                                 "--attempts",
+                                 "90",
+                                 "--timeout",
+                                 "50ms",
+                                 "--wave-limit",
+                                 sanitized ? "4s" : "400ms",
+                                 "--repetitions",
+                                 "1",
+                                 "--syscalls",
+                                 "off",
+                                 "--out",
+                                 out()});
+  EXPECT_EQ(ended.status, 0) << ended.out << ended.err;
+  for (const Row& row : rows_of(out() + "/summary.csv")) {
+    EXPECT_EQ(accounted_for(row), 90U);
+    if (row.at("connector").starts_with("blocking")) {
+      EXPECT_EQ(number(row, "cancelled") + number(row, "never_started"), 90U) << row.at("connector");
+    } else {
+      EXPECT_GE(number(row, "deadline_exceeded"), 30U) << row.at("connector");
+    }
+  }
+  for (const Row& row : rows_of(out() + "/samples.csv"))
+    if (row.at("outcome") == "deadline_exceeded") {
+      EXPECT_GE(number(row, "finished_ns"), number(row, "started_ns") + 50'000'000);
+    }
+}
+
+TEST_F(ShardedRun, CountsTheSystemCallsOfAllShards) {
+  const Ended ended = connbench({"run", "--connector", "epoll", "--shards", "3", "--concurrency", "12", "--attempts",
+                                 "300", "--repetitions", "1", "--out", out()});
+  EXPECT_EQ(ended.status, 0) << ended.out << ended.err;
+  const Row row = rows_of(out() + "/summary.csv").at(0);
+  if (row.at("syscalls").empty()) GTEST_SKIP() << ended.out;
+  EXPECT_GE(number(row, "syscalls"), 300U * 4) << "socket, connect, epoll_ctl, close";
+}
+
+TEST_F(ShardedRun, LeavesNoProcessWhenItIsKilledInTheMiddle) {
+  Program program({CONNBENCH_PROGRAM, "run", "--connector", "epoll", "--target", "backlog-full", "--shards", "3",
+                   "--concurrency", "60", "--attempts", "60", "--timeout", "60s", "--syscalls", "off", "--out", out()});
+  const TimePoint until = now() + patience;
+  while (processes_of_session(program.pid()).size() < 4)  // the run, two servers, the child
+    ASSERT_TRUE(now() < until && !program.ends_within(std::chrono::milliseconds(5)));
+  ::kill(program.pid(), SIGKILL);
+  EXPECT_EQ(program.wait().signal, SIGKILL);
+  EXPECT_THAT(program.left_after(std::chrono::seconds(10)), IsEmpty());
+  EXPECT_EQ(json_of(out() + "/run.json").at("complete"), false);
+}
+
+TEST_F(ShardedRun, MayHoldMoreThanOneDescriptorTable) {
+  const auto lowered = [] {
+    const rlimit limit{300, 300};
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  };
+  std::vector<std::string> arguments{"run",           "--connector", "epoll", "--concurrency", "1000",
+                                     "--repetitions", "1",           "--out", out(),           "--dry-run"};
+  const Ended refused = connbench(arguments, lowered);
+  EXPECT_EQ(refused.status, 3) << refused.out;
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("RLIMIT_NOFILE"), HasSubstr("--shards 5")));
+  arguments.insert(arguments.end(), {"--shards", "5"});
+  EXPECT_EQ(connbench(arguments, lowered).status, 0);
+}
+
+}  // namespace
+}  // namespace connbench
