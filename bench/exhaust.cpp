@@ -23,6 +23,14 @@ namespace {
 // Deadlines further away than this are not waited for: the attempts are cancelled.
 constexpr Duration longest_wait = std::chrono::seconds(5);
 
+constexpr size_t descriptors_of_the_harness = 64;
+
+// More than one descriptor table holds are spread over several, where it is not the descriptors that are to run out.
+size_t per_table(const ExhaustOptions& options) {
+  const size_t descriptors = descriptor_limit().value - descriptors_of_the_harness;
+  return options.resource == Resource::threads && options.pending > descriptors ? descriptors : SIZE_MAX;
+}
+
 // Where the ramp goes, and what else had to be said about it.
 struct Ground {
   lab::Lab* lab = nullptr;
@@ -57,7 +65,7 @@ std::string why_skipped(const ExhaustOptions& options, Planned& planned) {
   if (!planned.traits.opens_sockets) return "opens no sockets, and exhausts nothing";
   if (planned.traits.completes_in_submit) return "has one attempt under way at a time: nothing piles up";
   // One more than the dead ones, for a healthy one beside them; a limit of its own is one that the ramp runs into.
-  planned.capacity = options.pending + 1;
+  planned.capacity = std::min(options.pending, per_table(options)) + 1;
   if (planned.traits.max_in_flight != 0) planned.capacity = std::min(planned.capacity, planned.traits.max_in_flight);
   if (options.resource == Resource::fds) planned.capacity = std::min<size_t>(planned.capacity, options.limit);
   Retirement retirement({}, 0);
@@ -200,11 +208,13 @@ class Ramps {
             .dead = dead_->endpoints(),
             .healthy = healthy_->endpoints(),
             .most = options_.pending,
+            .per_table = per_table(options_),
             .step = options_.step,
             .healthy_attempts = options_.healthy,
             .timeout = options_.timeout,
             .lasts = traits.has_deadline() ? lasts : Duration{},
-            .by_deadline = traits.has_deadline() && lasts <= longest_wait,
+            // What is in other tables is not asked whether its deadline has passed.
+            .by_deadline = traits.has_deadline() && lasts <= longest_wait && per_table(options_) == SIZE_MAX,
             .measure = nullptr,
             .on_step = nullptr};
   }

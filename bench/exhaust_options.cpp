@@ -9,6 +9,7 @@
 #include "harness/exhaust/meter.h"
 #include "harness/exhaust/ramp_child.h"
 #include "harness/machine.h"
+#include "harness/proc_file.h"
 #include "harness/units.h"
 
 namespace connbench {
@@ -16,8 +17,9 @@ namespace {
 
 constexpr size_t most_pending = 1'000'000;
 constexpr size_t usual_pending = 5'000;
-constexpr size_t usual_step = 400;    // enough for a p99 of each step
-constexpr size_t most_steps = 4'000;  // that the memory shared with the child has room for
+constexpr size_t usual_step = 400;        // enough for a p99 of each step
+constexpr size_t most_steps = 4'000;      // that the memory shared with the child has room for
+constexpr uint64_t kib_of_a_thread = 64;  // about 32: stack, kernel stack, slab, page tables; and as much to spare
 constexpr uint64_t mebibyte = 1U << 20;
 constexpr uint64_t room_for_the_harness = 16 * mebibyte;  // seats, samples, what the C library maps
 
@@ -58,6 +60,9 @@ void refuse_above(uint64_t limit, const Limit& machine) {
 // What the machine itself allows, less what others are to have.
 Limit machine_threads() {
   Limit limit = thread_limit();
+  const int64_t free_kib = number_after(read_text("/proc/meminfo").value_or(""), "MemAvailable:");
+  const auto by_memory = static_cast<uint64_t>(std::max<int64_t>(0, free_kib)) / kib_of_a_thread;
+  if (free_kib >= 0 && by_memory < limit.value) limit = {by_memory, "the memory that is free", "free some"};
   limit.value = limit.value > threads_left_to_others ? limit.value - threads_left_to_others : 0;
   limit.name = fmt::format("{}, less {} that stay free for others", limit.name, threads_left_to_others);
   return limit;
@@ -139,7 +144,7 @@ void declare(CLI::App& command, ExhaustFlags& flags) {
   one("--limit", flags.limit,
       "of the process that connects: threads [512], descriptors [1024], ports [1024], address space [256MiB]");
   command.add_flag("--to-the-end", flags.to_the_end,
-                   "no limit but this machine's (of its threads, 512 stay free); not for memory");
+                   "no limit but this machine's (of its threads, 1024 stay free); not for memory");
   command.add_option("--connector", flags.connectors, "ways to connect, with options")
       ->delimiter(',')
       ->expected(1, CLI::detail::expected_max_vector_size)

@@ -45,7 +45,7 @@ struct ExhaustOptions {
 };
 
 /// How many threads --to-the-end leaves to everybody else: a machine that cannot start a process is of no use.
-inline constexpr uint64_t threads_left_to_others = 512;
+inline constexpr uint64_t threads_left_to_others = 1024;
 
 void declare(CLI::App& command, ExhaustFlags& flags);
 

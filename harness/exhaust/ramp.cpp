@@ -5,6 +5,7 @@
 #include <new>
 #include <vector>
 
+#include "harness/exhaust/ballast.h"
 #include "harness/statistics.h"
 
 namespace connbench {
@@ -47,7 +48,7 @@ class Ramp {
   Ramp(const RampPlan& plan, RampEnd& end) : plan_(plan), end_(end) {
     starts_.reserve(plan.step);
     latencies_.reserve(plan.healthy_attempts);
-    completions_.reserve(plan.most + 1);
+    completions_.reserve(std::min(plan.most, plan.per_table) + 1);
   }
 
   void run() {
@@ -56,6 +57,7 @@ class Ramp {
       if (!unloaded()) return stop(Stopped::asked);
       begun_ = plan_.clock();
       record();
+      put_up_ballast();
       climb();
       if (end_.stopped == Stopped::asked) return;
       settle();
@@ -79,6 +81,7 @@ class Ramp {
 
   void threw(std::string_view what, int error) {
     (void)connector_.release();  // in what state it is, nobody knows
+    for (auto& ballast : ballast_) (void)ballast.release();
     if (end_.stopped == Stopped::nothing) {
       stop(Stopped::threw);
       name_call(what, error);
@@ -96,7 +99,8 @@ class Ramp {
   void record() {
     RampStep step{.holding = plan_.measure()};
     if (begun_ != TimePoint{}) step.elapsed_ns = (plan_.clock() - begun_).count();
-    if (connector_) step.pending = connector_->in_flight();
+    for (const auto& ballast : ballast_) step.pending += ballast->pending();
+    if (connector_) step.pending += connector_->in_flight();
     end_.most_pending = std::max(end_.most_pending, step.pending);
     step.start_p50_ns = quantile(starts_, 0.5).value_or(not_known);
     step.start_p99_ns = quantile(starts_, 0.99).value_or(not_known);
@@ -127,11 +131,30 @@ class Ramp {
       return;
     }
     if (result.outcome == Outcome::exhausted) {
-      if (end_.stopped != Stopped::nothing) return;
-      stop(Stopped::exhausted);
-      name_call(call_of(result.stage), result.os_error);
+      if (end_.stopped == Stopped::nothing) ran_out(result);
     } else if (!letting_go_ && result.outcome != Outcome::deadline_exceeded && end_.ended_otherwise++ == 0) {
       end_.otherwise = result.outcome;
+    }
+  }
+
+  void ran_out(const ConnectResult& result) {
+    stop(Stopped::exhausted);
+    name_call(call_of(result.stage), result.os_error);
+  }
+
+  void put_up_ballast() {
+    while (end_.stopped == Stopped::nothing && plan_.most - started_ > plan_.per_table) {
+      ballast_.push_back(std::make_unique<Ballast>(BallastPlan{.make = plan_.make,
+                                                               .dead = plan_.dead,
+                                                               .count = plan_.per_table,
+                                                               .timeout = plan_.timeout,
+                                                               .until = begun_ + plan_.limit,
+                                                               .stop = plan_.stop}));
+      Ballast& newest = *ballast_.back();
+      started_ += plan_.per_table;
+      if (newest.exhausted()) ran_out(*newest.exhausted());
+      std::swap(starts_, newest.starts());
+      record();
     }
   }
 
@@ -233,9 +256,11 @@ class Ramp {
     letting_go_ = true;
     waits_ = false;
     const TimePoint released = plan_.clock();
+    for (const auto& ballast : ballast_) ballast->let_go();
     connector_->cancel_all();
     while (connector_->in_flight() > 0) reap(plan_.clock() + looking_up);
     connector_.reset();
+    ballast_.clear();
     make_again(released + coming_back);
     come_back(released);
   }
@@ -254,6 +279,7 @@ class Ramp {
   const RampPlan& plan_;
   RampEnd& end_;
   std::unique_ptr<Connector> connector_;
+  std::vector<std::unique_ptr<Ballast>> ballast_;
   TimePoint begun_{};
   TimePoint stopped_at_{};
   uint64_t started_ = 0;

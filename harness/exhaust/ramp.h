@@ -71,6 +71,7 @@ struct RampPlan {
   std::span<const Endpoint> dead;                    ///< attempts are spread over them
   std::span<const Endpoint> healthy;
   size_t most = 1;              ///< dead attempts to start, unless something stops it
+  size_t per_table = SIZE_MAX;  ///< of them in one descriptor table; the others have tables of their own (ballast.h)
   size_t step = 1;              ///< attempts between two readings
   size_t healthy_attempts = 1;  ///< before, and beside the dead ones
   Duration timeout{};           ///< of the dead attempts

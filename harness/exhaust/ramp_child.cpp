@@ -1,12 +1,10 @@
 #include "harness/exhaust/ramp_child.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -15,6 +13,7 @@
 #include <cstring>
 #include <new>
 
+#include "harness/exhaust/ballast.h"
 #include "harness/exhaust/meter.h"
 #include "harness/lab/capsule.h"
 #include "harness/unique_fd.h"
@@ -56,15 +55,6 @@ class SharedReport {
  private:
   Report* report_;
 };
-
-// Beside a second thread it would stall socket() for 5–15 ms a doubling.
-void grow_descriptor_table(size_t descriptors) {
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  const size_t highest = std::min<size_t>(descriptors, limit.rlim_cur) - 1;
-  const int fd = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, static_cast<int>(highest));
-  if (fd >= 0) ::close(fd);
-}
 
 void run(const RampSpec& spec, Report& report) {
   grow_descriptor_table(spec.capacity + 64);
