@@ -6,6 +6,7 @@
 #include "bench/capacity.h"
 #include "bench/commands.h"
 #include "bench/progress.h"
+#include "bench/run_description.h"
 #include "bench/run_options.h"
 #include "bench/table.h"
 #include "harness/machine.h"
@@ -15,13 +16,6 @@
 
 namespace connbench {
 namespace {
-
-std::vector<std::string> own_command_line() {
-  std::ifstream file("/proc/self/cmdline", std::ios::binary);
-  std::vector<std::string> arguments;
-  for (std::string argument; std::getline(file, argument, '\0');) arguments.push_back(argument);
-  return arguments;
-}
 
 uint64_t estimated_sample_bytes(const RunOptions& options, const Plan& plan, std::string_view run_id) {
   uint64_t bytes = 0;
@@ -45,17 +39,6 @@ void print_plan(const RunOptions& options, const Plan& plan) {
              options.request.count_syscalls ? fmt::format(" and {} that count system calls", plan.cases.size()) : "",
              options.request.seed, humane(plan.expected),
              static_cast<double>(estimated_sample_bytes(options, plan, new_run_id())) / 1e6);
-}
-
-// The machine, and the libraries that connectors were built with.
-nlohmann::ordered_json describe_environment() {
-  nlohmann::ordered_json environment = describe_machine();
-  for (const ConnectorEntry* entry : connectors()) {
-    if (entry->library == nullptr) continue;
-    const Library library = entry->library();
-    environment["libraries"][library.name] = library.version;
-  }
-  return environment;
 }
 
 RunInfo describe_run(const RunOptions& options, std::string run_id) {

@@ -44,6 +44,10 @@ struct Limit {
 /// How many more threads this process can make at most: the tightest of all bounds but memory and address space.
 Limit thread_limit();
 
+/// The cgroups that may bound this process's threads, as folders: of each mounted hierarchy that may have a pids
+/// controller its own group first, then the ancestors.
+std::vector<std::string> pids_cgroups();
+
 /// The descriptors that this process may have: RLIMIT_NOFILE, soft.
 Limit descriptor_limit();
 /// Raises it to the hard limit, as far as it goes. Returns the soft limit that holds now.

@@ -71,20 +71,6 @@ void add_sysctl(std::vector<Limit>& limits, const std::string& name, uint64_t us
   limits.push_back({threads, name, fmt::format("sysctl -w {}=<more> (as root)", name)});
 }
 
-// From `group` up to `mount`: a limit of an ancestor binds too.
-void add_cgroups(std::vector<Limit>& limits, const std::string& mount, std::string group) {
-  for (;; group.erase(group.rfind('/'))) {
-    const std::string file = mount + group + "/pids.max";
-    const int64_t limit = leading_number(read_text(file).value_or(""));  // "max" is none
-    const int64_t used = leading_number(read_text(mount + group + "/pids.current").value_or(""));
-    if (limit >= 0 && used >= 0) {
-      limits.push_back({room(static_cast<uint64_t>(limit), static_cast<uint64_t>(used)), file,
-                        fmt::format("echo max > {} (as root), or TasksMax= of the systemd unit", file)});
-    }
-    if (group.rfind('/') == std::string::npos) return;
-  }
-}
-
 // This process's path below `root` in the hierarchy of /proc/self/cgroup that `wanted` chooses; "" is the root itself.
 std::string group_path(std::string_view controllers, std::string_view root) {
   const std::string cgroups = read_text("/proc/self/cgroup").value_or("");
@@ -100,17 +86,16 @@ std::string group_path(std::string_view controllers, std::string_view root) {
   return path == "/" ? "" : path;
 }
 
-// Wherever the hierarchies are mounted. A line of mountinfo: id parent device root place options… - type source
-// options.
-void add_all_cgroups(std::vector<Limit>& limits) {
-  const std::string mounts = read_text("/proc/self/mountinfo").value_or("");
-  for_each_line(mounts, [&](std::string_view line) {
-    const std::string_view tail = line.substr(std::min(line.find(" - "), line.size()));
-    const std::string options = fmt::format(",{},", word(tail, 3));
-    const bool version_2 = word(tail, 1) == "cgroup2";
-    if (!version_2 && (word(tail, 1) != "cgroup" || options.find(",pids,") == std::string::npos)) return;
-    add_cgroups(limits, std::string(word(line, 4)), group_path(version_2 ? "" : "pids", word(line, 3)));
-  });
+void add_cgroups(std::vector<Limit>& limits) {
+  for (const std::string& group : pids_cgroups()) {
+    const std::string file = group + "/pids.max";
+    const int64_t limit = leading_number(read_text(file).value_or(""));  // "max" is none
+    const int64_t used = leading_number(read_text(group + "/pids.current").value_or(""));
+    if (limit >= 0 && used >= 0) {
+      limits.push_back({room(static_cast<uint64_t>(limit), static_cast<uint64_t>(used)), file,
+                        fmt::format("echo max > {} (as root), or TasksMax= of the systemd unit", file)});
+    }
+  }
 }
 
 // loadavg's fourth word is running/all, over the whole machine.
@@ -126,10 +111,29 @@ uint64_t memory_maps() {
 
 }  // namespace
 
+// Wherever the hierarchies are mounted, and up to there: a limit of an ancestor binds too. A line of mountinfo: id
+// parent device root place options… - type source options.
+std::vector<std::string> pids_cgroups() {
+  std::vector<std::string> groups;
+  const std::string mounts = read_text("/proc/self/mountinfo").value_or("");
+  for_each_line(mounts, [&](std::string_view line) {
+    const std::string_view tail = line.substr(std::min(line.find(" - "), line.size()));
+    const std::string options = fmt::format(",{},", word(tail, 3));
+    const bool version_2 = word(tail, 1) == "cgroup2";
+    if (!version_2 && (word(tail, 1) != "cgroup" || options.find(",pids,") == std::string::npos)) return;
+    const std::string mount(word(line, 4));
+    for (std::string group = group_path(version_2 ? "" : "pids", word(line, 3));; group.erase(group.rfind('/'))) {
+      groups.push_back(mount + group);
+      if (group.rfind('/') == std::string::npos) return;
+    }
+  });
+  return groups;
+}
+
 Limit thread_limit() {
   std::vector<Limit> limits;
   add_nproc(limits);
-  add_all_cgroups(limits);
+  add_cgroups(limits);
   add_sysctl(limits, "kernel.threads-max", threads_of_machine(), 1);
   add_sysctl(limits, "kernel.pid_max", threads_of_machine(), 1);
   add_sysctl(limits, "vm.max_map_count", memory_maps(), 2);  // a stack and its guard page

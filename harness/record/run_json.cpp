@@ -64,6 +64,10 @@ void RunJson::lab(Json description) {
   document_["lab"] = std::move(description);
 }
 
+void RunJson::exhaustion(Json description) {
+  document_["exhaustion"] = std::move(description);
+}
+
 void RunJson::environment_after(Json environment) {
   document_["environment_after"] = std::move(environment);
 }

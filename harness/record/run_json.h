@@ -51,6 +51,8 @@ class RunJson {
   void count(const WaveResult& wave, std::string_view method);
   /// The lab, when there is one: at the beginning, and again at the end.
   void lab(nlohmann::ordered_json description);
+  /// What `connbench exhaust` was to run out of; only its runs have the key.
+  void exhaustion(nlohmann::ordered_json description);
   /// What changes while a run goes on (load, steal), read again at its end.
   void environment_after(nlohmann::ordered_json environment);
 

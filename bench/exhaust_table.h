@@ -1,0 +1,23 @@
+// What a ramp showed, as a person reads it: one line per connector and repetition.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/exhaust/ramp_child.h"
+#include "harness/record/exhaustion.h"
+
+namespace connbench {
+
+/// A ramp, or why there was none.
+struct Verdict {
+  RampName name;
+  std::optional<RampStep> first{};  ///< the reading before the first dead attempt
+  RampResult result{};
+  std::string skipped{};  ///< why; "" = it was run
+};
+
+std::string verdict_table(const std::vector<Verdict>& verdicts);
+
+}  // namespace connbench

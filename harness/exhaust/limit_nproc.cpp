@@ -1,0 +1,71 @@
+// RLIMIT_NPROC: all threads of a user, so it is set above what that user has already.
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness/ask_in_child.h"
+#include "harness/exhaust/limit.h"
+#include "harness/unique_fd.h"
+
+namespace connbench {
+namespace {
+
+void set_soft(rlim_t most) {
+  rlimit limit{};
+  checked(::getrlimit(RLIMIT_NPROC, &limit), "getrlimit");
+  limit.rlim_cur = std::min(most, limit.rlim_max);
+  checked(::setrlimit(RLIMIT_NPROC, &limit), "setrlimit(RLIMIT_NPROC)");
+}
+
+// Whether one more may be made with so many allowed. By a process, not a thread: once it is waited for it counts no
+// more.
+bool another_fits(rlim_t allowed) {
+  set_soft(allowed);
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(0);
+  if (child < 0) return false;
+  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  return true;
+}
+
+// What the kernel counts for this user, as it counts it: in its user namespace, whoever can be seen in /proc.
+rlim_t counted_now() {
+  rlim_t too_few = 0;
+  rlim_t enough = 1;
+  while (!another_fits(enough)) {
+    too_few = enough;
+    enough *= 2;
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NPROC, &limit);
+    if (too_few >= limit.rlim_max) throw std::system_error(EAGAIN, std::generic_category(), "fork");
+  }
+  while (enough - too_few > 1) {
+    const rlim_t middle = too_few + (enough - too_few) / 2;
+    (another_fits(middle) ? enough : too_few) = middle;
+  }
+  return enough - 1;
+}
+
+class NprocLimit final : public ResourceLimit {
+ public:
+  using ResourceLimit::ResourceLimit;
+  std::string_view kind() const override { return "rlimit_nproc"; }
+  std::string describe() const override {
+    return fmt::format("at most {} threads in the process, by RLIMIT_NPROC above what the user has already", value());
+  }
+  void enter() const override { set_soft(counted_now() - 1 + value()); }  // this thread is counted already
+};
+
+}  // namespace
+
+std::unique_ptr<ResourceLimit> limit_threads_by_rlimit(uint64_t threads) {
+  // One is this process itself: only who is exempt may have another.
+  const ChildAnswer exempt = ask_in_child([] { return another_fits(1) ? "yes" : "no"; });
+  if (!exempt.ok || exempt.text == "yes")
+    throw CannotLimit{exempt.ok ? "RLIMIT_NPROC does not bind this user (root is exempt)" : exempt.text};
+  return std::make_unique<NprocLimit>(threads);
+}
+
+}  // namespace connbench

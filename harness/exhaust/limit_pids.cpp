@@ -1,0 +1,117 @@
+// pids.max of a cgroup of the run's own, for those whom RLIMIT_NPROC does not bind.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <cstring>
+
+#include "harness/clock.h"
+#include "harness/exhaust/limit.h"
+#include "harness/machine.h"
+#include "harness/unique_fd.h"
+
+namespace connbench {
+namespace {
+
+constexpr Duration removing = std::chrono::seconds(10);  // its last process may be on its way out
+
+// errno, 0 = written.
+int write_to(const std::string& path, const std::string& text) {
+  const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  return !file || ::write(file.get(), text.data(), text.size()) < 0 ? errno : 0;
+}
+
+void remove_when_empty(const char* path) {
+  const TimePoint until = now() + removing;
+  while (::rmdir(path) != 0 && errno == EBUSY && now() < until) sleep_until(now() + std::chrono::milliseconds(2));
+}
+
+// A process that outlives the one that made it by as long as it takes to remove the group. In a session of its own, so
+// that what kills a whole group of processes leaves it.
+[[noreturn]] void wait_and_remove(int parent, const char* path) {
+  ::setsid();
+  ::prctl(PR_SET_NAME, "connbench-tidy");
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) ::signal(number, SIG_IGN);
+  ::dup2(parent, STDIN_FILENO);
+  ::close_range(STDIN_FILENO + 1, ~0U, 0);  // nobody is to wait for the end of its output
+  pollfd gone{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+  while (::poll(&gone, 1, -1) < 0 && errno == EINTR) {
+  }
+  remove_when_empty(path);
+  ::_exit(0);
+}
+
+class Remover {
+ public:
+  explicit Remover(const std::string& path) : owner_(::getpid()) {
+    const UniqueFd self(checked(static_cast<int>(::syscall(SYS_pidfd_open, owner_, 0)), "pidfd_open"));
+    pid_ = checked(::fork(), "fork");
+    if (pid_ == 0) wait_and_remove(self.get(), path.c_str());
+  }
+  ~Remover() {
+    if (::getpid() != owner_) return;  // a fork of the process that owns it
+    ::kill(pid_, SIGKILL);
+    while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  }
+  Remover(const Remover&) = delete;
+  Remover& operator=(const Remover&) = delete;
+
+ private:
+  pid_t owner_;
+  pid_t pid_ = -1;
+};
+
+class PidsLimit final : public ResourceLimit {
+ public:
+  PidsLimit(uint64_t threads, std::string path)
+      : ResourceLimit(threads), owner_(::getpid()), path_(std::move(path)), remover_(path_) {
+    if (::mkdir(path_.c_str(), 0755) != 0) throw CannotLimit{fmt::format("{}: {}", path_, strerror(errno))};
+    const int error = write_to(path_ + "/pids.max", std::to_string(threads));
+    if (error == 0) return;
+    ::rmdir(path_.c_str());
+    throw CannotLimit{fmt::format("{}/pids.max: {}", path_, strerror(error))};
+  }
+  ~PidsLimit() override {
+    if (::getpid() == owner_) remove_when_empty(path_.c_str());
+  }
+
+  std::string_view kind() const override { return "pids_max"; }
+  std::string describe() const override {
+    return fmt::format("at most {} threads in the process, by pids.max of {} (RLIMIT_NPROC does not bind this user)",
+                       value(), path_);
+  }
+  void enter() const override {
+    const std::string file = path_ + "/cgroup.procs";
+    if (const int error = write_to(file, "0"); error != 0)  // 0 is whoever writes it
+      throw std::system_error(error, std::generic_category(), file);
+  }
+
+ private:
+  pid_t owner_;
+  std::string path_;
+  Remover remover_;  // before there is anything to remove
+};
+
+}  // namespace
+
+std::unique_ptr<ResourceLimit> limit_threads_by_cgroup(uint64_t threads) {
+  std::string reasons;
+  for (const std::string& group : pids_cgroups()) {
+    try {
+      return std::make_unique<PidsLimit>(threads, fmt::format("{}/connbench-{}", group, ::getpid()));
+    } catch (const CannotLimit& cannot) {
+      reasons += fmt::format("{}{}", reasons.empty() ? "" : ", ", cannot.reason);
+    }
+  }
+  throw CannotLimit{reasons.empty() ? "there is no cgroup with a pids controller"
+                                    : fmt::format("no cgroup can be made ({})", reasons)};
+}
+
+}  // namespace connbench

@@ -1,0 +1,308 @@
+#include "harness/exhaust/ramp.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <vector>
+
+#include "harness/exhaust/ballast.h"
+#include "harness/statistics.h"
+
+namespace connbench {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr uint64_t first_healthy_id = uint64_t{1} << 40;  // dead attempts are numbered from 0
+constexpr size_t discarded_attempts = 32;                 // a first one meets cold code, and no stack in glibc's cache
+constexpr Duration healthy_timeout = seconds(1);
+constexpr Duration healthy_window = seconds(1);  // when the first does not get through, the next may
+constexpr Duration between_tries = milliseconds(1);
+constexpr Duration settling = milliseconds(2);      // a thread that cannot open its socket says so a little later
+constexpr Duration coming_back = seconds(10);       // until a healthy attempt, once the dead ones are let go
+constexpr Duration looking_up = milliseconds(100);  // how often a wait looks whether it is to stop
+constexpr TimePoint at_once{};
+
+// Stage::option is setsockopt(), bind() or timer_create(); a completion does not say which.
+std::string_view call_of(Stage stage) {
+  switch (stage) {
+    case Stage::spawn:
+      return "pthread_create";
+    case Stage::socket:
+      return "socket";
+    case Stage::option:
+      return "setsockopt/bind/timer_create";
+    case Stage::connect:
+      return "connect";
+    case Stage::wait:
+      return "wait";
+    case Stage::none:
+      break;
+  }
+  return "";
+}
+
+class Ramp {
+ public:
+  Ramp(const RampPlan& plan, RampEnd& end) : plan_(plan), end_(end) {
+    starts_.reserve(plan.step);
+    latencies_.reserve(plan.healthy_attempts);
+    completions_.reserve(std::min(plan.most, plan.per_table) + 1);
+  }
+
+  void run() {
+    try {
+      connector_ = plan_.make();
+      if (!unloaded()) return stop(Stopped::asked);
+      begun_ = plan_.clock();
+      record();
+      put_up_ballast();
+      climb();
+      if (end_.stopped == Stopped::asked) return;
+      settle();
+      record();
+      beside();
+      plan_.by_deadline ? wait_for_deadlines() : cancel();
+    } catch (const std::system_error& error) {
+      const std::string_view what = error.what();  // "pthread_create: Resource temporarily unavailable"
+      threw(what.substr(0, what.find(": ")), error.code().value());
+    } catch (const std::bad_alloc&) {
+      threw("operator new", ENOMEM);
+    } catch (const std::exception& error) {
+      threw(error.what(), 0);
+    }
+  }
+
+ private:
+  bool asked() const { return plan_.stop != nullptr && plan_.stop->load(std::memory_order_relaxed); }
+
+  void stop(Stopped why) { end_.stopped = why; }
+
+  void threw(std::string_view what, int error) {
+    (void)connector_.release();  // in what state it is, nobody knows
+    for (auto& ballast : ballast_) (void)ballast.release();
+    if (end_.stopped == Stopped::nothing) {
+      stop(Stopped::threw);
+      name_call(what, error);
+    }
+    record();
+  }
+
+  void name_call(std::string_view call, int error) {
+    call = call.substr(0, sizeof end_.call - 1);
+    std::memcpy(end_.call, call.data(), call.size());
+    end_.call[call.size()] = '\0';
+    end_.os_error = error;
+  }
+
+  void record() {
+    RampStep step{.holding = plan_.measure()};
+    if (begun_ != TimePoint{}) step.elapsed_ns = (plan_.clock() - begun_).count();
+    for (const auto& ballast : ballast_) step.pending += ballast->pending();
+    if (connector_) step.pending += connector_->in_flight();
+    end_.most_pending = std::max(end_.most_pending, step.pending);
+    step.start_p50_ns = quantile(starts_, 0.5).value_or(not_known);
+    step.start_p99_ns = quantile(starts_, 0.99).value_or(not_known);
+    starts_.clear();
+    plan_.on_step(step);
+  }
+
+  void reap(TimePoint until) {
+    completions_.clear();
+    connector_->reap(completions_, until);
+    for (const Completion& completion : completions_) file(completion);
+  }
+
+  // With nothing in flight a connector does not wait.
+  void reap_or_sleep(TimePoint until) {
+    if (connector_->in_flight() == 0) return plan_.sleep(until);
+    reap(until);
+  }
+
+  void file(const Completion& completion) {
+    const ConnectResult& result = completion.result;
+    if (completion.id >= first_healthy_id) {
+      if (completion.id != healthy_id_) return;  // one that was given up already
+      waits_ = false;
+      connected_ = result.outcome == Outcome::connected;
+      latency_ = completion.finished - offered_;
+      finished_ = completion.finished;
+      return;
+    }
+    if (result.outcome == Outcome::exhausted) {
+      if (end_.stopped == Stopped::nothing) ran_out(result);
+    } else if (!letting_go_ && result.outcome != Outcome::deadline_exceeded && end_.ended_otherwise++ == 0) {
+      end_.otherwise = result.outcome;
+    }
+  }
+
+  void ran_out(const ConnectResult& result) {
+    stop(Stopped::exhausted);
+    name_call(call_of(result.stage), result.os_error);
+  }
+
+  void put_up_ballast() {
+    while (end_.stopped == Stopped::nothing && plan_.most - started_ > plan_.per_table) {
+      ballast_.push_back(std::make_unique<Ballast>(BallastPlan{.make = plan_.make,
+                                                               .dead = plan_.dead,
+                                                               .count = plan_.per_table,
+                                                               .timeout = plan_.timeout,
+                                                               .until = begun_ + plan_.limit,
+                                                               .stop = plan_.stop}));
+      Ballast& newest = *ballast_.back();
+      started_ += plan_.per_table;
+      if (newest.exhausted()) ran_out(*newest.exhausted());
+      std::swap(starts_, newest.starts());
+      record();
+    }
+  }
+
+  // One after the other: `start` is the time that submit() and a reap() that does not wait take together, since some
+  // connectors begin what they have taken only then.
+  void climb() {
+    while (end_.stopped == Stopped::nothing && started_ < plan_.most) {
+      const TimePoint before = plan_.clock();
+      if (asked()) return stop(Stopped::asked);
+      if (before >= begun_ + plan_.limit) return stop(Stopped::out_of_time);
+      const Attempt attempt{.id = started_,
+                            .endpoints = plan_.dead.subspan(started_ % plan_.dead.size(), 1),
+                            .scheduled = before,
+                            .timeout = plan_.timeout};
+      if (connector_->submit({&attempt, 1}) == 0) return stop(Stopped::full);
+      ++started_;
+      reap(at_once);
+      starts_.push_back((plan_.clock() - before).count());
+      if (starts_.size() == plan_.step && started_ < plan_.most && end_.stopped == Stopped::nothing) record();
+    }
+  }
+
+  void settle() {
+    for (const TimePoint until = plan_.clock() + settling; plan_.clock() < until;) reap_or_sleep(until);
+  }
+
+  // One healthy attempt, waited for until `until`. True: it connected. One that has not ended is gone on with next
+  // time.
+  bool healthy(TimePoint until) {
+    connected_ = false;
+    if (!waits_) {
+      offered_ = plan_.clock();
+      const Attempt attempt{.id = ++healthy_id_,
+                            .endpoints = plan_.healthy.subspan(healthy_id_ % plan_.healthy.size(), 1),
+                            .scheduled = offered_,
+                            .timeout = healthy_timeout};
+      if (connector_->submit({&attempt, 1}) == 0) {
+        reap(at_once);  // perhaps there is room next time
+        return false;
+      }
+      waits_ = true;
+    }
+    while (waits_ && !asked() && plan_.clock() < until) reap(std::min(until, plan_.clock() + looking_up));
+    return connected_;
+  }
+
+  // Until so many are connected, or `until`; between two that are not, some time passes.
+  void try_healthy(size_t wanted, TimePoint until) {
+    latencies_.clear();
+    while (latencies_.size() < wanted && !asked() && plan_.clock() < until) {
+      tried_ += waits_ ? 0 : 1;
+      if (healthy(until)) {
+        if (latencies_.empty()) first_through_ = finished_;
+        latencies_.push_back(latency_.count());
+      } else if (!waits_) {
+        reap_or_sleep(std::min(until, plan_.clock() + between_tries));
+      }
+    }
+  }
+
+  bool unloaded() {
+    try_healthy(std::min(discarded_attempts, plan_.healthy_attempts), plan_.clock() + healthy_window);
+    try_healthy(plan_.healthy_attempts, plan_.clock() + healthy_window);
+    end_.unloaded_p50_ns = quantile(latencies_, 0.5).value_or(not_known);
+    end_.unloaded_p99_ns = quantile(latencies_, 0.99).value_or(not_known);
+    return !asked();
+  }
+
+  TimePoint first_deadline() const { return begun_ + plan_.lasts; }
+
+  void beside() {
+    tried_ = 0;
+    stopped_at_ = plan_.clock();
+    const TimePoint window_ends = stopped_at_ + healthy_window;
+    try_healthy(plan_.healthy_attempts, plan_.by_deadline ? std::min(window_ends, first_deadline()) : window_ends);
+    end_.healthy_tried = tried_;
+    end_.healthy_connected = latencies_.size();
+    if (latencies_.empty()) return;
+    end_.recovery_pending_ns = std::max<int64_t>(0, (first_through_ - stopped_at_).count());
+    end_.healthy_p50_ns = quantile(latencies_, 0.5).value_or(not_known);
+    end_.healthy_p99_ns = quantile(latencies_, 0.99).value_or(not_known);
+  }
+
+  void come_back(TimePoint released) {
+    try_healthy(1, plan_.clock() + coming_back);
+    if (!latencies_.empty()) end_.recovery_released_ns = std::max<int64_t>(0, (first_through_ - released).count());
+  }
+
+  void wait_for_deadlines() {
+    end_.by_deadline = true;
+    letting_go_ = true;
+    const TimePoint released = first_deadline();
+    while (!asked() && plan_.clock() < released) reap_or_sleep(std::min(released, plan_.clock() + looking_up));
+    come_back(released);
+  }
+
+  // Nothing may be submitted after cancel_all(): the healthy attempt is another connector's, under the same limit.
+  void cancel() {
+    letting_go_ = true;
+    waits_ = false;
+    const TimePoint released = plan_.clock();
+    for (const auto& ballast : ballast_) ballast->let_go();
+    connector_->cancel_all();
+    while (connector_->in_flight() > 0) reap(plan_.clock() + looking_up);
+    connector_.reset();
+    ballast_.clear();
+    make_again(released + coming_back);
+    come_back(released);
+  }
+
+  // A thread that has been joined may count for a moment still.
+  void make_again(TimePoint until) {
+    for (;;) try {
+        connector_ = plan_.make();
+        return;
+      } catch (const std::system_error&) {
+        if (asked() || plan_.clock() >= until) throw;
+        plan_.sleep(plan_.clock() + between_tries);
+      }
+  }
+
+  const RampPlan& plan_;
+  RampEnd& end_;
+  std::unique_ptr<Connector> connector_;
+  std::vector<std::unique_ptr<Ballast>> ballast_;
+  TimePoint begun_{};
+  TimePoint stopped_at_{};
+  uint64_t started_ = 0;
+  bool letting_go_ = false;
+
+  uint64_t healthy_id_ = first_healthy_id;
+  uint64_t tried_ = 0;
+  bool waits_ = false;      // the healthy attempt has not ended
+  bool connected_ = false;  // and this is what became of it
+  TimePoint offered_{};
+  TimePoint finished_{};
+  TimePoint first_through_{};
+  Duration latency_{};
+
+  std::vector<int64_t> starts_;
+  std::vector<int64_t> latencies_;
+  std::vector<Completion> completions_;
+};
+
+}  // namespace
+
+void ramp(const RampPlan& plan, RampEnd& end) {
+  Ramp(plan, end).run();
+}
+
+}  // namespace connbench

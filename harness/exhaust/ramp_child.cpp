@@ -1,0 +1,185 @@
+#include "harness/exhaust/ramp_child.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <new>
+
+#include "harness/exhaust/ballast.h"
+#include "harness/exhaust/meter.h"
+#include "harness/lab/capsule.h"
+#include "harness/unique_fd.h"
+
+namespace connbench {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr Duration looking_interval = milliseconds(5);
+constexpr Duration stop_grace = milliseconds(500);  // after a request to stop
+constexpr Duration everything_else = seconds(40);   // set-up, healthy attempts, coming back: past it, the child hangs
+constexpr size_t most_steps = 4096;
+
+// What the child tells the parent, in memory that both see.
+struct Report {
+  std::atomic<bool> stop{false};
+  std::atomic<size_t> steps{0};  // written ones
+  std::array<RampStep, most_steps> step{};
+  RampEnd end{};
+  std::atomic<bool> finished{false};
+  char error[512]{};
+};
+
+class SharedReport {
+ public:
+  SharedReport() {
+    void* memory = ::mmap(nullptr, sizeof(Report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) checked(-1, "mmap");
+    report_ = new (memory) Report;
+  }
+  ~SharedReport() { ::munmap(report_, sizeof(Report)); }
+  SharedReport(const SharedReport&) = delete;
+  SharedReport& operator=(const SharedReport&) = delete;
+  Report* operator->() const noexcept { return report_; }
+  Report& operator*() const noexcept { return *report_; }
+
+ private:
+  Report* report_;
+};
+
+void run(const RampSpec& spec, Report& report) {
+  grow_descriptor_table(spec.capacity + 64);
+  const Meter meter;
+  Retirement retirement(spec.connector->policy(spec.policy), 0);
+  const ConnectorSettings settings{spec.connector->options, spec.capacity, retirement};
+  RampPlan plan = spec.plan;
+  plan.make = [&] { return spec.connector->entry->make(settings); };
+  plan.measure = [&] { return meter.read(); };
+  plan.on_step = [&](const RampStep& step) {
+    const size_t position = std::min(report.steps.load(), most_steps - 1);
+    report.step[position] = step;
+    report.steps = position + 1;
+  };
+  plan.stop = &report.stop;
+  spec.limit->enter();
+  ramp(plan, report.end);
+  report.finished = true;
+}
+
+[[noreturn]] void child_main(const RampSpec& spec, Report& report, pid_t parent) {
+  try {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(0);
+    ::prctl(PR_SET_NAME, "connbench-ramp");
+    ::close_range(3, ~0U, 0);
+    if (spec.drop_capabilities) lab::drop_capabilities();
+    run(spec, report);
+  } catch (const std::exception& error) {
+    std::strncpy(report.error, error.what(), sizeof report.error - 1);
+  } catch (...) {
+    std::strncpy(report.error, "the connector threw something that is no std::exception", sizeof report.error - 1);
+  }
+  ::_exit(report.finished ? 0 : 1);
+}
+
+// Watches one child until it has ended, and ends it when it does not.
+class ChildWatch {
+ public:
+  ChildWatch(pid_t pid, Duration limit, Report& report, RampParent& parent)
+      : pid_(pid), report_(report), parent_(parent), kill_at_(now() + limit) {}
+  ~ChildWatch() {
+    if (collected_) return;
+    ::kill(pid_, SIGKILL);
+    collect();
+  }
+  ChildWatch(const ChildWatch&) = delete;
+  ChildWatch& operator=(const ChildWatch&) = delete;
+
+  // The reason why the child did not end as it should, or nothing.
+  std::string wait_for_end() {
+    const UniqueFd pidfd(checked(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)), "pidfd_open"));
+    while (!ended_within(pidfd, looking_interval)) {
+      hand_on(1);  // the newest may be the last, which is not only a reading
+      if (!stopping_ && parent_.should_stop()) {
+        stopping_ = report_.stop = true;
+        kill_at_ = std::min(kill_at_, now() + stop_grace);
+      }
+      if (now() < kill_at_) continue;
+      ::kill(pid_, SIGKILL);
+      killed_ = true;
+      kill_at_ = TimePoint::max();
+    }
+    const std::string why = reason(collect());
+    hand_on(why.empty() ? 1 : 0);
+    return why;
+  }
+
+ private:
+  static bool ended_within(const UniqueFd& pidfd, Duration interval) {
+    pollfd ended{.fd = pidfd.get(), .events = POLLIN, .revents = 0};
+    const timespec timeout = to_timespec(interval);
+    return ::ppoll(&ended, 1, &timeout, nullptr) > 0;
+  }
+
+  void hand_on(size_t all_but) {
+    for (const size_t known = report_.steps; handed_on_ + all_but < known;) parent_.on_step(report_.step[handed_on_++]);
+  }
+
+  int collect() {
+    collected_ = true;
+    int status = 0;
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+    return status;
+  }
+
+  std::string reason(int status) const {
+    if (stopping_) return "ended by request";
+    if (report_.finished) return {};
+    if (report_.error[0] != '\0') return report_.error;
+    if (killed_) return "hangs: killed";
+    if (WIFSIGNALED(status))
+      return fmt::format("killed by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)));
+    return fmt::format("ended with status {} before the ramp was over", WEXITSTATUS(status));
+  }
+
+  pid_t pid_;
+  Report& report_;
+  RampParent& parent_;
+  TimePoint kill_at_;
+  size_t handed_on_ = 0;
+  bool stopping_ = false;
+  bool killed_ = false;
+  bool collected_ = false;
+};
+
+}  // namespace
+
+size_t descriptors_of_a_ramp() noexcept {
+  return STDERR_FILENO + 1 + Meter::descriptors;
+}
+
+RampResult run_ramp(const RampSpec& spec, RampParent& parent) {
+  SharedReport report;
+  const pid_t self = ::getpid();
+  const pid_t pid = checked(::fork(), "fork");
+  if (pid == 0) child_main(spec, *report, self);
+
+  RampResult result;
+  ChildWatch watch(pid, spec.plan.limit + spec.plan.lasts + everything_else, *report, parent);
+  result.failure = watch.wait_for_end();
+  result.end = report->end;
+  if (result.failure.empty() && report->steps > 0) result.last = report->step[report->steps - 1];
+  return result;
+}
+
+}  // namespace connbench

@@ -1,0 +1,67 @@
+// exhaustion.csv, and what else a ramp leaves. results/README.md says what each column means.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "harness/exhaust/ramp.h"
+#include "harness/record/csv.h"
+#include "harness/record/run_folder.h"
+#include "harness/record/run_json.h"
+
+namespace connbench {
+
+inline constexpr std::string_view exhaustion_header =
+    "run_id,connector,resource,limit_kind,limit,repetition,step,elapsed_ns,pending,threads,fds,rss_kib,kernel_kib,"
+    "start_p50_ns,start_p99_ns,stopped_call,os_error,healthy_p50_ns,healthy_p99_ns,recovery_pending_ns,"
+    "recovery_released_ns";
+
+/// What all rows of one ramp begin with.
+struct RampName {
+  std::string connector;
+  std::string resource;
+  std::string limit_kind;
+  uint64_t limit = 0;
+  unsigned repetition = 1;
+};
+
+/// What `stopped_call` says of an end: the call that failed, "full", "time", or nothing.
+std::string_view stopped_call(const RampEnd& end) noexcept;
+
+/// One row, with its end. `end`: only with the last one of a ramp.
+std::string csv_row(std::string_view run_id, const RampName& name, size_t number, const RampStep& step,
+                    const RampEnd* end);
+
+/// The records of one run of `connbench exhaust`. Every method writes before it returns, and throws std::system_error
+/// that names the file when it cannot.
+class ExhaustionRecorder {
+ public:
+  /// `chosen`: the "exhaustion" of run.json, as far as it is known.
+  ExhaustionRecorder(RunFolder folder, const RunInfo& info, nlohmann::ordered_json chosen);
+
+  void step(const RampName& name, const RampStep& step);
+  /// The last step of a ramp, and what came of it.
+  void end(const RampName& name, const RampStep& last, const RampEnd& end);
+  /// A ramp whose child did not end as it should; `what` is its case.
+  void fail(const Case& what, unsigned repetition, std::string_view failure);
+  void skip(const SkippedRow& row);
+  void warn(std::string_view warning);
+  void lab(nlohmann::ordered_json description);
+  void finish(bool complete, nlohmann::ordered_json environment_after);
+
+  const RunFolder& folder() const noexcept { return folder_; }
+
+ private:
+  void write_run(bool complete = false);
+  size_t number_of(const RampName& name);
+
+  RunFolder folder_;
+  std::string run_id_;
+  RunJson run_;
+  nlohmann::ordered_json exhaustion_;
+  CsvFile file_;
+  RampName current_{};
+  size_t steps_ = 0;  // of the current ramp
+};
+
+}  // namespace connbench
