@@ -125,8 +125,8 @@ Json describe_load() {
   double average[3];
   const Usage usage = read_usage(0, true);
   return {{"average", ::getloadavg(average, 3) == 3 ? Json(average) : Json(nullptr)},
-          {"softirq_ns", usage.softirq_ns},
-          {"steal_ns", usage.steal_ns}};
+          {"softirq_ns", value_of(usage.softirq_ns)},
+          {"steal_ns", value_of(usage.steal_ns)}};
 }
 
 Json describe_machine() {

@@ -143,7 +143,7 @@ class TracepointCounter final : public SyscallCounter {
       checked(::ioctl(events_.back().get(), PERF_EVENT_IOC_SET_FILTER, fmt::format("id == {}", call.number).c_str()),
               "ioctl(PERF_EVENT_IOC_SET_FILTER)");
     }
-    events_.push_back(open_event(id));  // last, so that it is disabled last and never less than the sum of the others
+    events_.push_back(open_event(id));
   }
 
   void start() override {
@@ -155,14 +155,15 @@ class TracepointCounter final : public SyscallCounter {
     checked(::prctl(PR_TASK_PERF_EVENTS_DISABLE), "prctl(PR_TASK_PERF_EVENTS_DISABLE)");
     std::vector<uint64_t> calls = read_all();
     for (size_t i = 0; i < calls.size(); ++i) calls[i] -= begin_[i];
-    uint64_t other = calls.back();
     std::vector<SyscallCount> counts;
+    uint64_t named = 0;
     for (size_t i = 0; i < std::size(named_calls); ++i) {
-      other -= calls[i];
+      named += calls[i];
       const uint64_t own = named_calls[i].number == SYS_prctl ? 1 : 0;  // the one that stopped the counting
       if (calls[i] > own) counts.push_back({named_calls[i].name, calls[i] - own});
     }
-    if (other > 0) counts.push_back({"other", other});
+    // Threads that begin while the counting does may call between the first event's enabling and the last one's.
+    if (calls.back() > named) counts.push_back({"other", calls.back() - named});
     std::ranges::sort(counts, {}, &SyscallCount::name);
     return counts;
   }

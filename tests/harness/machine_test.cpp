@@ -85,6 +85,16 @@ TEST(Machine, DescribesWhatItLacksAsNull) {
   EXPECT_EQ(sysctls.at("net.ipv4.tcp_mem"), file_line("/proc/sys/net/ipv4/tcp_mem"));
 }
 
+TEST(Machine, DescribesALoadThatCannotBeReadAsNull) {
+  const ChildAnswer answer = ask_in_child([] {
+    const rlimit nothing{};
+    checked(::setrlimit(RLIMIT_NOFILE, &nothing), "setrlimit");  // no file of /proc can be opened
+    const auto load = describe_load();
+    return fmt::format("{} {}", load.at("softirq_ns").dump(), load.at("steal_ns").dump());
+  });
+  EXPECT_EQ(answer.text, "null null");
+}
+
 TEST(Machine, SaysWhatItWasBuiltWith) {
   const auto machine = describe_machine();
   for (const char* fact : {"git_commit", "compiler", "flags", "type"})

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <map>
 #include <system_error>
 #include <thread>
@@ -111,6 +112,27 @@ TEST_P(SyscallCounterBy, CountsThreadsThatStillLive) {
   go.reset(-1);
   worker.join();
   EXPECT_EQ(counts.at("socket"), 30u);
+}
+
+TEST_P(SyscallCounterBy, NeverCountsLessThanNothingWhileThreadsGoOnCalling) {
+  std::atomic<bool> stop = false;
+  std::atomic<uint64_t> made = 0;
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 3; ++i)
+    callers.emplace_back([&] {
+      while (!stop) {
+        ::syscall(SYS_gettid);
+        ++made;
+      }
+    });
+  std::vector<SyscallCount> counts;
+  for (int round = 0; round < 10; ++round) {
+    counter_->start();
+    for (const SyscallCount& count : counter_->stop()) counts.push_back(count);
+  }
+  stop = true;
+  for (std::thread& caller : callers) caller.join();
+  for (const SyscallCount& count : counts) EXPECT_LE(count.calls, made + 1'000) << count.name;
 }
 
 TEST_P(SyscallCounterBy, ForgetsWhatHappenedBetweenStopAndStart) {

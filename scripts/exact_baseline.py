@@ -1,0 +1,173 @@
+"""results/baseline.json, and what differs from it. scripts/exact is what people call.
+
+What several measurements agree on is kept as a number, and held to exactly. What varies by less than a quarter around
+a whole number (a pool's late thread, a library's set-up) is kept as that number, and a call more an attempt still shows;
+what varies by more is kept as what was seen, and held to nothing.
+"""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from exact_counts import ALLOCATIONS, BYTES, THREADS, Unusable
+
+VERSION = 1
+# Held to exactly where they are exact; other system calls only to whole ones an attempt.
+NAMED = frozenset("socket connect setsockopt getsockopt epoll_ctl close clone".split())
+NEAR_WHOLE = 0.25
+ABOUT = "about"  # a whole number
+SEEN = "seen"  # least and most
+PAGE = 4096
+LOOSE_PAGES, LOOSE_PAGES_OF_A_POOL, LOOSE_SHARE = 4, 16, 0.01
+
+
+def is_exact(what):
+    return what in (ALLOCATIONS, THREADS) or what.partition("/")[2] in NAMED
+
+
+def number(value):
+    return int(value) if value == int(value) else value
+
+
+def keep(what, values):
+    """One entry of the baseline, from what was measured several times; None: no more than is kept by saying nothing."""
+    least, most = number(min(values)), number(max(values))
+    if what == BYTES:
+        return number(sorted(values)[len(values) // 2])
+    if least == most and (is_exact(what) or least == round(least)):
+        return least
+    if any(abs(value - round(least)) > NEAR_WHOLE for value in values):
+        return {SEEN: [least, most]}
+    return {ABOUT: round(least), SEEN: [least, most]} if round(least) != 0 or is_exact(what) else None
+
+
+def keep_all(measurements):
+    """{connector: {what: entry}} of several measurements. What is missing in one is 0 there."""
+    kept = {}
+    for name in measurements[0]:
+        every = sorted({what for measured in measurements for what in measured[name]})
+        entries = {what: keep(what, [measured[name].get(what, 0) for measured in measurements]) for what in every}
+        kept[name] = {what: entry for what, entry in entries.items() if entry is not None}
+    return kept
+
+
+def slack(was, threads, pending):
+    """Memory is counted in pages; where the heap begins, and in which page a pool's stacks end, is never the same."""
+    pages = LOOSE_PAGES_OF_A_POOL if threads == "pool" else LOOSE_PAGES
+    rounding = pages * PAGE / (pending - pending // 4)  # as floor_bench takes it: the difference to a quarter of them
+    return max(rounding, LOOSE_SHARE * was)
+
+
+def differs(what, was, value):
+    if isinstance(was, dict):
+        return ABOUT in was and round(value) != was[ABOUT]
+    return value != was if is_exact(what) else round(value) != round(was)
+
+
+def differences(baseline, figures, slack_of):
+    """[(connector, what, was, is)]. `slack_of(connector, was)`: by how much its bytes may differ."""
+    rows = []
+    for name, measured in figures.items():
+        known = baseline[name]
+        for what in sorted(known.keys() | measured.keys()):
+            was, value = known.get(what, 0), measured.get(what, 0)
+            if abs(value - was) > slack_of(name, was) if what == BYTES else differs(what, was, value):
+                rows.append((name, what, was, value))
+    return rows
+
+
+def changes(old, new):
+    """Rows of a table: figures of connectors that were known, and connectors that came or went."""
+    rows = []
+    for name in sorted(old.keys() | new.keys()) if old else []:
+        if name not in old or name not in new:
+            rows.append((name, "the connector", *(("-", "new") if name in new else ("measured", "gone"))))
+            continue
+        before, after = old[name], new[name]
+        whats = sorted(before.keys() | after.keys())
+        rows += [(name, what, before.get(what, 0), after.get(what, 0)) for what in whats
+                 if before.get(what, 0) != after.get(what, 0)]
+    return rows
+
+
+def other_library(facts, made_with, name):
+    """(was, is) when a connector is made with another version of its library: then nothing can be said of it."""
+    for library, version in made_with["libraries"].items():
+        here = facts["libraries"].get(library)
+        if name.startswith(library) and here is not None and here != version:
+            return f"{library} {version}", f"{library} {here}"
+    return None
+
+
+def text_of(entry):
+    if isinstance(entry, dict):
+        least, most = entry[SEEN]
+        return f"{entry[ABOUT]} ({least:g}–{most:g})" if ABOUT in entry else f"{least:g}–{most:g}"
+    return f"{entry:g}" if isinstance(entry, (int, float)) else str(entry)
+
+
+LABELS = {ALLOCATIONS: "allocations an attempt", THREADS: "threads while pending", BYTES: "bytes a pending attempt"}
+
+
+def label(what):
+    target, slash, call = what.partition("/")
+    return LABELS.get(what, f"{call}() an attempt, {target}" if slash else what)
+
+
+def table(rows):
+    """In Markdown: it is read in terminals, and in pull requests."""
+    lines = ["| connector | what | was | is |", "| :-- | :-- | --: | --: |"]
+    for name, what, was, value in rows:
+        lines.append(f"| `{name}` | {label(what)} | {text_of(was)} | {text_of(value)} |")
+    return "\n".join(lines)
+
+
+def nested(entries):
+    groups = {}
+    for what, entry in sorted(entries.items()):
+        group, _, name = what.partition("/")
+        groups.setdefault(group, {})[name] = entry
+    return groups
+
+
+def flat(groups):
+    return {f"{group}/{name}": entry for group, entries in groups.items() for name, entry in entries.items()}
+
+
+def to_text(document):
+    """A line for each connector and target: what changed is a line that changed."""
+    rest = {key: value for key, value in document.items() if key != "connectors"}
+    lines = json.dumps(rest, indent=2, sort_keys=True, ensure_ascii=False).removesuffix("\n}").splitlines()
+    connectors = []
+    for name, entries in sorted(document["connectors"].items()):
+        groups = [f"      {json.dumps(group)}: {json.dumps(inner)}" for group, inner in nested(entries).items()]
+        connectors.append(f"    {json.dumps(name)}: {{\n" + ",\n".join(groups) + "\n    }")
+    return "\n".join(lines) + ',\n  "connectors": {\n' + ",\n".join(connectors) + "\n  }\n}\n"
+
+
+def read(path):
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Unusable(f"{path} is not there: make it with --accept") from None
+    except (OSError, ValueError) as error:
+        raise Unusable(f"{path}: {error}") from error
+    if not isinstance(document, dict) or document.get("version") != VERSION:
+        raise Unusable(f"{path}: not a baseline of version {VERSION}: make it again with --accept")
+    document["connectors"] = {name: flat(groups) for name, groups in document["connectors"].items()}
+    return document
+
+
+def write(path, document):
+    """Whole or not at all."""
+    path = Path(path)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False, encoding="utf-8") as file:
+        try:
+            file.write(to_text(document))
+            file.flush()
+            os.fchmod(file.fileno(), 0o644)
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise

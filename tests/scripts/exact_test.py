@@ -1,0 +1,238 @@
+"""What scripts/exact sees of a build: python3 tests/scripts/exact_test.py, by ctest with a build of ours."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "scripts"))
+
+import exact_baseline as baseline  # noqa: E402
+from exact_counts import Connector, Unusable, per_attempt  # noqa: E402
+
+BUILD, COMPILER = os.environ.get("CONNBENCH_BUILD", ""), os.environ.get("CONNBENCH_COMPILER", "")
+ALLOCATIONS, BYTES = baseline.ALLOCATIONS, baseline.BYTES
+
+
+class Figures(unittest.TestCase):
+    """What is kept of several measurements, and what differs from it."""
+
+    def kept(self, what, *values):
+        entries = baseline.keep_all([{"epoll": {what: value}} for value in values])["epoll"]
+        return entries.get(what)
+
+    def differs(self, entry, value, what="accepting/close", slack=0.0):
+        return bool(baseline.differences({"epoll": {what: entry} if entry is not None else {}}, {"epoll": {what: value}},
+                                         lambda name, was: slack))  # fmt: skip
+
+    def test_keeps_exactly_what_all_measurements_agree_on(self):
+        entry = self.kept("accepting/epoll_ctl", 2.0078, 2.0078)
+        self.assertEqual(entry, 2.0078)
+        self.assertFalse(self.differs(entry, 2.0078, "accepting/epoll_ctl"))
+        self.assertTrue(self.differs(entry, 2.0117, "accepting/epoll_ctl"), "one call in 256 attempts")
+
+    def test_keeps_as_a_whole_number_what_varies_around_one(self):
+        entry = self.kept("accepting/close", 1.0, 1.0117)
+        self.assertEqual(entry, {"about": 1, "seen": [1, 1.0117]})
+        self.assertFalse(self.differs(entry, 1.2))
+        self.assertTrue(self.differs(entry, 2.0117), "a call more an attempt")
+
+    def test_holds_to_nothing_what_varies_by_more(self):
+        entry = self.kept("backlog-full/timerfd_settime", 0.1, 0.4)
+        self.assertEqual(entry, {"seen": [0.1, 0.4]})
+        self.assertFalse(self.differs(entry, 0.5, "backlog-full/timerfd_settime"))
+
+    def test_says_nothing_of_rare_calls_and_sees_when_they_are_not(self):
+        entry = self.kept("accepting/mmap", 0, 0.01)
+        self.assertIsNone(entry)
+        self.assertFalse(self.differs(entry, 0.1, "accepting/mmap"))
+        self.assertTrue(self.differs(entry, 1.0, "accepting/mmap"))
+
+    def test_holds_the_calls_of_the_table_to_nothing_more_than_none(self):
+        self.assertTrue(self.differs(None, 0.0039, "accepting/setsockopt"), "one in 256 attempts where there was none")
+
+    def test_sees_that_a_call_is_gone(self):
+        rows = baseline.differences({"epoll": {"accepting/getsockopt": 1}}, {"epoll": {}}, None)
+        self.assertEqual(rows, [("epoll", "accepting/getsockopt", 1, 0)])
+
+    def test_allows_memory_its_pages_and_no_more(self):
+        slack = baseline.slack(92.8, "none", 8000)
+        self.assertAlmostEqual(slack, 4 * 4096 / 6000)
+        self.assertFalse(self.differs(92.8, 95.5, BYTES, slack))
+        self.assertTrue(self.differs(92.8, 100.8, BYTES, slack), "eight bytes, one pointer, more")
+        self.assertGreater(baseline.slack(8704, "pool", 64), 1000)
+
+    def test_counts_an_allocation_in_a_thousand_attempts(self):
+        self.assertTrue(self.differs(self.kept(ALLOCATIONS, 0.0, 0.0), 0.001, ALLOCATIONS))
+
+    def test_leaves_waits_out_and_takes_both_ways_of_making_a_thread_for_one(self):
+        calls = {"epoll_wait": 40, "futex": 3, "clone3": 8, "close": 8}
+        self.assertEqual(per_attempt({"calls": calls, "attempts": 8}, "refusing"),
+                         {"refusing/clone": 1, "refusing/close": 1})  # fmt: skip
+
+    def test_compares_no_connector_whose_library_is_another(self):
+        made_with, here = {"libraries": {"asio": "1", "libuv": "1"}}, {"libraries": {"asio": "2", "libuv": "1"}}
+        self.assertEqual(baseline.other_library(here, made_with, "asio-coroutines"), ("asio 1", "asio 2"))
+        self.assertIsNone(baseline.other_library(here, made_with, "libuv"))
+        self.assertIsNone(baseline.other_library(here, made_with, "epoll"))
+
+    def test_asks_only_those_for_short_deadlines_that_keep_them(self):
+        for deadline, keeps in (("timer", True), ("socket option, steps of 4ms", True), ("kernel", False),
+                                ("socket option, not before 1s, steps of 5ms", False), ("socket option, steps of 4s", False)):
+            self.assertEqual(Connector(f"  a  none  {deadline}   -  text").keeps_short_deadlines(), keeps, deadline)
+
+
+class File(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = Path(folder.name) / "baseline.json"
+
+    def test_is_read_as_it_was_written_and_has_a_line_for_each_target(self):
+        entries = {"accepting/close": 1, "refusing/close": {"about": 1, "seen": [1, 1.1]}, ALLOCATIONS: 0}
+        document = {"version": 1, "made_with": {"commit": "abc"}, "connectors": {"poll": dict(entries), "epoll": entries}}
+        baseline.write(self.path, document)
+        self.assertEqual(baseline.read(self.path), document)
+        text = self.path.read_text()
+        self.assertIn('\n      "accepting": {"close": 1},\n', text)
+        self.assertLess(text.index('"epoll"'), text.index('"poll"'))
+        self.assertEqual(list(self.path.parent.iterdir()), [self.path])
+
+    def test_is_refused_when_it_is_none(self):
+        for text in ("{", "[]", '{"version": 0}'):
+            self.path.write_text(text)
+            with self.assertRaises(Unusable):
+                baseline.read(self.path)
+
+
+@unittest.skipUnless((Path(BUILD) / "bin/count_allocations").exists(), "no build whose allocations can be counted (CONNBENCH_BUILD)")
+class Gate(unittest.TestCase):
+    """With real programs, and a shim that makes each connect() cost one thing more."""
+
+    NAMES = "epoll,blocking-threads"
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = Path(folder.name)
+        cls.baseline = cls.folder / "baseline.json"
+        cls.accepted = cls.exact("--accept", "--runs", "2")
+
+    @classmethod
+    def exact(cls, *more, shim=None, baseline_file=None, build=BUILD, what="system-calls", names=NAMES):
+        command = [ROOT / "scripts/exact", build, "--connector", names, "--what", what, "--baseline",
+                   baseline_file or cls.baseline, *more]
+        environment = os.environ | ({"LD_PRELOAD": str(shim)} if shim else {})
+        return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+    def shim(self, *flags):
+        shim = self.folder / f"shim{len(flags)}.so"
+        subprocess.run([COMPILER, "-x", "c", "-shared", "-fPIC", "-O1", *flags, "-o", shim,
+                        ROOT / "tests/scripts/one_call_more.c"], check=True)  # fmt: skip
+        return shim
+
+    def setUp(self):
+        if "not counted" in self.accepted.stderr:
+            self.skipTest(self.accepted.stderr)
+        self.assertEqual(self.accepted.returncode, 0, self.accepted.stderr)
+
+    def test_fails_a_system_call_more_per_connect_every_time(self):
+        shim = self.shim()
+        for _ in range(3):
+            changed = self.exact(shim=shim)
+            self.assertEqual(changed.returncode, 1, changed.stdout + changed.stderr)
+            self.assertIn("| `epoll` | getsockopt() an attempt, accepting | 1 | 2 |", changed.stdout)
+            self.assertIn("| `epoll` | getsockopt() an attempt, backlog-full | 0 | 1 |", changed.stdout)
+            self.assertIn("| `blocking-threads` | getsockopt() an attempt, refusing | 0 | 1 |", changed.stdout)
+            self.assertIn("--accept", changed.stdout)
+            same = self.exact()
+            self.assertEqual(same.returncode, 0, same.stdout + same.stderr)
+
+    def test_accepts_a_change_only_when_told_to_and_says_what_changed(self):
+        shim, mine = self.shim(), self.folder / "mine.json"
+        shutil.copy(self.baseline, mine)
+        one = {"shim": shim, "baseline_file": mine, "names": "epoll"}
+        before = mine.read_text()
+        self.assertEqual(self.exact(**one).returncode, 1)
+        self.assertEqual(mine.read_text(), before)
+        accepted = self.exact("--accept", "--runs", "2", **one)
+        self.assertEqual(accepted.returncode, 0, accepted.stderr)
+        self.assertIn("| `epoll` | getsockopt() an attempt, accepting | 1 | 2 |", accepted.stdout)
+        self.assertEqual(self.exact(**one).returncode, 0)
+        kept, was = (json.loads(text)["connectors"] for text in (mine.read_text(), before))
+        self.assertEqual(kept["blocking-threads"], was["blocking-threads"], "who was not measured stays as it was")
+
+    def test_fails_memory_and_an_allocation_more_per_connect(self):
+        kinds = {"what": "allocations,pending", "names": "epoll", "baseline_file": self.folder / "memory.json"}
+        accepted = self.exact("--accept", "--runs", "1", **kinds)
+        self.assertEqual(accepted.returncode, 0, accepted.stderr)
+        changed = self.exact(shim=self.shim("-DALLOCATE=64"), **kinds)
+        self.assertEqual(changed.returncode, 1, changed.stdout + changed.stderr)
+        self.assertIn("| `epoll` | allocations an attempt | 0 | 1 |", changed.stdout)
+        self.assertIn("| `epoll` | bytes a pending attempt |", changed.stdout)
+        self.assertNotIn("threads", changed.stdout)
+
+    def test_says_which_connector_came_and_which_is_gone(self):
+        document = baseline.read(self.baseline)
+        document["connectors"]["carrier-pigeon"] = document["connectors"].pop("epoll")
+        mine = self.folder / "renamed.json"
+        baseline.write(mine, document)
+        command = [ROOT / "scripts/exact", BUILD, "--what", "allocations", "--baseline", mine]
+        changed = subprocess.run(command, capture_output=True, text=True)
+        self.assertEqual(changed.returncode, 1, changed.stderr)
+        self.assertIn("| `epoll` | the connector | - | new |", changed.stdout)
+        self.assertIn("| `carrier-pigeon` | the connector | measured | gone |", changed.stdout)
+
+    def test_cannot_use_what_is_missing(self):
+        for more, said in (({"baseline_file": self.folder / "none.json"}, "--accept"), ({"build": self.folder}, "is not there"),
+                           ({"names": "epol"}, "epol"), ({"what": "time"}, "--what")):
+            ended = self.exact(**more)
+            self.assertEqual(ended.returncode, 2, more)
+            self.assertIn(said, ended.stderr)
+
+    def test_refuses_a_build_of_another_type(self):
+        mine = self.folder / "debug.json"
+        mine.write_text(self.baseline.read_text().replace('"build_type": "', '"build_type": "Other'))
+        ended = self.exact(baseline_file=mine)
+        self.assertEqual(ended.returncode, 2)
+        self.assertIn("Other", ended.stderr)
+
+    def as_user(self, path):
+        """As an ordinary user, who sees neither this build nor these sources."""
+        place = Path(tempfile.mkdtemp(dir="/tmp"))
+        self.addCleanup(shutil.rmtree, place)
+        (place / "bin").mkdir()
+        for file in (Path(BUILD) / "bin/connbench", Path(BUILD) / "bin/floor_bench", Path(BUILD) / "bin/count_allocations"):
+            shutil.copy(file, place / "bin")
+        for file in (ROOT / "scripts").glob("exact*"):
+            shutil.copy(file, place)
+        shutil.copy(self.baseline, place)
+        for file in (place, place / "bin"):
+            file.chmod(0o755)
+        (place / "baseline.json").chmod(0o644)
+        command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", f"PATH={path}", "/usr/bin/python3",
+                   place / "exact", place, "--connector", self.NAMES, "--what", "system-calls", "--baseline", place / "baseline.json"]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    @unittest.skipUnless(os.geteuid() == 0, "who asks is an ordinary user already")
+    def test_counts_the_same_for_an_ordinary_user_or_says_why_it_cannot(self):
+        ended = self.as_user("/usr/bin:/bin")
+        if ended.returncode == 2:
+            self.assertIn("not counted", ended.stderr)
+        else:
+            self.assertEqual(ended.returncode, 0, ended.stdout + ended.stderr)
+        blind = self.as_user("/nowhere")
+        if blind.returncode != 0:
+            self.assertEqual(blind.returncode, 2, blind.stdout + blind.stderr)
+            self.assertIn("no system calls", blind.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
