@@ -1,4 +1,4 @@
-"""Run folders that are made for the tests of scripts/table."""
+"""Run folders that are made for the tests of scripts/table, scripts/compare and scripts/regress."""
 
 import csv
 import json
@@ -17,8 +17,8 @@ ENVIRONMENT = {
     "build": {"git_commit": "abc"},
 }
 COLUMNS = (
-    "scenario connector target family concurrency timeout_ns repetition wave attempts makespan_ns connects_per_s "
-    "overshoot_p50_ns overshoot_p99_ns added_p50_ns added_p99_ns cpu_ns threads_peak voluntary_switches "
+    "scenario connector target family concurrency shards timeout_ns repetition wave attempts connected makespan_ns "
+    "connects_per_s p50_ns p90_ns overshoot_p50_ns overshoot_p90_ns overshoot_p99_ns added_p50_ns added_p99_ns cpu_ns threads_peak voluntary_switches "
     "involuntary_switches syscalls"
 ).split()
 
@@ -26,7 +26,7 @@ COLUMNS = (
 def wave(connector, number, target="accepting", **figures):
     row = dict.fromkeys(COLUMNS, "")
     row |= {"scenario": "burst", "connector": connector, "target": target, "family": 4, "concurrency": 8}
-    row |= {"timeout_ns": 10**9, "repetition": number, "wave": number, "attempts": 100}
+    row |= {"timeout_ns": 10**9, "repetition": number, "wave": number, "attempts": 100, "connected": 100}
     return row | figures
 
 

@@ -1,0 +1,112 @@
+"""Pairs: both sides measured one right after the other, in an order that a coin decides; and the file that keeps them."""
+
+import csv
+import random
+import time
+from pathlib import Path
+
+import gate_runs
+import gate_suite
+
+
+class Pair:
+    """values: {(benchmark, metric): (base, head)}, None where a side had none. order: AB or BA, A being the base."""
+
+    def __init__(self, order, values):
+        self.order, self.values = order, values
+
+
+class Bench:
+    """Measures pairs. `notes`: what the runs warned of, and how often. `more`: flags for every run besides the load's."""
+
+    def __init__(self, base, head, folder, seed, more=()):
+        self.sides, self.folder, self.more = {"A": base, "B": head}, folder, list(more)
+        self.coin, self.seconds, self.notes = random.Random(seed), {}, {}
+
+    def pair(self, loads):
+        """Raises gate_runs.Unusable when a side cannot be measured, or not be held against the other."""
+        order = self.coin.choice(("AB", "BA"))
+        turns = {letter: gate_suite.measure(self.sides[letter], loads, self.more, self.folder) for letter in order}
+        base, head = turns["A"], turns["B"]
+        for one, other in zip(base.runs, head.runs):
+            for note in gate_runs.require_comparable(one, other):
+                self.notes[note] = self.notes.get(note, 0) + 1
+        for load in loads:
+            self.seconds[load] = sum(turn.values[f"command/{load}", "wall_time"] for turn in turns.values()) / 1e9
+        return Pair(order, {key: (value, head.values[key]) for key, value in base.values.items()})
+
+    def told(self):
+        """The notes, those that came most often first; many are variations of one."""
+        often = sorted(self.notes, key=self.notes.get, reverse=True)
+        more = [f"and {len(often) - 5} other warnings of runs"] if len(often) > 5 else []
+        return [f"{note} ({self.notes[note]} of the pairs)" for note in often[:5]] + more
+
+
+class LiveSource:
+    """Pairs for the gate, measured as it asks for them and kept in a file. The budget, in seconds, counts from here."""
+
+    def __init__(self, bench, loads, file, budget, say):
+        self.bench, self.loads, self.file, self.say = bench, loads, file, say
+        self.ends, self.taken = time.monotonic() + budget, 0
+
+    load_of = staticmethod(lambda key: gate_suite.load_of(key[0]))
+
+    def take(self, count, loads):
+        pairs = []
+        for number in range(count):
+            pairs.append(self.bench.pair(loads))
+            self.file.append("", pairs[-1])
+            self.taken += 1
+            self.say(f"pair {number + 1} of {count} ({', '.join(loads)})")
+        return pairs
+
+    def time_for(self, more, loads, again, loads_again):
+        """Whether so many pairs, and so many to confirm what may need it, fit into what is left of the budget."""
+        seconds = sum(more * self.bench.seconds[load] for load in loads)
+        seconds += sum(again * self.bench.seconds[load] for load in loads_again)
+        return time.monotonic() + seconds <= self.ends
+
+
+class PairsFile:
+    """CSV, one row a pair, whole after each: `group` (what was compared), `order`, and two columns for each benchmark and metric, named
+    "<benchmark> <metric> base" and "… head". Appends to a file that is there, whose columns must be the same."""
+
+    def __init__(self, path):
+        self.path, self.columns = Path(path), None
+        if self.path.exists() and self.path.stat().st_size:
+            with open(self.path, newline="", encoding="utf-8") as file:
+                self.columns = next(csv.reader(file))
+
+    def append(self, group, pair):
+        row = {"group": group, "order": pair.order}
+        for (name, metric), values in pair.values.items():
+            for side, value in zip(("base", "head"), values):
+                row[f"{name} {metric} {side}"] = "" if value is None else f"{value:.6g}"
+        fresh = self.columns is None
+        self.columns = self.columns or list(row)
+        if not row.keys() <= set(self.columns):
+            raise gate_runs.Unusable(f"{self.path} has the pairs of another suite: move it away, or name another --pairs-file")
+        with open(self.path, "a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, self.columns)
+            if fresh:
+                writer.writeheader()
+            writer.writerow(row)
+
+
+def read(path):
+    """{group: [Pair]} of a PairsFile, in the order in which they were measured. A last row that is not whole is left out."""
+    try:
+        text = Path(path).read_bytes().decode("utf-8")
+    except OSError as error:
+        raise gate_runs.Unusable(f"{path}: {error.strerror}") from error
+    whole = text[: text.rfind("\r\n") + 2].splitlines()
+    groups = {}
+    for row in csv.DictReader(whole):
+        values = {}
+        for column, text in row.items():
+            if column.endswith(" base") and (text or row[column[:-4] + "head"]):
+                name, metric, _ = column.split(" ")
+                pair = tuple(float(cell) if cell else None for cell in (text, row[column[:-4] + "head"]))
+                values[name, metric] = pair
+        groups.setdefault(row["group"], []).append(Pair(row["order"], values))
+    return groups

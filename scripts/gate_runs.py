@@ -1,0 +1,153 @@
+"""What finished run folders say to the gate, and whether they may be compared at all.
+
+A benchmark is a case of the run: connector, target, load and timeout. Its name has all of what tells it from others.
+"""
+
+import csv
+import json
+import statistics
+from pathlib import Path
+
+from connector_records import SCHEMA
+
+HIGHER_IS_BETTER = {"connects_per_s"}  # of all else, less is better
+SUSTAINED = 0.8  # of the offered rate; below, an open loop's latency is that of a load of its own making
+
+
+class Unusable(Exception):
+    """There is nothing to judge; the message says why, and what to do."""
+
+
+class Run:
+    """One finished run. `cases`: {benchmark: {metric: [value of each repetition]}}, None where a wave has no such value."""
+
+    def __init__(self, folder, side):
+        self.folder, self.side = Path(folder), side
+        run = self._json()
+        if run.get("schema_version") != SCHEMA:
+            raise Unusable(f"{self._named()} has schema version {run.get('schema_version')}; {SCHEMA} is what is read here. "
+                           "Measure both sides with programs of one schema")  # fmt: skip
+        if run.get("complete") is not True:
+            raise Unusable(f"{self._named()} is not complete (under way, stopped or killed): measure it again")
+        self.environment, self.warnings = run["environment"], run["warnings"]
+        self.skipped = {(skip["connector"], skip["target"]): skip["reason"] for skip in run["skipped"]}
+        if run["failures"]:
+            failure = run["failures"][0]
+            raise Unusable(f"{self._named()}: {len(run['failures'])} waves failed, the first {failure['connector']} on "
+                           f"{failure['target']}: {failure['failure']}")  # fmt: skip
+        self.loads, self.cases = {}, {}
+        self._read_summary()
+
+    def _named(self):
+        return f"{self.side} ({self.folder})"
+
+    def _json(self):
+        path = self.folder / "run.json"
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise Unusable(f"{self._named()} is no run folder: run.json is missing") from None
+        except (OSError, ValueError) as error:
+            raise Unusable(f"{self._named()}: run.json cannot be read: {error}") from error
+
+    def _read_summary(self):
+        try:
+            with open(self.folder / "summary.csv", newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+        except OSError as error:
+            raise Unusable(f"{self._named()}: summary.csv cannot be read: {error}") from error
+        if not rows:
+            raise Unusable(f"{self._named()}: no wave was measured")
+        by_case = {}
+        for row in rows:
+            by_case.setdefault(benchmark(row), []).append(row)
+            self.loads.setdefault(benchmark(row), row["attempts"])
+        for name, waves in by_case.items():
+            self.cases[name] = _metrics(waves)
+
+
+def benchmark(row):
+    """As in benchmark.json, what is usual left out; the timeout never is."""
+    name = f"{row['connector']}/{row['target']}/concurrency:{row['concurrency']}/timeout:{_duration(row['timeout_ns'])}"
+    for key, usual in (("family", "4"), ("shards", "1"), ("scenario", "burst")):
+        if str(row.get(key) or usual) != usual:
+            name += f"/{key}:{row[key]}"
+    return name
+
+
+def _duration(nanoseconds):
+    value = int(nanoseconds)
+    return f"{value // 10**9}s" if value % 10**9 == 0 else f"{value / 1e6:g}ms"
+
+
+def _metrics(waves):
+    """By metric the value of each wave. What no wave of a case has is left out; a gap in others stays, as None."""
+    open_loop = waves[0]["scenario"].startswith("steady")
+    columns = {"overshoot_p50": "overshoot_p50_ns", "overshoot_p90": "overshoot_p90_ns"}
+    latency = {}
+    if open_loop or waves[0]["concurrency"] == "1":  # in a closed loop latency is Little's law, not speed
+        latency = {"added_p50": "added_p50_ns"}
+        if not any(row["added_p50_ns"] for row in waves):  # the kernel was not asked about the handshake
+            latency = {"p50": "p50_ns", "p90": "p90_ns"}
+    if not open_loop:  # there the load decides how long a wave takes
+        columns["wall_time"] = "makespan_ns"
+    metrics = {"cpu_per_attempt": [_ratio(row["cpu_ns"], row["attempts"]) for row in waves]}
+    for metric, column in (columns | latency).items():
+        if any(row[column] for row in waves):
+            metrics[metric] = [_number(row[column]) for row in waves]
+    if not _sustained(waves):
+        metrics |= {metric: [None] * len(waves) for metric in latency if metric in metrics}
+    if not open_loop and any(int(row["connected"]) for row in waves):  # no connection is a rate of nothing
+        metrics["connects_per_s"] = [_number(row["connects_per_s"]) or 0.0 for row in waves]
+    return metrics
+
+
+def _number(text):
+    return float(text) if text else None
+
+
+def _ratio(text, attempts):
+    return float(text) / int(attempts) if text else None
+
+
+def _sustained(waves):
+    """Whether an open loop kept up with its load: the median wave, as any one may be disturbed."""
+    if not waves[0]["scenario"].startswith("steady"):
+        return True
+    offered = float(waves[0]["scenario"].rpartition(":")[2].removesuffix("/s"))
+    return statistics.median_low(float(row["connects_per_s"] or 0) for row in waves) >= SUSTAINED * offered
+
+
+def require_comparable(first, second):
+    """Raises Unusable unless both were measured on one machine with one set of benchmarks; returns what to know besides."""
+    for name, path in (("processor", ("cpu", "model")), ("processors online", ("cpu", "online")),
+                       ("kernel", ("kernel", "release"))):  # fmt: skip
+        values = [run.environment[path[0]][path[1]] for run in (first, second)]
+        if values[0] != values[1]:
+            raise Unusable(f"measured on two machines: {name} {values[0]} ({first.side}), {values[1]} ({second.side}). Only "
+                           "runs of one machine can be compared")  # fmt: skip
+    for one, other in ((first, second), (second, first)):
+        _require_cases(one, other)
+    notes = [f"not measured on either side: {connector} on {target}: {reason}"
+             for (connector, target), reason in first.skipped.items()]  # fmt: skip
+    for key in ("compiler", "type", "flags"):
+        builds = [run.environment["build"].get(key) for run in (first, second)]
+        if builds[0] != builds[1]:
+            notes.append(f"two kinds of build: {key} is '{builds[0]}' on {first.side}, '{builds[1]}' on {second.side}")
+    return notes + [f"{run.side}: {warning}" for run in (first, second) for warning in run.warnings]
+
+
+def _require_cases(one, other):
+    missing = [name for name in one.cases if name not in other.cases]
+    if missing:
+        reasons = {reason for (connector, _), reason in other.skipped.items() if any(m.startswith(f"{connector}/") for m in missing)}  # fmt: skip
+        why = f" ({'; '.join(sorted(reasons))})" if reasons else ""
+        raise Unusable(f"measured on {one.side} and missing on {other.side}{why}: {', '.join(missing)}")
+    for name, metrics in one.cases.items():
+        if one.loads[name] != other.loads[name]:
+            raise Unusable(f"two loads: {name} has {one.loads[name]} attempts on {one.side}, "
+                           f"{other.loads[name]} on {other.side}")  # fmt: skip
+        gone = [metric for metric in metrics if metric not in other.cases[name]]
+        if gone:
+            raise Unusable(f"{name} has {', '.join(gone)} on {one.side} and not on {other.side}: its attempts ended in "
+                           "another way (see the outcomes in summary.csv)")  # fmt: skip

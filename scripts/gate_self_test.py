@@ -1,0 +1,79 @@
+"""scripts/regress --self-test: what it keeps (result.json beside the pairs), what it prints, what the gate takes from it."""
+
+import json
+import random
+
+import gate_collect
+import gate_pairs
+import gate_resampling
+from gate_runs import Unusable
+
+RESULT = "result.json"
+AIMED = [("epoll/accepting/concurrency:64/timeout:5s", metric) for metric in ("connects_per_s", "cpu_per_attempt")]
+
+
+def run(given, say, progress):
+    """Exit status. The result is kept beside the pairs."""
+    if given.collect:
+        gate_collect.collect(given, say, progress)
+    groups = gate_pairs.read(given.pairs_file)
+    seed = random.randrange(2**32) if given.seed is None else given.seed
+    say("Drawing comparisons from the pairs: some minutes")
+    result = _facts(given.pairs_file) | {"seed": seed} | gate_resampling.judge_gate(groups, given, seed, progress)
+    progress("")
+    path = given.pairs_file.with_name(RESULT)
+    path.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(text(result), end="")
+    print(f"\nKept: {path}")
+    return 0
+
+
+def _facts(pairs_file):
+    path = pairs_file.with_name("collection.json")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Unusable(f"{path} cannot be read: {error}. --collect writes it with the pairs") from error
+
+
+def kept_noise(folder):
+    """({(benchmark, metric): A against A's 99th percentile}, notes) of the last self-test; without one, nothing, and a note."""
+    path = folder / RESULT
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}, ["no self-test is kept here (scripts/regress --self-test --collect): thresholds are 5 % throughout"]
+    except ValueError as error:
+        raise Unusable(f"{path} cannot be read: {error}. scripts/regress --self-test writes it anew") from error
+    noise = {(row["benchmark"], row["metric"]): row["noise"] for row in result["noise"]}
+    return noise, [f"thresholds: 5 %, or what A against A showed on {result['machine']} (results/self-test)"]
+
+
+def _share(found):
+    return f"{found['share']:6.1%} ({found['hits']} of {found['trials']}; 95 %: {found['ci_low']:.1%} to {found['ci_high']:.1%})"
+
+
+def text(result):
+    """For people."""
+    pairs = ", ".join(f"{count} {group}" for group, count in result["pairs"].items())
+    lines = [
+        f"{result['machine']}, commit {result['commit']}; {pairs} pairs in {result['minutes']} minutes, "
+        f"{len(result['broken'])} that could not be measured; a pair of the whole suite takes {result['seconds_of_a_pair']:.1f} s.",
+        "Whole comparisons drawn from them, all looks, Holm's correction, budget and confirmation included:",
+        "",
+        "A against A",
+        f"  false alarms (exit 1)      {_share(result['false_alarms'])}",
+        f"  before the confirmation    {_share(result['false_alarms_before_confirming'])}",
+        f"  a false improvement        {_share(result['false_improvements'])}",
+        f"  something unstable (exit 4){_share(result['unsure'])}",
+        "",
+        "Power: seen as regressed, with a delay in every connect() of",
+        f"(io_uring connects inside the kernel, where the delay is not; shares are of {result['what']})",
+    ]
+    own = [row for row in result["power"] if not row["benchmark"].startswith(("io-uring/", "command/"))]
+    for row in sorted(own, key=lambda row: ((row["benchmark"], row["metric"]) not in AIMED, row["benchmark"])):
+        lines.append(f"  +{row['delay']:.0%}  {row['benchmark']} {row['metric']}: {_share(row)}; "
+                     f"effect {row['effect']:+.1%} ({row['effect_low']:+.1%} to {row['effect_high']:+.1%})")  # fmt: skip
+    lines += ["", "Noise: 99 of 100 effects of A against A at the first look are smaller (and how often such a row was unstable)"]
+    lines += [f"  {row['noise']:6.1%}  {row['benchmark']} {row['metric']} ({row['unstable']:.0%})" for row in result["noise"]]
+    return "\n".join(lines) + "\n"

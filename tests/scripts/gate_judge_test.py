@@ -1,0 +1,138 @@
+"""The gate's procedure on pairs with a known truth: python3 tests/scripts/gate_judge_test.py"""
+
+import unittest
+from unittest import mock
+
+import made_runs  # noqa: F401  finds scripts/
+from gate_statistics_test import drifting, numpy
+
+import gate_judge
+import gate_statistics
+from gate_judge import IMPROVED, REGRESSED, SAME, UNSTABLE, Gate
+from gate_pairs import Pair
+
+CPU, RATE, LATE = ("a/one", "cpu_per_attempt"), ("a/one", "connects_per_s"), ("b/two", "overshoot_p50")
+
+BORDER = 0.055  # 5.7 %: below a threshold of 6 %, and too near to be called the same
+
+
+class Simulated:
+    """Pairs of two builds that differ by known log effects, measured in random order on a machine that drifts. `effects`:
+    {key: log effect, or a function of the number of pairs so far}. Remembers what was asked of it."""
+
+    def __init__(self, effects, generator, budget=10**9, spread=0.05):
+        self.effects, self.generator, self.budget, self.spread = effects, generator, budget, spread
+        self.loads, self.asked = sorted({self.load_of(key) for key in effects}), []
+
+    @staticmethod
+    def load_of(key):
+        return key[0][0]
+
+    def take(self, count, loads):
+        self.asked.append((count, loads))
+        self.budget -= count
+        noise = {key: drifting(self.generator, 2 * count, spread=self.spread) for key in self.effects}
+        pairs = []
+        for number in range(count):
+            first = int(self.generator.random() < 0.5)
+            values = {}
+            for key, effect in self.effects.items():
+                if self.load_of(key) in loads:
+                    effect = effect(len(self.asked)) if callable(effect) else effect
+                    turn = noise[key][2 * number : 2 * number + 2]
+                    values[key] = (float(numpy.exp(turn[first])), float(numpy.exp(turn[1 - first] + effect)))
+            pairs.append(Pair("AB", values))
+        return pairs
+
+    def time_for(self, more, loads, again, loads_again):
+        return self.budget >= more + again * bool(loads_again)
+
+
+class GateTest(unittest.TestCase):
+    def setUp(self):
+        self.generator = numpy.random.default_rng(6)
+
+    def judge(self, effects, noise=None, **source):
+        self.source = Simulated(effects, self.generator, **source)
+        return {row.key: row for row in Gate(self.source, noise or {}, self.generator).run()}
+
+    def verdicts(self, *arguments, **more):
+        return {key: row.verdict for key, row in self.judge(*arguments, **more).items()}
+
+    def test_a_build_against_itself_is_the_same_and_decided_at_the_first_look(self):
+        self.assertEqual(self.verdicts({CPU: 0.0, RATE: 0.0}, spread=0.02), {CPU: SAME, RATE: SAME})
+        self.assertEqual(self.source.asked, [(20, ["a"])])
+
+    def test_what_is_slower_has_regressed_once_it_is_confirmed(self):
+        row = self.judge({CPU: 0.2, LATE: 0.0}, spread=0.02)[CPU]
+        self.assertEqual(row.verdict, REGRESSED)
+        self.assertIn("confirmed by 20 further pairs: +2", row.note)
+        self.assertLess(row.low, row.effect)
+        self.assertAlmostEqual(row.effect, 0.2214, delta=0.03)
+        self.assertLessEqual(row.p, gate_judge.ALPHA)
+        self.assertEqual(self.source.asked, [(20, ["a", "b"]), (20, ["a"])], "only what is suspected is measured again")
+
+    def test_a_lower_rate_is_worse_and_lower_costs_are_better(self):
+        self.assertEqual(self.verdicts({RATE: -0.2, CPU: -0.2}, spread=0.02), {RATE: REGRESSED, CPU: IMPROVED})
+        self.assertEqual(self.verdicts({RATE: 0.2}, spread=0.02), {RATE: IMPROVED})
+        self.assertEqual(len(self.source.asked), 1, "what is better needs no confirmation")
+
+    def test_what_a_second_measurement_does_not_show_is_never_a_failure_and_never_the_same(self):
+        row = self.judge({CPU: lambda turn: 0.2 if turn == 1 else 0.0}, spread=0.02)[CPU]
+        self.assertEqual(row.verdict, UNSTABLE)
+        self.assertIn("not confirmed by 20 further pairs", row.note)
+
+    def test_a_change_in_the_other_direction_confirms_nothing(self):
+        self.assertEqual(self.verdicts({CPU: lambda turn: 0.2 if turn == 1 else -0.2}, spread=0.02), {CPU: UNSTABLE})
+
+    def test_a_sure_change_below_the_threshold_is_the_same(self):
+        row = self.judge({CPU: 0.02}, spread=0.005)[CPU]
+        self.assertEqual(row.verdict, SAME)
+        self.assertGreater(row.low, 0.0)
+
+    def test_the_threshold_is_what_a_build_against_itself_has_shown(self):
+        row = self.judge({CPU: 0.2}, {CPU: 0.4}, spread=0.02)[CPU]
+        self.assertEqual((row.verdict, row.threshold), (SAME, 0.4))
+        self.assertEqual(self.judge({CPU: 0.0}, {CPU: 0.001}, spread=0.02)[CPU].threshold, 0.05)
+
+    def test_what_stays_undecided_is_measured_at_every_planned_look_alone_and_then_unstable(self):
+        self.assertEqual(self.verdicts({CPU: 0.0, LATE: BORDER}, {CPU: 0.5, LATE: 0.06}, spread=0.05)[LATE], UNSTABLE)
+        self.assertEqual(self.source.asked, [(20, ["a", "b"]), (8, ["b"]), (12, ["b"])])
+
+    def test_without_time_for_more_pairs_and_a_confirmation_it_stops(self):
+        self.assertEqual(self.verdicts({LATE: BORDER}, {LATE: 0.06}, spread=0.05, budget=40), {LATE: UNSTABLE})
+        self.assertEqual(self.source.asked, [(20, ["b"])])
+
+    def test_noise_is_never_called_the_same(self):
+        self.assertEqual(self.verdicts({CPU: 0.0}, spread=2.0), {CPU: UNSTABLE})
+
+    def test_a_pair_without_a_figure_leaves_its_row_unstable_and_says_how_many(self):
+        source = Simulated({CPU: 0.0}, self.generator, spread=0.02)
+        whole = source.take
+        source.take = lambda count, loads: [*whole(count - 1, loads), Pair("AB", {CPU: (1.0, None)})]
+        (row,) = Gate(source, {}, self.generator).run()
+        self.assertEqual((row.verdict, row.effect, row.pairs), (UNSTABLE, None, 19))
+        self.assertIn("no figure in 1 of 20 pairs", row.note)
+
+    def test_a_figure_of_nothing_has_no_ratio(self):
+        self.assertEqual(gate_judge.ratios([Pair("AB", {CPU: (0.0, 1.0)}), Pair("AB", {CPU: (1.0, -1.0)})], CPU)[1], 2)
+
+    def test_looking_several_times_does_not_raise_the_false_alarms(self):
+        looked = 0
+        with mock.patch.object(gate_judge, "ALPHA", 0.2), mock.patch.object(gate_judge, "LEAST", 0.0):
+            for _ in range(120):
+                source = Simulated({CPU: 0.0, LATE: 0.0}, self.generator, spread=0.3)
+                gate = Gate(source, {}, self.generator)
+                gate._confirm = lambda suspects: None
+                looked += any(row.verdict in (REGRESSED, IMPROVED) for row in gate.run())
+        self.assertLessEqual(gate_statistics.share_interval(looked, 120)[0], 0.2, f"{looked} of 120")
+
+    def test_the_whole_gate_does_not_cry_wolf_over_drift_and_still_sees_a_tenth(self):
+        alarms = sum(REGRESSED in self.verdicts({CPU: 0.0, RATE: 0.0, LATE: 0.0}, spread=0.15).values() for _ in range(30))
+        self.assertEqual(alarms, 0)
+        seen = sum(self.verdicts({CPU: 0.0953, RATE: 0.0, LATE: 0.0}, spread=0.05)[CPU] == REGRESSED for _ in range(30))
+        self.assertGreaterEqual(seen, 27)
+
+
+if __name__ == "__main__":
+    unittest.main()
