@@ -5,17 +5,21 @@ import re
 
 import numpy
 
+from connector_records import Unusable
 from connector_table import median
 
 from . import charts
-from .comparison import EVERY_TARGET, is_fleet
+from .comparison import EVERY_TARGET, HARNESS, is_fleet
 from .units import duration, exact_duration, family_text, memory
 
 PENDING = charts.axis("attempts pending", "count", log=True)
 
 
 def number(text):
-    return float(text) if text else None
+    try:
+        return float(text) if text else None
+    except ValueError as error:
+        raise Unusable(f"exhaustion.csv: '{text}' is no number") from error
 
 
 def ramps(run):
@@ -30,7 +34,7 @@ def ramps(run):
 def stopped_text(last):
     if not last["stopped_call"]:
         return "nothing"
-    error = errno.errorcode.get(int(last["os_error"] or 0), last["os_error"])
+    error = errno.errorcode.get(int(number(last["os_error"]) or 0), last["os_error"])
     return f"{last['stopped_call']}: {error}" if error else last["stopped_call"]
 
 
@@ -44,11 +48,11 @@ def exhaustion(material):
                     continue
                 base = {"c": material.number[connector]}
                 mark = [[len(rows) - 1, stopped_text(rows[-1])]] if rows[-1]["stopped_call"] else []
-                pending.append(base | _points(rows, "elapsed_ns", "pending", mark))
-                kib.append(base | _points(rows, "pending", ("rss_kib", "kernel_kib"), mark))
-                start.append(base | _points(rows, "pending", "start_p99_ns", mark))
+                pending.append(base | _positive(_points(rows, "elapsed_ns", "pending", mark)))
+                kib.append(base | _grown(_points(rows, "pending", ("rss_kib", "kernel_kib"), mark)))
+                start.append(base | _positive(_points(rows, "pending", "start_p99_ns", mark)))
             label = f"{resource} limited to {limit} ({kind})" if limit else f"{resource} ({kind})"
-            label = f"{run.name}, {label}" if material.several else label
+            label = f"{run.name} · {label}" if material.several else label
             data = {"ramp": pending, "ramp-memory": kib, "ramp-start": start}
             note = "The first repetition; ✕ marks the call that was refused. All of them are in the table below."
             views.append({"label": label, "data": data, "note": note})
@@ -61,8 +65,9 @@ def exhaustion(material):
             "line that ends in ✕ was stopped there.",
             "xy", charts.axis("since the ramp began", "s"), charts.axis("pending", "count", log=True)),
         charts.chart(
-            "ramp-memory", "Memory of the ramp", "Resident memory of the process and memory of the kernel together, "
-            "against the attempts pending; lower is better.", "xy", PENDING, charts.axis("memory", "KiB", log=True)),
+            "ramp-memory", "Memory of the ramp", "How much the resident memory of the process and that of the "
+            "whole machine's kernel have grown together since the ramp began, against the attempts pending; lower is better.",
+            "xy", PENDING, charts.axis("memory grown", "KiB", log=True)),
         charts.chart(
             "ramp-start", "Cost of one more", "How long it took to start one more attempt (p99 of a step) beside those "
             "already pending; a flat line is what one wants.", "xy", PENDING, charts.axis("to start, p99", "ns", log=True)),
@@ -81,6 +86,23 @@ def _points(rows, x, y, marks):
     }  # fmt: skip
 
 
+def _grown(curve):
+    """From the first step on: the kernel's memory is that of the whole machine."""
+    if curve["y"]:
+        curve["y"] = [max(0.0, y - curve["y"][0]) for y in curve["y"]]
+    return _positive(curve)
+
+
+def _positive(curve):
+    """Without the points that a logarithmic axis cannot have: nothing is pending before the first step."""
+    kept = [i for i, (x, y) in enumerate(zip(curve["x"], curve["y"])) if x > 0 and y > 0]
+    at = {i: place for place, i in enumerate(kept)}
+    return {
+        "x": [curve["x"][i] for i in kept], "y": [curve["y"][i] for i in kept],
+        "marks": [[at[i], text] for i, text in curve["marks"] if i in at],
+    }  # fmt: skip
+
+
 EXHAUSTION_HEAD = (
     "connector", "exhausted", "pending", "stopped by", "threads", "memory a pending attempt, own + kernel",
     "healthy connect meanwhile, p50 / p99", "healthy again: still pending", "once let go",
@@ -92,7 +114,8 @@ def exhaustion_table(material):
     rows = []
     for run in material.runs:
         for (resource, _, limit), by_connector in ramps(run).items():
-            for (connector, repetition), steps in by_connector.items():
+            ordered = sorted(by_connector.items(), key=lambda ramp: (material.number[ramp[0][0]], ramp[0][1]))
+            for (connector, repetition), steps in ordered:
                 last = steps[-1]
                 several = len({other for _, other in by_connector}) > 1
                 rows.append([
@@ -126,15 +149,18 @@ def _recovery(text, otherwise):
 
 def shares(scenario):
     """Targets and their shares of a fleet: fleet:accepting=90,blackhole=10 -> {"accepting": 90.0, …}"""
-    return {target: float(share) for target, share in re.findall(r"([^=,]+)=([\d.]+)", scenario.partition(":")[2])}
+    mix = re.fullmatch(r"fleet:(.*=[\d.]+)(?::.*)?", scenario)
+    pairs = [pair.rpartition("=") for pair in mix[1].split(",")] if mix else []
+    return {target: float(share) for target, _, share in pairs}
 
 
 def fleets(material):
     """Healthy lines of fleets: {what is compared: {connector: [(dead share, line)]}}.
 
-    A target is healthy when anything ever connected to it: what a name promises does not matter.
+    A target is healthy when anything but the harness ever connected to it: what a name promises does not matter.
     """
-    answering = {line.load.target for line in material.lines if line.outcomes["connected"]}
+    real = [line for line in material.lines if line.connector != HARNESS]
+    answering = {line.load.target for line in real if line.outcomes["connected"]}
     found = {}
     for line in material.lines:
         load = line.load
@@ -142,7 +168,7 @@ def fleets(material):
         if load.target == EVERY_TARGET or load.target not in answering or load.target not in mix:
             continue
         dead = sum(share for target, share in mix.items() if target not in answering) / sum(mix.values())
-        arrival = re.sub(r"[^:=,]+=[\d.]+(,|%|)", "", load.scenario)
+        arrival = re.search(r"(?:=[\d.]+:(.*))?$", load.scenario)[1] or "closed loop"
         key = (load.target, arrival, load.family, load.concurrency, load.shards, load.timeout_ns)
         found.setdefault(key, {}).setdefault(line.connector, []).append((dead, line))
     return found
@@ -161,8 +187,8 @@ def waited(material, line, percentile, column):
 
 def fleet(material):
     views, why_not = [], charts.WhyNot()
-    for (target, _, family, concurrency, shards_used, timeout), by_connector in fleets(material).items():
-        label = f"{target} ({family_text(family)}) among dead hosts, {concurrency} in flight, "
+    for (target, arrival, family, concurrency, shards_used, timeout), by_connector in fleets(material).items():
+        label = f"{target} ({family_text(family)}) among dead hosts, {concurrency} in flight, {arrival}, "
         label += (f"{shards_used} shards, " if shards_used != 1 else "") + f"timeout {exact_duration(timeout)}"
         if len({dead for points in by_connector.values() for dead, _ in points}) < 2:
             why_not.add("only one share of dead hosts was measured: run several --mix", label)

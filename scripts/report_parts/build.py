@@ -15,7 +15,7 @@ MOST_BYTES = 2_000_000  # of the page
 POINTS = (800, 400, 200, 100, 50)  # of a curve: as many as fit
 
 
-def build(folders, verdicts=None, out=None, figures=None):
+def build(folders, verdicts=None, out=None, figures=None, all_loads=False):
     """Writes the page, and the figures when they are asked for; returns their paths."""
     runs = runs_in(folders)
     judged = verdicts_of(folders, verdicts)
@@ -32,7 +32,7 @@ def build(folders, verdicts=None, out=None, figures=None):
             from .figures import write_figures
         except ImportError as error:
             raise Unusable(f"figures need matplotlib ({error}): apt-get install python3-matplotlib") from error
-        made += write_figures(material, drawn, out.parent / "figures" if figures is True else figures)
+        made += write_figures(material, drawn, out.parent / "figures" if figures is True else figures, all_loads)
     return made
 
 

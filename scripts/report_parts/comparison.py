@@ -61,18 +61,16 @@ def lines_of(runs):
         cases = {}
         for row in run.rows:
             cases.setdefault((run.load_of(row), row["connector"]), []).append(row)
-        loads = sorted({load for load, _ in cases}, key=lambda load: _order(load, cases))
-        order = run.connectors_in_order()
+        order, targets = run.connectors_in_order(), run.targets_in_order()
+        loads = sorted({load for load, _ in cases}, key=lambda load: _place(load, targets))
         for load in loads:
             mine = [connector for other, connector in cases if other == load]
             lines += [Line(load, name, cases[load, name]) for name in sorted(mine, key=order.index)]
     return lines
 
 
-def _order(load, cases):
-    targets = list(dict.fromkeys((other.scenario, other.target, other.family) for other, _ in cases))
-    targets.sort(key=lambda target: target[1] != EVERY_TARGET)
-    return targets.index((load.scenario, load.target, load.family)), load.concurrency, load.shards, load.timeout_ns
+def _place(load, targets):
+    return load.target == EVERY_TARGET, load.scenario, targets.index(load.target), load.family, *load[4:]
 
 
 def latency_is_comparable(load):
@@ -93,11 +91,10 @@ def arrival_text(load):
 
 
 def load_text(load, with_run=False, without=()):
-    parts = [load.run] if with_run else []
     target = "all targets" if load.target == EVERY_TARGET else load.target
-    parts += [f"{target} ({family_text(load.family)})" if load.family else target]
+    parts = [f"{target} ({family_text(load.family)})" if load.family else target]
     if "concurrency" not in without:
         parts.append(f"{'at most ' if is_open_loop(load) else ''}{load.concurrency} in flight")
     parts += [f"{load.shards} shards"] if load.shards != 1 and "shards" not in without else []
     parts += [arrival_text(load), f"timeout {exact_duration(load.timeout_ns)}"]
-    return ", ".join(parts)
+    return (f"{load.run} · " if with_run else "") + ", ".join(parts)

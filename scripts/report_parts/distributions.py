@@ -3,7 +3,7 @@
 import numpy
 
 from . import charts
-from .comparison import is_fleet, is_open_loop, latency_is_comparable
+from .comparison import HARNESS, is_fleet, is_open_loop, latency_is_comparable
 from .samples import Wave
 
 PERCENTILE = charts.axis("percentile of the attempts", "percentile", log=True)
@@ -45,7 +45,7 @@ def latency(material):
 
 def overshoot(material):
     views, why_not = [], charts.WhyNot()
-    for load, lines in material.by_load(lambda line: line.outcomes["deadline_exceeded"] > 0).items():
+    for load, lines in material.by_load(_gave_up).items():
         add_view(
             material, views, why_not, load, lines, "overshoot", "", lambda wave, load=load: wave.overshoot(load.timeout_ns),
             of=lambda line: line.outcomes["deadline_exceeded"],
@@ -63,7 +63,7 @@ def overshoot(material):
 
 def added(material):
     views, why_not = [], charts.WhyNot()
-    for load, lines in material.by_load(lambda line: any(row["added_p50_ns"] for row in line.rows)).items():
+    for load, lines in material.by_load(_knows_handshakes).items():
         if not latency_is_comparable(load):
             why_not.add(LITTLE, material.label(load))
             continue
@@ -80,6 +80,14 @@ def added(material):
     return charts.section("added", "Added to the handshake", [drawn], views, why_not.texts())
 
 
+def _gave_up(line):
+    return line.outcomes["deadline_exceeded"] > 0 and not is_fleet(line.load)
+
+
+def _knows_handshakes(line):
+    return any(row["added_p50_ns"] for row in line.rows) and not is_fleet(line.load)
+
+
 def sustaining(material, load, lines, why_not):
     """Those that kept up with the offered rate: others had another load, and are told of."""
     for line in lines:
@@ -92,6 +100,7 @@ def sustaining(material, load, lines, why_not):
 def add_view(material, views, why_not, load, lines, chart_id, which, values_of, of=lambda line: line.attempts):
     """A view of what `values_of` takes from each wave. `of`: among how many attempts; None: those with a value."""
     curves, known = [], False
+    real = [line for line in lines if line.connector != HARNESS]
     for line in lines:
         waves = material.waves_of(line)
         known = known or bool(waves)
@@ -99,6 +108,8 @@ def add_view(material, views, why_not, load, lines, chart_id, which, values_of, 
         if len(values):
             curves.append(material.ranked_curve(line, values, of(line) if of else len(values)))
     label = material.label(load) + (f": {which}" if which else "")
+    if real and {curve["c"] for curve in curves} == {material.number.get(HARNESS)}:
+        curves = []  # the harness alone is no comparison
     if curves:
         pooled = max(len(line.rows) for line in lines)
         note = f"Attempts of {pooled} repetitions, pooled." if pooled > 1 else "Attempts of one repetition."

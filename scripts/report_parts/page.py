@@ -65,8 +65,8 @@ def title(runs):
 
 
 def subtitle(runs):
-    stamps = [run.facts.get("origin", {}).get("realtime_ns") for run in runs]
-    known = [stamp for stamp in stamps if isinstance(stamp, int)]
+    stamps = [run.began() for run in runs]
+    known = [stamp for stamp in stamps if stamp]
     when = ""
     if known:
         moment = datetime.datetime.fromtimestamp(min(known) // 10**9, datetime.timezone.utc)

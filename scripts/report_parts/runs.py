@@ -74,6 +74,17 @@ class Run:
             int(row["timeout_ns"]),
         )  # fmt: skip
 
+    def began(self):
+        """In ns since 1970; 0 when it does not say."""
+        moment = (self.facts.get("origin") or {}).get("realtime_ns")
+        return moment if isinstance(moment, int) else 0
+
+    def targets_in_order(self):
+        """As they were given; waves have a random order."""
+        seen = [row["target"] for row in self.all_rows]
+        given = _given(self.facts.get("command_line", []), "--target")
+        return list(dict.fromkeys([*(name for name in given if name in seen), *sorted(seen)]))
+
     def samples_file(self):
         for ending in ("", ".gz", ".zst"):
             path = self.folder / f"samples.csv{ending}"
@@ -82,7 +93,7 @@ class Run:
         return None
 
     def connectors_in_order(self):
-        given = _connectors_given(self.facts.get("command_line", []))
+        given = _given(self.facts.get("command_line", []), "--connector")
         seen = [row["connector"] for row in [*self.all_rows, *self.exhaustion]]
         seen += [skip.get("connector", "") for skip in self.facts["skipped"]]
         known = set(seen)
@@ -103,7 +114,8 @@ def runs_in(folders):
             )
         found += [path for path in inside if path.resolve() not in {other.resolve() for other in found}]
     names = _short_names(found)
-    return [Run(folder, name) for folder, name in zip(found, names)]
+    made = [Run(folder, name) for folder, name in zip(found, names)]
+    return sorted(made, key=Run.began) if len(folders) == 1 else made
 
 
 def verdicts_of(folders, given):
@@ -157,9 +169,10 @@ def _optional(path, wanted):
     return read_table(path, wanted) if path.exists() else []
 
 
-def _connectors_given(command_line):
-    if "--connector" not in command_line:
+def _given(command_line, flag):
+    """The values of a list flag: --flag a,b or --flag a b"""
+    if flag not in command_line:
         return []
-    given = command_line[command_line.index("--connector") + 1 :]
+    given = command_line[command_line.index(flag) + 1 :]
     end = next((i for i, word in enumerate(given) if word.startswith("--")), len(given))
     return [name for word in given[:end] for name in word.split(",") if name]

@@ -83,8 +83,9 @@ def _cell(column, line, highest):
         return "<td class=n></td>"
     text = escape(column.text(value))
     if column.spread:
-        width = min(BAR, BAR * value / highest) if highest else 0
         text += f"<small>{escape(column.spread(line))}</small>"
+    if column.spread and line.connector != HARNESS:
+        width = min(BAR, BAR * value / highest) if highest else 0
         text += f"<svg class=bar width={BAR} height=4 aria-hidden=true><rect width={width:.1f} height=4 /></svg>"
     return f"<td class=n data-v={value:g}>{text}</td>"
 

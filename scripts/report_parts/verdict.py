@@ -77,7 +77,7 @@ def _rate_text(measured):
 
 
 def givings_up(material):
-    for load, lines in material.by_load(lambda line: line.outcomes["deadline_exceeded"] > 0).items():
+    for load, lines in material.by_load(lambda line: line.outcomes["deadline_exceeded"] and not is_fleet(line.load)).items():
         late = [(line.of("overshoot_p50_ns"), line) for line in ways(lines)]
         late = sorted(((value, line) for value, line in late if value is not None), key=lambda pair: pair[0])
         if not late:
@@ -93,7 +93,7 @@ def givings_up(material):
             parts.append(f"{line.connector}, the last, {duration(value)}{_tail(line)}")
         if early:
             parts.append(f"too early: {listed(early)}")
-        target = f"{load.run}, {load.target}" if material.several else load.target
+        target = f"{load.run} · {load.target}" if material.several else load.target
         yield Sentence("Giving up", f"{target}, after a timeout of {exact_duration(load.timeout_ns)} (medians): "
                        f"{'; '.join(parts)}.")  # fmt: skip
 
@@ -119,16 +119,15 @@ def added(material):
 def ramp_sentences(material):
     for run in material.runs:
         for (resource, _, limit), by_connector in ramps(run).items():
-            for (connector, repetition), steps in by_connector.items():
-                if repetition not in ("", "1"):
-                    continue
+            first = {name: steps for (name, repetition), steps in by_connector.items() if repetition in ("", "1")}
+            for connector, steps in sorted(first.items(), key=lambda ramp: material.number[ramp[0]]):
                 last = steps[-1]
                 end = f"was stopped at {_count(last['pending'])} pending by {stopped_text(last)}"
                 if not last["stopped_call"]:
                     end = f"held {_count(last['pending'])} pending, and nothing stopped it"
-                threads = f", with {_count(last['threads'])} threads" if last["threads"] else ""
+                threads = f", with {_count(last['threads'])} thread{'s' * (last['threads'] != '1')}" if last["threads"] else ""
                 yield Sentence("Exhaustion", f"{resource} limited to {limit or '?'}: {connector} {end}{threads}; a healthy "
-                               f"connect meanwhile: {healthy_text(last)}.")  # fmt: skip
+                               f"connect meanwhile: {healthy_text(last)}{' (p50 / p99)' * bool(last['healthy_p99_ns'])}.")  # fmt: skip
 
 
 def _count(text):

@@ -55,8 +55,9 @@ class Chart {
     const css = getComputedStyle(document.documentElement);
     const colours = { text: css.getPropertyValue("--muted").trim(), grid: css.getPropertyValue("--line").trim() };
     const { x, y } = this.spec;
-    const xScale = scaleOf(this.fitted(x, points, "x"), extent(points, "x"));
-    const yScale = scaleOf(this.fitted(y, points, "y"), extent(points, "y", "low", "high"));
+    const xAxis = this.fitted(x, points, "x");
+    const xScale = scaleOf(xAxis, extent(points, "x"));
+    const yScale = scaleOf(y, extent(points, "y", "low", "high"));
     return {
       width: Math.max(200, this.plotElement.clientWidth || this.figure.clientWidth - 24),
       height: HEIGHT,
@@ -65,14 +66,17 @@ class Chart {
       cursor: { drag: { x: false, y: false }, dataIdx: nearest, points: { size: 7 }, y: false },
       focus: { alpha: 1 },
       scales: { x: xScale, y: yScale },
-      axes: [axisOf(x, xScale, colours, true), axisOf(y, yScale, colours, false)],
+      axes: [axisOf(xAxis, xScale, colours, true), axisOf(y, yScale, colours, false)],
       series: [{}, ...this.curves.map((curve) => this.series(curve))],
       hooks: { draw: [decorations(this.curves, colours)], setCursor: [(u) => this.showTip(u)] },
     };
   }
 
-  fitted(axis, points, key) { // shares of dead hosts go to 50 %, not to 100
-    return axis.unit === "share" && key === "x" ? { ...axis, upTo: extent(points, "x")[1] * 1.02 || 1 } : axis;
+  fitted(axis, points, key) { // shares of dead hosts go to 50 %, not to 100; few values are named themselves
+    if (key !== "x" || this.spec.form !== "xy") return axis;
+    const values = [...new Set(points.flatMap((point) => point.x))].sort((a, b) => a - b);
+    const at = values.length <= 12 && ["count", "share"].includes(axis.unit) ? values : undefined;
+    return { ...axis, at, upTo: axis.unit === "share" ? values[values.length - 1] * 1.02 || 1 : undefined };
   }
 
   series(curve) {

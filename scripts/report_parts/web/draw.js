@@ -22,26 +22,40 @@ function scaleOf(axis, [least, most]) {
   }
   if (least < 0) return { time: false, distr: 4, asinh: linearPart(axis), range: [least * 1.3, Math.max(most * 1.3, linearPart(axis))] };
   const low = Math.max(least, axis.unit === "count" ? 1 : 1e-3) / 1.25;
-  return { time: false, distr: 3, range: [least > 0 || axis.unit === "count" ? low : 1, Math.max(most * 1.25, low * 10)] };
+  return { time: false, distr: 3, range: [least > 0 || axis.unit === "count" ? low : 1, Math.max(most * 1.25, low * 4)] };
 }
 
 function linearPart(axis) { return axis.unit === "ns" ? 10000 : 1; } // ±10 µs
 
 // Where ticks stand: powers of ten, with 2 and 5 between when there is room.
 function splits(axis, scale, pixels) {
-  const [low, high] = scale.range;
+  const base = axis.unit === "KiB" && scale.range[0] >= 512 ? 1024 : 1; // MiB
+  if (axis.at) return apart(axis.at, scale, pixels);
+  const [low, high] = scale.range.map((x) => x / base);
   if (axis.unit === "percentile") return [1, 2, 10, 100, 1000, 10000, 100000].filter((x) => x <= high);
   if (scale.distr === 4) return aroundZero(low, high);
   if (scale.distr !== 3) return evenly(axis, low, high, pixels);
   const decades = Math.log10(high / low);
   const room = pixels / decades; // of one decade
-  const within = room > 130 ? [1, 2, 5] : room > 75 ? [1, 3] : [1];
+  const within = room > 400 ? [1, 1.5, 2, 3, 4, 5, 7] : room > 110 ? [1, 2, 5] : room > 75 ? [1, 3] : [1];
   const every = room < 34 ? Math.ceil(34 / room) : 1;
   const found = [];
   for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++) {
     if (power % every === 0) found.push(...within.map((n) => n * 10 ** power).filter((x) => x >= low && x <= high));
   }
-  return found;
+  return found.map((x) => x * base);
+}
+
+// Of these values, as many as have room for their text.
+function apart(values, scale, pixels) {
+  const [low, high] = scale.range;
+  const place = (x) => pixels * (scale.distr === 3 ? Math.log(x / low) / Math.log(high / low) : (x - low) / (high - low));
+  let last = -Infinity;
+  return values.filter((x) => {
+    if (place(x) - last < 36) return false;
+    last = place(x);
+    return true;
+  });
 }
 
 function aroundZero(low, high) {

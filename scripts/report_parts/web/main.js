@@ -14,7 +14,7 @@ function makeChips() {
       chosenChanged();
     });
     label.append(box, document.createElement("i"), name);
-    chips.append(label);
+    chips.insertBefore(label, chips.querySelector("button"));
   });
   for (const button of document.querySelectorAll("[data-all]")) {
     button.addEventListener("click", () => {
@@ -26,7 +26,7 @@ function makeChips() {
 }
 
 function showChips() {
-  for (const label of chips.children) {
+  for (const label of chips.querySelectorAll("label")) {
     const box = label.firstElementChild, name = report.connectors[box.dataset.c];
     box.checked = state.on.has(name);
     label.querySelector("i").replaceChildren(swatch(styleOf(Number(box.dataset.c))));
