@@ -8,6 +8,7 @@ from .samples import MISSING
 
 MOST_POINTS = 2_000
 SHOWN = (0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)  # percentiles that are named on the axis: exact
+STEPS, LAGS = 400, 150  # of a line over time: more would be a band, not a line
 CERTAIN = 0.975  # of a percentile's upper bound, as in summary.csv
 
 
@@ -49,7 +50,7 @@ def in_flight(wave, points):
     change = numpy.concatenate([numpy.ones(len(began), numpy.int64), -numpy.ones(len(ended), numpy.int64)])
     order = numpy.lexsort((change, times))  # of one moment: ends first
     times, count = times[order], numpy.cumsum(change[order])
-    return _peaks(times - _origin(wave), count, points)
+    return _peaks(times - _origin(wave), count, min(points, STEPS))
 
 
 def lag(wave, points):
@@ -59,7 +60,7 @@ def lag(wave, points):
         return None
     order = numpy.argsort(wave.scheduled[known], kind="stable")
     due, late = wave.scheduled[known][order], (wave.started - wave.scheduled)[known][order]
-    return _peaks(due - _origin(wave), late, points)
+    return _peaks(due - _origin(wave), late, min(points, LAGS))
 
 
 def _origin(wave):
@@ -68,7 +69,6 @@ def _origin(wave):
 
 
 def _peaks(times, values, points):
-    points = min(points, MOST_POINTS)
     if len(times) > points:
         starts = numpy.unique(numpy.linspace(0, len(times) - 1, points).astype(numpy.int64))
         highest = [start + int(numpy.argmax(part)) for start, part in zip(starts, numpy.split(values, starts[1:]))]

@@ -1,6 +1,7 @@
 """The charts as SVG and PNG, drawn from the same data as the page's; byte for byte the same from the same records."""
 
 import json
+import math
 from pathlib import Path
 
 import matplotlib
@@ -96,13 +97,22 @@ def _scale(set_scale, axis, spec, values, chart):
             axis.set_ticks([x for x in (1, 2, 10, 100, 1_000, 10_000, 100_000) if x <= max(values) * 1.1])
         elif spec["unit"] == "count" and len(set(values)) <= 12 and chart["form"] == "xy" and spec is chart["x"]:
             axis.set_ticks(sorted(set(values)))
-        elif max(values) / min(values) < 30:
-            axis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+        else:
+            axis.set_ticks(_log_ticks(min(values), max(values), 1024 if spec["unit"] == "KiB" and max(values) > 2048 else 1))
         axis.set_minor_locator(NullLocator())
         axis.set_minor_formatter(NullFormatter())
     elif spec["log"] and min(values) < 0:
         set_scale("symlog", linthresh=LINEAR_NS)
     axis.set_major_formatter(formatter)
+
+
+def _log_ticks(low, high, base):
+    """Powers of ten of the unit, with what has room between them, and one beyond each end."""
+    decades = math.log10(high / low) if high > low else 0
+    within = (1, 1.5, 2, 3, 4, 5, 7) if decades < 0.7 else (1, 2, 5) if decades < 2.5 else (1,)
+    powers = range(math.floor(math.log10(low / base)), math.ceil(math.log10(high / base)) + 1)
+    ticks = [n * 10.0**power * base for power in powers for n in within]
+    return [x for x in ticks if low / 1.3 <= x <= high * 1.3]
 
 
 def _tick(value, unit):

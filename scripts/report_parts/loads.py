@@ -25,16 +25,16 @@ def _plain(column):
     return values
 
 
-# id, title, what it says, unit, the values of one line's repetitions
+# id, title, axis, what it says, unit, the values of one line's repetitions
 SCALING = (
-    ("scaling-rate", "Rate", "Connects per second as more attempts may be in flight; higher is better, and a line that "
-     "no longer rises has found its limit.", "/s", _rates),
-    ("scaling-cpu", "CPU", "CPU time of the client for each attempt; lower is better, and a rising line pays for company.",
-     "ns", _per_attempt("cpu_ns")),
-    ("scaling-memory", "Memory", "Most resident memory of the client process; a rising line pays for each attempt that "
-     "waits.", "KiB", _plain("rss_peak_kib")),
-    ("scaling-threads", "Threads", "Most threads of the client, sampled from outside; a flat line is a fixed number of "
-     "them, a rising one a thread an attempt.", "count", _plain("threads_peak")),
+    ("scaling-rate", "Rate", "connects per second", "Connects per second as more attempts may be in flight; higher is "
+     "better, and a line that no longer rises has found its limit.", "/s", _rates),
+    ("scaling-cpu", "CPU", "CPU time of an attempt", "CPU time of the client for each attempt; lower is better, and a "
+     "rising line pays for company.", "ns", _per_attempt("cpu_ns")),
+    ("scaling-memory", "Memory", "most resident memory", "Most resident memory of the client process; a rising line pays "
+     "for each attempt that waits.", "KiB", _plain("rss_peak_kib")),
+    ("scaling-threads", "Threads", "most threads", "Most threads of the client, sampled from outside; a flat line is a "
+     "fixed number of them, a rising one a thread an attempt.", "count", _plain("threads_peak")),
 )  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def scaling(material):
             groups.setdefault(line.load._replace(concurrency=0), []).append(line)
     for load, lines in groups.items():
         if len({line.load.concurrency for line in lines}) > 1:
-            data = {entry[0]: _curves_over_concurrency(material, lines, entry[4]) for entry in SCALING}
+            data = {entry[0]: _curves_over_concurrency(material, lines, entry[5]) for entry in SCALING}
             views.append({
                 "label": material.label(load, without=("concurrency",)), "data": data,
                 "note": "Medians over the repetitions, with their range from lowest to highest.",
@@ -55,8 +55,8 @@ def scaling(material):
     if not views:
         why_not.add("give --concurrency several values: 1,16,256", "No load was run with several concurrencies")
     drawn = [
-        charts.chart(identity, title, says, "xy", IN_FLIGHT, charts.axis(title, unit, log=True))
-        for identity, title, says, unit, _ in SCALING
+        charts.chart(identity, title, says, "xy", IN_FLIGHT, charts.axis(label, unit, log=True))
+        for identity, title, label, says, unit, _ in SCALING
     ]
     return charts.section("scaling", "Scaling with concurrency", drawn, views, why_not.texts())
 
@@ -103,7 +103,7 @@ def open_loop(material):
     }
     chart = charts.chart(
         "lag", "Intended against real start",
-        "How long after its intended start each attempt really began; a flat line keeps up, a rising one has a growing "
+        "How long after its intended start an attempt really began, the latest of each stretch of time; a flat line keeps up, a rising one has a growing "
         "queue, which a latency from the real start would hide.",
         "xy", charts.axis("intended start", "s"), charts.axis("began late by", "ns", log=True),
     )  # fmt: skip
@@ -112,7 +112,7 @@ def open_loop(material):
 
 def timeline(material):
     views, why_not = [], charts.WhyNot()
-    for load, lines in material.by_load().items():
+    for load, lines in sorted(material.by_load().items(), key=lambda pair: -pair[0].concurrency):
         drawn = []
         for line in lines:
             waves = material.waves_of(line)[:1]

@@ -136,18 +136,28 @@ def _count(text):
 
 
 def fleet_sentences(material):
+    """How p99 of the healthy hosts grows from the smallest share of dead ones to the largest."""
     for (target, *_), by_connector in fleets(material).items():
-        grown = []
+        shares = {dead for points in by_connector.values() for dead, _ in points}
+        low, high = min(shares), max(shares)
+        grown, untold = [], []
         for connector, points in by_connector.items():
-            known = [(dead, waited(material, line, 0.99, "p99_ns")) for dead, line in points]
-            known = sorted((dead, value) for dead, value in known if value)
-            if connector != HARNESS and len(known) > 1 and known[-1][0] > known[0][0]:
-                grown.append((known[-1][1] / known[0][1], connector, known[0][0], known[-1][0]))
+            at = {dead: waited(material, line, 0.99, "p99_ns") for dead, line in points}
+            if connector != HARNESS and at.get(low) and at.get(high):
+                grown.append((at[high] / at[low], connector, f"{duration(at[low])} to {duration(at[high])}"))
+            elif connector != HARNESS:
+                untold.append(connector)
+        if low == high or not grown:
+            continue
         grown.sort()
-        if len(grown) > 1:
-            (least, best, low, high), (most, worst, *_) = grown[0], grown[-1]
-            yield Sentence("Healthy hosts", f"With {high:.0%} dead hosts instead of {low:.0%}, {target} takes {best} "
-                           f"{times(least)} as long at p99, {worst} {times(most)}.")  # fmt: skip
+        text = f"From {low:.0%} to {high:.0%} dead hosts, the p99 of {target} goes {_times_text(*grown[0])}"
+        text += f", and {_times_text(*grown[-1])}" if len(grown) > 1 else ""
+        text += f"; too few attempts to say so of {listed(untold)}" if untold else ""
+        yield Sentence("Healthy hosts", f"{text}.")
+
+
+def _times_text(ratio, connector, span):
+    return f"from {span} with {connector} ({times(ratio)})"
 
 
 def odd_outcomes(material):

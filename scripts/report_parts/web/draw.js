@@ -117,6 +117,8 @@ function mark(u, ctx, xValue, yValue, text, colours) {
   ctx.moveTo(x + size, y - size);
   ctx.lineTo(x - size, y + size);
   ctx.stroke();
+  ctx.textAlign = "left";
+  ctx.textBaseline = "alphabetic";
   const width = ctx.measureText(text).width;
   const right = x + 2 * size + width < u.bbox.left + u.bbox.width;
   ctx.fillStyle = colours.text;
