@@ -1,0 +1,88 @@
+"""What every section of charts shares. A section has views, one of which is seen at a time, and charts of each view.
+
+Sections are plain dictionaries, because the page gets them as JSON and the figures are drawn from the same:
+  id, title, views, charts; why_not (what is not drawn, and why: never an empty chart without a word)
+  view: label, data: {chart id: [curve]}, note
+  chart: id, title, says, form ("percentiles", "ecdf" or "xy"), of (the id whose data it draws), x and y: label, unit, log
+  curve: c (index of the connector), and
+    percentiles, ecdf: of (attempts), sure (highest rank that they support), ranks, values
+    xy: x, y; perhaps low and high (the range over repetitions), marks: [index, text], steps (true: constant between)
+"""
+
+from .comparison import load_text
+from .curves import ranked, supported
+from .samples import read_waves
+from .units import listed
+
+
+class Material:
+    """What sections are made from."""
+
+    def __init__(self, runs, lines, connectors, points):
+        self.runs, self.lines, self.points = runs, lines, points
+        self.connectors = connectors  # names, in the order of their colours
+        self.number = {name: i for i, name in enumerate(connectors)}
+        self.several = len(runs) > 1
+        self.waves, self.samples_kept = {}, {}
+        for run in runs:
+            path = run.samples_file()
+            self.samples_kept[run.name] = run.facts.get("samples", "all") if path else "none"
+            self.waves[run.name] = read_waves(path) if path else {}
+
+    def waves_of(self, line):
+        """The samples of its repetitions; those without a row in summary.csv (a killed run) are not asked for."""
+        load, there = line.load, self.waves[line.load.run]
+        keys = [
+            (row["scenario"], row["connector"], row["target"], row["family"], row["concurrency"], row["timeout_ns"],
+             row["repetition"]) for row in line.rows
+        ]  # fmt: skip
+        return [there[key] for key in keys if key in there] if load.run in self.waves else []
+
+    def label(self, load, without=()):
+        return load_text(load, self.several, without)
+
+    def by_load(self, wanted=lambda line: True):
+        """Lines by load, in order."""
+        loads = {}
+        for line in self.lines:
+            if wanted(line):
+                loads.setdefault(line.load, []).append(line)
+        return loads
+
+    def ranked_curve(self, line, values, of):
+        curve = ranked(values, of, self.points)
+        return curve | {"c": self.number[line.connector], "sure": supported(of)}
+
+
+class WhyNot:
+    """Loads that are not drawn, by reason."""
+
+    def __init__(self):
+        self.loads = {}
+
+    def add(self, reason, what):
+        self.loads.setdefault(reason, []).append(what)
+
+    def texts(self):
+        return [f"{listed(dict.fromkeys(what), 3)}: {reason}" for reason, what in self.loads.items()]
+
+
+def no_samples(material, load):
+    kept = material.samples_kept[load.run]
+    return {
+        "none": "its samples were not kept (--samples none)",
+        "failures": "only the samples of failed attempts were kept (--samples failures)",
+    }.get(kept, "samples.csv has no such wave")
+
+
+def section(identity, title, charts, views, why_not=()):
+    return {"id": identity, "title": title, "charts": charts, "views": views, "why_not": list(why_not)}
+
+
+def axis(label, unit, log=False):
+    """Units: ns, /s, KiB, share, count, and nothing."""
+    return {"label": label, "unit": unit, "log": log}
+
+
+def chart(identity, title, says, form, x, y, of=None):
+    return {"id": identity, "title": title, "says": says, "form": form, "x": x, "y": y, "of": of or identity}
