@@ -117,11 +117,13 @@ void measured_wave(const WaveSpec& spec, std::span<Sample> samples, Report& repo
   drive(*connector,
         {.endpoints = spec.endpoints,
          .endpoints_per_attempt = spec.endpoints_per_attempt,
+         .routes = spec.routes,
          .concurrency = what.concurrency,
          .timeout = what.timeout,
          .limit = spec.limit,
          .pacing = spec.pacing,
          .gap = spec.gap,
+         .spin = spec.spin,
          .stop = &report.stop},
         samples);
   if (counter) report_syscalls(report, counter->stop());

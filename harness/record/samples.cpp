@@ -12,10 +12,10 @@ constexpr std::array<std::string_view, 3> kept_names = {"all", "failures", "none
 constexpr size_t block_bytes = size_t{1} << 20;
 
 // What all rows of one wave begin with, up to the attempt.
-std::string beginning_of(std::string_view run_id, const WaveResult& wave) {
+std::string beginning_of(std::string_view run_id, const WaveResult& wave, std::string_view target) {
   const Case& what = wave.what;
   CsvRow csv;
-  csv.text(run_id).text(what.scenario).text(what.connector).text(what.target).text(to_string(what.family));
+  csv.text(run_id).text(what.scenario).text(what.connector).text(target).text(to_string(what.family));
   csv.number(what.concurrency);
   csv.number(what.shards == 1 ? std::optional(0)
                               : std::nullopt);  // a sample does not say which of several shards had it
@@ -77,13 +77,17 @@ SamplesKept parse_samples_kept(std::string_view text) {
 }
 
 void append_samples(CsvFile& file, std::string_view run_id, int64_t origin_ns, const WaveResult& wave,
-                    std::span<const Sample> samples, SamplesKept kept) {
+                    std::span<const Sample> samples, SamplesKept kept, const Assignment* assignment) {
   if (kept == SamplesKept::none) return;
-  const std::string beginning = beginning_of(run_id, wave);
+  std::vector<std::string> beginnings;
+  if (assignment == nullptr)
+    beginnings.push_back(beginning_of(run_id, wave, wave.what.target));
+  else
+    for (const std::string& target : assignment->targets) beginnings.push_back(beginning_of(run_id, wave, target));
   std::string block;
   for (size_t i = 0; i < samples.size(); ++i) {
     if (kept == SamplesKept::failures && samples[i].outcome == Outcome::connected) continue;
-    append_row(block, beginning, i, samples[i], origin_ns);
+    append_row(block, beginnings[assignment == nullptr ? 0 : assignment->of[i]], i, samples[i], origin_ns);
     if (block.size() < block_bytes) continue;
     file.append(block);
     block.clear();
@@ -104,7 +108,7 @@ uint64_t estimate_samples_bytes(std::string_view run_id, const Case& what, Sampl
     typical.os_error = 110;
   }
   std::string row;
-  append_row(row, beginning_of(run_id, wave), what.attempts / 2, typical, 0);
+  append_row(row, beginning_of(run_id, wave, what.target), what.attempts / 2, typical, 0);
   return row.size() * what.attempts;
 }
 
