@@ -80,6 +80,14 @@ void Pool::report(benchmark::State& state) {
       state.counters[std::string(to_string(outcome))] = static_cast<double>(count);
 }
 
+void report_ratios(benchmark::State& state, std::string_view name, std::vector<double> ratios) {
+  std::ranges::sort(ratios);
+  const size_t n = ratios.size();
+  state.counters[fmt::format("{}_ratio", name)] = *median(ratios);
+  state.counters[fmt::format("{}_q1", name)] = ratios[n / 4];
+  state.counters[fmt::format("{}_q3", name)] = ratios[n - 1 - n / 4];
+}
+
 void run_waves(benchmark::State& state, const Case& what) {
   RunRequest request{.connectors = {find_connector(what.connector)},
                      .targets = {find_target(what.target)},

@@ -44,6 +44,9 @@ class Pool {
   std::array<uint64_t, outcome_count> outcomes_{};
 };
 
+/// Ratios of pairs of interleaved blocks, as counters <name>_ratio (their median), <name>_q1 and <name>_q3.
+void report_ratios(benchmark::State& state, std::string_view name, std::vector<double> ratios);
+
 /// Runs one wave in a child, as `connbench run` does, and reports its makespan as the iteration's time.
 /// Marks the benchmark as skipped when the connector cannot serve the case here, as failed when the child failed.
 void run_waves(benchmark::State& state, const Case& what);

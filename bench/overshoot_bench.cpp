@@ -56,14 +56,6 @@ double quantile(const Lateness& sorted, double q) {
   return static_cast<double>(sorted[static_cast<size_t>(q * static_cast<double>(sorted.size() - 1))]);
 }
 
-void report(benchmark::State& state, const char* name, std::vector<double> ratios) {
-  std::ranges::sort(ratios);
-  const size_t n = ratios.size();
-  state.counters[fmt::format("{}_ratio", name)] = *median(ratios);
-  state.counters[fmt::format("{}_q1", name)] = ratios[n / 4];
-  state.counters[fmt::format("{}_q3", name)] = ratios[n - 1 - n / 4];
-}
-
 void against_sleep(benchmark::State& state, const char* name, Duration timeout) {
   OpenTargets targets;
   const auto silent = targets.open("backlog-full", Family::ipv4, 1).endpoints();
@@ -86,8 +78,8 @@ void against_sleep(benchmark::State& state, const char* name, Duration timeout) 
       slept.push_back(quantile(sleeping, 0.5) / 1e3);
     }
   }
-  report(state, "p50", std::move(p50));
-  report(state, "p90", std::move(p90));
+  report_ratios(state, "p50", std::move(p50));
+  report_ratios(state, "p90", std::move(p90));
   state.counters["sleep_p50_us"] = *median(slept);
   state.counters["pairs"] = pairs;
 }

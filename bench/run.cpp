@@ -6,6 +6,7 @@
 #include "bench/capacity.h"
 #include "bench/commands.h"
 #include "bench/progress.h"
+#include "bench/rate_table.h"
 #include "bench/run_description.h"
 #include "bench/run_options.h"
 #include "bench/table.h"
@@ -19,8 +20,13 @@ namespace {
 
 uint64_t estimated_sample_bytes(const RunOptions& options, const Plan& plan, std::string_view run_id) {
   uint64_t bytes = 0;
-  for (const PlannedWave& wave : plan.waves)
-    bytes += estimate_samples_bytes(run_id, plan.cases[wave.which].what, options.samples);
+  for (const PlannedWave& wave : plan.waves) {
+    const PlannedCase& planned = plan.cases[wave.which];
+    Case what = planned.what;
+    for (const NamedTarget* target : planned.targets())  // of a fleet, at the most
+      if (what.target == "*" || target->name.size() > what.target.size()) what.target = target->name;
+    bytes += estimate_samples_bytes(run_id, what, options.samples);
+  }
   return bytes;
 }
 
@@ -29,9 +35,15 @@ void print_plan(const RunOptions& options, const Plan& plan) {
     const PlannedCase& planned = plan.cases[wave.which];
     const Case& what = planned.what;
     fmt::print("repetition {}  {}  {}  family {}  {} attempts, {} in flight, timeout {}, wave limit {}\n",
-               wave.repetition, what.connector, what.target, to_string(what.family), what.attempts, what.concurrency,
-               format_duration(what.timeout), format_duration(planned.limit));
+               wave.repetition, what.connector, planned.mix == nullptr ? what.target : what.scenario,
+               to_string(what.family), what.attempts, what.concurrency, format_duration(what.timeout),
+               format_duration(planned.limit));
   }
+  if (options.request.find_rate)
+    for (const PlannedCase& planned : plan.cases)
+      fmt::print("{}: search for the highest rate with {}, from {:.6g}/s, at most {} waves a rate\n",
+                 describe(planned.what), options.request.find_rate->text, options.request.first_rate,
+                 options.request.repetitions);
   for (const SkippedCase& skip : plan.skipped)
     fmt::print("skipped  {}  {}  family {}  {} in flight: {}\n", skip.what.connector, skip.what.target,
                to_string(skip.what.family), skip.what.concurrency, skip.reason);
@@ -49,12 +61,17 @@ RunInfo describe_run(const RunOptions& options, std::string run_id) {
           .repetitions = options.request.repetitions,
           .usual_timeout = options.request.timeouts.front(),
           .samples = options.samples,
+          .arrival = options.request.arrival,
+          .spin = options.request.spin,
           .origin = Origin::now(),
           .environment = describe_environment()};
 }
 
-int report(const Session& session, const Plan& plan, const Recorder& recorder, SessionEnd end, int signal) {
-  fmt::print("{}", result_table(session.results(), plan.skipped));
+int report(const RunOptions& options, const Session& session, const Plan& plan, const Recorder& recorder,
+           SessionEnd end, int signal) {
+  const RunRequest& request = options.request;
+  fmt::print("{}", request.find_rate ? rate_table(request, session.rates(), plan.skipped)
+                                     : result_table(session.results(), plan.skipped));
   for (const std::string& warning : session.warnings()) fmt::print("warning: {}\n", warning);
   fmt::print("records: {}\n", recorder.folder().path().string());
   std::fflush(stdout);
@@ -72,7 +89,8 @@ int report(const Session& session, const Plan& plan, const Recorder& recorder, S
              return has_unexplained_outcome(*result.planned, row);
            });
   });
-  return fine ? done : check_failed;
+  const bool found = std::ranges::all_of(session.rates(), [](const RateResult& rate) { return rate.failure.empty(); });
+  return fine && found ? done : check_failed;
 }
 
 // The capture ends before the result is told, and a link that lost frames is not to be taken for a slow connector.
@@ -111,7 +129,7 @@ int measure(const RunOptions& options) {
   progress.clear();
   finish_lab(options.request.lab, recorder);
   recorder.finish(end == SessionEnd::complete, describe_load());
-  return report(session, plan, recorder, end, stop.pending());
+  return report(options, session, plan, recorder, end, stop.pending());
 }
 
 // Lab targets are skipped, with the reason, where there can be no lab; what it was asked to be cannot be skipped.

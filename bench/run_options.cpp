@@ -68,6 +68,7 @@ std::vector<NamedConnector> parse_connectors(const RunFlags& flags) {
 }
 
 std::vector<NamedTarget> parse_targets(const RunFlags& flags) {
+  if (!flags.mixes.empty()) return {};
   auto targets = each<NamedTarget>("--target", flags.targets, [&](std::string_view text) {
     auto host = text.find(':') == std::string_view::npos ? std::nullopt : parse_external(text);
     if (!host || is_target(text.substr(0, text.find(':')))) return find_target(text);
@@ -80,6 +81,66 @@ std::vector<NamedTarget> parse_targets(const RunFlags& flags) {
   for (const NamedTarget& target : targets) names.push_back(target.name);
   refuse_repetition("--target", names);
   return targets;
+}
+
+void check_mixes(const RunRequest& request) {
+  std::vector<std::string> names;
+  for (const Mix& mix : request.mixes) {
+    names.push_back(mix.name());
+    const std::vector<size_t> counts = shares(mix, request.attempts);
+    for (size_t i = 0; i < counts.size(); ++i)
+      if (counts[i] == 0)
+        throw std::invalid_argument(fmt::format("--mix: of {} attempts, {} would get none: raise --attempts",
+                                                request.attempts, mix.parts[i].target.name));
+  }
+  refuse_repetition("--mix", names);
+}
+
+void check_arrival(const RunFlags& flags) {
+  const ChosenScenario chosen = flag("--arrival", [&] { return find_scenario(flags.arrival); });
+  if (chosen.label.starts_with("fleet:")) throw std::invalid_argument("--arrival: a fleet is asked for with --mix");
+  if (flags.spin && !chosen.entry->pacing(flags.arrival, 0)->open_loop())
+    throw std::invalid_argument(
+        "--spin: in closed loop nothing is waited for; it goes with --arrival uniform:RATE/s or poisson:RATE/s");
+}
+
+// A goal that no rate can reach would be searched for in vain: some share never connects.
+void refuse_hopeless(const RateGoal& goal, const RunRequest& request) {
+  for (const Family family : request.families) {
+    for (const NamedTarget& target : request.targets)
+      if (!can_connect(target, family))
+        throw std::invalid_argument(fmt::format("nothing connects to {}: no rate can hold {}", target.name, goal.text));
+    for (const Mix& mix : request.mixes) {
+      unsigned dead = 0;
+      for (const Mix::Part& part : mix.parts)
+        if (!can_connect(part.target, family)) dead += part.hundredths;
+      if (dead > (1 - goal.quantile) * 10'000 + 1e-6)
+        throw std::invalid_argument(
+            fmt::format("{} % of {} never connect, and an attempt that fails is too late: no rate can hold {}; use a "
+                        "lower percentile, or fewer dead hosts",
+                        dead / 100.0, mix.name(), goal.text));
+    }
+  }
+}
+
+void prepare_search(const RunFlags& flags, RunRequest& request) {
+  const RateGoal goal = parse_rate_goal(flags.find_rate);
+  if (flags.arrival == "closed")
+    throw std::invalid_argument(
+        "in closed loop there is no rate to search for: it goes with --arrival uniform:RATE/s or poisson:RATE/s");
+  if (std::ranges::any_of(request.targets, [](const NamedTarget& t) { return t.entry == &external_target; }))
+    throw std::invalid_argument(
+        "it would drive a host outside to its limit, and is for this program's own targets only");
+  refuse_hopeless(goal, request);
+  const double first = parse_rate(flags.arrival.substr(flags.arrival.find(':') + 1));
+  if (first < goal.lowest_rate() || first > highest_rate)
+    throw std::invalid_argument(
+        fmt::format("it begins at the rate of --arrival, from {:.6g}/s to {:.6g}/s, not at {:.6g}/s",
+                    goal.lowest_rate(), highest_rate, first));
+  request.find_rate = goal;
+  request.first_rate = first;
+  request.attempts = goal.attempts_at(first);
+  request.count_syscalls = false;  // their number belongs to a case of fixed size
 }
 
 std::vector<lab::Sysctl> parse_sysctls(const std::vector<std::string>& texts) {
@@ -151,7 +212,9 @@ void bound_external(const RunFlags& flags, RunRequest& request) {
 
 // The lab has no way out, and a host outside cannot be reached from within.
 void choose_network(const RunFlags& flags, RunOptions& options) {
-  const auto& targets = options.request.targets;
+  std::vector<NamedTarget> targets = options.request.targets;
+  for (const Mix& mix : options.request.mixes)
+    for (const Mix::Part& part : mix.parts) targets.push_back(part.target);
   const auto of_lab = std::ranges::find_if(targets, [](const NamedTarget& t) { return t.entry->needs_lab; });
   const auto outside = std::ranges::find_if(targets, is_external);
   options.needs_lab = !flags.sysctls.empty() || !flags.pcap.empty();
@@ -186,22 +249,38 @@ void declare(CLI::App& command, RunFlags& flags) {
     return command.add_option(name, value, help)->delimiter(',')->expected(1, CLI::detail::expected_max_vector_size);
   };
   list("--connector", flags.connectors, "ways to connect, with options: epoll,blocking-threads+stack:1MiB [all]");
-  list("--target", flags.targets, "what to connect to (see connbench list)")->capture_default_str();
+  CLI::Option* target =
+      list("--target", flags.targets, "what to connect to (see connbench list)")->capture_default_str();
+  command
+      .add_option(
+          "--mix", flags.mixes,
+          "instead: a fleet, several targets in one queue, with their percent: accepting=90,blackhole=10; repeat "
+          "it to compare shares")
+      ->expected(1)
+      ->take_all()
+      ->excludes(target);
   list("--family", flags.families, "4, 6, both, unix")->capture_default_str();
   list("--concurrency", flags.concurrency, "most attempts in flight")->capture_default_str();
   list("--timeout", flags.timeouts, "of each attempt, from its start: 200ms, 1.5s")->capture_default_str();
   const auto one = [&](const char* name, std::string& value, const char* help) {
     return command.add_option(name, value, help);
   };
-  one("--attempts", flags.attempts, "in each wave")->capture_default_str();
+  CLI::Option* attempts = one("--attempts", flags.attempts, "in each wave")->capture_default_str();
   one("--repetitions", flags.repetitions, "waves of each case, interleaved with those of the others")
       ->capture_default_str();
-  one("--arrival", flags.arrival, "closed, uniform:RATE/s or poisson:RATE/s")->capture_default_str();
+  one("--arrival", flags.arrival, "closed, uniform:RATE/s or poisson:RATE/s [closed]");
+  command.add_flag("--spin", flags.spin,
+                   "with a rate: no sleep in the last millisecond before an attempt is due; costs a processor");
   one("--shards", flags.shards,
       "threads that share attempts and concurrency, each with its own connector and descriptor table")
       ->capture_default_str();
-  one("--wave-limit", flags.wave_limit,
-      "after which a wave is cancelled [5s + 2 x ceil(attempts/concurrency) x timeout]");
+  CLI::Option* wave_limit = one("--wave-limit", flags.wave_limit,
+                                "after which a wave is cancelled [5s + 2 x ceil(attempts/concurrency) x timeout]");
+  one("--find-rate", flags.find_rate,
+      "p99<5ms: search the highest rate of --arrival at which so many of all attempts connect so soon after they were "
+      "due, by the majority of --repetitions waves; the search begins at the rate given [poisson:1000/s]")
+      ->excludes(attempts)
+      ->excludes(wave_limit);
   one("--cpus", flags.cpus, "processors: client=0,server=1, and link=1 for the lab's [any; the link: the server's]");
   one("--close", flags.close, "how connections end: rst, fin (TIME_WAIT), hold (until the wave ends)")
       ->capture_default_str();
@@ -223,13 +302,16 @@ void declare(CLI::App& command, RunFlags& flags) {
   command.add_flag("--dry-run", flags.dry_run, "print the waves and the expected time, and run nothing");
 }
 
-RunOptions parse(const RunFlags& flags) {
+RunOptions parse(const RunFlags& given) {
+  RunFlags flags = given;
+  if (flags.arrival.empty()) flags.arrival = flags.find_rate.empty() ? "closed" : "poisson:1000/s";
   const auto count = [](std::string_view name, const std::string& text) {
     return flag(name, [&] { return parse_count(text); });
   };
   RunRequest request{
       .connectors = parse_connectors(flags),
       .targets = parse_targets(flags),
+      .mixes = each<Mix>("--mix", flags.mixes, parse_mix),
       .families = parse_families(flags.families),
       .concurrency = each<size_t>("--concurrency", flags.concurrency, parse_count),
       .timeouts = each<Duration>("--timeout", flags.timeouts, parse_duration),
@@ -238,6 +320,7 @@ RunOptions parse(const RunFlags& flags) {
       .repetitions = static_cast<unsigned>(
           at_most("--repetitions", count("--repetitions", flags.repetitions), size_t{10'000}, "10000")),
       .arrival = flags.arrival,
+      .spin = flags.spin,
       .wave_limit = std::nullopt,
       .policy = {.close = parse_close(flags.close)},
       .handshake = parse_handshake(flags.handshake),
@@ -245,7 +328,9 @@ RunOptions parse(const RunFlags& flags) {
       .count_syscalls = parse_switch("--syscalls", flags.syscalls)};
   refuse_equal("--concurrency", request.concurrency, flags.concurrency);
   refuse_equal("--timeout", request.timeouts, flags.timeouts);
-  flag("--arrival", [&] { return find_scenario(flags.arrival); });
+  check_arrival(flags);
+  if (!flags.find_rate.empty()) flag("--find-rate", [&] { return prepare_search(flags, request), true; });
+  check_mixes(request);
   check_shards(request);
   if (!flags.wave_limit.empty())
     request.wave_limit = flag("--wave-limit", [&] { return parse_duration(flags.wave_limit); });

@@ -18,12 +18,15 @@ namespace connbench {
 struct RunFlags {
   std::vector<std::string> connectors;
   std::vector<std::string> targets{"accepting"};
+  std::vector<std::string> mixes;
   std::vector<std::string> families{"4"};
   std::vector<std::string> concurrency{"64"};
   std::vector<std::string> timeouts{"1s"};
   std::string attempts = "2000";
   std::string repetitions = "5";
-  std::string arrival = "closed";
+  std::string arrival;  // "" = closed; of a search for a rate, where it begins
+  std::string find_rate;
+  bool spin = false;
   std::string shards = "1";
   std::string wave_limit;
   std::string cpus;

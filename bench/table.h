@@ -4,12 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "bench/columns.h"
 #include "harness/session.h"
 
 namespace connbench {
-
-/// A table with aligned columns; the first row is the heading. Columns of figures are flush right.
-std::string align(const std::vector<std::vector<std::string>>& rows);
 
 /// All results and skips. In closed loop it compares rate and CPU; latency stands in it only where it may be compared:
 /// with one attempt in flight, or in open loop.

@@ -24,16 +24,31 @@ size_t most_in_a_shard(const Case& what) {
   return Division{what.attempts, what.shards}.largest_share(what.concurrency);
 }
 
+// How many attempts of a wave go to targets that may never answer.
+size_t silent_attempts(const PlannedCase& planned) {
+  if (planned.mix == nullptr) return planned.answers() ? 0 : planned.what.attempts;
+  const std::vector<size_t> counts = shares(*planned.mix, planned.what.attempts);
+  size_t silent = 0;
+  for (size_t i = 0; i < counts.size(); ++i)
+    if (!planned.mix->parts[i].target.entry->answers) silent += counts[i];
+  return silent;
+}
+
+const std::string& silent_target(const PlannedCase& planned) {
+  for (const NamedTarget* target : planned.targets())
+    if (!target->entry->answers) return target->name;
+  return planned.target->name;
+}
+
 std::optional<std::string> why_no_end(const PlannedCase& planned) {
   const Traits& traits = planned.traits;
-  if (!traits.opens_sockets || planned.target->entry->answers || traits.has_deadline() || traits.cancellable)
-    return std::nullopt;
+  if (!traits.opens_sockets || planned.answers() || traits.has_deadline() || traits.cancellable) return std::nullopt;
   const auto kernel = planned.what.family == Family::unix_domain ? std::nullopt : kernel_connect_timeout();
-  const auto needed = kernel ? *kernel * static_cast<int64_t>(planned.what.attempts) : Duration::max();
+  const auto needed = kernel ? *kernel * static_cast<int64_t>(silent_attempts(planned)) : Duration::max();
   if (kernel && needed <= planned.limit) return std::nullopt;
   const std::string end = kernel ? fmt::format("gives up after {} an attempt", humane(*kernel)) : "never gives up";
   return fmt::format("has no deadline and cannot be cancelled, and {} never answers: the kernel {}",
-                     planned.target->name, end);
+                     silent_target(planned), end);
 }
 
 // How traits come from a child. They are asked there because libraries leave things behind in the process in which they
@@ -51,12 +66,14 @@ Traits from_bytes(const std::string& bytes) {
 
 // Why a case cannot be run here; nothing when it can. Fills in the traits.
 std::optional<std::string> why_skipped(const RunRequest& request, PlannedCase& planned) {
-  if (planned.target->entry->needs_lab && request.lab == nullptr)
-    return fmt::format("{} needs the lab: {}", planned.target->name, request.why_no_lab);
   if (planned.what.family == Family::ipv6 && request.lab != nullptr && !request.lab->has_ipv6())
     return "this machine has no IPv6";
-  if (!planned.target->entry->serves(planned.what.family))
-    return fmt::format("{} does not exist on family {}", planned.target->name, to_string(planned.what.family));
+  for (const NamedTarget* target : planned.targets()) {
+    if (target->entry->needs_lab && request.lab == nullptr)
+      return fmt::format("{} needs the lab: {}", target->name, request.why_no_lab);
+    if (!target->entry->serves(planned.what.family))
+      return fmt::format("{} does not exist on family {}", target->name, to_string(planned.what.family));
+  }
   if (!planned.connector->entry->serves(planned.what.family))
     return fmt::format("{} has no way to connect on family {}", planned.connector->entry->name,
                        to_string(planned.what.family));
@@ -87,9 +104,9 @@ Duration expected_time(const PlannedCase& planned) {
   constexpr Duration an_attempt = std::chrono::microseconds(50);
   const Case& what = planned.what;
   const auto busy = an_attempt * static_cast<int64_t>(what.attempts);
-  if (planned.target->entry->answers) return around_a_wave + busy;
-  return around_a_wave + busy +
-         std::min(planned.limit, what.timeout * static_cast<int64_t>(rounds(what.attempts, what.concurrency)));
+  if (planned.answers()) return around_a_wave + busy;
+  const auto waits = static_cast<int64_t>(rounds(silent_attempts(planned), what.concurrency));
+  return around_a_wave + busy + std::min(planned.limit, what.timeout * waits);
 }
 
 // How long the attempts of a wave take to arrive: nothing in closed loop.
@@ -101,34 +118,75 @@ Duration arrivals_last(const RunRequest& request) {
   return last;
 }
 
+// One target, or several in one queue.
+struct Load {
+  const NamedTarget* target;
+  const Mix* mix;
+  std::string name;  // in the records
+  std::string text;  // for find_scenario()
+};
+
+std::vector<Load> loads(const RunRequest& request) {
+  std::vector<Load> all;
+  for (const NamedTarget& target : request.targets) all.push_back({&target, nullptr, target.name, request.arrival});
+  for (const Mix& mix : request.mixes)
+    all.push_back({&mix.parts.front().target, &mix, "*", fleet_load(mix, request.arrival)});
+  return all;
+}
+
+bool needs_lab(const PlannedCase& planned) {
+  return std::ranges::any_of(planned.targets(), [](const NamedTarget* target) { return target->entry->needs_lab; });
+}
+
 // Calls `visit` for every combination that was asked for, skipped or not.
 template <class Visit>
-void for_each_case(const RunRequest& request, const std::string& scenario, Duration arrivals, Visit visit) {
-  for (const NamedTarget& target : request.targets)
+void for_each_case(const RunRequest& request, Duration arrivals, Visit visit) {
+  for (const Load& load : loads(request)) {
+    const std::string scenario = find_scenario(load.text).label;
     for (const Family family : request.families)
       for (const size_t concurrency : request.concurrency)
         for (const Duration timeout : request.timeouts)
           for (const NamedConnector& connector : request.connectors) {
             const Duration limit =
                 request.wave_limit.value_or(arrivals + default_wave_limit(request.attempts, concurrency, timeout));
-            ConnectionPolicy policy = request.policy;
-            policy.handshake = request.handshake.value_or(target.entry->needs_lab);
-            visit(PlannedCase{.what = {.scenario = scenario,
-                                       .connector = connector.name,
-                                       .target = target.name,
-                                       .family = family,
-                                       .concurrency = concurrency,
-                                       .shards = request.shards,
-                                       .attempts = request.attempts,
-                                       .timeout = timeout},
-                              .connector = &connector,
-                              .target = &target,
-                              .limit = limit,
-                              .policy = policy});
+            Case what{.scenario = scenario,
+                      .connector = connector.name,
+                      .target = load.name,
+                      .family = family,
+                      .concurrency = concurrency,
+                      .shards = request.shards,
+                      .attempts = request.attempts,
+                      .timeout = timeout};
+            PlannedCase planned{.what = std::move(what),
+                                .connector = &connector,
+                                .target = load.target,
+                                .limit = limit,
+                                .policy = request.policy,
+                                .mix = load.mix,
+                                .load = load.text};
+            planned.policy.handshake = request.handshake.value_or(needs_lab(planned));
+            visit(std::move(planned));
           }
+  }
 }
 
 }  // namespace
+
+std::vector<const NamedTarget*> PlannedCase::targets() const {
+  if (mix == nullptr) return {target};
+  std::vector<const NamedTarget*> all;
+  for (const Mix::Part& part : mix->parts) all.push_back(&part.target);
+  return all;
+}
+
+bool PlannedCase::answers() const {
+  return std::ranges::all_of(targets(), [](const NamedTarget* one) { return one->entry->answers; });
+}
+
+std::optional<Assignment> PlannedCase::assignment(uint64_t seed, unsigned repetition) const {
+  if (mix == nullptr) return std::nullopt;
+  return assign(*mix, what.attempts, seed + repetition);
+}
 
 TraitsAnswer ask_traits(const NamedConnector& connector, const ConnectionPolicy& policy) {
   const ChildAnswer answer = ask_in_child([&] {
@@ -162,7 +220,7 @@ std::vector<size_t> seeded_order(size_t n, uint64_t seed) {
 Plan make_plan(const RunRequest& request) {
   Plan plan;
   const Duration arrivals = arrivals_last(request);
-  for_each_case(request, find_scenario(request.arrival).label, arrivals, [&](PlannedCase planned) {
+  for_each_case(request, arrivals, [&](PlannedCase planned) {
     if (auto reason = why_skipped(request, planned)) {
       plan.skipped.push_back({planned.what, *std::move(reason)});
     } else {
@@ -170,6 +228,12 @@ Plan make_plan(const RunRequest& request) {
       plan.cases.push_back(std::move(planned));
     }
   });
+  if (request.find_rate) {  // its waves follow from what those before them said
+    constexpr int usual_rates = 12;
+    const auto waves = static_cast<int64_t>(usual_rates * plan.cases.size() * (request.repetitions / 2 + 1));
+    plan.expected = request.find_rate->wave_lasts() * waves;
+    return plan;
+  }
   for (unsigned repetition = 1; repetition <= request.repetitions; ++repetition)
     for (const size_t which : seeded_order(plan.cases.size(), request.seed + repetition))
       plan.waves.push_back({which, repetition});

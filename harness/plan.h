@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "harness/lab/target.h"
+#include "harness/rate_search.h"
 #include "harness/registry.h"
+#include "harness/scenarios/mix.h"
 #include "harness/scenarios/scenario.h"
 #include "harness/wave.h"
 
@@ -16,6 +18,7 @@ namespace connbench {
 struct RunRequest {
   std::vector<NamedConnector> connectors;
   std::vector<NamedTarget> targets;
+  std::vector<Mix> mixes{};  ///< each is a fleet: cases of their own beside those of `targets`
   std::vector<Family> families{Family::ipv4};
   std::vector<size_t> concurrency;
   std::vector<Duration> timeouts;
@@ -23,6 +26,9 @@ struct RunRequest {
   size_t attempts = 0;
   unsigned repetitions = 1;
   std::string arrival = "closed";
+  bool spin = false;                     ///< in open loop: Drive::spin
+  std::optional<RateGoal> find_rate{};   ///< search rates from first_rate on, instead of running waves of a plan
+  double first_rate = 0;                 ///< per second; that of `arrival`
   std::optional<Duration> wave_limit{};  ///< default: default_wave_limit()
   ConnectionPolicy policy{};
   std::optional<bool> handshake{};  ///< nothing: read it of lab targets, where a percent of time does not count
@@ -35,12 +41,21 @@ struct RunRequest {
 
 /// A case of the run, with what it needs.
 struct PlannedCase {
-  Case what;
+  Case what;  ///< of a fleet, its target is "*"
   const NamedConnector* connector;
-  const NamedTarget* target;
+  const NamedTarget* target;  ///< of a fleet, the first
   Duration limit;
   ConnectionPolicy policy{};
-  Traits traits{};  ///< of the connector
+  Traits traits{};           ///< of the connector
+  const Mix* mix = nullptr;  ///< of a fleet
+  std::string load{};        ///< what find_scenario() knows its scenario by
+
+  /// One, or all of the fleet, in the order of the mix.
+  std::vector<const NamedTarget*> targets() const;
+  /// No attempt stays pending until somebody gives up.
+  bool answers() const;
+  /// Which target each attempt of a wave has; nothing when there is but one. @param seed of the run
+  std::optional<Assignment> assignment(uint64_t seed, unsigned repetition) const;
 };
 
 /// A case that will not run here, and why: it appears in the table and in run.json.

@@ -30,16 +30,30 @@ class Wave {
     const TimePoint end = begun_ + plan_.limit;
     TimePoint time = begun_;
     while (reaped_ < samples_.size()) {
-      if (time >= end || (plan_.stop != nullptr && plan_.stop->load(std::memory_order_relaxed))) return give_up();
+      if (time >= end || (plan_.stop != nullptr && plan_.stop->load(std::memory_order_relaxed))) return give_up(time);
       offer(time);
-      const TimePoint wake = std::min({end, time + stop_check_interval, next_submission()});
-      // A connector with nothing in flight does not wait: without this an idle open loop would spin.
-      if (connector_.in_flight() == 0) plan_.sleep(wake);
-      time = reap(wake);
+      const TimePoint next = next_submission();
+      const TimePoint wake = std::min({end, time + stop_check_interval, next});
+      time = plan_.spin && wake == next ? spin(time, wake) : wait(wake);
     }
   }
 
  private:
+  // Until `wake` or the first completion; the time after that. A connector with nothing in flight does not wait:
+  // without the sleep an idle open loop would spin.
+  TimePoint wait(TimePoint wake) {
+    if (connector_.in_flight() == 0) plan_.sleep(wake);
+    return reap(wake);
+  }
+
+  // The same, and awake for the last stretch: a sleep ends when the kernel gets round to it.
+  TimePoint spin(TimePoint time, TimePoint wake) {
+    const size_t before = reaped_;
+    if (wake - spin_stretch > time) time = wait(wake - spin_stretch);
+    while (time < wake && reaped_ == before) time = connector_.in_flight() > 0 ? reap(time) : plan_.clock();
+    return time;
+  }
+
   // The next moment at which offer() has something to do without a completion first.
   TimePoint next_submission() const {
     if (more_) return TimePoint{};
@@ -92,11 +106,16 @@ class Wave {
   }
 
   Attempt attempt(uint64_t id) const {
-    const size_t each = plan_.endpoints_per_attempt;
     return {.id = id,
-            .endpoints = plan_.endpoints.subspan(id % (plan_.endpoints.size() / each) * each, each),
+            .endpoints = endpoints_of(id),
             .scheduled = TimePoint(Duration(samples_[id].scheduled_ns)),
             .timeout = plan_.timeout};
+  }
+
+  std::span<const Endpoint> endpoints_of(uint64_t id) const {
+    if (!plan_.routes.empty()) return plan_.routes[id];
+    const size_t each = plan_.endpoints_per_attempt;
+    return plan_.endpoints.subspan(id % (plan_.endpoints.size() / each) * each, each);
   }
 
   TimePoint reap(TimePoint wait_until) {
@@ -122,9 +141,11 @@ class Wave {
     sample.state = Sample::State::done;
   }
 
-  void give_up() {
+  void give_up(TimePoint time) {
     connector_.cancel_all();
     while (connector_.in_flight() > 0) reap(plan_.clock() + stop_check_interval);
+    // What was due by then was wanted, also where there never was room for it.
+    while (plan_.pacing->open_loop() && is_due(time)) schedule(time);
     for (uint64_t id = submitted_; id < samples_.size(); ++id) {
       if (id >= offered_) samples_[id] = Sample{};
       samples_[id].outcome = Outcome::never_started;

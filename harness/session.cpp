@@ -17,7 +17,7 @@ namespace {
 // Where nothing but the limit ends the wave, it must not be longer than that of the timed ones.
 Duration counting_limit(const PlannedCase& planned) {
   constexpr int slower = 20;
-  const bool ends_by_itself = planned.target->entry->answers || planned.traits.has_deadline();
+  const bool ends_by_itself = planned.answers() || planned.traits.has_deadline();
   return ends_by_itself ? planned.limit * slower : planned.limit;
 }
 
@@ -80,6 +80,7 @@ Session::Session(const RunRequest& request, const Plan& plan, const Placement& p
       recorder_(recorder),
       observer_(observer),
       servers_(std::make_unique<Servers>(stop, request.lab)) {
+  if (request.find_rate) return;
   for (const PlannedCase& planned : plan.cases) results_.push_back({&planned, {}, {}});
 }
 
@@ -94,12 +95,14 @@ SessionEnd Session::run() {
   for (const PlannedCase& planned : plan_.cases) {
     const TargetRequest wanted{
         .family = planned.what.family, .open_at_once = most, .cpus = placement_.server, .lab = request_.lab};
-    const Target& target = servers_->open(*planned.target, wanted);
+    size_t destinations = 0;
+    for (const NamedTarget* target : planned.targets())
+      destinations += servers_->open(*target, wanted).endpoints().size();
     if (!planned.target->entry->answers) servers_->open(accepting, wanted);
-    for (std::string& warning : port_warnings(request_, planned, target.endpoints().size())) warn(std::move(warning));
+    for (std::string& warning : port_warnings(request_, planned, destinations)) warn(std::move(warning));
   }
   SessionEnd end = request_.count_syscalls ? count_syscalls() : SessionEnd::complete;
-  if (end == SessionEnd::complete) end = timed_waves();
+  if (end == SessionEnd::complete) end = request_.find_rate ? find_rates() : timed_waves();
   warn_about_cases();
   return end;
 }
@@ -150,7 +153,8 @@ SessionEnd Session::timed_waves() {
     result.wave = ++waves_done_ - before;
     if (!result.failure.empty() && so_far == SessionEnd::complete)
       results_[next.which].failures.push_back(result.failure);
-    results_[next.which].rows.push_back(recorder_.add(result, samples.samples()));
+    const auto assignment = planned.assignment(request_.seed, next.repetition);
+    results_[next.which].rows.push_back(recorder_.add(result, samples.samples(), assignment ? &*assignment : nullptr));
   }
   return state();
 }
@@ -158,26 +162,63 @@ SessionEnd Session::timed_waves() {
 WaveResult Session::wave(const PlannedCase& planned, SampleBuffer& samples, unsigned repetition,
                          std::string_view counting) {
   const Target& target = servers_->get(planned.target->name, planned.what.family);
-  const Target& answering = planned.target->entry->answers ? target : servers_->get("accepting", planned.what.family);
-  const auto pacing = [&] {
-    return find_scenario(request_.arrival).entry->pacing(request_.arrival, request_.seed + repetition);
-  };
+  const auto pacing = [&] { return find_scenario(planned.load).entry->pacing(planned.load, request_.seed + repetition); };
+  const auto assignment = planned.assignment(request_.seed, repetition);
+  const auto routes = assignment ? this->routes(planned, *assignment) : std::vector<std::span<const Endpoint>>();
   WaveResult result = run_wave({.what = &planned.what,
                                 .connector = planned.connector,
                                 .endpoints = target.endpoints(),
                                 .endpoints_per_attempt = target.endpoints_per_attempt(),
-                                .warm_up = answering.endpoints(),
-                                .server = target.server(),
+                                .routes = routes,
+                                .warm_up = answering(planned).endpoints(),
+                                .server = server_of(planned),
                                 .limit = counting.empty() ? planned.limit : counting_limit(planned),
                                 .policy = planned.policy,
                                 .pacing = pacing,
                                 .gap = planned.target->entry == &external_target ? request_.external_gap : Duration{},
+                                .spin = request_.spin,
                                 .drop_capabilities = drops_capabilities(),
                                 .cpus = placement_.client,
                                 .syscall_method = counting},
                                samples, *servers_);
   result.repetition = repetition;
   return result;
+}
+
+// Each target's addresses in turn, as without a fleet.
+std::vector<std::span<const Endpoint>> Session::routes(const PlannedCase& planned, const Assignment& assignment) const {
+  struct Turn {
+    const Target* target;
+    size_t next;
+  };
+  std::vector<Turn> turns;
+  for (const std::string& name : assignment.targets) turns.push_back({&servers_->get(name, planned.what.family), 0});
+  std::vector<std::span<const Endpoint>> routes;
+  routes.reserve(assignment.of.size());
+  for (const uint8_t of : assignment.of) {
+    auto& [target, next] = turns[of];
+    const size_t each = target->endpoints_per_attempt();
+    routes.push_back(target->endpoints().subspan(next, each));
+    next = (next + each) % target->endpoints().size();
+  }
+  return routes;
+}
+
+// Of a fleet, whoever does the work: the only one that can connect. Of several nobody's time is all of it.
+pid_t Session::server_of(const PlannedCase& planned) const {
+  pid_t server = 0;
+  size_t serving = 0;
+  for (const NamedTarget* target : planned.targets()) {
+    if (planned.mix != nullptr && !can_connect(*target, planned.what.family)) continue;
+    server = servers_->get(target->name, planned.what.family).server();
+    if (server != 0) ++serving;
+  }
+  return serving == 1 ? server : 0;
+}
+
+const Target& Session::answering(const PlannedCase& planned) const {
+  const bool first_does = planned.target->entry->answers;
+  return servers_->get(first_does ? planned.target->name : "accepting", planned.what.family);
 }
 
 // What a user namespace has given is for building the lab, not for connecting.

@@ -33,6 +33,20 @@ struct CaseResult {
   std::vector<std::string> failures;  ///< of waves whose child did not end as it should
 };
 
+/// What a search for a rate has found of one case. At most one of `held` and `not_held` is missing once it is over.
+struct RateResult {
+  struct Wave {
+    double rate_per_s;
+    bool held;
+    SummaryRow row;
+  };
+  const PlannedCase* planned;
+  std::optional<double> held;      ///< the highest rate that held the goal
+  std::optional<double> not_held;  ///< the lowest that did not
+  std::vector<Wave> rows;          ///< in the order in which they were run
+  std::string failure;             ///< of the wave whose child did not end as it should, and ended the search
+};
+
 enum class SessionEnd : uint8_t {
   complete,     ///< every wave was run
   interrupted,  ///< a signal came
@@ -50,6 +64,8 @@ class Session {
   SessionEnd run();
 
   const std::vector<CaseResult>& results() const noexcept { return results_; }
+  /// Of RunRequest::find_rate, whose waves are in no case's results.
+  const std::vector<RateResult>& rates() const noexcept { return rates_; }
   const std::vector<std::string>& warnings() const noexcept { return warnings_; }
   /// After SessionEnd::broke: who died.
   std::string died() const;
@@ -62,7 +78,12 @@ class Session {
   size_t most_open_at_once() const;
   SessionEnd count_syscalls();
   SessionEnd timed_waves();
+  SessionEnd find_rates();
+  void try_rate(RateSearch& search, RateResult& result);
   WaveResult wave(const PlannedCase& planned, SampleBuffer& samples, unsigned repetition, std::string_view counting);
+  std::vector<std::span<const Endpoint>> routes(const PlannedCase& planned, const Assignment& assignment) const;
+  pid_t server_of(const PlannedCase& planned) const;
+  const Target& answering(const PlannedCase& planned) const;
   SessionEnd state();
   bool drops_capabilities() const;
   void warn_about_cases();
@@ -75,6 +96,7 @@ class Session {
   SyscallCounting counting_;
   std::unique_ptr<Servers> servers_;
   std::vector<CaseResult> results_;
+  std::vector<RateResult> rates_;
   std::vector<std::string> warnings_;
   unsigned waves_done_ = 0;
 };

@@ -56,6 +56,13 @@ std::vector<Endpoint> endpoints_of(const WaveSpec& spec, size_t index) {
   return endpoints;
 }
 
+// Where its own attempts go, of a wave whose attempts have their own ways.
+std::vector<std::span<const Endpoint>> routes_of(const WaveSpec& spec, size_t index) {
+  std::vector<std::span<const Endpoint>> routes;
+  for (size_t i = index; i < spec.routes.size(); i += spec.what->shards) routes.push_back(spec.routes[i]);
+  return routes;
+}
+
 }  // namespace
 
 Shard::Shard(const WaveSpec& spec, SampleBuffer& samples, size_t index)
@@ -65,6 +72,7 @@ Shard::Shard(const WaveSpec& spec, SampleBuffer& samples, size_t index)
       concurrency_(division_.share(spec.what->concurrency, index)),
       samples_(samples.samples().subspan(division_.first(index), division_.count(index))),
       endpoints_(endpoints_of(spec, index)),
+      routes_(routes_of(spec, index)),
       pacing_(std::make_unique<ShareOfArrivals>(spec.pacing(), index, division_.shards)),
       retirement_(spec.connector->policy(spec.policy), samples_.size()) {
   if (division_.shards > 1) checked(::close_range(3, ~0U, CLOSE_RANGE_UNSHARE), "close_range(CLOSE_RANGE_UNSHARE)");
@@ -96,11 +104,13 @@ void Shard::drive(TimePoint begin, const std::atomic<bool>& stop) {
   connbench::drive(*connector_,
                    {.endpoints = endpoints_,
                     .endpoints_per_attempt = spec_.endpoints_per_attempt,
+                    .routes = routes_,
                     .concurrency = concurrency_,
                     .timeout = spec_.what->timeout,
                     .limit = spec_.limit,
                     .pacing = pacing_.get(),
                     .gap = spec_.gap,
+                    .spin = spec_.spin,
                     .begin = begin,
                     .stop = &stop},
                    samples_);

@@ -32,6 +32,7 @@ class Shard {
   const size_t concurrency_;
   const std::span<Sample> samples_;
   const std::vector<Endpoint> endpoints_;
+  const std::vector<std::span<const Endpoint>> routes_;
   const std::unique_ptr<Pacing> pacing_;
   Retirement retirement_;
   std::unique_ptr<Connector> connector_;

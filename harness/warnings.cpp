@@ -12,32 +12,47 @@ namespace {
 
 constexpr double server_bound_share = 0.8;  // of one processor
 
-bool explained(const PlannedCase& planned, Outcome outcome) {
-  return planned.target->entry->ends(planned.what.family).contains(outcome) || !planned.traits.opens_sockets;
+bool explained(const PlannedCase& planned, const NamedTarget& target, Outcome outcome) {
+  if (target.entry->ends(planned.what.family).contains(outcome) || !planned.traits.opens_sockets) return true;
+  // What starves behind the dead until the wave ends is what a fleet is there to show.
+  const bool starved = outcome == Outcome::never_started || outcome == Outcome::cancelled;
+  return starved && planned.mix != nullptr && !planned.answers();
+}
+
+// How many attempts at one target of the case ended so.
+size_t count_of(const SummaryRow& row, const PlannedCase& planned, size_t target, Outcome outcome) {
+  return planned.mix == nullptr ? row.count(outcome) : row.by_target[target].count(outcome);
 }
 
 std::string outcome_counts(const PlannedCase& planned, const std::vector<const SummaryRow*>& rows) {
   std::string text;
-  for (const Outcome outcome : all_outcomes()) {
-    size_t count = 0;
-    for (const SummaryRow* row : rows) count += row->count(outcome);
-    if (count == 0 || explained(planned, outcome)) continue;
-    fmt::format_to(std::back_inserter(text), "{}{} {}", text.empty() ? "" : ", ", count, to_string(outcome));
-  }
+  const auto targets = planned.targets();
+  for (size_t i = 0; i < targets.size(); ++i)
+    for (const Outcome outcome : all_outcomes()) {
+      size_t count = 0;
+      for (const SummaryRow* row : rows) count += count_of(*row, planned, i, outcome);
+      if (count == 0 || explained(planned, *targets[i], outcome)) continue;
+      fmt::format_to(std::back_inserter(text), "{}{} {}", text.empty() ? "" : ", ", count, to_string(outcome));
+      if (planned.mix != nullptr) fmt::format_to(std::back_inserter(text), " of {}", targets[i]->name);
+    }
   return text;
 }
 
 }  // namespace
 
 std::string describe(const Case& what) {
-  return fmt::format("{} on {} ({}{}, {} in flight{}, timeout {})", what.connector, what.target,
+  const bool fleet = what.target == "*";  // its scenario names the hosts
+  return fmt::format("{} on {} ({}{}, {} in flight{}, timeout {})", what.connector, fleet ? what.scenario : what.target,
                      what.family == Family::unix_domain ? "" : "IPv", to_string(what.family), what.concurrency,
                      what.shards == 1 ? "" : fmt::format(" in {} shards", what.shards), format_duration(what.timeout));
 }
 
 bool has_unexplained_outcome(const PlannedCase& planned, const SummaryRow& row) {
-  return std::ranges::any_of(all_outcomes(),
-                             [&](Outcome outcome) { return row.count(outcome) > 0 && !explained(planned, outcome); });
+  const auto targets = planned.targets();
+  for (size_t i = 0; i < targets.size(); ++i)
+    for (const Outcome outcome : all_outcomes())
+      if (count_of(row, planned, i, outcome) > 0 && !explained(planned, *targets[i], outcome)) return true;
+  return false;
 }
 
 std::vector<std::string> port_warnings(const RunRequest& request, const PlannedCase& planned, size_t destinations) {
@@ -62,7 +77,7 @@ std::vector<std::string> case_warnings(const PlannedCase& planned, const std::ve
   if (const std::string odd = outcome_counts(planned, rows); !odd.empty())
     warnings.push_back(
         fmt::format("{}: ended otherwise than {} explains: {}. Look at stage and os_error in samples.csv.", name,
-                    planned.target->name, odd));
+                    planned.mix == nullptr ? planned.target->name : "its target", odd));
   int64_t overflows = 0;
   double server_share = 0;
   for (const SummaryRow* row : rows) {
@@ -72,7 +87,7 @@ std::vector<std::string> case_warnings(const PlannedCase& planned, const std::ve
                               static_cast<double>(row->usage.server_cpu_ns) / static_cast<double>(*row->makespan_ns));
   }
   // The kernel counts for the whole network namespace: only where connections are accepted is it likely to be ours.
-  if (planned.target->entry->answers && planned.target->entry->ends(planned.what.family).contains(Outcome::connected) &&
+  if (planned.answers() && planned.target->entry->ends(planned.what.family).contains(Outcome::connected) &&
       planned.traits.opens_sockets && overflows > 0)
     warnings.push_back(
         fmt::format("{}: listen queues of this machine overflowed {} times meanwhile: look what else is running, lower "

@@ -35,7 +35,8 @@ struct WaveSpec {
   const Case* what = nullptr;
   const NamedConnector* connector = nullptr;
   std::span<const Endpoint> endpoints;
-  size_t endpoints_per_attempt = 1;  ///< as in Drive
+  size_t endpoints_per_attempt = 1;                     ///< as in Drive
+  std::span<const std::span<const Endpoint>> routes{};  ///< as in Drive; one an attempt
   std::span<const Endpoint>
       warm_up;  ///< one an attempt: where the discarded first wave goes: somewhere that answers; empty = none
   pid_t server = 0;
@@ -43,6 +44,7 @@ struct WaveSpec {
   ConnectionPolicy policy{};
   std::function<std::unique_ptr<Pacing>()> pacing{};  ///< the wave's schedule, from its beginning at each call
   Duration gap{};                                     ///< as Drive::gap
+  bool spin = false;                                  ///< as Drive::spin
   bool drop_capabilities = false;     ///< the child is to have no rights that its user does not have outside
   std::vector<int> cpus{};            ///< processors of the client; empty = any
   std::string_view syscall_method{};  ///< "": this wave is timed; otherwise it is for counting only

@@ -12,6 +12,7 @@ Recorder::Recorder(RunFolder folder, const RunInfo& info)
       run_id_(info.run_id),
       origin_ns_(info.origin.monotonic_ns),
       kept_(info.samples),
+      open_loop_(info.arrival != "closed"),
       run_(info),
       benchmarks_(benchmark_context(), info.usual_timeout, info.repetitions),
       summary_(folder_.file(run_file::summary), summary_header) {  // fails when another run was quicker
@@ -32,18 +33,27 @@ void Recorder::count(const WaveResult& wave, std::string_view method) {
   write_run();
 }
 
-SummaryRow Recorder::add(const WaveResult& wave, std::span<const Sample> samples) {
-  auto row = summarise(run_id_, origin_ns_, wave, samples, syscalls_of(wave.what));
-  if (samples_) append_samples(*samples_, run_id_, origin_ns_, wave, samples, kept_);
+SummaryRow Recorder::add(const WaveResult& wave, std::span<const Sample> samples, const Assignment* assignment) {
+  const auto syscalls = syscalls_of(wave.what);
+  auto row = assignment == nullptr ? summarise(run_id_, origin_ns_, wave, samples, syscalls)
+                                   : summarise(run_id_, origin_ns_, wave, samples, *assignment, syscalls);
+  if (samples_) append_samples(*samples_, run_id_, origin_ns_, wave, samples, kept_, assignment);
   summary_.append(csv_row(row));
+  if (open_loop_) run_.arrivals(row);
   if (wave.failure.empty()) {
+    for (const SummaryRow& part : row.by_target) benchmarks_.add(part);
     benchmarks_.add(row);
     write_benchmarks();
   } else {  // what is left of a broken wave is no benchmark
     run_.fail(wave);
-    write_run();
   }
+  if (open_loop_ || !wave.failure.empty()) write_run();
   return row;
+}
+
+void Recorder::rate(const FoundRate& found) {
+  run_.rate(found);
+  write_run();
 }
 
 void Recorder::skip(const SkippedRow& row) {

@@ -29,7 +29,9 @@ class Recorder {
   /// The counting wave of a case: its total goes into the rows of the case's timed waves, which come after it.
   void count(const WaveResult& wave, std::string_view method);
   /// A timed wave. Gives its figures.
-  SummaryRow add(const WaveResult& wave, std::span<const Sample> samples);
+  /// @param assignment of a fleet, whose case says "*" for its target: which one each attempt had
+  SummaryRow add(const WaveResult& wave, std::span<const Sample> samples, const Assignment* assignment = nullptr);
+  void rate(const FoundRate& found);
   void skip(const SkippedRow& row);
   void warn(std::string_view warning);
   /// As it is now.
@@ -48,6 +50,7 @@ class Recorder {
   std::string run_id_;
   int64_t origin_ns_;
   SamplesKept kept_;
+  bool open_loop_;
   RunJson run_;
   BenchmarkJson benchmarks_;
   CsvFile summary_;

@@ -22,12 +22,16 @@ RunJson::RunJson(const RunInfo& info)
                  {"network", info.network},
                  {"repetitions", info.repetitions},
                  {"samples", to_string(info.samples)},
+                 {"arrival", info.arrival},
+                 {"spin", info.spin},
                  {"origin", {{"monotonic_ns", info.origin.monotonic_ns}, {"realtime_ns", info.origin.realtime_ns}}},
                  {"environment", info.environment},
                  {"lab", nullptr},
                  {"skipped", Json::array()},
                  {"warnings", Json::array()},
                  {"failures", Json::array()},
+                 {"arrivals", Json::array()},
+                 {"rates", Json::array()},
                  {"syscalls", Json::array()}}) {}
 
 void RunJson::skip(const SkippedRow& row) {
@@ -50,6 +54,40 @@ void RunJson::fail(const WaveResult& wave) {
   entry["wave"] = wave.wave;
   entry["failure"] = wave.failure;
   document_["failures"].push_back(std::move(entry));
+}
+
+void RunJson::arrivals(const SummaryRow& row) {
+  for (const SummaryRow& part : row.by_target) arrivals(part);
+  Json entry = json_of(row.what);
+  entry["repetition"] = row.repetition;
+  entry["wave"] = row.wave;
+  entry["offered"] = row.arrivals.offered;
+  entry["started"] = row.arrivals.started;
+  entry["completed"] = row.arrivals.completed;
+  entry["late"] = row.arrivals.late;
+  entry["late_bound_ns"] = late_bound.count();
+  const auto add = [&](const char* name, const std::optional<int64_t>& ns) {
+    entry[name] = ns && *ns != never_ns ? Json(*ns) : Json();
+  };
+  add("response_p50_ns", row.response.p50);
+  add("response_p90_ns", row.response.p90);
+  add("response_p99_ns", row.response.p99);
+  add("response_p999_ns", row.response.p999);
+  add("response_max_ns", row.response.max);
+  document_["arrivals"].push_back(std::move(entry));
+}
+
+void RunJson::rate(const FoundRate& found) {
+  Json entry = json_of(found.what);
+  entry.erase("attempts");  // they follow the rate
+  entry["goal"] = found.goal;
+  entry["held_per_s"] = found.held ? Json(*found.held) : Json();
+  entry["not_held_per_s"] = found.not_held ? Json(*found.not_held) : Json();
+  entry["tolerance"] = search_tolerance;
+  entry["waves_per_rate"] = found.waves_per_rate;
+  entry["waves"] = found.waves;
+  if (!found.failure.empty()) entry["failure"] = found.failure;
+  document_["rates"].push_back(std::move(entry));
 }
 
 void RunJson::count(const WaveResult& wave, std::string_view method) {

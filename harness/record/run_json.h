@@ -7,8 +7,10 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/rate_search.h"
 #include "harness/record/origin.h"
 #include "harness/record/samples.h"
+#include "harness/record/summary.h"
 #include "harness/wave.h"
 
 namespace connbench {
@@ -24,6 +26,8 @@ struct RunInfo {
   unsigned repetitions = 1;
   Duration usual_timeout{};  ///< benchmark names say only timeouts that differ from it
   SamplesKept samples = SamplesKept::all;
+  std::string arrival = "closed";
+  bool spin = false;
   Origin origin{};
   nlohmann::ordered_json environment = nlohmann::ordered_json::object();
 };
@@ -38,6 +42,16 @@ struct SkippedRow {
   std::string remedy;  ///< "" = none is known
 };
 
+/// What --find-rate found of one case.
+struct FoundRate {
+  Case what;
+  std::string goal;
+  unsigned waves_per_rate = 1;
+  std::optional<double> held, not_held;  ///< per second; nothing: no rate was seen to hold, or not to hold
+  size_t waves = 0;
+  std::string failure;  ///< that ended the search; "" = none did
+};
+
 /// The document, in memory.
 class RunJson {
  public:
@@ -47,6 +61,9 @@ class RunJson {
   void warn(std::string_view warning);
   /// A wave whose child did not end as it should.
   void fail(const WaveResult& wave);
+  /// A wave in open loop, and each target of a fleet: what was offered, and what became of it in time.
+  void arrivals(const SummaryRow& row);
+  void rate(const FoundRate& found);
   /// A counting wave, and how it counted.
   void count(const WaveResult& wave, std::string_view method);
   /// The lab, when there is one: at the beginning, and again at the end.

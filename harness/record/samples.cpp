@@ -15,10 +15,10 @@ constexpr std::array<std::string_view, 3> kept_names = {"all", "failures", "none
 constexpr size_t block_bytes = size_t{1} << 20;
 
 // What all rows of one shard of a wave begin with, up to the attempt.
-std::string beginning_of(std::string_view run_id, const WaveResult& wave, size_t shard) {
+std::string beginning_of(std::string_view run_id, const WaveResult& wave, std::string_view target, size_t shard) {
   const Case& what = wave.what;
   CsvRow csv;
-  csv.text(run_id).text(what.scenario).text(what.connector).text(what.target).text(to_string(what.family));
+  csv.text(run_id).text(what.scenario).text(what.connector).text(target).text(to_string(what.family));
   csv.number(what.concurrency);
   csv.number(shard).number(what.timeout.count()).number(wave.repetition);
   return csv.beginning();
@@ -78,16 +78,21 @@ SamplesKept parse_samples_kept(std::string_view text) {
 }
 
 void append_samples(CsvFile& file, std::string_view run_id, int64_t origin_ns, const WaveResult& wave,
-                    std::span<const Sample> samples, SamplesKept kept) {
+                    std::span<const Sample> samples, SamplesKept kept, const Assignment* assignment) {
   if (kept == SamplesKept::none) return;
   const Division division{samples.size(), wave.what.shards};
-  std::vector<std::string> beginnings;
-  for (size_t shard = 0; shard < division.shards; ++shard) beginnings.push_back(beginning_of(run_id, wave, shard));
+  const std::vector<std::string> targets =
+      assignment == nullptr ? std::vector{wave.what.target} : assignment->targets;
+  std::vector<std::string> beginnings;  // of target 0 in each shard, of target 1 …
+  for (const std::string& target : targets)
+    for (size_t shard = 0; shard < division.shards; ++shard)
+      beginnings.push_back(beginning_of(run_id, wave, target, shard));
   std::string block;
   for (size_t i = 0; i < samples.size(); ++i) {
     const Sample& sample = samples[division.place(i)];
     if (kept == SamplesKept::failures && sample.outcome == Outcome::connected) continue;
-    append_row(block, beginnings[division.shard_of(i)], i, sample, origin_ns);
+    const size_t target = assignment == nullptr ? 0 : assignment->of[i];
+    append_row(block, beginnings[target * division.shards + division.shard_of(i)], i, sample, origin_ns);
     if (block.size() < block_bytes) continue;
     file.append(block);
     block.clear();
@@ -108,7 +113,7 @@ uint64_t estimate_samples_bytes(std::string_view run_id, const Case& what, Sampl
     typical.os_error = 110;
   }
   std::string row;
-  append_row(row, beginning_of(run_id, wave, 0), what.attempts / 2, typical, 0);
+  append_row(row, beginning_of(run_id, wave, what.target, 0), what.attempts / 2, typical, 0);
   return row.size() * what.attempts;
 }
 

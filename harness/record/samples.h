@@ -7,6 +7,7 @@
 
 #include "harness/record/csv.h"
 #include "harness/sample.h"
+#include "harness/scenarios/mix.h"
 #include "harness/wave.h"
 
 namespace connbench {
@@ -23,10 +24,10 @@ std::string_view to_string(SamplesKept kept) noexcept;
 /// @throws std::invalid_argument that says what is valid
 SamplesKept parse_samples_kept(std::string_view text);
 
-/// Appends the rows of one wave, about a MiB at a time.
+/// Appends the rows of one wave, about a MiB at a time. Of a fleet, `assignment` says each attempt's own target.
 /// @throws std::system_error when they cannot be written: the file then ends at a whole row
 void append_samples(CsvFile& file, std::string_view run_id, int64_t origin_ns, const WaveResult& wave,
-                    std::span<const Sample> samples, SamplesKept kept);
+                    std::span<const Sample> samples, SamplesKept kept, const Assignment* assignment = nullptr);
 
 /// About how many bytes the rows of one wave of `what` will take: for `failures` what they take when every attempt
 /// fails.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "harness/record/csv.h"
+#include "harness/shards.h"
 
 namespace connbench {
 namespace {
@@ -42,6 +43,10 @@ void summarise_times(SummaryRow& row, std::span<const Sample> samples) {
 
   auto connecting = collect(samples, connected, connecting_ns);
   row.connecting = percentiles(connecting);
+  const auto any = [](const Sample&) { return true; };
+  auto response =
+      collect(samples, any, [&](const Sample& s) { return connected(s) ? s.finished_ns - s.scheduled_ns : never_ns; });
+  row.response = percentiles(response);
   auto queue = collect(samples, started, [](const Sample& s) { return s.started_ns - s.scheduled_ns; });
   row.queue = percentiles(queue);
   auto overshoot = collect(samples, late, [&](const Sample& s) { return connecting_ns(s) - row.what.timeout.count(); });
@@ -53,20 +58,26 @@ void summarise_times(SummaryRow& row, std::span<const Sample> samples) {
 
 // A wave with an attempt whose end nobody saw lasted longer than is known: it has no makespan, for a short one would
 // make it look fast.
-void summarise_rates(SummaryRow& row, std::span<const Sample> samples) {
-  if (std::none_of(samples.begin(), samples.end(), started)) return;
-  if (std::any_of(samples.begin(), samples.end(), end_is_unknown)) return;
+std::optional<int64_t> makespan_of(std::span<const Sample> samples) {
+  if (std::none_of(samples.begin(), samples.end(), started)) return std::nullopt;
+  if (std::any_of(samples.begin(), samples.end(), end_is_unknown)) return std::nullopt;
   int64_t first = std::numeric_limits<int64_t>::max(), last = 0;
-  double connecting_sum = 0;
   for (const Sample& s : samples) {
     if (!started(s)) continue;
     first = std::min(first, s.scheduled_ns);
     last = std::max(last, s.finished_ns);
-    connecting_sum += static_cast<double>(connecting_ns(s));
   }
-  row.makespan_ns = last - first;
-  if (last <= first) return;
-  const double makespan = static_cast<double>(last - first);
+  return last - first;
+}
+
+// Over the wave's makespan: of a fleet's target too, for an attempt that starved until the wave ended was as long in
+// the queue as the others.
+void summarise_rates(SummaryRow& row, std::span<const Sample> samples) {
+  if (row.makespan_ns.value_or(0) <= 0) return;
+  double connecting_sum = 0;
+  for (const Sample& s : samples)
+    if (started(s)) connecting_sum += static_cast<double>(connecting_ns(s));
+  const double makespan = static_cast<double>(*row.makespan_ns);
   const auto per_second = [&](size_t n) {
     return n == 0 ? std::nullopt : std::optional(static_cast<double>(n) * 1e9 / makespan);
   };
@@ -94,10 +105,8 @@ void add(CsvRow& csv, const Usage& usage, const Footprint& peak) {
   }
 }
 
-}  // namespace
-
-SummaryRow summarise(std::string_view run_id, int64_t origin_ns, const WaveResult& wave,
-                     std::span<const Sample> samples, std::optional<uint64_t> syscalls) {
+// All but what is a matter of time for the whole wave.
+SummaryRow begin(std::string_view run_id, int64_t origin_ns, const WaveResult& wave, std::span<const Sample> samples) {
   SummaryRow row;
   row.run_id = run_id;
   row.what = wave.what;
@@ -108,13 +117,45 @@ SummaryRow summarise(std::string_view run_id, int64_t origin_ns, const WaveResul
   for (const Sample& s : samples) ++row.outcomes[static_cast<size_t>(s.outcome)];
   row.usage = wave.usage;
   row.peak = wave.peak;
-  row.syscalls = syscalls;
+  row.arrivals = account(samples);
   summarise_times(row, samples);
+  return row;
+}
+
+}  // namespace
+
+SummaryRow summarise(std::string_view run_id, int64_t origin_ns, const WaveResult& wave,
+                     std::span<const Sample> samples, std::optional<uint64_t> syscalls) {
+  SummaryRow row = begin(run_id, origin_ns, wave, samples);
+  row.syscalls = syscalls;
+  row.makespan_ns = makespan_of(samples);
   summarise_rates(row, samples);
   return row;
 }
 
+SummaryRow summarise(std::string_view run_id, int64_t origin_ns, const WaveResult& wave,
+                     std::span<const Sample> samples, const Assignment& assignment, std::optional<uint64_t> syscalls) {
+  SummaryRow row = summarise(run_id, origin_ns, wave, samples, syscalls);
+  const Division division{samples.size(), wave.what.shards};
+  for (size_t target = 0; target < assignment.targets.size(); ++target) {
+    std::vector<Sample> its_own;
+    for (size_t i = 0; i < samples.size(); ++i)
+      if (assignment.of[i] == target) its_own.push_back(samples[division.place(i)]);
+    WaveResult part = wave;
+    part.what.target = assignment.targets[target];
+    part.what.attempts = its_own.size();
+    part.usage = {};
+    part.peak = {};
+    SummaryRow& its_row = row.by_target.emplace_back(begin(run_id, origin_ns, part, its_own));
+    its_row.makespan_ns = row.makespan_ns;
+    summarise_rates(its_row, its_own);
+  }
+  return row;
+}
+
 std::string csv_row(const SummaryRow& row) {
+  std::string of_targets;
+  for (const SummaryRow& part : row.by_target) of_targets += csv_row(part);
   const Case& what = row.what;
   CsvRow csv;
   csv.text(row.run_id).text(what.scenario).text(what.connector).text(what.target).text(to_string(what.family));
@@ -127,7 +168,7 @@ std::string csv_row(const SummaryRow& row) {
   add(csv, row.overshoot);
   csv.number(row.added_p50_ns).number(row.added_p99_ns);
   add(csv, row.usage, row.peak);
-  return csv.number(row.syscalls).finish();
+  return of_targets + csv.number(row.syscalls).finish();
 }
 
 }  // namespace connbench

@@ -6,9 +6,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "harness/outcome.h"
+#include "harness/record/open_loop.h"
 #include "harness/sample.h"
+#include "harness/scenarios/mix.h"
 #include "harness/statistics.h"
 #include "harness/wave.h"
 
@@ -23,6 +26,9 @@ inline constexpr std::string_view summary_header =
     "overshoot_p50_ns,overshoot_p90_ns,overshoot_p99_ns,overshoot_p999_ns,overshoot_max_ns,added_p50_ns,added_p99_ns,"
     "cpu_ns,cpu_user_ns,cpu_sys_ns,softirq_ns,steal_ns,server_cpu_ns,listen_overflows,threads_peak,fds_peak,"
     "rss_peak_kib,voluntary_switches,involuntary_switches,syscalls";
+
+/// The response time of an attempt that did not connect.
+inline constexpr int64_t never_ns = INT64_MAX;
 
 /// The figures of one wave. What is not known, or what the sample size cannot support, is missing.
 struct SummaryRow {
@@ -40,6 +46,11 @@ struct SummaryRow {
   Usage usage;
   Footprint peak;
   std::optional<uint64_t> syscalls;
+  /// No columns of summary.csv, whose columns are a contract: for tables, and for run.json.
+  Percentiles response;  ///< finished − scheduled, of all attempts: what a user waits; never_ns where none connects
+  OpenLoopAccount arrivals;
+  /// Of a fleet, whose own target is "*": one row a target, which knows nothing of what the process cost.
+  std::vector<SummaryRow> by_target;
 
   size_t count(Outcome outcome) const { return outcomes[static_cast<size_t>(outcome)]; }
 };
@@ -49,7 +60,12 @@ struct SummaryRow {
 SummaryRow summarise(std::string_view run_id, int64_t origin_ns, const WaveResult& wave,
                      std::span<const Sample> samples, std::optional<uint64_t> syscalls = std::nullopt);
 
-/// The row as it stands in summary.csv, with its end.
+/// The same of a fleet: one row for the wave, and in it one for each target.
+SummaryRow summarise(std::string_view run_id, int64_t origin_ns, const WaveResult& wave,
+                     std::span<const Sample> samples, const Assignment& assignment,
+                     std::optional<uint64_t> syscalls = std::nullopt);
+
+/// The row as it stands in summary.csv, with its end; of a fleet, its targets' rows are before it.
 std::string csv_row(const SummaryRow& row);
 
 }  // namespace connbench

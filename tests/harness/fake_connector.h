@@ -47,6 +47,7 @@ class FakeConnector final : public Connector {
                             .finished = behaviour_.answers ? free_at_ : TimePoint::max()});
       ids.push_back(attempt.id);
       scheduled.push_back(attempt.scheduled);
+      ports.push_back(attempt.endpoints.front().port());
       ++taken;
     }
     most_in_flight = std::max(most_in_flight, in_flight_.size());
@@ -78,6 +79,7 @@ class FakeConnector final : public Connector {
 
   std::vector<uint64_t> ids;
   std::vector<TimePoint> scheduled;
+  std::vector<uint16_t> ports;
   size_t most_in_flight = 0;
   size_t submits = 0;
   size_t reaps = 0;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "harness/record/summary.h"
 #include "tests/harness/fake_connector.h"
 
 namespace connbench {
@@ -156,6 +157,96 @@ TEST_F(Drives, InOpenLoopAFullConnectorIsWaitedFor) {
   const auto samples = drive_wave(connector, *uniform_arrivals(5000), 100, 50);
   EXPECT_EQ(queueing(samples.back()), 200us * 99);
   EXPECT_LE(connector.reaps, 250U) << "reaped without waiting";
+}
+
+// What was due and found no room until the wave ended was wanted all the same: its sample says when.
+TEST_F(Drives, InOpenLoopWhatNeverFoundRoomWasOfferedAndIsLate) {
+  FakeConnector connector({.answers = false});
+  const auto samples = drive_wave(connector, *uniform_arrivals(10), 100, 4, 5s);
+  EXPECT_EQ(count_of(Outcome::cancelled, samples), 4U);
+  EXPECT_EQ(count_of(Outcome::never_started, samples), 96U);
+  for (size_t i = 0; i <= 50; ++i) EXPECT_EQ(samples[i].scheduled_ns, to_ns(TimePoint(1000s) + 100ms * i)) << i;
+  EXPECT_EQ(samples[51].scheduled_ns, 0) << "it was due after the wave's end";
+  const OpenLoopAccount sum = account(samples);
+  EXPECT_EQ(sum.offered, 51U);
+  EXPECT_EQ(sum.started, 4U);
+  EXPECT_EQ(sum.completed, 0U);
+  EXPECT_EQ(sum.late, 47U);
+}
+
+// Twice what is sustainable: each attempt connects in 400 µs, as ever; what a user waits grows to the wave's half.
+TEST_F(Drives, AtTwiceTheSustainableRateTheAccountShowsAGrowingQueue) {
+  FakeConnector connector({.service = 400us, .one_at_a_time = true});
+  const auto samples = drive_wave(connector, *uniform_arrivals(5000), 4000, 1000);
+  WaveResult wave;
+  const SummaryRow row = summarise("run", 0, wave, samples);
+  EXPECT_EQ(row.connecting.p99, Duration(400us).count()) << "alone it looks rosy";
+  EXPECT_EQ(row.response.max, Duration(400us + 200us * 3999).count());
+  EXPECT_EQ(row.response.p50, Duration(400us + 200us * 1999).count());
+  EXPECT_EQ(row.arrivals.offered, 4000U);
+  EXPECT_EQ(row.arrivals.completed, 4000U);
+  EXPECT_EQ(row.arrivals.late, 3994U) << "all but those that were at most a millisecond late";
+  EXPECT_NEAR(*row.connects_per_s, 2500, 1);
+}
+
+// A sleep that oversleeps, as a kernel's does; the clock moves a little at each look.
+constexpr Duration oversleep = 300us;
+TimePoint creeping_now() {
+  simulated += 500ns;
+  return simulated;
+}
+void late_sleep(TimePoint until) {
+  simulated = std::max(simulated, until) + oversleep;
+}
+
+std::vector<Sample> drive_over_sleeping(bool spin, FakeConnector& connector) {
+  std::vector<Sample> samples(20);
+  const std::vector<Endpoint> endpoints{Endpoint::ipv4(INADDR_LOOPBACK, 1)};
+  const auto pacing = uniform_arrivals(100);
+  drive(connector,
+        {.endpoints = endpoints,
+         .concurrency = 100,
+         .limit = 1h,
+         .pacing = pacing.get(),
+         .spin = spin,
+         .clock = creeping_now,
+         .sleep = late_sleep},
+        samples);
+  return samples;
+}
+
+TEST_F(Drives, SpinningStartsInTimeWhereSleepingDoesNot) {
+  FakeConnector slept({.service = 30us});
+  const auto late = drive_over_sleeping(false, slept);
+  for (size_t i = 1; i < late.size(); ++i) EXPECT_GE(queueing(late[i]), oversleep) << i;
+  FakeConnector spun({.service = 30us});
+  const auto in_time = drive_over_sleeping(true, spun);
+  for (const Sample& sample : in_time) EXPECT_LE(queueing(sample), 1us);
+}
+
+TEST_F(Drives, SpinningTakesCompletionsMeanwhile) {
+  FakeConnector connector({.service = 9600us});  // ends within the stretch before the next
+  for (const Sample& sample : drive_over_sleeping(true, connector)) {
+    EXPECT_LE(queueing(sample), 1us);
+    EXPECT_LE(sample.reaped_ns - sample.finished_ns, Duration(1us).count());
+  }
+}
+
+TEST_F(Drives, AnAttemptOfAFleetGoesToItsOwnTarget) {
+  std::vector<std::span<const Endpoint>> routes;
+  for (const size_t to : {1U, 0U, 0U, 1U}) routes.push_back(std::span(endpoints_).subspan(to, 1));
+  FakeConnector connector({.capacity = 1});
+  std::vector<Sample> samples(4);
+  const auto pacing = closed_loop();
+  drive(connector,
+        {.endpoints = {},
+         .routes = routes,
+         .concurrency = 2,
+         .limit = 1h,
+         .pacing = pacing.get(),
+         .clock = simulated_now},
+        samples);
+  EXPECT_EQ(connector.ports, (std::vector<uint16_t>{2, 1, 1, 2}));
 }
 
 TEST_F(Drives, TheLimitOfAWaveCancelsAndPreventsTheRest) {

@@ -55,6 +55,76 @@ TEST_F(RecorderTest, EveryFileHasAWaveAsSoonAsItIsAdded) {
   EXPECT_FALSE(document("benchmark-aggregate.json").at("benchmarks").empty());
 }
 
+// Three healthy ones connect within 100 ns each; a dead one holds the queue for 1,000.
+std::vector<Sample> fleet_samples() {
+  return {sample_of(Outcome::connected, 0, 10, 100), sample_of(Outcome::deadline_exceeded, 0, 10, 990),
+          sample_of(Outcome::connected, 0, 10, 100), never_started()};
+}
+
+WaveResult fleet_wave() {
+  WaveResult wave = wave_of();
+  wave.what.scenario = "fleet:accepting=75,blackhole=25";
+  wave.what.target = "*";
+  wave.what.attempts = 4;
+  wave.usage.cpu_ns = 4000;
+  return wave;
+}
+
+const Assignment fleet_assignment{.targets = {"accepting", "blackhole"}, .of = {0, 1, 0, 0}};
+
+TEST_F(RecorderTest, AFleetHasARowPerTargetAndOneForAll) {
+  Recorder recorder(claim(), info_of());
+  const SummaryRow row = recorder.add(fleet_wave(), fleet_samples(), &fleet_assignment);
+  EXPECT_EQ(row.by_target.size(), 2U);
+  const auto found = rows("summary.csv");
+  const auto column = [&](std::string_view name) {
+    return static_cast<size_t>(std::ranges::find(found[0], name) - found[0].begin());
+  };
+  const auto cells = [&](std::string_view name) {
+    return std::vector<std::string>{found[1][column(name)], found[2][column(name)], found[3][column(name)]};
+  };
+  ASSERT_EQ(found.size(), 4U);
+  using Cells = std::vector<std::string>;
+  EXPECT_EQ(cells("target"), (Cells{"accepting", "blackhole", "*"}));
+  EXPECT_EQ(cells("attempts"), (Cells{"3", "1", "4"}));
+  EXPECT_EQ(cells("connected"), (Cells{"2", "0", "2"}));
+  EXPECT_EQ(cells("never_started"), (Cells{"1", "0", "1"}));
+  EXPECT_EQ(cells("cpu_ns"), (Cells{"", "", "4000"}));
+  EXPECT_EQ(cells("makespan_ns"), (Cells{"1000", "1000", "1000"})) << "one queue: no target is done before the others";
+  EXPECT_EQ(cells("connects_per_s"), (Cells{"2000000", "", "2000000"}));
+}
+
+TEST_F(RecorderTest, AnAttemptOfAFleetHasItsOwnTarget) {
+  Recorder recorder(claim(), info_of());
+  recorder.add(fleet_wave(), fleet_samples(), &fleet_assignment);
+  std::vector<std::string> targets;
+  for (const auto& row : rows("samples.csv")) targets.push_back(row.at(3));
+  EXPECT_EQ(targets, (std::vector<std::string>{"target", "accepting", "blackhole", "accepting", "accepting"}));
+}
+
+TEST_F(RecorderTest, AWaveInOpenLoopIsAccountedFor) {
+  RunInfo info = info_of();
+  info.arrival = "uniform:5000/s";
+  Recorder recorder(claim(), info);
+  std::vector<Sample> samples(7, sample_of(Outcome::connected, 0, 10, 100));
+  samples[0] = sample_of(Outcome::connected, 0, late_bound.count(), 100);
+  samples[1] = sample_of(Outcome::connected, 0, late_bound.count() + 1, 100);
+  samples[2] = sample_of(Outcome::cancelled, 0, 10, 100);
+  samples[3] = never_started();
+  samples[3].scheduled_ns = test_origin;
+  samples[4] = never_started();
+  recorder.add(wave_of(), samples);
+  const json arrivals = document("run.json").at("arrivals");
+  ASSERT_EQ(arrivals.size(), 1U);
+  const json& wave = arrivals[0];
+  EXPECT_EQ(wave.at("offered"), 6) << "one was not due";
+  EXPECT_EQ(wave.at("started"), 5);
+  EXPECT_EQ(wave.at("completed"), 4);
+  EXPECT_EQ(wave.at("late"), 2) << "one just past the bound, one never";
+  EXPECT_EQ(wave.at("response_p50_ns"), late_bound.count() + 101) << "the fourth of seven";
+  EXPECT_EQ(wave.at("response_max_ns"), nullptr) << "three never connected";
+}
+
 TEST_F(RecorderTest, WithoutSamplesThereIsNoFileOfThem) {
   Recorder recorder(claim(), info_of(SamplesKept::none));
   recorder.add(wave_of(), ten());

@@ -1,0 +1,15 @@
+// The rates that --find-rate found, as a person reads them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "harness/session.h"
+
+namespace connbench {
+
+/// One block per target and load, one line per connector.
+std::string rate_table(const RunRequest& request, const std::vector<RateResult>& results,
+                       const std::vector<SkippedCase>& skipped);
+
+}  // namespace connbench

@@ -1,0 +1,121 @@
+#include "harness/scenarios/mix.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <numeric>
+#include <stdexcept>
+
+#include "harness/plan.h"
+
+namespace connbench {
+namespace {
+
+constexpr unsigned whole = 100 * 100;  // hundredths of a percent
+constexpr size_t most_parts = 255;     // Assignment::of is a byte
+
+std::string percent(unsigned hundredths) {
+  return fmt::format("{:.6g}", static_cast<double>(hundredths) / 100);
+}
+
+[[noreturn]] void unreadable(std::string_view part) {
+  throw std::invalid_argument(fmt::format(
+      "'{}' should look like accepting=90: a target and its percent, from 0 to 100, at most two decimals", part));
+}
+
+unsigned parse_share(std::string_view part, std::string_view text) {
+  double value = -1;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value, std::chars_format::fixed);
+  if (error != std::errc{} || stop != end || !(value >= 0 && value <= 100)) unreadable(part);
+  const double hundredths = value * 100;
+  const auto rounded = static_cast<unsigned>(hundredths + 0.5);
+  if (std::abs(hundredths - rounded) > 1e-6) unreadable(part);
+  return rounded;
+}
+
+Mix::Part parse_part(std::string_view text) {
+  const size_t equals = text.rfind('=');
+  if (equals == std::string_view::npos || equals == 0) unreadable(text);
+  return {find_target(text.substr(0, equals)), parse_share(text, text.substr(equals + 1))};
+}
+
+// The order in which a reader looks for them, and the only one in which they are written.
+bool comes_first(const Mix::Part& a, const Mix::Part& b) {
+  const bool a_connects = can_connect(a.target, Family::ipv4);
+  if (a_connects != can_connect(b.target, Family::ipv4)) return a_connects;
+  return a.target.name < b.target.name;
+}
+
+}  // namespace
+
+std::string Mix::name() const {
+  std::string text;
+  for (const Part& part : parts)
+    fmt::format_to(std::back_inserter(text), "{}{}={}", text.empty() ? "" : ",", part.target.name,
+                   percent(part.hundredths));
+  return text;
+}
+
+Mix parse_mix(std::string_view text) {
+  Mix mix;
+  unsigned sum = 0;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    mix.parts.push_back(parse_part(text.substr(begin, end - begin)));
+    sum += mix.parts.back().hundredths;
+    begin = end + 1;
+  }
+  for (size_t i = 0; i < mix.parts.size(); ++i)
+    for (size_t j = 0; j < i; ++j)
+      if (mix.parts[i].target.name == mix.parts[j].target.name)
+        throw std::invalid_argument(fmt::format("'{}': {} is given twice", text, mix.parts[i].target.name));
+  if (sum != whole)
+    throw std::invalid_argument(
+        fmt::format("'{}': the shares add up to {} %, and must add up to 100", text, percent(sum)));
+  std::erase_if(mix.parts, [](const Mix::Part& part) { return part.hundredths == 0; });
+  if (mix.parts.size() > most_parts)
+    throw std::invalid_argument(fmt::format("{} targets in one mix: at most {}", mix.parts.size(), most_parts));
+  std::ranges::sort(mix.parts, comes_first);
+  return mix;
+}
+
+bool can_connect(const NamedTarget& target, Family family) {
+  return target.entry->ends(family).contains(Outcome::connected);
+}
+
+std::vector<size_t> shares(const Mix& mix, size_t attempts) {
+  std::vector<size_t> counts;
+  std::vector<size_t> remainders;
+  for (const Mix::Part& part : mix.parts) {
+    counts.push_back(attempts * part.hundredths / whole);
+    remainders.push_back(attempts * part.hundredths % whole);
+  }
+  for (size_t left = attempts - std::accumulate(counts.begin(), counts.end(), size_t{0}); left > 0; --left) {
+    const auto most = std::ranges::max_element(remainders) - remainders.begin();
+    ++counts[static_cast<size_t>(most)];
+    remainders[static_cast<size_t>(most)] = 0;
+  }
+  return counts;
+}
+
+Assignment assign(const Mix& mix, size_t attempts, uint64_t seed) {
+  Assignment assignment;
+  for (const Mix::Part& part : mix.parts) assignment.targets.push_back(part.target.name);
+  assignment.of.resize(attempts);
+  // Arrivals are drawn from the same generator: the same seed would tie who is dead to when he comes.
+  constexpr uint64_t apart = 0x9e37'79b9'7f4a'7c15;
+  const std::vector<size_t> order = seeded_order(attempts, seed ^ apart);
+  const std::vector<size_t> counts = shares(mix, attempts);
+  size_t next = 0;
+  for (size_t part = 0; part < counts.size(); ++part)
+    for (size_t i = 0; i < counts[part]; ++i) assignment.of[order[next++]] = static_cast<uint8_t>(part);
+  return assignment;
+}
+
+std::string fleet_load(const Mix& mix, std::string_view arrival) {
+  return fmt::format("fleet:{}{}", mix.name(), arrival == "closed" ? "" : fmt::format(":{}", arrival));
+}
+
+}  // namespace connbench
