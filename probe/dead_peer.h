@@ -6,7 +6,8 @@
 namespace connbench::probe {
 
 /// From here on this socket receives nothing: whatever arrives for it is dropped before TCP sees it, by a filter that
-/// accepts no byte. For its peer it is a host whose cable was pulled. Needs no right.
+/// accepts no byte. For its peer it is a host whose cable was pulled. Some kernels
+/// want a right for it. @throws NotTestable
 void make_deaf(int fd);
 
 /// Closes a socket without a word: its kernel knows nothing of the connection afterwards, as after a reboot. Wants
