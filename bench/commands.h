@@ -34,5 +34,6 @@ void add_list(CLI::App& app, int& status);
 void add_doctor(CLI::App& app, int& status);
 void add_run(CLI::App& app, int& status);
 void add_exhaust(CLI::App& app, int& status);
+void add_probe(CLI::App& app, int& status);
 
 }  // namespace connbench

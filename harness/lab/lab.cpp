@@ -32,6 +32,7 @@ void wait_until_ready(const std::atomic<bool>& ready, pid_t process, const char*
 struct Lab::Shared {
   LinkState link;
   CaptureState capture;
+  std::atomic<size_t> blocks{0};  // that have a rule; children of the process in the lab add to them too
 };
 
 void Lab::Unmap::operator()(Shared* shared) const noexcept {
@@ -94,11 +95,13 @@ const CaptureState* Lab::capture_state() const noexcept {
 }
 
 Block Lab::add_far(const LinkRule& rule) {
-  if (blocks_ == shared_->link.rules.size())
-    throw std::system_error(ENOSPC, std::generic_category(),
-                            fmt::format("the lab has {} blocks of far addresses, and all are in use", blocks_));
-  shared_->link.rules[blocks_] = rule;
-  return static_cast<Block>(blocks_++);
+  const size_t block = shared_->blocks++;
+  if (block >= shared_->link.rules.size())
+    throw std::system_error(
+        ENOSPC, std::generic_category(),
+        fmt::format("the lab has {} blocks of far addresses, and all are in use", shared_->link.rules.size()));
+  shared_->link.rules[block] = rule;
+  return static_cast<Block>(block);
 }
 
 std::vector<Lab::Watched> Lab::watched() const {

@@ -35,7 +35,7 @@ class Lab {
   Lab(const Lab&) = delete;
   Lab& operator=(const Lab&) = delete;
 
-  /// A block of far addresses that nobody else has, under a rule. @throws std::system_error when all are in use
+  /// A block of far addresses that nobody else has, under a rule; children of this process may ask too. @throws std::system_error when all are in use
   Block add_far(const LinkRule& rule);
 
   /// While it lives, this process is in the server's namespace: for sockets that are to listen there.
@@ -71,7 +71,6 @@ class Lab {
   Rights rights_;
   std::vector<Sysctl> sysctls_;
   bool captures_;
-  size_t blocks_ = 0;
   std::optional<ServerProcess> link_;
   std::optional<ServerProcess> capture_;
 };

@@ -26,10 +26,11 @@ int make_socket() {
   return checked(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), "socket(AF_PACKET)");
 }
 
-Mapping map_ring(int fd) {
+Mapping map_ring(int fd, PacketSocket::Sees sees) {
   set_option(fd, PACKET_VERSION, int{TPACKET_V2}, "setsockopt(PACKET_VERSION)");
   // What this namespace's own stack sends is not for the other end (what this socket sends is never seen anyway).
-  set_option(fd, PACKET_IGNORE_OUTGOING, 1, "setsockopt(PACKET_IGNORE_OUTGOING)");
+  if (sees == PacketSocket::Sees::arriving)
+    set_option(fd, PACKET_IGNORE_OUTGOING, 1, "setsockopt(PACKET_IGNORE_OUTGOING)");
   const tpacket_req ring{.tp_block_size = block_size,
                          .tp_block_nr = slots / (block_size / slot_size),
                          .tp_frame_size = slot_size,
@@ -49,7 +50,7 @@ void bind_to(int fd, const char* interface) {
 
 }  // namespace
 
-PacketSocket::PacketSocket(const char* interface) : fd_(make_socket()), ring_(map_ring(fd_.get())) {
+PacketSocket::PacketSocket(const char* interface, Sees sees) : fd_(make_socket()), ring_(map_ring(fd_.get(), sees)) {
   bind_to(fd_.get(), interface);
 }
 

@@ -16,8 +16,9 @@ namespace connbench::lab {
 /// An AF_PACKET socket with a TPACKET_V2 ring to receive from; frames are sent on the same descriptor.
 class PacketSocket {
  public:
+  enum class Sees : uint8_t { arriving, arriving_and_leaving };
   /// `interface`: a name in this network namespace. @throws std::system_error
-  explicit PacketSocket(const char* interface);
+  explicit PacketSocket(const char* interface, Sees sees = Sees::arriving);
 
   int fd() const noexcept { return fd_.get(); }
 

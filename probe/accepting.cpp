@@ -1,0 +1,91 @@
+// S1: what accept() finds when the client has reset the connection between select() and accept().
+#include <sys/select.h>
+#include <sys/socket.h>
+
+#include "harness/units.h"
+#include "probe/probe.h"
+#include "probe/surroundings.h"
+#include "probe/words.h"
+
+namespace connbench::probes_table {
+namespace {
+
+using namespace probe;
+using namespace std::chrono_literals;
+
+// select() on a listener. 1 = a connection waits to be accepted.
+int select_readable(int listener) {
+  fd_set readable;
+  FD_ZERO(&readable);
+  FD_SET(listener, &readable);
+  timeval limit{.tv_sec = 5, .tv_usec = 0};
+  return ::select(listener + 1, &readable, nullptr, nullptr, &limit);
+}
+
+// A client that connects and resets at once: with SO_LINGER and no time, close() sends RST instead of FIN.
+void connect_and_reset(const Endpoint& to, int listener, bool& was_readable) {
+  const UniqueFd client(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  checked(::connect(client.get(), to.address(), to.size()), "connect");
+  was_readable = select_readable(listener) == 1;  // between the two, as the claim has it
+  const linger no_time{.l_onoff = 1, .l_linger = 0};
+  checked(::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &no_time, sizeof no_time), "SO_LINGER");
+}
+
+Finding accept_after_a_reset(Surroundings&) {
+  constexpr int tries = 200;
+  Finding finding;
+  const Listener listener = listen_on_loopback();  // blocking
+  // So that an accept() which blocks ends, and can be counted: it would return EAGAIN after this time.
+  const timeval limit{.tv_sec = 0, .tv_usec = 200'000};
+  checked(::setsockopt(listener.fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), "SO_RCVTIMEO");
+
+  int readable = 0, blocked = 0, failed = 0, dead = 0;
+  for (int i = 0; i < tries; ++i) {
+    bool was_readable = false;
+    connect_and_reset(listener.at, listener.fd.get(), was_readable);
+    readable += was_readable;
+    const UniqueFd accepted(::accept(listener.fd.get(), nullptr, nullptr));
+    if (!accepted) {
+      ++(errno == EAGAIN ? blocked : failed);
+      continue;
+    }
+    char byte = 0;
+    const Returned read = returned(::recv(accepted.get(), &byte, 1, 0));
+    dead += read.error == ECONNRESET;
+  }
+  finding.saw("{} tries: select() called the listener readable {} times before the client's RST", tries, readable);
+  finding.saw("accept() after the RST: {} returned a connection, {} blocked, {} failed with an errno",
+              tries - blocked - failed, blocked, failed);
+  finding.saw("recv() on what it returned: ECONNRESET in {} of {}: the dead connection stays in the queue", dead,
+              tries - blocked - failed);
+
+  // What does make accept() block after select(): somebody else who shares the listener was quicker.
+  const UniqueFd client(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  checked(::connect(client.get(), listener.at.address(), listener.at.size()), "connect");
+  const int ready = select_readable(listener.fd.get());
+  const UniqueFd taken_by_another(::accept(listener.fd.get(), nullptr, nullptr));
+  const TimePoint began = now();
+  const Returned late = returned(::accept(listener.fd.get(), nullptr, nullptr));
+  finding.saw(
+      "a listener that is shared: select() = {}, another accept() takes the connection, ours blocks (ended by "
+      "SO_RCVTIMEO: {} after {}). So make a shared listener non-blocking all the same",
+      ready, late, humane(now() - began));
+
+  const bool as_claimed = blocked == tries;
+  finding.verdict = as_claimed ? Verdict::confirmed : blocked > 0 ? Verdict::depends : Verdict::refuted;
+  return finding;
+}
+
+}  // namespace
+
+extern const Entry S1;
+const Entry S1{
+    .id = "S1",
+    .sentence =
+        "When a client resets its connection after select() has called a blocking listener readable, accept() "
+        "blocks; so a listener that is watched by select() must be non-blocking.",
+    .source = "probe/accepting.cpp",
+    .run = accept_after_a_reset,
+};
+
+}  // namespace connbench::probes_table

@@ -1,0 +1,27 @@
+#include "probe/dead_peer.h"
+
+#include <linux/filter.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "probe/probe.h"
+
+namespace connbench::probe {
+
+void make_deaf(int fd) {
+  sock_filter drop_all[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+  const sock_fprog filter{1, drop_all};
+  const int result = ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
+  if (result < 0 && errno == EPERM)
+    throw NotTestable("a peer is made deaf by a filter on its socket, which this user may set in the lab only");
+  checked(result, "SO_ATTACH_FILTER");
+}
+
+// What checkpointing uses to take a connection away to another machine: in this mode close() sends nothing.
+void forget(UniqueFd socket) {
+  const int on = 1;
+  checked(::setsockopt(socket.get(), IPPROTO_TCP, TCP_REPAIR, &on, sizeof on), "TCP_REPAIR");
+}
+
+}  // namespace connbench::probe

@@ -1,0 +1,152 @@
+// S4, S10: giving up earlier than the kernel does.
+#include <fmt/ranges.h>
+#include <poll.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+
+#include "harness/units.h"
+#include "probe/probe.h"
+#include "probe/surroundings.h"
+#include "probe/wire.h"
+#include "probe/words.h"
+
+namespace connbench::probes_table {
+namespace {
+
+using namespace probe;
+using namespace std::chrono_literals;
+
+UniqueFd start_connecting(const Endpoint& to) {
+  UniqueFd fd(checked(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket"));
+  ::connect(fd.get(), to.address(), to.size());  // -1 EINPROGRESS: the first SYN is out
+  return fd;
+}
+
+// 0 = the time passed and nothing happened.
+int select_writable(int fd, Duration timeout) {
+  fd_set writable;
+  FD_ZERO(&writable);
+  FD_SET(fd, &writable);
+  timeval limit{.tv_sec = 0, .tv_usec = timeout / 1us};
+  return ::select(fd + 1, nullptr, &writable, nullptr, &limit);
+}
+
+// When the SYNs of one socket left, as the wire saw them.
+std::vector<Duration> syns_from(uint16_t port, const std::vector<Seen>& seen) {
+  std::vector<Duration> at;
+  for (const Seen& packet : seen)
+    if (packet.is_syn() && packet.client_port() == port) at.push_back(packet.at);
+  return at;
+}
+
+std::string describe(const std::vector<Duration>& at) {
+  std::string text;
+  for (const Duration time : at) text += fmt::format("{}{}", text.empty() ? "" : ", ", humane(time));
+  return fmt::format("{} SYN{} (at {})", at.size(), at.size() == 1 ? "" : "s", text);
+}
+
+Finding closing_stops_the_handshake(Surroundings& here) {
+  Finding finding;
+  const Endpoint silent = here.far_closed_port({.lose_per_million = 1'000'000});  // the link loses everything
+  const Listener healthy = here.far_listener({.delay = 5ms});
+  Wire wire(silent);
+
+  const UniqueFd kept = start_connecting(silent);  // to compare with
+  UniqueFd closed = start_connecting(silent);
+  const uint16_t kept_port = Endpoint::of_socket(kept.get()).port();
+  const uint16_t closed_port = Endpoint::of_socket(closed.get()).port();
+  const int ready = select_writable(closed.get(), 200ms);
+  closed.reset(-1);  // close()
+  finding.saw("select() = {} after 200 ms, close()", ready);
+
+  const UniqueFd again = start_connecting(healthy.at);  // a new socket
+  const short connected = wait_for(again.get(), POLLOUT);
+  finding.saw("a new socket to a host that answers: poll() says {}, SO_ERROR = {}",
+              ready_bits(static_cast<uint32_t>(connected)), error_name(so_error(again.get())));
+
+  // The kernel sends the SYN of the other one again after a second. Waiting for that, not for a time: then the closed
+  // one would have sent its own too.
+  const TimePoint end = now() + patience;
+  while (syns_from(kept_port, wire.seen()).size() < 2 && now() < end) sleep_until(now() + 10ms);
+  sleep_until(now() + 300ms);  // the closed one's turn came at most 200 ms after
+  const auto of_kept = syns_from(kept_port, wire.seen());
+  const auto of_closed = syns_from(closed_port, wire.seen());
+  finding.saw("the wire saw of the socket that was left alone {}", describe(of_kept));
+  finding.saw("of the one that was closed {}, and none in the 300 ms after the other's second", describe(of_closed));
+  finding.verdict = ready == 0 && of_kept.size() >= 2 && of_closed.size() == 1 && connected == POLLOUT
+                        ? Verdict::confirmed
+                        : Verdict::refuted;
+  return finding;
+}
+
+// A blocking connect() to nobody, with a limit; how long it took, and its errno.
+struct Limited {
+  UniqueFd fd;
+  Returned connected;
+  Duration took;
+};
+Limited connect_with_send_timeout(const Endpoint& to, std::chrono::microseconds limit) {
+  UniqueFd fd(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  const timeval value{.tv_sec = limit / 1s, .tv_usec = limit.count() % 1'000'000};
+  checked(::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &value, sizeof value), "SO_SNDTIMEO");
+  const TimePoint began = now();
+  const Returned connected = returned(::connect(fd.get(), to.address(), to.size()));
+  return {std::move(fd), connected, now() - began};
+}
+
+Finding send_timeout_bounds_connect(Surroundings& here) {
+  Finding finding;
+  const Endpoint silent = here.silent();
+  bool as_claimed = true;
+  for (const auto limit : {10ms, 100ms, 300ms}) {
+    std::vector<Duration> overshoot;
+    std::vector<std::string> errors;
+    for (int i = 0; i < 5; ++i) {
+      const Limited attempt = connect_with_send_timeout(silent, limit);
+      overshoot.push_back(attempt.took - limit);
+      const std::string error = error_name(attempt.connected.error);
+      if (std::ranges::find(errors, error) == errors.end()) errors.push_back(error);
+      as_claimed = as_claimed && attempt.connected.error == EINPROGRESS && attempt.took >= limit;
+    }
+    finding.saw("SO_SNDTIMEO {}: connect() = -1 {}, too late by {}", humane(limit), fmt::join(errors, " or "),
+                spread(overshoot));
+  }
+  const Limited attempt = connect_with_send_timeout(silent, 100ms);
+  const TimePoint began = now();
+  const Returned second = returned(::connect(attempt.fd.get(), silent.address(), silent.size()));
+  finding.saw("it ends the wait, not the attempt: a second connect() waits {} more and returns {}",
+              humane(now() - began), second);
+  if (here.has_lab()) {
+    const Listener far = here.far_listener({.delay = 200ms});
+    const Limited early = connect_with_send_timeout(far.at, 100ms);
+    const short ready = wait_for(early.fd.get(), POLLOUT);
+    finding.saw("to a host 400 ms away: connect() = {} after {}, and yet poll() says {} later and SO_ERROR = {}",
+                early.connected, humane(early.took), ready_bits(static_cast<uint32_t>(ready)),
+                error_name(so_error(early.fd.get())));
+  }
+  finding.verdict = as_claimed ? Verdict::confirmed : Verdict::refuted;
+  return finding;
+}
+
+}  // namespace
+
+extern const Entry S4;
+const Entry S4{
+    .id = "S4",
+    .sentence = "When select() has timed out, closing the socket stops the handshake, and a new socket can be tried.",
+    .source = "probe/deadlines.cpp",
+    .needs_lab = true,
+    .run = closing_stops_the_handshake,
+};
+
+extern const Entry S10;
+const Entry S10{
+    .id = "S10",
+    .sentence = "SO_SNDTIMEO, set before connect(), bounds it; its errno is then EINPROGRESS.",
+    .source = "probe/deadlines.cpp",
+    .run = send_timeout_bounds_connect,
+};
+
+}  // namespace connbench::probes_table

@@ -1,0 +1,44 @@
+// The kernel's words for what it answers, so that evidence reads as a manual page does.
+#pragma once
+
+#include <errno.h>
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "harness/clock.h"
+
+namespace connbench::probe {
+
+/// What a system call returned, with errno as it was then: `const Returned connected = returned(connect(...));`
+struct Returned {
+  long value;
+  int error;  ///< 0 = it succeeded
+};
+inline Returned returned(long value) noexcept {
+  return {value, value < 0 ? errno : 0};
+}
+/// "0", "17", "-1 ECONNREFUSED".
+std::string to_string(const Returned& returned);
+
+/// "ECONNREFUSED"; "0" for no error.
+std::string error_name(int error);
+/// Bits of poll() or epoll: "IN OUT RDHUP"; "-" for none.
+std::string ready_bits(uint32_t events);
+/// A state as the kernel numbers it: "SYN_SENT".
+std::string tcp_state(int state);
+/// What a value of SO_ERROR says: getsockopt() itself must succeed. Consumes the pending error.
+int so_error(int fd);
+/// How a value is distributed: "median 1.2 ms, longest 3 ms of 20".
+std::string spread(std::vector<Duration> durations);
+
+}  // namespace connbench::probe
+
+template <>
+struct fmt::formatter<connbench::probe::Returned> : fmt::formatter<std::string> {
+  auto format(const connbench::probe::Returned& returned, fmt::format_context& context) const {
+    return fmt::formatter<std::string>::format(to_string(returned), context);
+  }
+};
