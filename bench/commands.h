@@ -33,5 +33,6 @@ int guarded(const std::function<int()>& command);
 void add_list(CLI::App& app, int& status);
 void add_doctor(CLI::App& app, int& status);
 void add_run(CLI::App& app, int& status);
+void add_trace(CLI::App& app, int& status);
 
 }  // namespace connbench

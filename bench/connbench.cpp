@@ -38,6 +38,7 @@ int run(int argc, char** argv) {
   add_list(app, status);
   add_doctor(app, status);
   add_run(app, status);
+  add_trace(app, status);
   refuse_unknown_command(app, argc, argv);
   try {
     app.parse(argc, argv);

@@ -17,6 +17,11 @@ using Sysctl = std::pair<std::string, std::string>;
 inline constexpr const char* near_end = "near";  ///< towards the client
 inline constexpr const char* far_end = "far";    ///< towards the server
 
+/// The numbers of the interfaces that a capture sees. They differ between namespaces, so that it tells them apart.
+inline constexpr int client_interface = 10;     ///< a0, to the link
+inline constexpr int blackhole_interface = 11;  ///< d0, to nobody
+inline constexpr int server_interface = 20;     ///< b0, to the link
+
 /// The namespaces. They live as long as somebody is in them or holds a descriptor.
 struct Network {
   UniqueFd client;
