@@ -199,6 +199,13 @@ constexpr Step steps[] = {
 
 }  // namespace
 
+void show_blackhole(const Network& network) {
+  Netlink().set_up(dead_end.index);
+  const Visit client(network.client, network.link);
+  checksums_in_software(d0.name);
+  Netlink().wait_until_up(d0.index);
+}
+
 void checksums_in_software(const char* interface) {
   const UniqueFd socket(checked(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket"));
   ethtool_value off{.cmd = ETHTOOL_STXCSUM, .data = 0};

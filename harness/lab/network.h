@@ -44,6 +44,11 @@ size_t network_steps();
 /// that the kernel does not take
 Network build_network(const std::vector<Sysctl>& sysctls, size_t fail_at = SIZE_MAX);
 
+/// Lets a capture see what goes into the blackhole. While the other end of its interface is down the kernel drops every
+/// packet before a capture gets it; up, that end receives what is addressed to nobody, and drops it there. To be called
+/// where build_network() has left this process. @throws std::system_error
+void show_blackhole(const Network& network);
+
 /// Makes senders over an interface of this namespace compute checksums themselves: a frame that a packet socket
 /// receives has none yet where they leave that to hardware. @throws std::system_error
 void checksums_in_software(const char* interface);

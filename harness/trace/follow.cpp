@@ -124,6 +124,7 @@ class Follower {
   void follow_calls() {
     pidfd_.reset(checked(static_cast<int>(::syscall(SYS_pidfd_open, child_.pid(), 0)), "pidfd_open"));
     SyscallTracer tracer = attach();
+    states_.ignore_existing();
     child_.go();
     tracer.start();
     const TimePoint end = now() + request_.client.limit;
@@ -252,7 +253,8 @@ class Follower {
     Capture capture = read_capture(request_.capture_file);
     for (Packet& packet : capture.packets) packet.time_ns -= offset_;
     const std::span<const Endpoint> servers = target_->endpoints();
-    trace_.other_packets = capture.others + relate_packets(capture.packets, trace_.connections, servers);
+    trace_.other_packets =
+        capture.others + relate_packets(capture.packets, trace_.connections, servers, states_.foreign());
     trace_.packets = std::move(capture.packets);
     constexpr int64_t a_lot = 100'000;
     if (std::abs(offset_after - offset_) > a_lot)

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "harness/trace/call_text.h"
@@ -16,6 +17,7 @@ constexpr size_t call_width = 38;
 constexpr size_t state_width = 11;   // ESTABLISHED
 constexpr size_t packet_width = 48;  // a SYN+ACK with all of its usual options
 constexpr Duration worth_telling = std::chrono::milliseconds(1);
+constexpr size_t worth_shortening = 4;  // repetitions
 
 // One line, or what is to become several.
 struct Row {
@@ -25,30 +27,23 @@ struct Row {
   bool only_states() const { return call.empty() && packet.empty(); }
 };
 
-// Fills a line between its two ends.
+// A line between two ends: '|' where the packet was seen, '.' where it was not. Its text stands at the end that it was
+// seen at, or, on loopback, at its sender's.
 std::string arrow(const Packet& packet) {
-  const bool both = packet.end == End::loopback;
-  const bool at_client = both || packet.end == End::client || packet.end == End::nowhere;
-  const bool at_server = both || packet.end == End::server;
-  const bool leaves = packet.outgoing || both;
+  const bool loopback = packet.end == End::loopback;
+  const bool at_server = packet.end == End::server;
+  const bool leaves = packet.outgoing || loopback;
   const bool lost = leaves && packet.arrived_ns == 0;
+  const bool text_left = loopback ? packet.to_server : !at_server;
   const std::string text = short_text(packet);
-  const size_t inner = std::max(packet_width - 2, text.size() + 4);
-  std::string line;
-  if (packet.to_server == leaves || both) {  // the text stands at the left end
-    const size_t length = lost ? std::min(inner, text.size() + 10) : inner;
-    line = packet.to_server ? fmt::format("{:-<{}}", "- " + text + " ", length - 1) + (lost ? 'x' : '>')
-                            : fmt::format("{:-<{}}", "<- " + text + " ", length);
-    if (both && !packet.to_server) line = '<' + fmt::format("{:->{}}", " " + text + " -", inner - 1);
-    line = fmt::format("{: <{}}", line, inner);
-  } else {
-    const size_t length = lost ? std::min(inner, text.size() + 10) : inner;
-    const char head = lost ? 'x' : '<';
-    line = packet.to_server ? fmt::format("{:->{}}", " " + text + " ->", inner)
-                            : head + fmt::format("{:->{}}", " " + text + " -", length - 1);
-    line = fmt::format("{: >{}}", line, inner);
-  }
-  return fmt::format("{}{}{}", at_client ? '|' : '.', line, at_server ? '|' : '.');
+  const size_t inner = std::max(packet_width - 2, text.size() + 5);
+  const size_t length = lost ? std::min(inner, text.size() + 10) : inner;
+  const std::string tip(1, lost ? 'x' : packet.to_server ? '>' : '<');
+  const std::string shaft = text_left ? fmt::format("{:-<{}}", "- " + text + " ", length - 1)
+                                      : fmt::format("{:->{}}", " " + text + " -", length - 1);
+  std::string line = packet.to_server ? shaft + tip : tip + shaft;
+  line = text_left ? fmt::format("{: <{}}", line, inner) : fmt::format("{: >{}}", line, inner);
+  return fmt::format("{}{}{}", at_server ? '.' : '|', line, at_server || loopback ? '|' : '.');
 }
 
 // Words into lines of at most `width`; what does not fit at all is cut where it must be.
@@ -134,25 +129,63 @@ class Ladder {
     }
   }
 
-  // A call is one line, unless something happened while it ran.
+  // A program that waits in steps makes the same calls again and again: the first and the last time are shown.
   void add_calls(const std::vector<Row>& others) {
-    for (const SystemCall& call : trace_.calls) {
-      if (!call.told) continue;
-      const std::string begun = fmt::format("{}{}({})", thread(call.thread), call.name, call.arguments);
-      if (call.end_ns == 0) {
-        rows_.push_back({call.begin_ns, begun + " ... did not return"});
+    std::vector<const SystemCall*> told;
+    for (const SystemCall& call : trace_.calls)
+      if (call.told) told.push_back(&call);
+    for (size_t i = 0; i < told.size();) {
+      const auto [period, times] = repetition(told, i, others);
+      if (times < worth_shortening) {
+        add_call(*told[i++], others);
         continue;
       }
-      const Duration took(call.end_ns - call.begin_ns);
-      const std::string ended =
-          fmt::format(" = {}{}", call.result, took >= worth_telling ? fmt::format(" ({})", humane(took)) : "");
-      const auto next = std::ranges::upper_bound(others, call.begin_ns, {}, &Row::time_ns);
-      if (next != others.end() && next->time_ns < call.end_ns) {
-        rows_.push_back({call.begin_ns, begun + " ..."});
-        rows_.push_back({call.end_ns, fmt::format("{}... {}{}", thread(call.thread), call.name, ended)});
-      } else {
-        rows_.push_back({call.begin_ns, begun + ended});
-      }
+      const size_t last = i + period * (times - 1);
+      for (size_t k = 0; k < period; ++k) add_call(*told[i + k], others);
+      rows_.push_back({told[i + period]->begin_ns,
+                       fmt::format("({}, {} times more)", period == 1 ? "the same" : "the same two", times - 2)});
+      for (size_t k = 0; k < period; ++k) add_call(*told[last + k], others);
+      i = last + period;
+    }
+  }
+
+  // How often in a row the call at `at`, or it and the next, are made with nothing else happening.
+  static std::pair<size_t, size_t> repetition(const std::vector<const SystemCall*>& told, size_t at,
+                                              const std::vector<Row>& others) {
+    const auto same = [](const SystemCall& a, const SystemCall& b) {
+      return a.name == b.name && a.arguments == b.arguments && a.result == b.result && a.thread == b.thread;
+    };
+    std::pair<size_t, size_t> best{1, 1};
+    const auto next = std::ranges::upper_bound(others, told[at]->begin_ns, {}, &Row::time_ns);
+    const int64_t until = next == others.end() ? std::numeric_limits<int64_t>::max() : next->time_ns;
+    for (const size_t period : {size_t{1}, size_t{2}}) {
+      size_t end = at;
+      while (end < told.size() && told[end]->end_ns != 0 && told[end]->end_ns < until &&
+             (end < at + period || same(*told[end], *told[end - period])))
+        ++end;
+      if (const size_t times = (end - at) / period;
+          times >= worth_shortening && times * period > best.first * best.second)
+        best = {period, times};
+    }
+    return best;
+  }
+
+  // A call is one line, unless something happened while it ran.
+  void add_call(const SystemCall& call, const std::vector<Row>& others) {
+    const std::string begun = fmt::format("{}{}({})", thread(call.thread), call.name, call.arguments);
+    if (call.end_ns == 0) {
+      rows_.push_back({call.begin_ns, begun + " ... did not return"});
+      return;
+    }
+    const Duration took(call.end_ns - call.begin_ns);
+    const std::string ended =
+        fmt::format(" = {}{}", call.result, took >= worth_telling ? fmt::format(" ({})", humane(took)) : "");
+    const auto next = std::ranges::upper_bound(others, call.begin_ns, {}, &Row::time_ns);
+    if (next != others.end() && next->time_ns < call.end_ns) {
+      rows_.push_back({call.begin_ns, begun + " ..."});
+      rows_.push_back({call.end_ns, fmt::format("{}... {}{}", thread(call.thread), call.name, ended)});
+    } else {
+      rows_.push_back({call.begin_ns, begun + ended});
     }
   }
 
@@ -198,7 +231,7 @@ std::string means(const Trace& trace) {
   std::string text = fmt::format(
       "calls    by ptrace, which stops the client at each: all times include what watching costs.\n"
       "         {} more (memory, locks, signal masks) are only in --format json.\n"
-      "packets  captured at both ends of the link; x = it did not arrive; {} others are not shown.\n"
+      "packets  captured at both ends of the link; x = it did not arrive; others, not shown: {}.\n"
       "states   by socket diagnostics (netlink), {} looks, p50 {} apart, and one at each return of a call;\n"
       "         what began and ended between two looks was not seen.\n",
       untold, trace.other_packets, trace.looks, humane(Duration(trace.look_gap_p50_ns)));

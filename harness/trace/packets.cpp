@@ -30,8 +30,8 @@ struct Direction {
 
 class Relation {
  public:
-  Relation(std::vector<Connection>& connections, std::span<const Endpoint> servers)
-      : connections_(connections), servers_(servers) {}
+  Relation(std::vector<Connection>& connections, std::span<const Endpoint> servers, std::span<const Connection> foreign)
+      : connections_(connections), servers_(servers), foreign_(foreign) {}
 
   // False when it belongs to none of them.
   bool take(Packet& packet) {
@@ -53,6 +53,7 @@ class Relation {
     if (!packet.to_server && std::ranges::count(servers_, packet.source) == 0) return false;
     const Connection ends{packet.to_server ? packet.source : packet.destination,
                           packet.to_server ? packet.destination : packet.source};
+    if (std::ranges::count(foreign_, ends) != 0) return false;
     const auto found = std::ranges::find(connections_, ends);
     packet.connection = static_cast<int>(found - connections_.begin());
     if (found == connections_.end()) connections_.push_back(ends);
@@ -68,6 +69,7 @@ class Relation {
 
   std::vector<Connection>& connections_;
   std::span<const Endpoint> servers_;
+  std::span<const Connection> foreign_;
   std::map<std::pair<int, bool>, Direction> directions_;
 };
 
@@ -119,8 +121,8 @@ bool tells_sequence(const Packet& packet) {
 }  // namespace
 
 uint64_t relate_packets(std::vector<Packet>& packets, std::vector<Connection>& connections,
-                        std::span<const Endpoint> servers) {
-  Relation relation(connections, servers);
+                        std::span<const Endpoint> servers, std::span<const Connection> foreign) {
+  Relation relation(connections, servers, foreign);
   const uint64_t others = std::erase_if(packets, [&](Packet& packet) { return !relation.take(packet); });
   pair_up(packets);
   return others;
@@ -140,7 +142,7 @@ std::string flag_letters(uint8_t flags) {
 std::string short_text(const Packet& packet) {
   if (packet.kind == Packet::Kind::notice) return packet.notice;
   std::string text = flag_letters(packet.flags);
-  if (tells_sequence(packet)) text += " seq " + sequence_text(packet);
+  if (tells_sequence(packet) && (packet.flags & syn) == 0) text += " seq " + sequence_text(packet);
   if ((packet.flags & ack) != 0) text += fmt::format(" ack {}", packet.relative_acknowledgement);
   if (packet.retransmission > 0) return text + fmt::format(" RETRANSMISSION {}", packet.retransmission);
   if ((packet.flags & syn) != 0 && !packet.sighting) text += fmt::format(" <{}>", options_text(packet.options, false));

@@ -111,7 +111,8 @@ void SocketDiagnostics::find(sa_family_t family, std::span<const Endpoint> serve
 }
 
 void StateWatch::add(const Connection& connection) {
-  if (std::ranges::count(servers_, connection.server) == 0 || std::ranges::count(connections_, connection) != 0) return;
+  if (std::ranges::count(servers_, connection.server) == 0 || std::ranges::count(foreign_, connection) != 0) return;
+  if (std::ranges::count(connections_, connection) != 0) return;
   connections_.push_back(connection);
   ends_.emplace_back();
   look_at(connections_.size() - 1);
@@ -157,12 +158,6 @@ bool StateWatch::settled(bool closed) const noexcept {
     const bool client_done = is_over(ends.client) || ends.client == -1 || (!closed && ends.client == TCP_TIME_WAIT);
     const bool server_done = is_over(ends.server) || ends.server == -1 || (!closed && ends.server == TCP_TIME_WAIT);
     return client_done && server_done;
-  });
-}
-
-bool StateWatch::has_open() const noexcept {
-  return std::ranges::any_of(ends_, [](const Ends& ends) {
-    return !is_over(ends.client) && ends.client != -1 && ends.client != TCP_TIME_WAIT;
   });
 }
 

@@ -38,6 +38,8 @@ class StateWatch {
   StateWatch(SocketDiagnostics client, SocketDiagnostics server, std::vector<Endpoint> servers)
       : client_(std::move(client)), server_(std::move(server)), servers_(std::move(servers)) {}
 
+  /// What there is already is somebody else's: of a target that keeps its own queue full.
+  void ignore_existing() { foreign_ = client_.find(servers_); }
   /// From now on this one is watched. One that is watched already, or leads elsewhere, is left out.
   void add(const Connection& connection);
   /// Looks for connections that nobody has told of.
@@ -46,10 +48,9 @@ class StateWatch {
   void look();
   /// Both ends are gone, or the client's is in TIME_WAIT and the server's gone (`closed`: gone as well).
   bool settled(bool closed) const noexcept;
-  /// Something is watched whose client has not come to an end.
-  bool has_open() const noexcept;
 
   const std::vector<Connection>& connections() const noexcept { return connections_; }
+  const std::vector<Connection>& foreign() const noexcept { return foreign_; }
   const std::vector<StateSeen>& seen() const noexcept { return seen_; }
   const std::vector<int64_t>& looks() const noexcept { return looks_; }
 
@@ -67,6 +68,7 @@ class StateWatch {
   SocketDiagnostics client_;
   SocketDiagnostics server_;
   std::vector<Endpoint> servers_;
+  std::vector<Connection> foreign_;
   std::vector<Connection> connections_;
   std::vector<Ends> ends_;
   std::vector<StateSeen> seen_;
