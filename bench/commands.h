@@ -35,5 +35,6 @@ void add_doctor(CLI::App& app, int& status);
 void add_run(CLI::App& app, int& status);
 void add_exhaust(CLI::App& app, int& status);
 void add_probe(CLI::App& app, int& status);
+void add_trace(CLI::App& app, int& status);
 
 }  // namespace connbench

@@ -40,6 +40,7 @@ int run(int argc, char** argv) {
   add_run(app, status);
   add_exhaust(app, status);
   add_probe(app, status);
+  add_trace(app, status);
   refuse_unknown_command(app, argc, argv);
   try {
     app.parse(argc, argv);

@@ -47,6 +47,7 @@ Lab::Lab(const Options& options, Rights rights)
   void* memory = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) checked(-1, "mmap");
   shared_.reset(new (memory) Shared);
+  if (options.pcap) show_blackhole(network_);
   LinkState& state = shared_->link;
   state.seed = options.seed;
   link_.emplace(std::vector<UniqueFd>{}, options.cpus, [&state](std::span<const int>) {

@@ -23,10 +23,9 @@
 namespace connbench::lab {
 namespace {
 
-// Numbers differ between namespaces, so that one capture of several interfaces tells them apart.
-constexpr VethEnd a0{"a0", 10, {2, 0, 0, 0, 0, 10}};
-constexpr VethEnd b0{"b0", 20, {2, 0, 0, 0, 0, 20}};
-constexpr VethEnd d0{"d0", 11, {2, 0, 0, 0, 0, 11}};
+constexpr VethEnd a0{"a0", client_interface, {2, 0, 0, 0, 0, 10}};
+constexpr VethEnd b0{"b0", server_interface, {2, 0, 0, 0, 0, 20}};
+constexpr VethEnd d0{"d0", blackhole_interface, {2, 0, 0, 0, 0, 11}};
 constexpr VethEnd near{near_end, 30, {2, 0, 0, 0, 0, 30}};
 constexpr VethEnd far{far_end, 31, {2, 0, 0, 0, 0, 31}};
 constexpr VethEnd dead_end{"dead", 32, {2, 0, 0, 0, 0, 32}};
@@ -199,6 +198,13 @@ constexpr Step steps[] = {
 };
 
 }  // namespace
+
+void show_blackhole(const Network& network) {
+  Netlink().set_up(dead_end.index);
+  const Visit client(network.client, network.link);
+  checksums_in_software(d0.name);
+  Netlink().wait_until_up(d0.index);
+}
 
 void checksums_in_software(const char* interface) {
   const UniqueFd socket(checked(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket"));

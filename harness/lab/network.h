@@ -17,6 +17,11 @@ using Sysctl = std::pair<std::string, std::string>;
 inline constexpr const char* near_end = "near";  ///< towards the client
 inline constexpr const char* far_end = "far";    ///< towards the server
 
+/// The numbers of the interfaces that a capture sees. They differ between namespaces, so that it tells them apart.
+inline constexpr int client_interface = 10;     ///< a0, to the link
+inline constexpr int blackhole_interface = 11;  ///< d0, to nobody
+inline constexpr int server_interface = 20;     ///< b0, to the link
+
 /// The namespaces. They live as long as somebody is in them or holds a descriptor.
 struct Network {
   UniqueFd client;
@@ -38,6 +43,11 @@ size_t network_steps();
 /// @throws Unavailable that names the step; std::invalid_argument for a sysctl that does not exist or a value
 /// that the kernel does not take
 Network build_network(const std::vector<Sysctl>& sysctls, size_t fail_at = SIZE_MAX);
+
+/// Lets a capture see what goes into the blackhole. While the other end of its interface is down the kernel drops every
+/// packet before a capture gets it; up, that end receives what is addressed to nobody, and drops it there. To be called
+/// where build_network() has left this process. @throws std::system_error
+void show_blackhole(const Network& network);
 
 /// Makes senders over an interface of this namespace compute checksums themselves: a frame that a packet socket
 /// receives has none yet where they leave that to hardware. @throws std::system_error

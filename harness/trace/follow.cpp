@@ -1,0 +1,312 @@
+#include "harness/trace/follow.h"
+
+#include <fmt/format.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "harness/runner.h"
+#include "harness/trace/packet_parser.h"
+#include "harness/trace/packets.h"
+#include "harness/trace/socket_states.h"
+#include "harness/trace/syscall_tracer.h"
+#include "harness/trace/traced_child.h"
+#include "harness/units.h"
+
+namespace connbench::trace {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr Duration between_looks = std::chrono::microseconds(50);
+constexpr Duration between_discoveries = milliseconds(1);  // each goes through the kernel's whole table
+constexpr Duration quiet = milliseconds(100);              // without a new state: then nothing more is expected
+constexpr Duration last_packets = seconds(3);              // at most, after the client's end
+// TIME_WAIT lasts 60 s (TCP_TIMEWAIT_LEN, a constant of the kernel); before it a lost FIN may be sent again.
+constexpr Duration until_closed_limit = seconds(90);
+
+// Signals of children that stop or end, as something that can be waited for.
+class ChildSignal {
+ public:
+  ChildSignal() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    ::sigprocmask(SIG_BLOCK, &set, &before_);
+    fd_.reset(checked(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd"));
+  }
+  ~ChildSignal() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+  ChildSignal(const ChildSignal&) = delete;
+  ChildSignal& operator=(const ChildSignal&) = delete;
+
+  const sigset_t& before() const noexcept { return before_; }
+  void wait(Duration bound) {
+    pollfd readable{.fd = fd_.get(), .events = POLLIN, .revents = 0};
+    const timespec time = to_timespec(bound);
+    signalfd_siginfo info{};
+    if (::ppoll(&readable, 1, &time, nullptr) > 0) [[maybe_unused]]
+      const ssize_t got = ::read(fd_.get(), &info, sizeof info);
+  }
+
+ private:
+  sigset_t before_{};
+  UniqueFd fd_{-1};
+};
+
+// How far CLOCK_REALTIME, by which packets are stamped, is ahead of CLOCK_MONOTONIC: from the closest of some readings.
+int64_t realtime_offset() {
+  int64_t offset = 0;
+  int64_t closest = std::numeric_limits<int64_t>::max();
+  for (int i = 0; i < 16; ++i) {
+    timespec real{};
+    const int64_t before = to_ns(now());
+    ::clock_gettime(CLOCK_REALTIME, &real);
+    const int64_t after = to_ns(now());
+    if (after - before >= closest) continue;
+    closest = after - before;
+    offset = int64_t{real.tv_sec} * 1'000'000'000 + real.tv_nsec - (before + after) / 2;
+  }
+  return offset;
+}
+
+// One attempt after the other, under the eyes of two observers: the child's calls and its sockets.
+class Follower {
+ public:
+  Follower(const FollowRequest& request, lab::Lab& lab, StopSignal& stop)
+      : request_(request),
+        lab_(lab),
+        stop_(stop),
+        target_(request.open_target(lab)),
+        states_(SocketDiagnostics(), server_diagnostics(lab),
+                {target_->endpoints().begin(), target_->endpoints().end()}),
+        child_(request.client, *target_, lab.rights() == lab::Rights::user_space, child_signal_.before()) {
+    ::prctl(PR_SET_TIMERSLACK, 1);
+  }
+
+  Trace run() {
+    trace_.connector = request_.client.name;
+    trace_.target = request_.target_name;
+    trace_.rights = lab_.rights() == lab::Rights::machine ? "machine" : "user namespace";
+    follow_calls();
+    follow_states();
+    lab_.finish_capture();
+    take_client();
+    take_states();
+    take_packets();
+    return std::move(trace_);
+  }
+
+ private:
+  static SocketDiagnostics server_diagnostics(lab::Lab& lab) {
+    const auto there = lab.visit_server();
+    return {};
+  }
+
+  SyscallTracer attach() {
+    try {
+      return {child_.pid(), [this] { return child_.is_recording(); },
+              [this](const SyscallTracer::Returned& returned) { on_return(returned); }};
+    } catch (const std::system_error& error) {
+      throw lab::Unavailable(
+          fmt::format("the client cannot be followed: {}. In a container, ptrace has to be allowed (docker run "
+                      "--cap-add SYS_PTRACE)",
+                      error.what()));
+    }
+  }
+
+  void follow_calls() {
+    pidfd_.reset(checked(static_cast<int>(::syscall(SYS_pidfd_open, child_.pid(), 0)), "pidfd_open"));
+    SyscallTracer tracer = attach();
+    states_.ignore_existing();
+    child_.go();
+    tracer.start();
+    const TimePoint end = now() + request_.client.limit;
+    for (tracer.step(); !tracer.over(); tracer.step()) {
+      if (stop_.pending() != 0 || now() > end) cut_short(stop_.pending() != 0);
+      if (child_.is_recording()) look(tracer.is_inside("connect") || trace_.uses_io_uring);
+      child_signal_.wait(between_looks);
+    }
+    trace_.calls = std::move(tracer.calls());
+    trace_.signals = std::move(tracer.signals());
+  }
+
+  // Only a connection of which no call tells needs to be searched for: while connect() waits, or in a ring.
+  void look(bool search) {
+    if (const TimePoint time = now(); search && time > next_discovery_) {
+      states_.discover();
+      next_discovery_ = time + between_discoveries;
+    }
+    states_.look();
+  }
+
+  void cut_short(bool by_signal) {
+    if (cut_short_) return;
+    cut_short_ = true;
+    trace_.notes.push_back(by_signal ? "cut short by a signal" : "the client did not end by itself: it was killed");
+    child_.kill();
+  }
+
+  // The thread stands still: what is seen now is how the call has left its socket.
+  void on_return(const SyscallTracer::Returned& returned) {
+    if (returned.number == SYS_connect) {
+      const auto server =
+          read_endpoint(returned.memory, returned.arguments[1], static_cast<size_t>(returned.arguments[2]));
+      if (server) learn(static_cast<int>(returned.arguments[0]), *server);
+    }
+    if (returned.number == SYS_io_uring_enter) {
+      trace_.uses_io_uring = true;
+      states_.discover();
+    }
+    if (returned.told) states_.look();
+  }
+
+  // The client's own end, asked of a copy of its socket: which must be gone before the client goes on.
+  void learn(int fd, const Endpoint& server) {
+    const UniqueFd copy(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd_.get(), fd, 0)));
+    if (!copy) return states_.discover();
+    const Endpoint own = Endpoint::of_socket(copy.get());
+    if (own.port() != 0 && own.family() == server.family()) states_.add({own, server});
+  }
+
+  // Until both ends have come to rest, which a reader wants to see: FIN, LAST_ACK, TIME_WAIT …
+  void follow_states() {
+    const TimePoint begun = now();
+    const TimePoint end = begun + (request_.until_closed ? until_closed_limit : last_packets);
+    TimePoint told = begun;
+    size_t seen = states_.seen().size();
+    TimePoint rest = begun + quiet;
+    while (stop_.pending() == 0 && now() < end && !(now() > rest && states_.settled(request_.until_closed))) {
+      states_.look();
+      if (states_.seen().size() != seen) rest = now() + quiet;
+      seen = states_.seen().size();
+      const bool long_wait = now() - begun > seconds(1);
+      if (long_wait && now() - told > seconds(1)) {
+        told = now();
+        request_.waiting(fmt::format("waiting for both ends to be closed: {:.0f} s of at most {:.0f} s",
+                                     std::chrono::duration<double>(told - begun).count(),
+                                     std::chrono::duration<double>(end - begun).count()));
+      }
+      child_signal_.wait(long_wait ? Duration(milliseconds(1)) : between_looks);
+    }
+    request_.waiting("");
+    if (stop_.pending() != 0) cut_short(true);
+  }
+
+  void take_client() {
+    for (const Sample& sample : child_.samples()) {
+      const bool done = sample.state == Sample::State::done;
+      const Outcome without = sample.state == Sample::State::submitted ? Outcome::cancelled : Outcome::never_started;
+      trace_.attempts.push_back({.started_ns = sample.started_ns,
+                                 .finished_ns = done ? sample.finished_ns : 0,
+                                 .outcome = done ? sample.outcome : without,
+                                 .stage = sample.stage,
+                                 .error = sample.os_error});
+    }
+    if (const std::string error = child_.error(); !error.empty()) trace_.notes.push_back("the client failed: " + error);
+    if (const std::string said = child_.said(); !said.empty()) trace_.notes.push_back("the client says: " + said);
+  }
+
+  void take_states() {
+    trace_.connections = states_.connections();
+    trace_.states = states_.seen();
+    std::ranges::stable_sort(trace_.states, {}, &StateSeen::seen_ns);
+    std::vector<int64_t> gaps;
+    const std::vector<int64_t>& looks = states_.looks();
+    for (size_t i = 1; i < looks.size(); ++i) gaps.push_back(looks[i] - looks[i - 1]);
+    std::ranges::sort(gaps);
+    trace_.looks = looks.size();
+    trace_.look_gap_p50_ns = gaps.empty() ? 0 : gaps[gaps.size() / 2];
+    for (size_t i = 0; i < trace_.connections.size(); ++i) tell_of_end(i);
+  }
+
+  // What a reader would otherwise take for the end.
+  void tell_of_end(size_t connection) {
+    int64_t time_wait = 0;
+    const StateSeen* last[2]{};
+    for (const StateSeen& seen : trace_.states) {
+      if (seen.connection != connection) continue;
+      const StateSeen*& before = last[static_cast<size_t>(seen.side)];
+      if (before != nullptr && before->state == TCP_TIME_WAIT) time_wait = seen.seen_ns - before->seen_ns;
+      before = &seen;
+    }
+    if (time_wait != 0)
+      trace_.notes.push_back(
+          fmt::format("connection {}: TIME_WAIT lasted {}", connection + 1, humane(Duration(time_wait))));
+    for (const StateSeen* seen : last) {
+      if (seen == nullptr || seen->state == 0 || seen->state == TCP_CLOSE || seen->state == TCP_LISTEN) continue;
+      trace_.notes.push_back(fmt::format("connection {}: the {}'s end was still in {} when the trace ended{}",
+                                         connection + 1, seen->side == Side::client ? "client" : "server",
+                                         state_name(seen->state),
+                                         seen->state == TCP_TIME_WAIT ? " (--until closed waits for its end)" : ""));
+    }
+  }
+
+  void take_packets() {
+    const int64_t offset_after = realtime_offset();
+    Capture capture = read_capture(request_.capture_file);
+    for (Packet& packet : capture.packets) packet.time_ns -= offset_;
+    const std::span<const Endpoint> servers = target_->endpoints();
+    trace_.other_packets =
+        capture.others + relate_packets(capture.packets, trace_.connections, servers, states_.foreign());
+    trace_.packets = std::move(capture.packets);
+    constexpr int64_t a_lot = 100'000;
+    if (std::abs(offset_after - offset_) > a_lot)
+      trace_.notes.push_back(fmt::format("the time of day moved by {} meanwhile: packets and calls do not fit better",
+                                         humane(Duration(std::abs(offset_after - offset_)))));
+    if (const uint64_t drops = lab_.capture_state()->drops; drops > 0)
+      trace_.notes.push_back(fmt::format("the capture missed {} packets", drops));
+  }
+
+  const FollowRequest& request_;
+  lab::Lab& lab_;
+  StopSignal& stop_;
+  Trace trace_;
+  int64_t offset_ = realtime_offset();
+  ChildSignal child_signal_;
+  std::unique_ptr<Target> target_;
+  StateWatch states_;
+  TracedChild child_;
+  UniqueFd pidfd_{-1};
+  TimePoint next_discovery_{};
+  bool cut_short_ = false;
+};
+
+}  // namespace
+
+Client connecting_client(const NamedConnector& connector, size_t attempts, Duration timeout, CloseMode close) {
+  constexpr Duration grace = seconds(1);
+  const Duration limit = static_cast<int64_t>(attempts) * timeout + grace;
+  return {.name = connector.name,
+          .attempts = attempts,
+          .limit = limit + grace,
+          .run = [=, &connector](const ClientContext& context) {
+            context.recording = true;
+            {
+              Retirement retirement(connector.policy({.close = close}), attempts);
+              const auto made = connector.entry->make({connector.options, 1, retirement});
+              const auto pacing = closed_loop();
+              drive(*made,
+                    {.endpoints = context.target.endpoints(),
+                     .endpoints_per_attempt = context.target.endpoints_per_attempt(),
+                     .concurrency = 1,
+                     .timeout = timeout,
+                     .limit = limit,
+                     .pacing = pacing.get()},
+                    context.samples);
+            }  // what is held is closed now, and that is a part of it
+            context.recording = false;
+          }};
+}
+
+Trace follow(const FollowRequest& request, lab::Lab& lab, StopSignal& stop) {
+  return Follower(request, lab, stop).run();
+}
+
+}  // namespace connbench::trace

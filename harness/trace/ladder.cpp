@@ -1,0 +1,275 @@
+#include "harness/trace/ladder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "harness/trace/call_text.h"
+#include "harness/trace/packets.h"
+#include "harness/units.h"
+
+namespace connbench::trace {
+namespace {
+
+constexpr size_t call_width = 38;
+constexpr size_t state_width = 11;   // ESTABLISHED
+constexpr size_t packet_width = 48;  // a SYN+ACK with all of its usual options
+constexpr Duration worth_telling = std::chrono::milliseconds(1);
+constexpr size_t worth_shortening = 4;  // repetitions
+
+// One line, or what is to become several.
+struct Row {
+  int64_t time_ns;
+  std::string call{}, client{}, packet{}, server{};
+
+  bool only_states() const { return call.empty() && packet.empty(); }
+};
+
+// A line between two ends: '|' where the packet was seen, '.' where it was not. Its text stands at the end that it was
+// seen at, or, on loopback, at its sender's.
+std::string arrow(const Packet& packet) {
+  const bool loopback = packet.end == End::loopback;
+  const bool at_server = packet.end == End::server;
+  const bool leaves = packet.outgoing || loopback;
+  const bool lost = leaves && packet.arrived_ns == 0;
+  const bool text_left = loopback ? packet.to_server : !at_server;
+  const std::string text = short_text(packet);
+  const size_t inner = std::max(packet_width - 2, text.size() + 5);
+  const size_t length = lost ? std::min(inner, text.size() + 10) : inner;
+  const std::string tip(1, lost ? 'x' : packet.to_server ? '>' : '<');
+  const std::string shaft = text_left ? fmt::format("{:-<{}}", "- " + text + " ", length - 1)
+                                      : fmt::format("{:->{}}", " " + text + " -", length - 1);
+  std::string line = packet.to_server ? shaft + tip : tip + shaft;
+  line = text_left ? fmt::format("{: <{}}", line, inner) : fmt::format("{: >{}}", line, inner);
+  return fmt::format("{}{}{}", at_server ? '.' : '|', line, at_server || loopback ? '|' : '.');
+}
+
+// Words into lines of at most `width`; what does not fit at all is cut where it must be.
+std::vector<std::string> wrapped(const std::string& text, size_t width) {
+  std::vector<std::string> lines;
+  std::string rest = text;
+  while (rest.size() > width) {
+    size_t at = rest.rfind(' ', width);
+    if (at == std::string::npos || at < width / 3) at = width;
+    lines.push_back(rest.substr(0, at));
+    rest = "    " + rest.substr(rest[at] == ' ' ? at + 1 : at);
+  }
+  lines.push_back(rest);
+  return lines;
+}
+
+class Ladder {
+ public:
+  explicit Ladder(const Trace& trace) : trace_(trace), origin_(trace.origin_ns()) {
+    for (const SystemCall& call : trace.calls) threads_ = std::max(threads_, call.told ? call.thread : 1U);
+    add_packets();
+    add_states();
+    std::ranges::stable_sort(rows_, {}, &Row::time_ns);
+    const std::vector<Row> others = rows_;
+    add_calls(others);
+    add_signals();
+    add_attempts();
+    std::ranges::stable_sort(rows_, {}, &Row::time_ns);
+  }
+
+  std::string text() const {
+    std::string text =
+        line("ms", {0, "client: calls", "state", fmt::format("{:^{}}", "packets", packet_width), "server"});
+    for (size_t i = 0; i < rows_.size(); ++i) {
+      Row row = rows_[i];
+      // Both ends are asked one after the other: what one look has found is one line.
+      if (row.only_states() && i + 1 < rows_.size() && rows_[i + 1].only_states() && row.server.empty() &&
+          rows_[i + 1].client.empty() && rows_[i + 1].time_ns - row.time_ns < 50'000)
+        row.server = rows_[++i].server;
+      text += lines(row);
+    }
+    return text;
+  }
+
+ private:
+  static std::string line(std::string_view time, const Row& row) {
+    std::string text = fmt::format("{:>8} {:<{}} {:<{}} {:<{}} {}", time, row.call, call_width, row.client, state_width,
+                                   row.packet, packet_width, row.server);
+    text.erase(text.find_last_not_of(' ') + 1);
+    return text + '\n';
+  }
+
+  std::string lines(const Row& row) const {
+    const std::vector<std::string> calls = wrapped(row.call, call_width);
+    Row first = row;
+    first.call = calls.front();
+    std::string text = line(fmt::format("{:.3f}", static_cast<double>(row.time_ns - origin_) / 1e6), first);
+    for (size_t i = 1; i < calls.size(); ++i) text += line("", {0, calls[i]});
+    return text;
+  }
+
+  // Which of several connections.
+  std::string label(size_t connection) const {
+    return trace_.connections.size() > 1 ? fmt::format("{}:", connection + 1) : "";
+  }
+  std::string thread(unsigned index) const { return threads_ > 1 ? fmt::format("T{} ", index) : ""; }
+
+  void add_packets() {
+    for (const Packet& packet : trace_.packets) {
+      Row row{packet.time_ns};
+      row.packet = arrow(packet);
+      if (trace_.connections.size() > 1 && packet.connection >= 0)
+        row.call = fmt::format("{:>{}}", fmt::format("({})", packet.connection + 1), call_width);
+      rows_.push_back(std::move(row));
+    }
+  }
+
+  void add_states() {
+    for (const StateSeen& seen : trace_.states) {
+      Row row{seen.seen_ns};
+      (seen.side == Side::client ? row.client : row.server) = label(seen.connection) + state_name(seen.state);
+      rows_.push_back(std::move(row));
+    }
+  }
+
+  // A program that waits in steps makes the same calls again and again: the first and the last time are shown.
+  void add_calls(const std::vector<Row>& others) {
+    std::vector<const SystemCall*> told;
+    for (const SystemCall& call : trace_.calls)
+      if (call.told) told.push_back(&call);
+    for (size_t i = 0; i < told.size();) {
+      const auto [period, times] = repetition(told, i, others);
+      if (times < worth_shortening) {
+        add_call(*told[i++], others);
+        continue;
+      }
+      const size_t last = i + period * (times - 1);
+      for (size_t k = 0; k < period; ++k) add_call(*told[i + k], others);
+      rows_.push_back({told[i + period]->begin_ns,
+                       fmt::format("({}, {} times more)", period == 1 ? "the same" : "the same two", times - 2)});
+      for (size_t k = 0; k < period; ++k) add_call(*told[last + k], others);
+      i = last + period;
+    }
+  }
+
+  // How often in a row the call at `at`, or it and the next, are made with nothing else happening.
+  static std::pair<size_t, size_t> repetition(const std::vector<const SystemCall*>& told, size_t at,
+                                              const std::vector<Row>& others) {
+    const auto same = [](const SystemCall& a, const SystemCall& b) {
+      return a.name == b.name && a.arguments == b.arguments && a.result == b.result && a.thread == b.thread;
+    };
+    std::pair<size_t, size_t> best{1, 1};
+    const auto next = std::ranges::upper_bound(others, told[at]->begin_ns, {}, &Row::time_ns);
+    const int64_t until = next == others.end() ? std::numeric_limits<int64_t>::max() : next->time_ns;
+    for (const size_t period : {size_t{1}, size_t{2}}) {
+      size_t end = at;
+      while (end < told.size() && told[end]->end_ns != 0 && told[end]->end_ns < until &&
+             (end < at + period || same(*told[end], *told[end - period])))
+        ++end;
+      if (const size_t times = (end - at) / period;
+          times >= worth_shortening && times * period > best.first * best.second)
+        best = {period, times};
+    }
+    return best;
+  }
+
+  // A call is one line, unless something happened while it ran.
+  void add_call(const SystemCall& call, const std::vector<Row>& others) {
+    const std::string begun = fmt::format("{}{}({})", thread(call.thread), call.name, call.arguments);
+    if (call.end_ns == 0) {
+      rows_.push_back({call.begin_ns, begun + " ... did not return"});
+      return;
+    }
+    const Duration took(call.end_ns - call.begin_ns);
+    const std::string ended =
+        fmt::format(" = {}{}", call.result, took >= worth_telling ? fmt::format(" ({})", humane(took)) : "");
+    const auto next = std::ranges::upper_bound(others, call.begin_ns, {}, &Row::time_ns);
+    if (next != others.end() && next->time_ns < call.end_ns) {
+      rows_.push_back({call.begin_ns, begun + " ..."});
+      rows_.push_back({call.end_ns, fmt::format("{}... {}{}", thread(call.thread), call.name, ended)});
+    } else {
+      rows_.push_back({call.begin_ns, begun + ended});
+    }
+  }
+
+  void add_signals() {
+    for (const SignalSeen& seen : trace_.signals)
+      rows_.push_back({seen.time_ns, fmt::format("{}signal {}", thread(seen.thread), seen.number)});
+  }
+
+  void add_attempts() {
+    for (size_t i = 0; i < trace_.attempts.size(); ++i) {
+      const AttemptSeen& attempt = trace_.attempts[i];
+      const std::string name = trace_.attempts.size() > 1 ? fmt::format("attempt {}", i + 1) : "the attempt";
+      if (attempt.started_ns != 0) rows_.push_back({attempt.started_ns, fmt::format("* {} begins", name)});
+      if (attempt.finished_ns != 0)
+        rows_.push_back({attempt.finished_ns, fmt::format("* {}: {}", name, to_string(attempt.outcome))});
+    }
+  }
+
+  const Trace& trace_;
+  int64_t origin_;
+  unsigned threads_ = 1;
+  std::vector<Row> rows_;
+};
+
+std::string header(const Trace& trace) {
+  std::string text = fmt::format("{} at {}\n", trace.connector, trace.target);
+  for (size_t i = 0; i < trace.attempts.size(); ++i) {
+    const AttemptSeen& attempt = trace.attempts[i];
+    text += fmt::format("attempt {}: {}", i + 1, to_string(attempt.outcome));
+    if (attempt.error != 0) text += fmt::format(" ({})", error_name(attempt.error));
+    if (attempt.started_ns != 0 && attempt.finished_ns != 0)
+      text += fmt::format(" after {}", humane(Duration(attempt.finished_ns - attempt.started_ns)));
+    text += '\n';
+  }
+  for (size_t i = 0; i < trace.connections.size(); ++i)
+    text += fmt::format("connection {}: {} > {}\n", i + 1, trace.connections[i].client.to_string(),
+                        trace.connections[i].server.to_string());
+  return text;
+}
+
+std::string means(const Trace& trace) {
+  const auto untold = std::ranges::count(trace.calls, false, &SystemCall::told);
+  std::string text = fmt::format(
+      "calls    by ptrace, which stops the client at each: all times include what watching costs.\n"
+      "         {} more (memory, locks, signal masks) are only in --format json.\n"
+      "packets  captured at both ends of the link; x = it did not arrive; others, not shown: {}.\n"
+      "states   by socket diagnostics (netlink), {} looks, p50 {} apart, and one at each return of a call;\n"
+      "         what began and ended between two looks was not seen.\n",
+      untold, trace.other_packets, trace.looks, humane(Duration(trace.look_gap_p50_ns)));
+  if (trace.uses_io_uring)
+    text +=
+        "io_uring what the ring does is no system call: of its operations the connector's own stamps are shown,\n"
+        "         the two lines with an asterisk.\n";
+  return text;
+}
+
+}  // namespace
+
+std::string ladder(const Trace& trace) {
+  return Ladder(trace).text();
+}
+
+std::string packet_list(const Trace& trace) {
+  const auto is_first_sighting = [](const Packet& packet) { return !packet.sighting; };
+  const auto first = std::ranges::find_if(trace.packets, is_first_sighting);
+  std::string text;
+  for (const Packet& packet : trace.packets) {
+    if (packet.sighting) continue;
+    const std::string which = trace.connections.size() > 1 ? fmt::format("({}) ", packet.connection + 1) : "";
+    text += fmt::format("{:10.6f} {}{} {}", static_cast<double>(packet.time_ns - first->time_ns) / 1e9, which,
+                        packet.to_server ? "client > server:" : "server > client:", long_text(packet));
+    if (packet.arrived_ns == 0 && packet.outgoing) text += ", did not arrive";
+    text += '\n';
+  }
+  return text;
+}
+
+std::string full_text(const Trace& trace) {
+  std::string text = header(trace) + '\n' + ladder(trace);
+  if (!trace.packets.empty())
+    text += "\npackets, each once, seconds since the first; numbers are relative\n" + packet_list(trace);
+  text += '\n' + means(trace);
+  for (const std::string& note : trace.notes) text += fmt::format("note     {}\n", note);
+  return text;
+}
+
+}  // namespace connbench::trace

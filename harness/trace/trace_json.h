@@ -1,0 +1,12 @@
+// A trace for machines; docs/trace.md describes its shape.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "harness/trace/events.h"
+
+namespace connbench::trace {
+
+nlohmann::ordered_json to_json(const Trace& trace);
+
+}  // namespace connbench::trace

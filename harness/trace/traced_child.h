@@ -1,0 +1,48 @@
+// The child in which a client is followed.
+#pragma once
+
+#include <signal.h>
+#include <sys/types.h>
+
+#include <atomic>
+#include <string>
+
+#include "harness/trace/follow.h"
+
+namespace connbench::trace {
+
+/// Waits where it was made until it is told to go; ended with its owner, and with the process.
+class TracedChild {
+ public:
+  /// `mask`: signals that are to be blocked in it. @throws std::system_error
+  TracedChild(const Client& client, const Target& target, bool drop_capabilities, const sigset_t& mask);
+  ~TracedChild();
+  TracedChild(const TracedChild&) = delete;
+  TracedChild& operator=(const TracedChild&) = delete;
+
+  pid_t pid() const noexcept { return pid_; }
+  void go() noexcept;
+  /// The client's calls are to be kept now.
+  bool is_recording() const noexcept;
+  void kill() const noexcept;
+
+  /// To be asked when it has ended.
+  std::span<const Sample> samples() const noexcept { return samples_.samples(); }
+  /// What its client had to say, and why it failed; "" = nothing.
+  std::string said() const;
+  std::string error() const;
+
+ private:
+  struct Shared;
+  struct Unmap {
+    void operator()(Shared* shared) const noexcept;
+  };
+  [[noreturn]] void run(const Client& client, const Target& target, bool drop_capabilities, const sigset_t& mask,
+                        pid_t parent);
+
+  std::unique_ptr<Shared, Unmap> shared_;
+  SampleBuffer samples_;
+  pid_t pid_ = -1;
+};
+
+}  // namespace connbench::trace
