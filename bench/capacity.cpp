@@ -5,13 +5,12 @@
 #include <algorithm>
 
 #include "bench/commands.h"
-#include "harness/machine.h"
+#include "harness/pending_room.h"
 #include "harness/shards.h"
 
 namespace connbench {
 namespace {
 
-constexpr size_t descriptors_of_the_harness = 64;
 constexpr size_t threads_of_the_harness = 16;  // parent, servers, the child itself
 
 void require(const PlannedCase& planned, const Limit& limit, size_t needed, std::string_view what,
@@ -49,6 +48,14 @@ void require_threads(const PlannedCase& planned, const Limit& limit) {
   if (needed > 0) require(planned, limit, needed + threads_of_the_harness, "threads", "lower --concurrency");
 }
 
+// The kernel's side of an attempt that is in SYN_SENT, for the whole machine.
+void require_kernel_memory(const PlannedCase& planned) {
+  const Case& what = planned.what;
+  if (what.family == Family::unix_domain || planned.traits.completes_in_submit) return;
+  for (const auto& limit : {pending_by_tcp_memory(usual_pending_cost), pending_by_memory(usual_pending_cost)})
+    if (limit) require(planned, *limit, what.concurrency, "attempts pending at once", "lower --concurrency");
+}
+
 }  // namespace
 
 void require_capacity(const Plan& plan, CloseMode close) {
@@ -58,6 +65,7 @@ void require_capacity(const Plan& plan, CloseMode close) {
     if (!planned.traits.opens_sockets) continue;
     require_descriptors(planned, descriptors, close);
     require_threads(planned, threads);
+    require_kernel_memory(planned);
   }
 }
 

@@ -1,11 +1,14 @@
 // connbench doctor: what this machine offers, and what will be skipped here, each with its remedy.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "bench/commands.h"
 #include "bench/table.h"
 #include "harness/kernel_timeout.h"
 #include "harness/lab/lab.h"
 #include "harness/machine.h"
+#include "harness/pending_room.h"
 #include "harness/registry.h"
 #include "harness/syscall_counter.h"
 #include "harness/units.h"
@@ -67,6 +70,41 @@ Finding about_lab() {
   return {"the lab", why_not ? "cannot be made: its targets are skipped" : "can be made", why_not.value_or("")};
 }
 
+// Each shard has a descriptor table of its own, so RLIMIT_NOFILE bounds it alone. With a tenth to spare, because the
+// rest of the machine connects too.
+Finding about_shards(const std::vector<Limit>& limits) {
+  const Limit& tightest = *std::ranges::min_element(limits, {}, &Limit::value);
+  const uint64_t table = pending_by_descriptors().value;
+  const uint64_t pending = tightest.value / 10 * 9;
+  Finding finding = about_limit("pending attempts, in shards", tightest);
+  finding.remedy = table == 0 || pending == 0
+                       ? "no shard can hold any here"
+                       : fmt::format(
+                             "so many less a tenth: connbench run --target blackhole --shards {} --concurrency {} "
+                             "--attempts {}",
+                             (pending + table - 1) / table, pending, pending);
+  return finding;
+}
+
+// How many attempts can wait at one time for a host that never answers.
+std::vector<Finding> about_capacity() {
+  const auto measured = measure_pending_cost();
+  const PendingCost cost = measured.value_or(usual_pending_cost);
+  const auto limits = pending_limits(cost);
+  std::vector<Finding> findings{
+      {"an attempt takes of the kernel",
+       fmt::format("{:.1f} KiB of slab, {:.2f} pages of TCP memory", cost.slab_bytes / 1024, cost.tcp_pages),
+       measured ? "measured now, in the lab" : "not measured here: what Linux 6.18 on x86-64 takes"},
+      about_limit("pending attempts, in one process", pending_by_descriptors()),
+      about_shards(limits)};
+  findings[1].remedy += "; or --shards, of which each has its own";
+  for (const Limit& limit : limits) findings.push_back(about_limit("  bound of all shards", limit));
+  if (!pending_by_tcp_memory(cost))
+    findings.push_back(
+        {"  bound of all shards", "net.ipv4.tcp_mem is unknown", "only the machine's own network namespace shows it"});
+  return findings;
+}
+
 std::vector<Finding> about_connectors() {
   std::vector<Finding> findings;
   for (const ConnectorEntry* entry : connectors()) {
@@ -88,6 +126,7 @@ int examine() {
   print("This machine",
         {about_cpus(), about_limit("descriptors", descriptor_limit()), about_limit("threads", thread_limit()),
          about_ports(), about_backlog(), about_kernel_timeout(), about_ipv6(), about_syscalls(), about_lab()});
+  print("At a host that never answers", about_capacity());
   print("Ways to connect", about_connectors());
   return done;
 }

@@ -11,6 +11,7 @@
 #include "bench/run_options.h"
 #include "bench/table.h"
 #include "harness/machine.h"
+#include "harness/pending_room.h"
 #include "harness/record/lab_json.h"
 #include "harness/units.h"
 #include "harness/warnings.h"
@@ -135,6 +136,7 @@ int measure(const RunOptions& options) {
 // Lab targets are skipped, with the reason, where there can be no lab; what it was asked to be cannot be skipped.
 int run(const RunFlags& flags) {
   raise_descriptor_limit();
+  note_tcp_memory();
   RunOptions options = parse(flags);
   if (!options.lab) return measure(options);
   try {

@@ -26,7 +26,7 @@ Duration counting_limit(const PlannedCase& planned) {
 // The open targets, and a watch over their servers.
 class Session::Servers final : public WaveParent {
  public:
-  Servers(StopSignal& stop, const lab::Lab* lab) : stop_(stop) {
+  Servers(StopSignal& stop, const lab::Lab* lab, SessionObserver& observer) : stop_(stop), observer_(observer) {
     watched_.push_back({stop.fd(), POLLIN, 0});
     if (lab == nullptr) return;
     for (const auto& [pid, name] : lab->watched()) watch(pid, name);
@@ -44,6 +44,8 @@ class Session::Servers final : public WaveParent {
   const Target& get(const std::string& name, Family family) const { return *open_.at({name, family}); }
 
   bool should_stop() override { return ::poll(watched_.data(), watched_.size(), 0) > 0; }
+  bool wants_progress() const override { return observer_.wants_progress(); }
+  void on_progress(const WaveProgress& progress) override { observer_.on_progress(progress); }
 
   SessionEnd state() {
     if (stop_.pending() != 0) return SessionEnd::interrupted;
@@ -66,6 +68,7 @@ class Session::Servers final : public WaveParent {
   }
 
   StopSignal& stop_;
+  SessionObserver& observer_;
   std::map<std::pair<std::string, Family>, std::unique_ptr<Target>> open_;
   std::vector<UniqueFd> pidfds_;
   std::vector<std::string> names_;
@@ -79,7 +82,7 @@ Session::Session(const RunRequest& request, const Plan& plan, const Placement& p
       placement_(placement),
       recorder_(recorder),
       observer_(observer),
-      servers_(std::make_unique<Servers>(stop, request.lab)) {
+      servers_(std::make_unique<Servers>(stop, request.lab, observer)) {
   if (request.find_rate) return;
   for (const PlannedCase& planned : plan.cases) results_.push_back({&planned, {}, {}});
 }

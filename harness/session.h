@@ -24,6 +24,10 @@ class SessionObserver {
   virtual ~SessionObserver() = default;
   /// A wave is about to begin; `counting`: the untimed one that counts system calls. `done` of `total` are over.
   virtual void on_wave(const PlannedCase& planned, unsigned repetition, bool counting, size_t done, size_t total) = 0;
+  /// Whether anybody looks at the following.
+  virtual bool wants_progress() const { return false; }
+  /// Twice a second while the wave of the last on_wave() goes on.
+  virtual void on_progress(const WaveProgress&) {}
 };
 
 /// What became of one case.

@@ -7,12 +7,13 @@
 
 #include <algorithm>
 
+#include "harness/pending_room.h"
+
 namespace connbench {
 namespace {
 
 constexpr Duration warm_up_limit = std::chrono::seconds(2);
 constexpr size_t warm_up_attempts = 256;
-constexpr size_t other_descriptors = 64;  // standard ones, an epoll, a ring, those of a library
 
 // Growing the descriptor table beside a second thread waits for a grace period of the kernel, 5–15 ms a doubling: so it
 // grows while one thread has it.
@@ -77,7 +78,7 @@ Shard::Shard(const WaveSpec& spec, SampleBuffer& samples, size_t index)
       retirement_(spec.connector->policy(spec.policy), samples_.size()) {
   if (division_.shards > 1) checked(::close_range(3, ~0U, CLOSE_RANGE_UNSHARE), "close_range(CLOSE_RANGE_UNSHARE)");
   const size_t held = retirement_.policy().close == CloseMode::hold ? samples_.size() : 0;
-  grow_descriptor_table(concurrency_ + held + other_descriptors);
+  grow_descriptor_table(concurrency_ + held + descriptors_of_the_harness);
   if (!spec_.warm_up.empty()) warm_up();
 }
 

@@ -12,6 +12,7 @@
 #include <memory>
 #include <new>
 
+#include "harness/shards.h"
 #include "harness/wave_child.h"
 
 namespace connbench {
@@ -21,6 +22,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr Duration sampling_interval = milliseconds(5);
+constexpr Duration progress_interval = milliseconds(500);
 constexpr Duration set_up_grace = seconds(10);  // fork, descriptor table, warm-up, attaching a counter
 constexpr Duration end_grace = seconds(2);      // past the wave's limit: then it hangs, and is killed …
 constexpr Duration end_grace_each = std::chrono::microseconds(50);  // … but what is in flight must be cancelled first
@@ -51,8 +53,10 @@ class SharedReport {
 // Watches one child until it has ended, and ends it when it does not.
 class ChildWatch {
  public:
-  ChildWatch(pid_t pid, const WaveSpec& spec, WaveReport& report, WaveParent& parent)
+  ChildWatch(pid_t pid, const WaveSpec& spec, const SampleBuffer& samples, WaveReport& report, WaveParent& parent)
       : pid_(pid),
+        samples_(samples),
+        shards_(spec.what->shards),
         report_(report),
         parent_(parent),
         limit_(spec.limit),
@@ -71,6 +75,7 @@ class ChildWatch {
     pidfd_.reset(checked(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)), "pidfd_open"));
     while (!ended_within(sampling_interval)) {
       sample(peak);
+      tell_progress();
       move_deadlines();
       if (now() < kill_at_) continue;
       ::kill(pid_, SIGKILL);
@@ -95,6 +100,14 @@ class ChildWatch {
     sample_again_ = begun + 100 * (now() - begun);
     peak.threads = std::max(peak.threads, seen.threads);
     peak.fds = std::max(peak.fds, seen.fds);
+  }
+
+  void tell_progress() {
+    if (!running_ || report_.finished || !parent_.wants_progress() || now() < tell_again_) return;
+    WaveProgress progress = look_at(samples_, shards_);
+    progress.elapsed = now() - TimePoint(Duration(report_.started_ns));
+    parent_.on_progress(progress);
+    tell_again_ = now() + progress_interval;
   }
 
   void move_deadlines() {
@@ -129,17 +142,25 @@ class ChildWatch {
 
   pid_t pid_;
   UniqueFd pidfd_{-1};
+  const SampleBuffer& samples_;
+  size_t shards_;
   WaveReport& report_;
   WaveParent& parent_;
   Duration limit_;
   Duration end_grace_;
   TimePoint kill_at_;
   TimePoint sample_again_{};
+  TimePoint tell_again_{};
   bool running_ = false;
   bool stopping_ = false;
   bool killed_ = false;
   bool collected_ = false;
 };
+
+// Written by another process, and read while it writes.
+Sample::State state_of(const Sample& sample) noexcept {
+  return *static_cast<const volatile Sample::State*>(&sample.state);
+}
 
 // A child that died leaves samples open; none of them may get lost.
 void close_samples(std::span<Sample> samples) {
@@ -152,6 +173,27 @@ void close_samples(std::span<Sample> samples) {
 
 }  // namespace
 
+// A connector takes its attempts in their order, so that those it has are found by halving; they end in any order, but
+// reading all of half a million twice a second would be seen in what is measured.
+WaveProgress look_at(const SampleBuffer& samples, size_t shards) noexcept {
+  constexpr size_t looked_at = 4096;
+  const Division division{samples.samples().size(), shards};
+  const size_t each = std::max<size_t>(1, looked_at / shards);
+  WaveProgress progress;
+  for (size_t shard = 0; shard < shards; ++shard) {
+    const auto own = samples.samples().subspan(division.first(shard), division.count(shard));
+    const auto begun = own.first(static_cast<size_t>(
+        std::ranges::partition_point(own, [](const Sample& s) { return state_of(s) != Sample::State::offered; }) -
+        own.begin()));
+    const size_t step = begun.size() / each + 1;
+    size_t done = 0;
+    for (size_t i = 0; i < begun.size(); i += step) done += state_of(begun[i]) == Sample::State::done ? 1 : 0;
+    progress.started += begun.size();
+    progress.done += std::min(done * step, begun.size());
+  }
+  return progress;
+}
+
 WaveResult run_wave(const WaveSpec& spec, SampleBuffer& samples, WaveParent& parent) {
   SharedReport report(spec.what->shards);
   const pid_t self = ::getpid();
@@ -159,7 +201,7 @@ WaveResult run_wave(const WaveSpec& spec, SampleBuffer& samples, WaveParent& par
   if (pid == 0) run_wave_child(spec, samples, *report, self);
 
   WaveResult result{.what = *spec.what};
-  result.failure = ChildWatch(pid, spec, *report, parent).wait_for_end(result.peak);
+  result.failure = ChildWatch(pid, spec, samples, *report, parent).wait_for_end(result.peak);
   close_samples(samples.samples());
   result.started_ns = report->started_ns;
   result.usage = report->usage;

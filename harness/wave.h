@@ -62,12 +62,26 @@ struct WaveResult {
   std::string failure{};  ///< why the child did not end as it should (signal, exception, hang); empty = it did
 };
 
+/// How far a wave is.
+struct WaveProgress {
+  Duration elapsed{};  ///< since its first attempt was wanted
+  size_t started = 0;  ///< attempts that the connector has taken
+  size_t done = 0;     ///< of these, those that have ended; with very many, estimated from some thousand of them
+};
+
+/// Counted in the samples while the child goes on writing them.
+WaveProgress look_at(const SampleBuffer& samples, size_t shards) noexcept;
+
 /// Watches waves from the parent: its signals, its servers, its child.
 class WaveParent {
  public:
   virtual ~WaveParent() = default;
   /// Called every few milliseconds while a wave runs. True: end the wave now.
   virtual bool should_stop() = 0;
+  /// Whether on_progress() is to be called, and the work for it done.
+  virtual bool wants_progress() const { return false; }
+  /// Called twice a second while attempts are being made.
+  virtual void on_progress(const WaveProgress&) {}
 };
 
 /// Runs one wave in a child: in `Case::shards` threads of it, each with its share of the attempts and of the

@@ -14,7 +14,6 @@ namespace {
 constexpr uint16_t discard_port = 9;  // RFC 863; nothing listens there, or anywhere else in the lab
 constexpr uint16_t first_far_port = 7000;
 constexpr size_t addresses_of_a_block = 250;
-constexpr size_t addresses_of_the_blackhole = 32'000;
 
 Endpoint endpoint(Family family, Block block, size_t n, uint16_t port) {
   if (family == Family::ipv6) return Endpoint::ipv6(ipv6_address(block, static_cast<uint16_t>(n)), port);
@@ -25,7 +24,7 @@ Endpoint endpoint(Family family, Block block, size_t n, uint16_t port) {
 // blackhole is its router.
 std::vector<Endpoint> spread(const TargetRequest& request, Block block, uint16_t port) {
   const size_t first = block == Block::blackhole ? 1 : 0;
-  const size_t most = (block == Block::blackhole ? addresses_of_the_blackhole : addresses_of_a_block) - first;
+  const size_t most = block == Block::blackhole ? blackhole_addresses : addresses_of_a_block;
   const size_t each = std::max<size_t>(1, ephemeral_ports().size() / 4);
   const size_t count = std::clamp<size_t>((request.open_at_once + each - 1) / each, 1, most);
   std::vector<Endpoint> endpoints;

@@ -10,6 +10,9 @@
 
 namespace connbench::lab {
 
+/// What the blackhole has for destinations: a /17 but for its router, and a margin.
+inline constexpr size_t blackhole_addresses = 31'999;
+
 /// A far host that accepts and holds connections, under `rule`. @throws std::system_error
 std::unique_ptr<Target> accept_far(const TargetRequest& request, const LinkRule& rule);
 

@@ -1,0 +1,96 @@
+#include "bench/bare_shards.h"
+
+#include <linux/close_range.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <barrier>
+#include <exception>
+#include <thread>
+#include <vector>
+
+#include "bench/bare_calls.h"
+#include "harness/shards.h"
+#include "harness/unique_fd.h"
+
+namespace connbench {
+namespace {
+
+constexpr size_t looks_every = 256;  // attempts, as the runner does
+constexpr uint64_t timer_tag = UINT64_MAX;
+
+class Loop {
+ public:
+  Loop(const BareShards& what, size_t first_endpoint, std::span<Sample> samples)
+      : what_(what), first_endpoint_(first_endpoint), samples_(samples), fds_(samples.size()) {
+    epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = timer_tag}};
+    checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, timer_.get(), &event), "epoll_ctl");
+  }
+
+  void run() {
+    for (size_t i = 0; i < samples_.size(); ++i) {
+      begin(i);
+      if (i % looks_every == looks_every - 1) expire(i + 1, TimePoint{});
+    }
+    while (oldest_ < samples_.size()) expire(samples_.size(), deadline(oldest_));
+  }
+
+ private:
+  TimePoint deadline(size_t i) const { return TimePoint(Duration(samples_[i].started_ns)) + what_.timeout; }
+
+  void begin(size_t i) {
+    samples_[i].started_ns = to_ns(now());
+    fds_[i] = bare_begin(what_.endpoints[(first_endpoint_ + i * what_.shards) % what_.endpoints.size()]);
+    epoll_event event{.events = EPOLLOUT | EPOLLONESHOT, .data = {.u64 = i}};
+    checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fds_[i], &event), "epoll_ctl");
+  }
+
+  void expire(size_t begun, TimePoint wait_until) {
+    if (wait_until != TimePoint{}) {
+      const itimerspec at{.it_interval = {}, .it_value = to_timespec(wait_until)};
+      checked(::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &at, nullptr), "timerfd_settime");
+    }
+    const int timeout = wait_until == TimePoint{} ? 0 : -1;
+    checked(::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), timeout), "epoll_wait");
+    const TimePoint time = now();
+    for (; oldest_ < begun && deadline(oldest_) <= time; ++oldest_) {
+      ::close(fds_[oldest_]);
+      samples_[oldest_].finished_ns = to_ns(time);
+    }
+  }
+
+  const BareShards& what_;
+  size_t first_endpoint_;
+  std::span<Sample> samples_;
+  std::vector<int> fds_;
+  size_t oldest_ = 0;
+  UniqueFd epoll_{checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")};
+  UniqueFd timer_{checked(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd_create")};
+  std::array<epoll_event, 256> events_{};
+};
+
+}  // namespace
+
+void bare_shards(const BareShards& what, std::span<Sample> samples) {
+  const Division division{samples.size(), what.shards};
+  std::barrier<> ready(static_cast<std::ptrdiff_t>(what.shards));
+  std::vector<std::exception_ptr> failures(what.shards);
+  std::vector<std::jthread> threads;
+  for (size_t shard = 0; shard < what.shards; ++shard)
+    threads.emplace_back([&, shard] {
+      ready.arrive_and_wait();
+      try {
+        checked(::close_range(3, ~0U, CLOSE_RANGE_UNSHARE), "close_range");
+        Loop(what, shard, samples.subspan(division.first(shard), division.count(shard))).run();
+      } catch (...) {
+        failures[shard] = std::current_exception();
+      }
+    });
+  threads.clear();
+  for (const std::exception_ptr& failure : failures)
+    if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace connbench

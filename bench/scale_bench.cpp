@@ -1,0 +1,212 @@
+// Half a million attempts pending at one time, and what becomes of their deadlines: a sharded connector beside a bare
+// sharded epoll loop (bench/bare_shards.h), in interleaved waves of one run.
+//   scale/<connector>/<pending>   in the lab's blackhole, in as many shards as RLIMIT_NOFILE asks for
+//
+// started_s          from the wave's beginning to the start of its last attempt (the slowest wave)
+// bytes_each         peak resident memory of the wave's process, all of it, by its attempts; their samples included
+// late_p50_ms, …     past the deadline, the median wave; bare_…: of the bare loop
+// p50_ratio, …       connector by bare loop, each pair of waves by itself: the median pair
+// not_given_up       attempts that ended otherwise than by their deadline, of all waves: none must
+//
+// What the machine has not the memory for is skipped, with the reason. All the usual --benchmark_* flags.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "bench/bare_shards.h"
+#include "bench/bench_support.h"
+#include "harness/ask_in_child.h"
+#include "harness/lab/lab.h"
+#include "harness/pending_room.h"
+#include "harness/shards.h"
+#include "harness/shared.h"
+#include "harness/statistics.h"
+
+namespace {
+
+using namespace connbench;
+using std::chrono::seconds;
+
+constexpr int pairs = 3;
+constexpr size_t in_a_shard = 19'300;
+// Between two retransmissions of a SYN (7 and 15 s after it), and longer than all of them take to be begun.
+constexpr Duration timeout = seconds(13);
+constexpr Duration wave_limit = seconds(120);
+
+struct Wave {
+  double started_s;
+  double late_p50_ms;
+  double late_p99_ms;
+  size_t not_given_up;
+};
+
+// What comes out of the lab, which is another process.
+struct Figures {
+  double started_s = 0;
+  double bare_started_s = 0;
+  double bytes_each = 0;
+  double late_p50_ms = 0, late_p99_ms = 0;
+  double bare_p50_ms = 0, bare_p99_ms = 0;
+  double p50_ratio = 0, p99_ratio = 0, p99_ratio_min = 0, p99_ratio_max = 0;
+  size_t not_given_up = 0;
+  char failure[256]{};
+};
+
+class Unattended final : public WaveParent {
+ public:
+  bool should_stop() override { return false; }
+};
+
+Wave figures_of(std::span<const Sample> samples) {
+  int64_t first = INT64_MAX;
+  int64_t last = 0;
+  std::vector<int64_t> late;
+  late.reserve(samples.size());
+  size_t others = 0;
+  for (const Sample& sample : samples) {
+    if (sample.started_ns != 0) first = std::min(first, sample.started_ns);
+    last = std::max(last, sample.started_ns);
+    if (sample.outcome == Outcome::deadline_exceeded)
+      late.push_back(sample.finished_ns - sample.started_ns - timeout.count());
+    else
+      ++others;
+  }
+  const auto ms = [&](double q) { return static_cast<double>(quantile(late, q).value_or(0)) / 1e6; };
+  return {static_cast<double>(last - first) / 1e9, ms(0.5), ms(0.99), others};
+}
+
+class Comparison {
+ public:
+  Comparison(const char* connector, size_t pending, const Target& target, const Target& answering)
+      : named_(find_connector(connector)), target_(target), answering_(answering) {
+    const size_t table = std::min<size_t>(in_a_shard, pending_by_descriptors().value);
+    what_ = {.scenario = "burst",
+             .connector = named_.name,
+             .target = "blackhole",
+             .concurrency = pending,
+             .shards = (pending + table - 1) / table,
+             .attempts = pending,
+             .timeout = timeout};
+  }
+
+  Figures run() {
+    Figures figures;
+    std::vector<Wave> ours;
+    std::vector<Wave> bare;
+    for (int pair = 0; pair < pairs; ++pair) {
+      if (pair % 2 == 0) bare.push_back(of_bare_loop());
+      ours.push_back(of_connector(figures));
+      if (pair % 2 == 1) bare.push_back(of_bare_loop());
+    }
+    std::vector<double> p50;
+    std::vector<double> p99;
+    for (size_t i = 0; i < ours.size(); ++i) {
+      p50.push_back(ours[i].late_p50_ms / bare[i].late_p50_ms);
+      p99.push_back(ours[i].late_p99_ms / bare[i].late_p99_ms);
+      figures.not_given_up += ours[i].not_given_up;
+    }
+    const auto of = [](const std::vector<Wave>& waves, double Wave::*figure) {
+      std::vector<double> values;
+      for (const Wave& wave : waves) values.push_back(wave.*figure);
+      return values;
+    };
+    figures.started_s = std::ranges::max(of(ours, &Wave::started_s));
+    figures.bare_started_s = std::ranges::max(of(bare, &Wave::started_s));
+    figures.late_p50_ms = *median(of(ours, &Wave::late_p50_ms));
+    figures.late_p99_ms = *median(of(ours, &Wave::late_p99_ms));
+    figures.bare_p50_ms = *median(of(bare, &Wave::late_p50_ms));
+    figures.bare_p99_ms = *median(of(bare, &Wave::late_p99_ms));
+    figures.p50_ratio = *median(p50);
+    figures.p99_ratio = *median(p99);
+    std::tie(figures.p99_ratio_min, figures.p99_ratio_max) = std::pair(std::ranges::min(p99), std::ranges::max(p99));
+    return figures;
+  }
+
+ private:
+  Wave of_connector(Figures& figures) {
+    SampleBuffer samples(what_.attempts);
+    Unattended parent;
+    const WaveResult result = run_wave({.what = &what_,
+                                        .connector = &named_,
+                                        .endpoints = target_.endpoints(),
+                                        .warm_up = answering_.endpoints(),
+                                        .limit = wave_limit,
+                                        .pacing = closed_loop},
+                                       samples, parent);
+    if (!result.failure.empty()) throw std::runtime_error(result.failure);
+    const double bytes = static_cast<double>(result.usage.rss_peak_kib) * 1024;
+    figures.bytes_each = std::max(figures.bytes_each, bytes / static_cast<double>(what_.attempts));
+    return figures_of(samples.samples());
+  }
+
+  Wave of_bare_loop() {
+    SampleBuffer samples(what_.attempts);
+    const BareShards bare{.shards = what_.shards, .timeout = timeout, .endpoints = target_.endpoints()};
+    const ChildAnswer answer = ask_in_child([&] {
+      samples.populate();
+      bare_shards(bare, samples.samples());
+      return std::string();
+    });
+    if (!answer.ok) throw std::runtime_error("the bare loop: " + answer.text);
+    for (Sample& sample : samples.samples()) sample.outcome = Outcome::deadline_exceeded;
+    return figures_of(samples.samples());
+  }
+
+  Case what_;
+  NamedConnector named_;
+  const Target& target_;
+  const Target& answering_;
+};
+
+std::string why_not_so_many(size_t pending) {
+  for (const auto& limit : {pending_by_tcp_memory(usual_pending_cost), pending_by_memory(usual_pending_cost)})
+    if (limit && limit->value < pending)
+      return fmt::format("{} allows {} pending attempts; to raise it: {}", limit->name, limit->value,
+                         limit->how_to_raise);
+  return "";
+}
+
+Figures compare_in_lab(const char* connector, size_t pending) {
+  const lab::Options options{
+      .sysctls = {{"net.ipv4.ip_local_port_range", "16384 65535"}, {"net.ipv4.tcp_syn_linear_timeouts", "0"}}};
+  const Shared<Figures> figures;
+  lab::run_in_lab(options, [&](lab::Lab& lab) {
+    const auto target = find_target("blackhole").open({.open_at_once = pending, .lab = &lab});
+    const auto answering = find_target("accepting").open({.lab = &lab});
+    *figures = Comparison(connector, pending, *target, *answering).run();
+    return 0;
+  });
+  return *figures;
+}
+
+void scale(benchmark::State& state, const char* connector, size_t pending) try {
+  if (const std::string reason = why_not_so_many(pending); !reason.empty())
+    return state.SkipWithError(("skipped: " + reason).c_str());
+  if (skipped(state, connector, std::min(pending, in_a_shard))) return;
+  Figures figures;
+  for ([[maybe_unused]] auto _ : state) figures = compare_in_lab(connector, pending);
+  const std::pair<const char*, double> counters[] = {
+      {"started_s", figures.started_s},          {"bare_started_s", figures.bare_started_s},
+      {"bytes_each", figures.bytes_each},        {"late_p50_ms", figures.late_p50_ms},
+      {"late_p99_ms", figures.late_p99_ms},      {"bare_late_p50_ms", figures.bare_p50_ms},
+      {"bare_late_p99_ms", figures.bare_p99_ms}, {"p50_ratio", figures.p50_ratio},
+      {"p99_ratio", figures.p99_ratio},          {"p99_ratio_min", figures.p99_ratio_min},
+      {"p99_ratio_max", figures.p99_ratio_max},  {"not_given_up", static_cast<double>(figures.not_given_up)}};
+  for (const auto& [name, value] : counters) state.counters[name] = value;
+} catch (const std::exception& error) {
+  state.SkipWithError(fmt::format("skipped: {}", error.what()).c_str());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  note_tcp_memory();
+  for (const char* connector : {"epoll", "io-uring"})
+    for (const size_t pending : {size_t{500'000}, size_t{1'000'000}})
+      benchmark::RegisterBenchmark(fmt::format("scale/{}/{}", connector, pending).c_str(),
+                                   [=](benchmark::State& state) { scale(state, connector, pending); })
+          ->Iterations(1)
+          ->UseRealTime()
+          ->Unit(benchmark::kSecond);
+  return bench_main(argc, argv);
+}
