@@ -24,11 +24,12 @@ constexpr Duration coming_back = seconds(10);       // until a healthy attempt, 
 constexpr Duration looking_up = milliseconds(100);  // how often a wait looks whether it is to stop
 constexpr TimePoint at_once{};
 
-// Stage::option is setsockopt(), bind() or timer_create(); a completion does not say which.
-std::string_view call_of(Stage stage) {
+// Stage::option is setsockopt(), bind() or timer_create(); a completion does not say which. What is spawned without
+// threads is a stack.
+std::string_view call_of(Stage stage, const Traits& traits) {
   switch (stage) {
     case Stage::spawn:
-      return "pthread_create";
+      return traits.threads == Traits::Threads::none ? "spawn" : "pthread_create";
     case Stage::socket:
       return "socket";
     case Stage::option:
@@ -139,7 +140,7 @@ class Ramp {
 
   void ran_out(const ConnectResult& result) {
     stop(Stopped::exhausted);
-    name_call(call_of(result.stage), result.os_error);
+    name_call(call_of(result.stage, connector_->traits()), result.os_error);
   }
 
   void put_up_ballast() {
@@ -158,6 +159,16 @@ class Ramp {
     }
   }
 
+  // One that takes no more may still have to say that something ran out: threads learn it by themselves.
+  bool taken(const Attempt& attempt) {
+    if (connector_->submit({&attempt, 1}) == 1) return true;
+    settle();
+    if (end_.stopped != Stopped::nothing) return false;
+    if (connector_->submit({&attempt, 1}) == 1) return true;
+    stop(Stopped::full);
+    return false;
+  }
+
   // One after the other: `start` is the time that submit() and a reap() that does not wait take together, since some
   // connectors begin what they have taken only then.
   void climb() {
@@ -169,7 +180,7 @@ class Ramp {
                             .endpoints = plan_.dead.subspan(started_ % plan_.dead.size(), 1),
                             .scheduled = before,
                             .timeout = plan_.timeout};
-      if (connector_->submit({&attempt, 1}) == 0) return stop(Stopped::full);
+      if (!taken(attempt)) return;
       ++started_;
       reap(at_once);
       starts_.push_back((plan_.clock() - before).count());
