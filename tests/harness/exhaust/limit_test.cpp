@@ -15,6 +15,7 @@
 #include "harness/registry.h"
 #include "harness/usage.h"
 #include "tests/harness/record/temporary_folder.h"
+#include "tests/sanitizer.h"
 
 namespace connbench {
 namespace {
@@ -50,6 +51,7 @@ std::vector<std::string> groups_of(pid_t pid) {
 }
 
 TEST(Limits, OfThreadsByRlimitCountFromWhatTheUserHas) {
+  SKIP_UNDER_THREAD_SANITIZER();
   const int status = in_child([] {
     if (::getuid() == 0 && ::setuid(some_other_user) != 0) return 1;
     const auto limit = limit_threads_by_rlimit(allowed);
@@ -81,6 +83,7 @@ class Cgroups : public testing::Test {
 };
 
 TEST_F(Cgroups, BindWhoEntersThemAndAreGoneWithTheLimit) {
+  SKIP_UNDER_THREAD_SANITIZER();
   auto limit = limit_threads_by_cgroup(allowed);
   EXPECT_EQ(groups_of(::getpid()).size(), 1U);
   for (int times = 0; times < 2; ++times) {

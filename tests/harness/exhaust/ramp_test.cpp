@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "tests/harness/exhaust/exhaustible_connector.h"
+#include "tests/harness/record/temporary_folder.h"
 
 namespace connbench {
 namespace {
@@ -141,11 +142,15 @@ TEST_F(Ramps, TakeWhatTheConstructorThrowsForTheEnd) {
 }
 
 TEST_F(Ramps, LeaveAConnectorAloneThatThrew) {
-  const RampEnd end = run({.room = 50, .then = At::throws});
-  EXPECT_EQ(end.stopped, Stopped::threw);
-  EXPECT_THAT(end.call, StrEq("operator new"));
-  EXPECT_EQ(end.os_error, ENOMEM);
-  EXPECT_EQ(std::exchange(ExhaustibleConnector::made, 0), 1);  // it was not destroyed
+  const int status = in_child([&] {  // it is never destroyed: the process ends with it
+    const RampEnd end = run({.room = 50, .then = At::throws});
+    EXPECT_EQ(end.stopped, Stopped::threw);
+    EXPECT_THAT(end.call, StrEq("operator new"));
+    EXPECT_EQ(end.os_error, ENOMEM);
+    EXPECT_EQ(ExhaustibleConnector::made, 1);
+    return HasFailure() ? 1 : 0;
+  });
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 TEST_F(Ramps, CountTheDeadThatEndByThemselves) {
