@@ -94,7 +94,8 @@ void check_limit(Resource resource, uint64_t limit) {
       return refuse_above(limit, descriptor_limit());
     }
     case Resource::ports:
-      return refuse_above(limit, {most_ports_of_a_limit, "the ports below the kernel's usual range", "take fewer"});
+      return refuse_above(limit, {most_ports_of_a_limit, "the ports below the kernel's usual range",
+                                  "take all that there are: --to-the-end"});
     case Resource::memory: {
       const uint64_t smallest = (address_space() + room_for_the_harness) / mebibyte + 1;
       refuse_below(limit, smallest * mebibyte, fmt::format("{}MiB", smallest), "code, libraries, records");

@@ -55,7 +55,7 @@ std::string beside(const RampEnd& end) {
 
 std::string recovery(const RampEnd& end) {
   const std::string how = end.by_deadline ? "deadline" : "cancel";
-  if (end.recovery_released_ns < 0) return fmt::format("none after {}", how);
+  if (end.recovery_released_ns < 0) return "not in 10 s";
   return fmt::format("{} after {}", humane(Duration(end.recovery_released_ns)), how);
 }
 
@@ -63,7 +63,6 @@ Cells cells(const Verdict& verdict) {
   const RampEnd& end = verdict.result.end;
   const std::string limit = verdict.name.resource == "memory" ? fmt::format("{}MiB", verdict.name.limit >> 20)
                                                               : fmt::format("{}", verdict.name.limit);
-  if (!verdict.skipped.empty()) return {verdict.name.connector, "skipped", "", "", "", "", "", "", verdict.skipped};
   if (!verdict.result.failure.empty())
     return {verdict.name.connector, limit, "", "failed: " + verdict.result.failure, "", "", "", "", ""};
   return {verdict.name.connector,
@@ -82,8 +81,19 @@ Cells cells(const Verdict& verdict) {
 std::string verdict_table(const std::vector<Verdict>& verdicts) {
   std::vector<Cells> rows{{"connector", "limit", "pending", "stopped by", "KiB each", "kernel KiB",
                            "healthy before, us", "healthy beside them, us", "healthy again"}};
-  for (const Verdict& verdict : verdicts) rows.push_back(cells(verdict));
-  return align(rows);
+  std::string skips;
+  for (const Verdict& verdict : verdicts) {
+    if (verdict.skipped.empty())
+      rows.push_back(cells(verdict));
+    else
+      skips += fmt::format("skipped {}: {}\n", verdict.name.connector, verdict.skipped);
+  }
+  return align(rows) +
+         "  KiB each: what grew while they were started, without what the connector had reserved; the kernel's grows "
+         "with "
+         "whatever the machine does besides.\n  healthy: connects to a host that answers, one after the other, p50 / "
+         "p99.\n" +
+         skips;
 }
 
 }  // namespace connbench

@@ -26,9 +26,8 @@ void grow_descriptor_table(size_t descriptors) noexcept {
 
 Ballast::Ballast(const BallastPlan& plan) {
   starts_.reserve(plan.count);
-  std::promise<void> put_up;
-  std::future<void> is_up = put_up.get_future();
-  thread_ = std::thread([this, &plan, &put_up] { hold(plan, put_up); });
+  std::future<void> is_up = up_.get_future();
+  thread_ = std::thread([this, &plan] { hold(plan); });
   try {
     is_up.get();
   } catch (...) {
@@ -46,8 +45,8 @@ void Ballast::let_go() noexcept {
   if (!std::exchange(let_go_, true)) over_.set_value();
 }
 
-// `plan` and `up` are there only until `up` is set.
-void Ballast::hold(const BallastPlan& plan, std::promise<void>& up) {
+// `plan` is there only until `up_` is set.
+void Ballast::hold(const BallastPlan& plan) {
   std::unique_ptr<Connector> connector;
   try {
     checked(::unshare(CLONE_FILES), "unshare(CLONE_FILES)");
@@ -56,10 +55,10 @@ void Ballast::hold(const BallastPlan& plan, std::promise<void>& up) {
     put_up(plan, *connector);
     pending_ = connector->in_flight();
   } catch (...) {
-    return up.set_exception(std::current_exception());
+    return up_.set_exception(std::current_exception());
   }
   std::future<void> over = over_.get_future();
-  up.set_value();
+  up_.set_value();
   over.wait();
   connector->cancel_all();
   std::vector<Completion> dropped;

@@ -43,12 +43,13 @@ class Ballast {
   void let_go() noexcept;
 
  private:
-  void hold(const BallastPlan& plan, std::promise<void>& put_up);
+  void hold(const BallastPlan& plan);
   void put_up(const BallastPlan& plan, Connector& connector);
 
   uint64_t pending_ = 0;
   std::optional<ConnectResult> exhausted_;
   std::vector<int64_t> starts_;
+  std::promise<void> up_;  // outlives the call that sets it: the thread is joined first
   std::promise<void> over_;
   bool let_go_ = false;
   std::thread thread_;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "harness/exhaust/ballast.h"
+#include "harness/exhaust/healthy.h"
 #include "harness/statistics.h"
 
 namespace connbench {
@@ -14,9 +15,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr uint64_t first_healthy_id = uint64_t{1} << 40;  // dead attempts are numbered from 0
-constexpr size_t discarded_attempts = 32;                 // a first one meets cold code, and no stack in glibc's cache
-constexpr Duration healthy_timeout = seconds(1);
+constexpr size_t discarded_attempts = 32;        // a first one meets cold code, and no stack in glibc's cache
 constexpr Duration healthy_window = seconds(1);  // when the first does not get through, the next may
 constexpr Duration between_tries = milliseconds(1);
 constexpr Duration settling = milliseconds(2);      // a thread that cannot open its socket says so a little later
@@ -24,11 +23,12 @@ constexpr Duration coming_back = seconds(10);       // until a healthy attempt, 
 constexpr Duration looking_up = milliseconds(100);  // how often a wait looks whether it is to stop
 constexpr TimePoint at_once{};
 
-// Stage::option is setsockopt(), bind() or timer_create(); a completion does not say which.
-std::string_view call_of(Stage stage) {
+// Stage::option is setsockopt(), bind() or timer_create(); a completion does not say which. What is spawned without
+// threads is a stack.
+std::string_view call_of(Stage stage, const Traits& traits) {
   switch (stage) {
     case Stage::spawn:
-      return "pthread_create";
+      return traits.threads == Traits::Threads::none ? "spawn" : "pthread_create";
     case Stage::socket:
       return "socket";
     case Stage::option:
@@ -45,9 +45,9 @@ std::string_view call_of(Stage stage) {
 
 class Ramp {
  public:
-  Ramp(const RampPlan& plan, RampEnd& end) : plan_(plan), end_(end) {
+  Ramp(const RampPlan& plan, RampEnd& end)
+      : plan_(plan), end_(end), healthy_(plan, [this](TimePoint until) { reap(until); }) {
     starts_.reserve(plan.step);
-    latencies_.reserve(plan.healthy_attempts);
     completions_.reserve(std::min(plan.most, plan.per_table) + 1);
   }
 
@@ -82,10 +82,9 @@ class Ramp {
   void threw(std::string_view what, int error) {
     (void)connector_.release();  // in what state it is, nobody knows
     for (auto& ballast : ballast_) (void)ballast.release();
-    if (end_.stopped == Stopped::nothing) {
-      stop(Stopped::threw);
-      name_call(what, error);
-    }
+    if (end_.stopped != Stopped::nothing) return;  // it has its end already, and does not come back from it
+    stop(Stopped::threw);
+    name_call(what, error);
     record();
   }
 
@@ -122,14 +121,7 @@ class Ramp {
 
   void file(const Completion& completion) {
     const ConnectResult& result = completion.result;
-    if (completion.id >= first_healthy_id) {
-      if (completion.id != healthy_id_) return;  // one that was given up already
-      waits_ = false;
-      connected_ = result.outcome == Outcome::connected;
-      latency_ = completion.finished - offered_;
-      finished_ = completion.finished;
-      return;
-    }
+    if (healthy_.take(completion)) return;
     if (result.outcome == Outcome::exhausted) {
       if (end_.stopped == Stopped::nothing) ran_out(result);
     } else if (!letting_go_ && result.outcome != Outcome::deadline_exceeded && end_.ended_otherwise++ == 0) {
@@ -139,7 +131,7 @@ class Ramp {
 
   void ran_out(const ConnectResult& result) {
     stop(Stopped::exhausted);
-    name_call(call_of(result.stage), result.os_error);
+    name_call(call_of(result.stage, connector_->traits()), result.os_error);
   }
 
   void put_up_ballast() {
@@ -158,6 +150,16 @@ class Ramp {
     }
   }
 
+  // One that takes no more may still have to say that something ran out: threads learn it by themselves.
+  bool taken(const Attempt& attempt) {
+    if (connector_->submit({&attempt, 1}) == 1) return true;
+    settle();
+    if (end_.stopped != Stopped::nothing) return false;
+    if (connector_->submit({&attempt, 1}) == 1) return true;
+    stop(Stopped::full);
+    return false;
+  }
+
   // One after the other: `start` is the time that submit() and a reap() that does not wait take together, since some
   // connectors begin what they have taken only then.
   void climb() {
@@ -169,7 +171,7 @@ class Ramp {
                             .endpoints = plan_.dead.subspan(started_ % plan_.dead.size(), 1),
                             .scheduled = before,
                             .timeout = plan_.timeout};
-      if (connector_->submit({&attempt, 1}) == 0) return stop(Stopped::full);
+      if (!taken(attempt)) return;
       ++started_;
       reap(at_once);
       starts_.push_back((plan_.clock() - before).count());
@@ -181,66 +183,33 @@ class Ramp {
     for (const TimePoint until = plan_.clock() + settling; plan_.clock() < until;) reap_or_sleep(until);
   }
 
-  // One healthy attempt, waited for until `until`. True: it connected. One that has not ended is gone on with next
-  // time.
-  bool healthy(TimePoint until) {
-    connected_ = false;
-    if (!waits_) {
-      offered_ = plan_.clock();
-      const Attempt attempt{.id = ++healthy_id_,
-                            .endpoints = plan_.healthy.subspan(healthy_id_ % plan_.healthy.size(), 1),
-                            .scheduled = offered_,
-                            .timeout = healthy_timeout};
-      if (connector_->submit({&attempt, 1}) == 0) {
-        reap(at_once);  // perhaps there is room next time
-        return false;
-      }
-      waits_ = true;
-    }
-    while (waits_ && !asked() && plan_.clock() < until) reap(std::min(until, plan_.clock() + looking_up));
-    return connected_;
-  }
-
-  // Until so many are connected, or `until`; between two that are not, some time passes.
-  void try_healthy(size_t wanted, TimePoint until) {
-    latencies_.clear();
-    while (latencies_.size() < wanted && !asked() && plan_.clock() < until) {
-      tried_ += waits_ ? 0 : 1;
-      if (healthy(until)) {
-        if (latencies_.empty()) first_through_ = finished_;
-        latencies_.push_back(latency_.count());
-      } else if (!waits_) {
-        reap_or_sleep(std::min(until, plan_.clock() + between_tries));
-      }
-    }
-  }
-
   bool unloaded() {
-    try_healthy(std::min(discarded_attempts, plan_.healthy_attempts), plan_.clock() + healthy_window);
-    try_healthy(plan_.healthy_attempts, plan_.clock() + healthy_window);
-    end_.unloaded_p50_ns = quantile(latencies_, 0.5).value_or(not_known);
-    end_.unloaded_p99_ns = quantile(latencies_, 0.99).value_or(not_known);
+    healthy_.run(*connector_, std::min(discarded_attempts, plan_.healthy_attempts), plan_.clock() + healthy_window);
+    healthy_.run(*connector_, plan_.healthy_attempts, plan_.clock() + healthy_window);
+    end_.unloaded_p50_ns = quantile(healthy_.latencies(), 0.5).value_or(not_known);
+    end_.unloaded_p99_ns = quantile(healthy_.latencies(), 0.99).value_or(not_known);
     return !asked();
   }
 
   TimePoint first_deadline() const { return begun_ + plan_.lasts; }
 
   void beside() {
-    tried_ = 0;
     stopped_at_ = plan_.clock();
     const TimePoint window_ends = stopped_at_ + healthy_window;
-    try_healthy(plan_.healthy_attempts, plan_.by_deadline ? std::min(window_ends, first_deadline()) : window_ends);
-    end_.healthy_tried = tried_;
-    end_.healthy_connected = latencies_.size();
-    if (latencies_.empty()) return;
-    end_.recovery_pending_ns = std::max<int64_t>(0, (first_through_ - stopped_at_).count());
-    end_.healthy_p50_ns = quantile(latencies_, 0.5).value_or(not_known);
-    end_.healthy_p99_ns = quantile(latencies_, 0.99).value_or(not_known);
+    healthy_.run(*connector_, plan_.healthy_attempts,
+                 plan_.by_deadline ? std::min(window_ends, first_deadline()) : window_ends);
+    end_.healthy_tried = healthy_.tried();
+    end_.healthy_connected = healthy_.latencies().size();
+    if (healthy_.latencies().empty()) return;
+    end_.recovery_pending_ns = std::max<int64_t>(0, (healthy_.first_through() - stopped_at_).count());
+    end_.healthy_p50_ns = quantile(healthy_.latencies(), 0.5).value_or(not_known);
+    end_.healthy_p99_ns = quantile(healthy_.latencies(), 0.99).value_or(not_known);
   }
 
   void come_back(TimePoint released) {
-    try_healthy(1, plan_.clock() + coming_back);
-    if (!latencies_.empty()) end_.recovery_released_ns = std::max<int64_t>(0, (first_through_ - released).count());
+    healthy_.run(*connector_, 1, plan_.clock() + coming_back);
+    if (!healthy_.latencies().empty())
+      end_.recovery_released_ns = std::max<int64_t>(0, (healthy_.first_through() - released).count());
   }
 
   void wait_for_deadlines() {
@@ -254,7 +223,7 @@ class Ramp {
   // Nothing may be submitted after cancel_all(): the healthy attempt is another connector's, under the same limit.
   void cancel() {
     letting_go_ = true;
-    waits_ = false;
+    healthy_.forget();
     const TimePoint released = plan_.clock();
     for (const auto& ballast : ballast_) ballast->let_go();
     connector_->cancel_all();
@@ -278,6 +247,7 @@ class Ramp {
 
   const RampPlan& plan_;
   RampEnd& end_;
+  HealthyAttempts healthy_;
   std::unique_ptr<Connector> connector_;
   std::vector<std::unique_ptr<Ballast>> ballast_;
   TimePoint begun_{};
@@ -285,17 +255,7 @@ class Ramp {
   uint64_t started_ = 0;
   bool letting_go_ = false;
 
-  uint64_t healthy_id_ = first_healthy_id;
-  uint64_t tried_ = 0;
-  bool waits_ = false;      // the healthy attempt has not ended
-  bool connected_ = false;  // and this is what became of it
-  TimePoint offered_{};
-  TimePoint finished_{};
-  TimePoint first_through_{};
-  Duration latency_{};
-
   std::vector<int64_t> starts_;
-  std::vector<int64_t> latencies_;
   std::vector<Completion> completions_;
 };
 

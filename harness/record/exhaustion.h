@@ -18,9 +18,9 @@ inline constexpr std::string_view exhaustion_header =
 
 /// What all rows of one ramp begin with.
 struct RampName {
-  std::string connector;
-  std::string resource;
-  std::string limit_kind;
+  std::string connector{};
+  std::string resource{};
+  std::string limit_kind{};
   uint64_t limit = 0;
   unsigned repetition = 1;
 };

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "harness/record/benchmark_json.h"
+#include "harness/record/exhaustion.h"
 #include "harness/record/run_folder.h"
 #include "harness/record/run_json.h"
 #include "harness/record/samples.h"
@@ -42,7 +43,8 @@ void expect_columns(std::string_view header, const std::string& where) {
 }
 
 TEST(Schema, ExplainsEveryFile) {
-  for (auto name : {run_file::run, run_file::samples, run_file::summary, run_file::benchmark, run_file::aggregate}) {
+  for (auto name : {run_file::run, run_file::samples, run_file::summary, run_file::benchmark, run_file::aggregate,
+                    run_file::exhaustion}) {
     EXPECT_NE(schema().find(in_code(name)), std::string::npos) << name;
   }
 }
@@ -55,8 +57,27 @@ TEST(Schema, ExplainsEveryColumnOfTheSummary) {
   expect_columns(summary_header, section("summary.csv"));
 }
 
+TEST(Schema, ExplainsEveryColumnOfExhaustion) {
+  expect_columns(exhaustion_header, section("exhaustion.csv"));
+}
+
+TEST(Schema, ExplainsEveryLimitKindOfExhaustion) {
+  for (const char* kind : {"rlimit_nproc", "pids_max", "rlimit_nofile", "rlimit_as", "port_range", "machine"})
+    EXPECT_NE(section("exhaustion.csv").find(in_code(kind)), std::string::npos) << kind;
+}
+
+TEST(Schema, ExplainsEveryKeyOfARamp) {
+  const TemporaryFolder folder;
+  ExhaustionRecorder recorder(RunFolder(folder.path()), RunInfo{}, nlohmann::ordered_json::object());
+  recorder.end({.connector = "epoll"}, RampStep{}, RampEnd{});
+  const auto document = nlohmann::json::parse(content_of(folder.path() / "run.json"));
+  for (const auto& [key, value] : document.at("exhaustion").at("ramps").at(0).items())
+    EXPECT_NE(section("run.json").find(in_code(key)), std::string::npos) << key << " is not explained";
+}
+
 TEST(Schema, ExplainsEveryKeyOfTheRun) {
   RunJson run(RunInfo{});
+  run.exhaustion(nlohmann::ordered_json::object());
   run.environment_after({{"load", 1}});
   const auto document = nlohmann::json::parse(run.text(false));
   for (const auto& [key, value] : document.items()) {

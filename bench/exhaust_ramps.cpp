@@ -1,0 +1,165 @@
+#include "bench/exhaust_ramps.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "harness/machine.h"
+#include "harness/plan.h"
+
+namespace connbench {
+namespace {
+
+// Deadlines further away than this are not waited for: the attempts are cancelled.
+constexpr Duration longest_wait = std::chrono::seconds(5);
+
+constexpr size_t descriptors_of_the_harness = 64;
+
+// More than one descriptor table holds are spread over several, where it is not the descriptors that are to run out.
+size_t per_table(const ExhaustOptions& options) {
+  const size_t descriptors = descriptor_limit().value - descriptors_of_the_harness;
+  return options.resource == Resource::threads && options.pending > descriptors ? descriptors : SIZE_MAX;
+}
+
+std::string why_skipped(const ExhaustOptions& options, PlannedRamp& planned) {
+  const ConnectorEntry& entry = *planned.connector->entry;
+  if (options.resource == Resource::ports && options.family == Family::unix_domain) return "UNIX sockets have no ports";
+  if (!entry.serves(options.family))
+    return fmt::format("{} has no way to connect on family {}", entry.name, to_string(options.family));
+  const TraitsAnswer answer = ask_traits(*planned.connector);
+  if (!answer.traits) return fmt::format("cannot be made: {}", answer.why_not);
+  planned.traits = *answer.traits;
+  if (!planned.traits.opens_sockets) return "opens no sockets, and exhausts nothing";
+  if (planned.traits.completes_in_submit) return "has one attempt under way at a time: nothing piles up";
+  // One more than the dead ones, for a healthy one beside them; a limit of its own is one that the ramp runs into.
+  planned.capacity = std::min(options.pending, per_table(options)) + 1;
+  if (planned.traits.max_in_flight != 0) planned.capacity = std::min(planned.capacity, planned.traits.max_in_flight);
+  // A table made beforehand cannot be longer than the descriptors that there may be (io_uring's direct ones).
+  if (options.resource == Resource::fds && planned.traits.threads == Traits::Threads::none)
+    planned.capacity = std::min<size_t>(planned.capacity, options.limit);
+  Retirement retirement({}, 0);
+  return entry.probe({planned.connector->options, planned.capacity, retirement}).value_or("");
+}
+
+}  // namespace
+
+std::string Ground::describe(Family family) const {
+  const std::string where = lab != nullptr ? "blackhole, in the lab" : "backlog-full, on loopback";
+  const char* network = family == Family::unix_domain ? "UNIX" : family == Family::ipv6 ? "IPv6" : "IPv4";
+  return fmt::format("{} ({}){}", where, network,
+                     why_no_lab.empty() ? "" : fmt::format("; there is no lab: {}", why_no_lab));
+}
+
+std::vector<PlannedRamp> plan_ramps(const ExhaustOptions& options) {
+  std::vector<PlannedRamp> ramps;
+  for (const NamedConnector& connector : options.connectors) {
+    PlannedRamp& planned = ramps.emplace_back(PlannedRamp{.connector = &connector});
+    planned.skipped = why_skipped(options, planned);
+  }
+  return ramps;
+}
+
+Ramps::Ramps(const ExhaustOptions& options, ResourceLimit& limit, const Ground& ground, ExhaustionRecorder& recorder,
+             StopSignal& stop)
+    : options_(options), limit_(limit), ground_(ground), recorder_(recorder), watch_(stop, recorder) {
+  const size_t at_once = options.resource == Resource::ports ? 1 : options.pending;  // one host's ports run out
+  dead_ = open(ground.dead_target(), at_once);
+  healthy_ = open("accepting", 1);
+  if (ground.lab != nullptr)
+    for (const auto& [pid, name] : ground.lab->watched()) watch_.watch(pid, name);
+  limit.prepare();
+}
+
+void Ramps::run(const std::vector<PlannedRamp>& ramps) {
+  for (const PlannedRamp& planned : ramps)
+    if (!planned.skipped.empty()) skip(planned);
+  for (unsigned repetition = 1; repetition <= options_.repetitions; ++repetition)
+    for (const size_t which : seeded_order(ramps.size(), options_.seed + repetition))
+      if (ramps[which].skipped.empty() && !watch_.should_stop()) one(ramps[which], repetition);
+  watch_.clear();
+  std::ranges::stable_sort(verdicts_, {}, [&](const Verdict& verdict) {
+    return std::ranges::find(options_.connectors, verdict.name.connector, &NamedConnector::name);
+  });
+}
+
+void Ramps::warn(std::string warning) {
+  recorder_.warn(warning);
+  warnings_.push_back(std::move(warning));
+}
+
+std::unique_ptr<Target> Ramps::open(std::string_view name, size_t at_once) {
+  auto target = find_target(name).open({.family = options_.family, .open_at_once = at_once, .lab = ground_.lab});
+  watch_.watch(target->server(), fmt::format("the server of {}", name));
+  return target;
+}
+
+RampName Ramps::name_of(const PlannedRamp& planned, unsigned repetition) const {
+  return {.connector = planned.connector->name,
+          .resource = std::string(to_string(options_.resource)),
+          .limit_kind = std::string(limit_.kind()),
+          .limit = limit_.value(),
+          .repetition = repetition};
+}
+
+Case Ramps::case_of(const RampName& name) const {
+  return {.scenario = fmt::format("exhaust:{}", name.resource),
+          .connector = name.connector,
+          .target = std::string(ground_.dead_target()),
+          .family = options_.family,
+          .concurrency = options_.pending,
+          .shards = 1,
+          .attempts = options_.pending,
+          .timeout = options_.timeout};
+}
+
+void Ramps::skip(const PlannedRamp& planned) {
+  recorder_.skip({planned.connector->name, std::string(ground_.dead_target()), options_.family, options_.pending,
+                  planned.skipped, ""});
+  Verdict& verdict = verdicts_.emplace_back();
+  verdict.name = name_of(planned, 0);
+  verdict.skipped = planned.skipped;
+}
+
+RampPlan Ramps::plan_for(const Traits& traits) const {
+  const Duration lasts = std::max(options_.timeout, traits.floor) + traits.granularity;
+  return {.make = nullptr,
+          .dead = dead_->endpoints(),
+          .healthy = healthy_->endpoints(),
+          .most = options_.pending,
+          .per_table = per_table(options_),
+          .step = options_.step,
+          .healthy_attempts = options_.healthy,
+          .timeout = options_.timeout,
+          .lasts = traits.has_deadline() ? lasts : Duration{},
+          // What is in other tables is not asked whether its deadline has passed.
+          .by_deadline = traits.has_deadline() && lasts <= longest_wait && per_table(options_) == SIZE_MAX,
+          .measure = nullptr,
+          .on_step = nullptr};
+}
+
+void Ramps::one(const PlannedRamp& planned, unsigned repetition) {
+  const RampName name = name_of(planned, repetition);
+  watch_.begin(name);
+  const bool drops = ground_.lab != nullptr && ground_.lab->rights() == lab::Rights::user_space;
+  conclude(name, run_ramp({.connector = planned.connector,
+                           .capacity = planned.capacity,
+                           .policy = {},
+                           .limit = &limit_,
+                           .drop_capabilities = drops,
+                           .plan = plan_for(planned.traits)},
+                          watch_));
+}
+
+void Ramps::conclude(const RampName& name, RampResult result) {
+  if (result.last) recorder_.end(name, *result.last, result.end);
+  if (!result.failure.empty()) recorder_.fail(case_of(name), name.repetition, result.failure);
+  if (result.end.ended_otherwise > 0)
+    warn(fmt::format("{}: {} of the attempts that nobody was to answer ended by themselves (the first: {})",
+                     name.connector, result.end.ended_otherwise, to_string(result.end.otherwise)));
+  Verdict& verdict = verdicts_.emplace_back();
+  verdict.name = name;
+  verdict.first = watch_.first() ? watch_.first() : result.last;
+  verdict.result = std::move(result);
+}
+
+}  // namespace connbench

@@ -1,0 +1,72 @@
+// The ramps of one run of `connbench exhaust`: which there are, and running them.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bench/exhaust_options.h"
+#include "bench/exhaust_watch.h"
+#include "harness/lab/lab.h"
+#include "harness/lab/target.h"
+
+namespace connbench {
+
+/// Where the dead attempts go.
+struct Ground {
+  lab::Lab* lab = nullptr;  ///< nullptr: the machine's own loopback
+  std::string why_no_lab{};
+
+  std::string_view dead_target() const { return lab == nullptr ? "backlog-full" : "blackhole"; }
+  std::string describe(Family family) const;
+};
+
+/// One ramp, or why it cannot be run.
+struct PlannedRamp {
+  const NamedConnector* connector;
+  std::string skipped{};
+  Traits traits{};
+  size_t capacity = 0;
+};
+
+/// Probes the connectors, and asks for their traits in a child. To be called while there is one thread.
+std::vector<PlannedRamp> plan_ramps(const ExhaustOptions& options);
+
+class Ramps {
+ public:
+  /// Opens the targets and prepares the limit. All of them outlive it. To be made while there is one thread.
+  /// @throws std::system_error
+  Ramps(const ExhaustOptions& options, ResourceLimit& limit, const Ground& ground, ExhaustionRecorder& recorder,
+        StopSignal& stop);
+
+  /// Repetition by repetition, each in an order of its own. Ends early when there is a reason to stop.
+  /// @throws std::system_error when a child cannot be made, or a record cannot be written
+  void run(const std::vector<PlannedRamp>& ramps);
+  void warn(std::string warning);
+
+  const std::vector<Verdict>& verdicts() const { return verdicts_; }
+  const std::vector<std::string>& warnings() const { return warnings_; }
+  RampWatch& watch() { return watch_; }
+
+ private:
+  std::unique_ptr<Target> open(std::string_view name, size_t at_once);
+  RampName name_of(const PlannedRamp& planned, unsigned repetition) const;
+  RampPlan plan_for(const Traits& traits) const;
+  Case case_of(const RampName& name) const;
+  void skip(const PlannedRamp& planned);
+  void one(const PlannedRamp& planned, unsigned repetition);
+  void conclude(const RampName& name, RampResult result);
+
+  const ExhaustOptions& options_;
+  ResourceLimit& limit_;
+  const Ground& ground_;
+  ExhaustionRecorder& recorder_;
+  RampWatch watch_;
+  std::unique_ptr<Target> dead_;
+  std::unique_ptr<Target> healthy_;
+  std::vector<Verdict> verdicts_;
+  std::vector<std::string> warnings_;
+};
+
+}  // namespace connbench

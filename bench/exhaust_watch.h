@@ -1,0 +1,53 @@
+// What is looked at while a ramp goes on: the signals, everybody it needs, and one line on the terminal.
+#pragma once
+
+#include <poll.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bench/exhaust_table.h"
+#include "harness/stop_signal.h"
+
+namespace connbench {
+
+/// Writes each reading into the records, too.
+class RampWatch final : public RampParent {
+ public:
+  /// Both outlive it.
+  RampWatch(StopSignal& stop, ExhaustionRecorder& recorder);
+  ~RampWatch() override { clear(); }
+
+  /// Without this process nothing can be believed; 0 = there is none. @throws std::system_error
+  void watch(pid_t pid, std::string name);
+
+  bool should_stop() override;
+  void on_step(const RampStep& step) override;
+
+  /// A ramp is about to begin.
+  void begin(RampName name);
+  /// The first reading of the ramp.
+  const std::optional<RampStep>& first() const { return first_; }
+  /// Who has died; "" = nobody.
+  std::string died();
+  /// The signal that came; 0 = none.
+  int signal() { return stop_.pending(); }
+  /// Takes the line away, before something else is printed.
+  void clear();
+
+ private:
+  void show(uint64_t pending);
+
+  StopSignal& stop_;
+  ExhaustionRecorder& recorder_;
+  std::vector<UniqueFd> pidfds_;
+  std::vector<std::string> names_;
+  std::vector<pollfd> watched_;  // the signal, then who has a pidfd
+  RampName name_{};
+  std::optional<RampStep> first_{};
+  bool terminal_;
+  bool shown_ = false;
+};
+
+}  // namespace connbench
