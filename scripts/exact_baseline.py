@@ -52,6 +52,16 @@ def keep_all(measurements):
     return kept
 
 
+def remember(old, new):
+    """`new`, unless it was known to vary and is no news now: ten quiet measurements do not make exact what is not."""
+    if not isinstance(old, dict) or new is None:
+        return new
+    least, most = new[SEEN] if isinstance(new, dict) else (new, new)
+    if not (round(least) == round(most) == old[ABOUT] if ABOUT in old else old[SEEN][0] <= least <= most <= old[SEEN][1]):
+        return new
+    return old | {SEEN: [min(least, old[SEEN][0]), max(most, old[SEEN][1])]}
+
+
 def slack(was, threads, pending):
     """Memory is counted in pages; where the heap begins, and in which page a pool's stacks end, is never the same."""
     pages = LOOSE_PAGES_OF_A_POOL if threads == "pool" else LOOSE_PAGES

@@ -20,9 +20,9 @@ PROGRAMS = {"system-calls": "connbench", "allocations": "count_allocations", "pe
 MEMORY = "memory/"
 ALLOCATIONS, THREADS, BYTES = (MEMORY + what for what in ("allocations", "threads_pending", "bytes_pending"))
 
-# How often somebody had to wait, and who had to be woken, differs from run to run: no exact figure.
+# How often somebody had to wait, was woken or was interrupted differs from run to run: no exact figure.
 WAITS = frozenset("""epoll_wait epoll_pwait epoll_pwait2 poll ppoll select pselect6 futex io_uring_enter nanosleep
-    clock_nanosleep sched_yield restart_syscall rt_sigtimedwait""".split())
+    clock_nanosleep sched_yield restart_syscall rt_sigtimedwait rt_sigreturn""".split())
 # A call that never returns is not among those that strace counts.
 UNEVEN = frozenset(["exit", "exit_group"])
 # Which of the two makes a thread is the C library's choice.

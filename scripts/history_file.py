@@ -4,7 +4,9 @@ A file has the columns that its first run had. What a later run has beside them 
 ever made up for the runs before. Each file is replaced whole; a run is in it once.
 """
 
+import contextlib
 import csv
+import fcntl
 import os
 import re
 import tempfile
@@ -54,7 +56,6 @@ class Table:
 
     def write(self):
         """Whole or not at all."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=self.path.parent, prefix=self.path.name, delete=False, newline="",
                                          encoding="utf-8") as file:  # fmt: skip
             try:
@@ -107,7 +108,24 @@ def expect_one_machine(tables, row):
                               "Take another --file, or '{machine}' in its name")
 
 
+@contextlib.contextmanager
+def alone_in(folder):
+    """Two that append at once would each replace what the other has written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def append(path, row, retire=False):
+    with alone_in(path.parent):
+        return append_alone(path, row, retire)
+
+
+def append_alone(path, row, retire):
     """@return what was done, line by line. @raise Refused, and nothing is changed"""
     tables = tables_of(path)
     expect_one_machine(tables, row)

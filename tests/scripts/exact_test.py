@@ -48,6 +48,16 @@ class Figures(unittest.TestCase):
         self.assertEqual(entry, {"seen": [0.1, 0.4]})
         self.assertFalse(self.differs(entry, 0.5, "backlog-full/timerfd_settime"))
 
+    def test_remembers_what_was_known_to_vary_until_it_is_another_number(self):
+        about, seen = {"about": 1, "seen": [1, 1.0117]}, {"seen": [0.1, 0.4]}
+        self.assertEqual(baseline.remember(about, 1), about)
+        self.assertEqual(baseline.remember(about, {"about": 1, "seen": [0.99, 1]}), {"about": 1, "seen": [0.99, 1.0117]})
+        self.assertEqual(baseline.remember(about, 2), 2)
+        self.assertEqual(baseline.remember(seen, {"seen": [0.2, 0.3]}), seen)
+        self.assertEqual(baseline.remember(seen, {"seen": [0.2, 0.6]}), {"seen": [0.2, 0.6]})
+        self.assertEqual(baseline.remember(seen, 1), 1)
+        self.assertEqual(baseline.remember(1, 2), 2)
+
     def test_says_nothing_of_rare_calls_and_sees_when_they_are_not(self):
         entry = self.kept("accepting/mmap", 0, 0.01)
         self.assertIsNone(entry)

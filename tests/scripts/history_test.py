@@ -112,6 +112,13 @@ class History(unittest.TestCase):
         self.assertIn("has this run already", self.history(run, status=2))
         self.assertEqual(self.file.read_text(), before)
 
+    def test_loses_no_run_when_several_are_appended_at_once(self):
+        runs = [self.run_of(day, {"p50": day * 1000}) for day in range(1, 7)]
+        command = [ROOT / "scripts/history", "--file", self.file, "--branch", "main"]
+        for appending in [subprocess.Popen([*command, run], stdout=subprocess.DEVNULL) for run in runs]:
+            self.assertEqual(appending.wait(), 0)
+        self.assertEqual([row[2] for row in otava_reads(self.file, ["epoll_p50_us"])], [1, 2, 3, 4, 5, 6])
+
     def test_goes_on_where_it_was_killed_between_two_files(self):
         self.history(self.run_of(1, {"p50": 1000}))
         self.history(self.run_of(2, {"p50": 2000, "p99": 9000}))

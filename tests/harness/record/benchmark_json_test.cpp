@@ -124,6 +124,16 @@ TEST(BenchmarkJson, LeavesOutWhatTheWaveCannotSay) {
   EXPECT_TRUE(json::parse(benchmarks.raw()).at("benchmarks").empty());
 }
 
+TEST(BenchmarkJson, HasNoEntryWithoutCpuTimeBecauseOneWouldCostItsReadersTheFile) {
+  auto row = row_of(1, 1000);
+  row.usage.cpu_ns = -1;
+  ASSERT_FALSE(benchmark_figures(row).empty());
+  BenchmarkJson benchmarks(benchmark_context(), usual, 1);
+  benchmarks.add(row);
+  for (const auto& text : {benchmarks.raw(), benchmarks.aggregate()})
+    EXPECT_TRUE(json::parse(text).at("benchmarks").empty());
+}
+
 TEST(BenchmarkJson, GivesOvershootWhereTheDeadlineEndedAttempts) {
   std::vector<std::string> names;
   for (const auto& figure : benchmark_figures(row_of(1, 200'000'100, Outcome::deadline_exceeded))) {
