@@ -101,14 +101,20 @@ def read(path):
         text = Path(path).read_bytes().decode("utf-8")
     except OSError as error:
         raise gate_runs.Unusable(f"{path}: {error.strerror}") from error
-    whole = text[: text.rfind("\r\n") + 2].splitlines()
     groups = {}
-    for row in csv.DictReader(whole):
-        values = {}
-        for column, text in row.items():
-            if column.endswith(" base") and text:
-                name, metric, _ = column.split(" ")
-                sides = text, row[f"{name} {metric} head"]
-                values[name, metric] = tuple(None if cell == NONE else float(cell) for cell in sides)
-        groups.setdefault(row["group"], []).append(Pair(row["order"], values))
+    try:
+        for row in csv.DictReader(text[: text.rfind("\r\n") + 2].splitlines()):
+            groups.setdefault(row["group"], []).append(_pair(row))
+    except (KeyError, ValueError) as error:
+        raise gate_runs.Unusable(f"{path} is not a file of pairs: {error}") from error
     return groups
+
+
+def _pair(row):
+    values = {}
+    for column, cell in row.items():
+        if column.endswith(" base") and cell:
+            name, metric, _ = column.split(" ")
+            sides = cell, row[f"{name} {metric} head"]
+            values[name, metric] = tuple(None if side == NONE else float(side) for side in sides)
+    return Pair(row["order"], values)
