@@ -28,7 +28,6 @@ MOST_BROKEN = 0.05  # of the pairs; above, something is wrong that the self-test
 def collect(given, say, progress):
     """Appends to given.pairs_file for given.minutes, and describes it in collection.json beside it."""
     given.pairs_file.parent.mkdir(parents=True, exist_ok=True)
-    ends = time.monotonic() + 60 * given.minutes
     with tempfile.TemporaryDirectory(prefix="connbench-self-test-") as name:
         folder = Path(name)
         copies = {side: _copy(given.build, folder / side) for side in ("base", "head")}
@@ -36,7 +35,7 @@ def collect(given, say, progress):
         facts = _facts(given.pairs_file, environment, given.build)
         facts["delays_ns"] = delays
         say(f"A delay of 1 % is {delays['+10%'] / 10:.0f} ns of {facts['what']}")
-        _measure(given, copies, delays, folder, facts, ends, progress)
+        _measure(given, copies, delays, folder, facts, progress)
     progress("")
 
 
@@ -86,11 +85,12 @@ def _facts(pairs_file, environment, build):
     return facts
 
 
-def _measure(given, copies, delays, folder, facts, ends, progress):
-    file, began, before = gate_pairs.PairsFile(given.pairs_file), time.monotonic(), facts["minutes"]
+def _measure(given, copies, delays, folder, facts, progress):
+    file, before = gate_pairs.PairsFile(given.pairs_file), facts["minutes"]
     more = gate_suite.processors(gate_suite.Side("base", copies["base"]), folder)
     benches = {group: _bench(copies, delay, folder, more) for group, delay in ({SAME: None} | delays).items()}
-    count = 0
+    count, began = 0, time.monotonic()
+    ends = began + 60 * given.minutes
     while time.monotonic() < ends:
         kind = ROUND[count % len(ROUND)]
         group = kind if kind == SAME else group_of(kind)
@@ -108,7 +108,7 @@ def _measure(given, copies, delays, folder, facts, ends, progress):
 
 
 def _bench(copies, delay, folder, more):
-    """Both sides have the shim when one is delayed: then only the delay is between them."""
+    """Both sides have the shim where one is delayed: then only the delay is between them."""
     shim = {"LD_PRELOAD": str(folder / "slow_connect.so"), "SLOW_CONNECT_NS": "0"}
     environments = [{}, {}] if delay is None else [shim, shim | {"SLOW_CONNECT_NS": str(delay)}]
     sides = [gate_suite.Side(side, copies[side], more_) for side, more_ in zip(("base", "head"), environments)]

@@ -37,11 +37,13 @@ class Row:
         self.effect, self.low, self.high = (gate_statistics.relative(value) for value in (centre, low, high))
 
     def judge(self, p):
-        """Decides if it can; p is adjusted."""
+        """Decides if it can; p is adjusted. The same is what differs by less than the threshold and was measured so well that
+        half the interval is less, too: then a change of twice the threshold would pass for none once in forty times."""
         self.p = p
-        if p <= ALPHA and abs(self.effect) > self.threshold:
-            self.verdict = REGRESSED if self.worse(self.effect) else IMPROVED
-        elif -self.threshold < self.low and self.high < self.threshold:
+        if abs(self.effect) > self.threshold:
+            if p <= ALPHA:
+                self.verdict = REGRESSED if self.worse(self.effect) else IMPROVED
+        elif (self.high - self.low) / 2 <= self.threshold:
             self.verdict = SAME
 
     def give_up(self):

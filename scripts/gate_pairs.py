@@ -8,6 +8,8 @@ from pathlib import Path
 import gate_runs
 import gate_suite
 
+NONE = "-"
+
 
 class Pair:
     """values: {(benchmark, metric): (base, head)}, None where a side had none. order: AB or BA, A being the base."""
@@ -69,7 +71,7 @@ class LiveSource:
 
 class PairsFile:
     """CSV, one row a pair, whole after each: `group` (what was compared), `order`, and two columns for each benchmark and metric, named
-    "<benchmark> <metric> base" and "… head". Appends to a file that is there, whose columns must be the same."""
+    "<benchmark> <metric> base" and "… head": empty where that was not measured, NONE where it had no figure. Appends to a file that is there, whose columns must be the same."""
 
     def __init__(self, path):
         self.path, self.columns = Path(path), None
@@ -81,7 +83,7 @@ class PairsFile:
         row = {"group": group, "order": pair.order}
         for (name, metric), values in pair.values.items():
             for side, value in zip(("base", "head"), values):
-                row[f"{name} {metric} {side}"] = "" if value is None else f"{value:.6g}"
+                row[f"{name} {metric} {side}"] = NONE if value is None else f"{value:.6g}"
         fresh = self.columns is None
         self.columns = self.columns or list(row)
         if not row.keys() <= set(self.columns):
@@ -99,14 +101,20 @@ def read(path):
         text = Path(path).read_bytes().decode("utf-8")
     except OSError as error:
         raise gate_runs.Unusable(f"{path}: {error.strerror}") from error
-    whole = text[: text.rfind("\r\n") + 2].splitlines()
     groups = {}
-    for row in csv.DictReader(whole):
-        values = {}
-        for column, text in row.items():
-            if column.endswith(" base") and (text or row[column[:-4] + "head"]):
-                name, metric, _ = column.split(" ")
-                pair = tuple(float(cell) if cell else None for cell in (text, row[column[:-4] + "head"]))
-                values[name, metric] = pair
-        groups.setdefault(row["group"], []).append(Pair(row["order"], values))
+    try:
+        for row in csv.DictReader(text[: text.rfind("\r\n") + 2].splitlines()):
+            groups.setdefault(row["group"], []).append(_pair(row))
+    except (KeyError, ValueError) as error:
+        raise gate_runs.Unusable(f"{path} is not a file of pairs: {error}") from error
     return groups
+
+
+def _pair(row):
+    values = {}
+    for column, cell in row.items():
+        if column.endswith(" base") and cell:
+            name, metric, _ = column.split(" ")
+            sides = cell, row[f"{name} {metric} head"]
+            values[name, metric] = tuple(None if side == NONE else float(side) for side in sides)
+    return Pair(row["order"], values)

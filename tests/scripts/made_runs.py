@@ -1,6 +1,8 @@
 """Run folders that are made for the tests of scripts/table, scripts/compare and scripts/regress."""
 
 import csv
+import importlib.machinery
+import importlib.util
 import json
 import sys
 import tempfile
@@ -21,6 +23,14 @@ COLUMNS = (
     "connects_per_s p50_ns p90_ns overshoot_p50_ns overshoot_p90_ns overshoot_p99_ns added_p50_ns added_p99_ns cpu_ns threads_peak voluntary_switches "
     "involuntary_switches syscalls"
 ).split()
+
+
+def script(name):
+    """A script without an ending, as a module."""
+    loader = importlib.machinery.SourceFileLoader(name, str(ROOT / "scripts" / name))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
+    loader.exec_module(module)
+    return module
 
 
 def wave(connector, number, target="accepting", **figures):

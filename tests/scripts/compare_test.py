@@ -1,0 +1,152 @@
+"""What scripts/compare says of two runs, and what it refuses: python3 tests/scripts/compare_test.py"""
+
+import contextlib
+import csv
+import io
+import json
+import subprocess
+import unittest
+
+from made_runs import ENVIRONMENT, ROOT, RunsTest, script, wave
+
+REPETITIONS = 8
+COMPARE = script("compare")  # in this process: scipy takes most of a second to import
+OPEN = {"scenario": "steady:uniform:100/s", "target": "delayed:2ms"}
+
+
+class CompareTest(RunsTest):
+    def waves(self, connector="epoll", factor=1.0, **figures):
+        """Repetitions that differ by some tenths of a percent; `factor`: how much more time and CPU they take."""
+        rows = []
+        for number in range(1, REPETITIONS + 1):
+            cost = factor * (1 + (number * 7 % 10) / 2000)
+            own = {"cpu_ns": 3e6 * cost, "makespan_ns": 5e6 * cost, "connects_per_s": 20000 / cost}
+            rows.append(wave(connector, number, **(own | figures)))
+        return rows
+
+    def compare(self, first, second, *more):
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = COMPARE.main([str(word) for word in (first, second, *more)])
+        return subprocess.CompletedProcess((), status, out.getvalue(), err.getvalue())
+
+    def refusal(self, *facts_of_b, rows=None, **facts):
+        first = self.run_of("a", self.waves())
+        second = self.run_of("b", self.waves() if rows is None else rows, **facts)
+        done = self.compare(first, second)
+        self.assertEqual(done.returncode, 2, done.stdout)
+        self.assertEqual(done.stdout, "")
+        self.assertTrue(done.stderr.startswith("scripts/compare: "), done.stderr)
+        return done.stderr
+
+    def test_is_a_program(self):
+        done = subprocess.run([ROOT / "scripts/compare", "nowhere", "nowhere"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, r"\Ascripts/compare: A \(nowhere\) is no run folder.*\n\Z")
+
+    def test_says_same_of_equal_runs_and_that_they_were_not_paired(self):
+        done = self.compare(self.run_of("a", self.waves()), self.run_of("b", self.waves()))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("not paired", done.stdout)
+        self.assertIn("3 same", done.stdout)
+
+    def test_says_regressed_of_a_slower_one_and_improved_the_other_way(self):
+        slow, fast = self.run_of("slow", self.waves(factor=1.2)), self.run_of("fast", self.waves())
+        file = self.folder / "verdicts.csv"
+        done = self.compare(fast, slow, "--csv", file, "--markdown", self.folder / "table.md")
+        self.assertEqual(done.returncode, 1)
+        with open(file, newline="") as opened:
+            rows = {row["metric"]: row for row in csv.DictReader(opened)}
+        self.assertEqual({row["verdict"] for row in rows.values()}, {"regressed"})
+        self.assertAlmostEqual(float(rows["cpu_per_attempt"]["effect"]), 0.2, delta=0.01)
+        self.assertAlmostEqual(float(rows["connects_per_s"]["effect"]), -1 / 6, delta=0.01)
+        head = "benchmark,metric,pairs,effect,ci_low,ci_high,p_value,threshold,verdict"
+        self.assertEqual(file.read_text().splitlines()[0], head)
+        self.assertIn("**regressed**", (self.folder / "table.md").read_text())
+        self.assertEqual(self.compare(slow, fast).returncode, 0)
+        self.assertIn("3 improved", self.compare(slow, fast).stdout)
+
+    def test_says_how_many_repetitions_could_prove_something(self):
+        first, second = (self.run_of(name, self.waves(factor=factor)[:3]) for name, factor in (("a", 1), ("b", 2)))
+        done = self.compare(first, second)
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("3 repetitions cannot prove a change in one of 3 figures, however large: 6 can", done.stdout)
+
+    def test_one_repetition_is_unstable(self):
+        first, second = (self.run_of(name, self.waves()[:1]) for name in "ab")
+        done = self.compare(first, second)
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("one repetition shows no noise", done.stdout)
+
+    def test_latency_is_judged_in_open_loop_only_and_where_the_rate_was_kept(self):
+        figures = {"p50_ns": 2100, "added_p50_ns": 70}
+        for name, more, told, status in (("closed", {}, False, 0), ("kept", OPEN | {"connects_per_s": 100}, True, 0),
+                                         ("late", OPEN | {"connects_per_s": 50}, True, 4)):  # fmt: skip
+            first, second = (self.run_of(f"{name}{side}", self.waves(**figures, **more)) for side in "ab")
+            done = self.compare(first, second)
+            self.assertEqual("added_p50" in done.stdout, told, name)
+            self.assertEqual(done.returncode, status, done.stdout)
+
+    def test_a_deadline_that_fires_early_has_no_ratio_and_is_not_called_the_same(self):
+        rows = self.waves(target="blackhole", overshoot_p50_ns=-5)
+        done = self.compare(self.run_of("a", rows), self.run_of("b", rows))
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("no ratio", done.stdout)
+
+    def test_refuses_a_benchmark_that_one_run_lacks_and_tells_why_it_was_skipped(self):
+        skip = {"connector": "epoll", "target": "accepting", "reason": "the kernel forbids it"}
+        said = self.refusal(rows=self.waves("poll"), skipped=[skip])
+        self.assertIn("measured on A and missing on B (the kernel forbids it): epoll/accepting/concurrency:8/timeout:1s", said)
+
+    def test_refuses_a_benchmark_that_only_the_second_run_has(self):
+        self.assertIn("measured on B and missing on A: poll/", self.refusal(rows=self.waves() + self.waves("poll")))
+
+    def test_tells_what_neither_run_has(self):
+        skip = {"connector": "io-uring", "target": "accepting", "reason": "the kernel forbids it"}
+        done = self.compare(*(self.run_of(name, self.waves(), skipped=[skip]) for name in "ab"))
+        self.assertIn("not measured on either side: io-uring on accepting: the kernel forbids it", done.stdout)
+
+    def test_refuses_a_run_that_is_not_complete(self):
+        self.assertRegex(self.refusal(complete=False), r"B \(.*\) is not complete")
+
+    def test_refuses_another_schema_version(self):
+        self.assertRegex(self.refusal(schema_version=77), "has schema version 77; 1 is what is read here")
+
+    def test_refuses_two_machines(self):
+        for environment in (ENVIRONMENT | {"kernel": {"release": "5.0"}}, ENVIRONMENT | {"cpu": {"model": "Other", "online": [0, 1]}},
+                            ENVIRONMENT | {"cpu": {"model": "Abacus", "online": [0]}}):  # fmt: skip
+            self.assertIn("measured on two machines", self.refusal(environment=environment))
+            self.doCleanups()
+            self.setUp()
+
+    def test_refuses_runs_with_failed_waves(self):
+        failure = {"connector": "epoll", "target": "accepting", "wave": 3, "failure": "killed by signal 9"}
+        self.assertIn("1 waves failed, the first epoll on accepting: killed by signal 9", self.refusal(failures=[failure]))
+
+    def test_refuses_two_loads_under_one_name(self):
+        self.assertIn("two loads", self.refusal(rows=self.waves(attempts=500)))
+
+    def test_refuses_attempts_that_end_in_another_way(self):
+        rows = self.waves(connects_per_s="", connected=0)
+        self.assertIn("connects_per_s on A and not on B: its attempts ended in another way", self.refusal(rows=rows))
+
+    def test_refuses_what_is_no_run(self):
+        first = self.run_of("a", self.waves())
+        self.assertIn("run.json is missing", self.compare(first, self.folder / "nowhere").stderr)
+        (first / "summary.csv").unlink()
+        self.assertIn("summary.csv cannot be read", self.compare(first, first).stderr)
+        (first / "run.json").write_text("{")
+        self.assertIn("run.json cannot be read", self.compare(first, first).stderr)
+
+    def test_a_run_without_a_wave_is_no_run_to_compare(self):
+        self.assertIn("no wave was measured", self.refusal(rows=[]))
+
+    def test_another_kind_of_build_is_told(self):
+        other = json.loads(json.dumps(ENVIRONMENT))
+        other["build"]["type"] = "Debug"
+        done = self.compare(self.run_of("a", self.waves()), self.run_of("b", self.waves(), environment=other))
+        self.assertIn("two kinds of build: type is 'None' on A, 'Debug' on B", done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()
