@@ -17,6 +17,8 @@ matplotlib.rcParams.update({
 from matplotlib import pyplot  # noqa: E402
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator  # noqa: E402
 
+from connector_records import Unusable  # noqa: E402
+
 from .sections import shown_at_first  # noqa: E402
 from .units import exact_duration  # noqa: E402
 
@@ -25,20 +27,23 @@ LINEAR_NS = 10_000  # around zero, where an axis of signed durations is linear
 SIZE = (7.2, 4.2)  # inches
 
 
-def write_figures(material, sections, folder, all_loads=False):
+def write_figures(material, sections, wanted):
     """One file each in SVG and PNG for every chart, of the load that the page shows first, or of all; returns the paths."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    known = [chart["id"] for section in sections for chart in section["charts"]]
+    for name in wanted.only:
+        if name not in known:
+            raise Unusable(f"--only {name}: no such chart; there are {', '.join(known)}")
+    wanted.folder.mkdir(parents=True, exist_ok=True)
     made, shown = [], {material.number[name] for name in shown_at_first(material.connectors)}
     for section in sections:
-        for number, view in enumerate(section["views"] if all_loads else section["views"][:1], 1):
-            for chart in section["charts"]:
+        for number, view in enumerate(section["views"] if wanted.all_loads else section["views"][:1], 1):
+            for chart in (chart for chart in section["charts"] if not wanted.only or chart["id"] in wanted.only):
                 curves = [curve for curve in view["data"].get(chart["of"], []) if curve["c"] in shown]
                 curves = [(curve, *points_of(curve, chart["form"])) for curve in curves]
                 curves = [drawn for drawn in curves if len(drawn[1])]
                 if curves:
                     name = chart["id"] + (f"-{number}" if number > 1 else "")
-                    made += _draw(material, chart, view, curves, folder / name)
+                    made += _draw(material, chart, view, curves, wanted.folder / name)
     return made
 
 

@@ -101,7 +101,7 @@ def _section(material, section):
     if views:
         options = "".join(f"<option value={i}>{escape(view['label'])}</option>" for i, view in enumerate(views))
         parts.append(f"<label class=pick>Load <select data-view>{options}</select></label><p class=note data-note></p>")
-        parts += ["<div class=charts>", *map(_chart, section["charts"]), "</div>"]
+        parts += [f"<div class='charts of{len(section['charts'])}'>", *map(_chart, section["charts"]), "</div>"]
     if section["why_not"]:
         items = "".join(f"<li>{escape(text)}</li>" for text in section["why_not"])
         parts.append(f"<div class=whynot><b>Not drawn</b><ul>{items}</ul></div>")

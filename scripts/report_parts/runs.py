@@ -2,6 +2,8 @@
 
 import csv
 import json
+import lzma
+import zlib
 from collections import namedtuple
 
 from connector_records import SCHEMA, Unusable
@@ -33,7 +35,7 @@ def whole_rows(file, path):
             held = row
         if held is not None and ends[0]:
             yield held
-    except (csv.Error, UnicodeDecodeError, EOFError, OSError) as error:
+    except (csv.Error, UnicodeDecodeError, EOFError, OSError, lzma.LZMAError, zlib.error) as error:
         raise Unusable(f"{path}: cannot be read as CSV: {error}") from error
 
 
@@ -86,7 +88,7 @@ class Run:
         return list(dict.fromkeys([*(name for name in given if name in seen), *sorted(seen)]))
 
     def samples_file(self):
-        for ending in ("", ".gz", ".zst"):
+        for ending in ("", ".gz", ".xz", ".zst"):
             path = self.folder / f"samples.csv{ending}"
             if path.exists():
                 return path

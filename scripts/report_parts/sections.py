@@ -15,12 +15,13 @@ def all_sections(material):
 
 
 def colour_order(runs):
-    """Names of all connectors in the order of their colours: those in the most runs first, then as they were given.
+    """Names of the connectors that were measured, in the order of their colours: those in the most runs first, then as they were given.
 
     The harness's own cost comes last: it is not a way to connect.
     """
-    order = list(dict.fromkeys(name for run in runs for name in run.connectors_in_order()))
     kept = {run.name: _measured(run) for run in runs}
+    measured = set().union(*kept.values())
+    order = list(dict.fromkeys(name for run in runs for name in run.connectors_in_order() if name in measured))
     in_runs = {name: sum(name in names for names in kept.values()) for name in order}
     return sorted(order, key=lambda name: (name == HARNESS, -in_runs[name], order.index(name)))
 
@@ -33,7 +34,3 @@ def shown_at_first(connectors):
     """Those that are switched on when the page is opened."""
     real = [name for name in connectors if name != HARNESS]
     return real[:MOST_AT_FIRST] if real else list(connectors)
-
-
-def curves_in(sections):
-    return sum(len(curves) for section in sections for view in section["views"] for curves in view["data"].values())

@@ -70,7 +70,7 @@ def _row(material, line, load, highest):
     name = escape(line.connector)
     mark = " <abbr title='did not sustain the offered rate'>†</abbr>" if not line.sustained else ""
     mark += " <abbr title='the server used more than 80 % of a processor'>‡</abbr>" if line.server_bound() else ""
-    cells = [f'<th scope=row data-v="{name}"><i class=key data-c={material.number[line.connector]}></i>{name}{mark}</th>',
+    cells = [f'<th scope=row{" class=long" if len(line.connector) > 40 else ""} data-v="{name}"><i class=key data-c={material.number[line.connector]}></i>{name}{mark}</th>',
              f"<td class=load data-v={load}>{escape(material.label(line.load))}</td>"]  # fmt: skip
     cells += [_cell(column, line, highest) for column in COLUMNS]
     cells.append(_outcome(line))
