@@ -69,6 +69,10 @@ class VerdictTest(ReportTest):
         (text,) = self.rates(epoll=(310, 300, 290), poll=(295, 280, 270), threads=(160, 150, 140))["Rate"]
         self.assertIn("Not told apart from it: poll.", text)
 
+    def test_tells_nobody_apart_from_whom_was_measured_twice(self):
+        (text,) = self.rates(epoll=(310, 300, 290), poll=(200, 190), threads=(160, 150, 140))["Rate"]
+        self.assertIn("Not told apart from it: poll.", text)
+
     def test_tells_nobody_apart_when_all_ranges_overlap(self):
         (text,) = self.rates(epoll=(310, 300, 100), threads=(160, 150, 140))["Rate"]
         self.assertIn("none is told apart from it", text)
@@ -316,10 +320,17 @@ class PageTest(ReportTest):
         self.assertEqual(len(verdicts_of([], file)), 3)
 
     def test_takes_fewer_points_until_the_page_fits(self):
-        run = Records()
-        for case in range(150):
-            run.wave(f"way-{case}", times=range(7_000_000_000, 7_000_000_900))
-        self.assertLessEqual(len(self.page(run).encode()), 2_000_000)
+        folder = everything().write(self.folder / "run")
+        sizes = []
+        for most in (2_000_000, 200_000):
+            (path,) = build.build([folder], most_bytes=most)
+            sizes.append(path.stat().st_size)
+            self.assertLessEqual(sizes[-1], most)
+        self.assertLess(sizes[1], sizes[0])
+
+    def test_refuses_what_does_not_fit_with_the_fewest_points(self):
+        with self.assertRaises(Unusable):
+            self.page(Records().wave("epoll", times=[9]), None, None, None, 50_000)
 
     def test_is_the_same_from_the_same_records(self):
         self.assertEqual(self.page(everything()), self.page(everything()))
