@@ -60,6 +60,8 @@ def embedded(value):
 
 
 def title(runs):
+    if not runs:
+        return "connbench: verdicts"
     names = [run.facts.get("run_id", run.name) if len(runs) == 1 else run.name for run in runs]
     return f"connbench: {', '.join(map(str, names))}"
 

@@ -103,13 +103,16 @@ class Run:
 
 
 def runs_in(folders):
-    """The runs of these folders; a folder may be a run, or hold runs. Each has a short name of its own."""
+    """The runs of these folders; a folder may be a run, hold runs, or hold a gate's verdicts alone.
+
+    Each has a short name of its own. Those of one folder come in the order in which they were made.
+    """
     found = []
     for folder in folders:
         if not folder.is_dir():
             raise Unusable(f"{folder}: no such folder")
         inside = [path.parent for path in [folder / "run.json", *sorted(folder.glob("*/run.json"))] if path.exists()]
-        if not inside:
+        if not inside and not (folder / "verdicts.csv").exists():
             raise Unusable(
                 f"{folder}: neither a run nor a folder of runs (run.json is missing). "
                 "`connbench run --out DIR` makes one, scripts/bench several"

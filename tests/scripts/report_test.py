@@ -313,6 +313,12 @@ class PageTest(ReportTest):
         self.assertIn('data-verdict="regressed"', page)
         self.assertIn("+12.00%", page)
 
+    def test_shows_the_verdicts_of_a_gate_without_any_run(self):
+        everything().write(self.folder / "gate")
+        (self.folder / "gate" / "run.json").unlink()
+        (path,) = build.build([self.folder / "gate"])
+        self.assertIn('data-verdict="regressed"', path.read_text())
+
     def test_reads_verdicts_from_the_file_that_is_named(self):
         file = self.folder / "other.csv"
         everything().write(self.folder / "gate")

@@ -99,7 +99,7 @@ class Chart {
   showTip(u) {
     const { left, top } = u.cursor;
     if (left === undefined || left < 0) return this.hideTip();
-    const at = u.posToVal(left, "x");
+    const at = u.data[0][u.cursor.idx]; // where a point is, not where the pointer is
     const head = document.createElement("b");
     const found = this.curves.map((curve, i) => [curve, u.cursor.idxs[i + 1]]).filter(([, index]) => index !== null && index !== undefined);
     if (!found.length) return this.hideTip();
@@ -123,9 +123,13 @@ class Chart {
     text.textContent = curve.name;
     const { low, high } = curve.points;
     const i = low ? curve.points.x.indexOf(x) : -1;
-    const range = i >= 0 ? ` (${withUnit(low[i], this.spec.y.unit)} to ${withUnit(high[i], this.spec.y.unit)})` : "";
-    number.textContent = withUnit(value, this.spec.y.unit) + range;
+    number.textContent = withUnit(value, this.spec.y.unit);
     row.append(swatch(curve.style), text, number);
+    if (i >= 0 && high[i] > low[i]) {
+      const range = document.createElement("small");
+      range.textContent = `${withUnit(low[i], this.spec.y.unit)} to ${withUnit(high[i], this.spec.y.unit)}`;
+      row.append(range);
+    }
     return row;
   }
 
