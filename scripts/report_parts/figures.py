@@ -10,7 +10,8 @@ matplotlib.use("Agg")
 # Fixed, so that nothing in a file depends on the day, the run or who draws it.
 matplotlib.rcParams.update({
     "svg.hashsalt": "connbench", "svg.fonttype": "path", "font.family": "DejaVu Sans", "font.size": 10,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#e3e6eb", "axes.edgecolor": "#9aa4b2",
+    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#e3e6eb",
+    "axes.edgecolor": "#9aa4b2",
     "axes.labelcolor": "#30343b", "xtick.color": "#5b6472", "ytick.color": "#5b6472", "lines.linewidth": 1.8,
     "text.parse_math": False,
 })  # fmt: skip
@@ -28,7 +29,10 @@ SIZE = (7.2, 4.2)  # inches
 
 
 def write_figures(material, sections, wanted):
-    """One file each in SVG and PNG for every chart, of the load that the page shows first, or of all; returns the paths."""
+    """One file each in SVG and PNG for every chart, of the load that the page shows first, or of all loads.
+
+    Returns their paths.
+    """
     known = [chart["id"] for section in sections for chart in section["charts"]]
     for name in wanted.only:
         if name not in known:
@@ -54,7 +58,8 @@ def points_of(curve, form):
     of = curve["of"]
     if form == "ecdf":
         return curve["values"], [rank / of for rank in curve["ranks"]]
-    kept = [(of / (of - rank), y) for rank, y in zip(curve["ranks"], curve["values"]) if rank <= curve["sure"] and rank < of]
+    ranked = zip(curve["ranks"], curve["values"])
+    kept = [(of / (of - rank), y) for rank, y in ranked if rank <= curve["sure"] and rank < of]
     return [x for x, _ in kept], [y for _, y in kept]
 
 
@@ -83,7 +88,8 @@ def _draw(material, chart, view, curves, path):
 def _line(axes, name, curve, x, y):
     colours = PALETTE["light"]
     dash = PALETTE["dashes"][curve["c"] // len(colours) % len(PALETTE["dashes"])]
-    style = {"color": colours[curve["c"] % len(colours)], "linestyle": (0, [part / 2 for part in dash]) if dash else "-"}
+    line = (0, [part / 2 for part in dash]) if dash else "-"
+    style = {"color": colours[curve["c"] % len(colours)], "linestyle": line}
     few = "o" if len(x) <= 24 else None
     axes.plot(x, y, label=name if not name.startswith("_") else f" {name}", marker=few, markersize=4,
               drawstyle="steps-post" if curve.get("steps") else "default", **style)  # fmt: skip
@@ -103,7 +109,8 @@ def _scale(set_scale, axis, spec, values, chart):
         elif spec["unit"] == "count" and len(set(values)) <= 12 and chart["form"] == "xy" and spec is chart["x"]:
             axis.set_ticks(sorted(set(values)))
         else:
-            axis.set_ticks(_log_ticks(min(values), max(values), 1024 if spec["unit"] == "KiB" and max(values) > 2048 else 1))
+            base = 1024 if spec["unit"] == "KiB" and max(values) > 2048 else 1
+            axis.set_ticks(_log_ticks(min(values), max(values), base))
         axis.set_minor_locator(NullLocator())
         axis.set_minor_formatter(NullFormatter())
     elif spec["log"] and min(values) < 0:

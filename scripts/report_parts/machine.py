@@ -24,10 +24,11 @@ def notices(runs):
             found.append(f"{run.name}: not one attempt connected, all or most met their own deadline.")
         measured = {row["connector"] for row in run.rows}
         if len(measured) == 1:
-            found.append(f"{run.name} has one way to connect only ({measured.pop()}): there is nothing to compare it with.")
+            found.append(f"{run.name} has one way to connect only ({measured.pop()}): nothing to compare it with.")
     machines = {_machine(run.facts.get("environment", {})) for run in runs}
     if len(machines) > 1:
-        found.append("The runs are not of one build on one machine, so compare only within each: " + "; ".join(sorted(machines)))
+        those = "; ".join(sorted(machines))
+        found.append(f"The runs are not of one build on one machine, so compare only within each: {those}")
     elif len(runs) > 1:
         found.append("Compare within one run: a machine drifts between runs, by a factor of two within minutes.")
     return found
@@ -35,7 +36,8 @@ def notices(runs):
 
 def _machine(environment):
     cpu, kernel, build = (environment.get(key, {}) for key in ("cpu", "kernel", "build"))
-    return f"{len(cpu.get('online', []))} × {cpu.get('model', '?')}, Linux {kernel.get('release', '?')}, commit {build.get('git_commit', '?')}"
+    processors = f"{len(cpu.get('online', []))} × {cpu.get('model', '?')}"
+    return f"{processors}, Linux {kernel.get('release', '?')}, commit {build.get('git_commit', '?')}"
 
 
 def machine_html(runs):

@@ -1,6 +1,6 @@
 """All sections, in the order in which they are read, and the colours of the connectors."""
 
-from . import breaking, distributions, loads
+from . import breaking, distributions, fleet, loads
 from .comparison import HARNESS
 
 MOST_AT_FIRST = 7  # curves that a chart can have before somebody chooses: as many as there are colours
@@ -9,15 +9,16 @@ MOST_AT_FIRST = 7  # curves that a chart can have before somebody chooses: as ma
 def all_sections(material):
     return [
         distributions.latency(material), distributions.overshoot(material), distributions.added(material),
-        loads.scaling(material), breaking.exhaustion(material), breaking.fleet(material), loads.open_loop(material),
+        loads.scaling(material), breaking.exhaustion(material), fleet.fleet(material), loads.open_loop(material),
         loads.timeline(material),
     ]  # fmt: skip
 
 
 def colour_order(runs):
-    """Names of the connectors that were measured, in the order of their colours: those in the most runs first, then as they were given.
+    """Names of the connectors that were measured, in the order of their colours.
 
-    The harness's own cost comes last: it is not a way to connect.
+    Those in the most runs come first, then as they were given. The harness's own cost comes last: it is
+    not a way to connect.
     """
     kept = {run.name: _measured(run) for run in runs}
     measured = set().union(*kept.values())

@@ -42,7 +42,8 @@ if (!canvas) return -1;
 const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
 let count = 0;
 for (let i = 0; i < data.length; i += 4) {
-  if (data[i + 3] > 128 && Math.max(data[i], data[i + 1], data[i + 2]) - Math.min(data[i], data[i + 1], data[i + 2]) > 60) count++;
+  const [red, green, blue, alpha] = data.slice(i, i + 4);
+  if (alpha > 128 && Math.max(red, green, blue) - Math.min(red, green, blue) > 60) count++;
 }
 return count;
 """
@@ -107,7 +108,8 @@ class BrowserTest(unittest.TestCase):
 
     def column(self, head):
         return self.js("""
-            const i = [...document.querySelectorAll("#table thead th")].findIndex((head) => head.dataset.key === arguments[0]);
+            const heads = [...document.querySelectorAll("#table thead th")];
+            const i = heads.findIndex((head) => head.dataset.key === arguments[0]);
             return [...document.querySelectorAll("#table tbody tr")].map((row) => row.cells[i].dataset.v);""", head)  # fmt: skip
 
     def press(self, element):
@@ -201,8 +203,9 @@ class BrowserTest(unittest.TestCase):
     def test_everything_that_can_be_pressed_has_a_name_and_can_be_reached(self):
         self.open()
         nameless = self.js("""
-            return [...document.querySelectorAll("button, select, input, a")].filter((element) =>
-              element.tabIndex < 0 || !(element.textContent.trim() || element.getAttribute("aria-label") || element.labels?.length)).length""")  # fmt: skip
+            const named = (one) => one.textContent.trim() || one.getAttribute("aria-label") || one.labels?.length;
+            const all = [...document.querySelectorAll("button, select, input, a")];
+            return all.filter((one) => one.tabIndex < 0 || !named(one)).length""")  # fmt: skip
         self.assertEqual(nameless, 0)
 
     def test_saves_what_is_behind_a_chart_as_csv(self):

@@ -21,7 +21,7 @@ except ImportError:
     sys.exit(77)
 
 from connector_records import Unusable
-from report_parts import breaking, build, curves, sections, verdict
+from report_parts import build, curves, fleet, sections, verdict
 from report_parts.charts import Material
 from report_parts.comparison import lines_of
 from report_parts.runs import runs_in, verdicts_of
@@ -182,7 +182,7 @@ class ChartTest(ReportTest):
         self.assertEqual((curve["x"][0], curve["y"][0], curve["low"][0], curve["high"][0]), (1, 20, 10, 30))
 
     def test_reads_the_shares_of_a_fleet(self):
-        shares = breaking.shares("fleet:delayed:20ms=87.5,blackhole=12.5:poisson:5000/s")
+        shares = fleet.shares("fleet:delayed:20ms=87.5,blackhole=12.5:poisson:5000/s")
         self.assertEqual(shares, {"delayed:20ms": 87.5, "blackhole": 12.5})
 
     def test_takes_no_connect_of_the_harness_for_an_answer(self):
@@ -236,7 +236,8 @@ class ReadingTest(ReportTest):
         self.assertEqual(wave.connecting().tolist(), [5, 6, 7])
 
     def test_refuses_damaged_samples(self):
-        for data in (self.samples().replace(b"connected", b"married"), b"a,b\r\n", self.samples().replace(b"1000000005", b"x")):
+        good = self.samples()
+        for data in (good.replace(b"connected", b"married"), b"a,b\r\n", good.replace(b"1000000005", b"x")):
             with self.assertRaises(Unusable):
                 self.wave_of(data)
             shutil.rmtree(self.folder / "run")
@@ -304,7 +305,8 @@ class PageTest(ReportTest):
         page = self.page(everything())
         policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1]
         self.assertTrue(policy.startswith("default-src 'none'"))
-        for text in (page.rpartition("<script>")[2].partition("</script>")[0], re.search(r"<style>(.*?)</style>", page, re.S)[1]):
+        script = page.rpartition("<script>")[2].partition("</script>")[0]
+        for text in (script, re.search(r"<style>(.*?)</style>", page, re.S)[1]):
             self.assertIn(base64.b64encode(hashlib.sha256(text.encode()).digest()).decode(), policy)
         self.assertNotRegex(page, r"""(src|href)=["']?(https?:|//)|url\(|@import""")
 
