@@ -46,7 +46,10 @@ def rates(material):
         key = load._replace(concurrency=0)
         if key not in highest or load.concurrency > highest[key][0].concurrency:
             highest[key] = (load, lines)
+    several = any(load.concurrency > 1 for load, _ in highest.values())
     for load, lines in highest.values():
+        if several and load.concurrency == 1:
+            continue  # measured for its latency
         measured = sorted((line for line in ways(lines) if line.rate()), key=lambda line: -line.rate())
         if measured:
             yield Sentence("Rate", f"{_place(material, load)}: {_rate_text(measured)}")
@@ -82,7 +85,8 @@ def _rate_text(measured):
 
 def givings_up(material):
     for load, lines in material.by_load(gave_up).items():
-        late = [(line.of("overshoot_p50_ns"), line) for line in ways(lines)]
+        meant = [line for line in ways(lines) if 2 * line.outcomes["deadline_exceeded"] >= line.attempts]
+        late = [(line.of("overshoot_p50_ns"), line) for line in meant]
         late = sorted(((value, line) for value, line in late if value is not None), key=lambda pair: pair[0])
         if not late:
             continue

@@ -164,6 +164,7 @@ class BrowserTest(unittest.TestCase):
         self.switch("epoll")
         self.until_drawn()
         self.assertLess(self.js(COLOURED, "latency"), before)
+        self.assertIn("and 1 switched off", self.find("[data-chart=latency] .legend").text)
         self.press(self.find("[data-all='0']"))
         self.until(lambda: self.find("[data-chart=latency] .empty").is_displayed(), "no word in the empty chart")
         self.assertIn("switched off", self.find("[data-chart=latency] .empty").text)

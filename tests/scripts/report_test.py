@@ -283,6 +283,16 @@ class PageTest(ReportTest):
         for text in ("io-uring: forbidden. Remedy: allow it (accepting, 1 in flight)", "the clock is slow"):
             self.assertIn(text, page)
 
+    def test_folds_warnings_that_say_the_same(self):
+        page = self.page(Records(warnings=["epoll on a: lost 3", "poll on a: lost 4", "poll on a: slow"]).wave("epoll"))
+        self.assertIn("Warnings (3)", page)
+        self.assertIn("1 more say so of other cases", page)
+        self.assertIn("poll on a: lost 4", page)
+
+    def test_keeps_the_order_of_the_plan(self):
+        run = Records(syscalls=[{"connector": "poll"}, {"connector": "asio"}]).wave("asio", times=[9]).wave("poll", times=[9])
+        self.assertEqual(self.data(self.page(run))["connectors"], ["poll", "asio"])
+
     def test_accounts_for_every_attempt(self):
         page = self.page(Records().wave("epoll", times=[9] * 7, failed=2))
         self.assertIn("7 connected, 2 refused <small>of 9</small>", page)

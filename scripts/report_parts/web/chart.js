@@ -34,7 +34,7 @@ class Chart {
     this.plot = null;
     const all = this.allCurves();
     this.curves = all.filter((curve) => state.on.has(curve.name) && curve.points.x.length);
-    this.drawLegend();
+    this.drawLegend(all.filter((curve) => curve.points.x.length).length - this.curves.length);
     this.figure.dataset.drawn = this.curves.length;
     this.empty.hidden = this.curves.length > 0;
     this.plotElement.hidden = !this.curves.length;
@@ -96,13 +96,14 @@ class Chart {
     };
   }
 
-  drawLegend() {
+  drawLegend(off) {
     this.legend.replaceChildren(
       ...this.curves.map((curve) => {
         const item = document.createElement("span");
         item.append(swatch(curve.style), curve.name);
         return item;
       }),
+      ...(off ? [`and ${off} switched off`] : []),
     );
   }
 
