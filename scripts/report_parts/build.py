@@ -1,6 +1,7 @@
 """From folders to files."""
 
 import os
+from collections import namedtuple
 
 from connector_records import Unusable
 
@@ -11,16 +12,18 @@ from .page import page
 from .runs import runs_in, verdicts_of
 from .verdict import sentences
 
-MOST_BYTES = 2_000_000  # of the page
 POINTS = (800, 400, 200, 100, 50)  # of a curve: as many as fit
 
+# Which figures are drawn: into which folder, of every load or of each chart's first, of which charts (none: of all).
+Figures = namedtuple("Figures", "folder all_loads only")
 
-def build(folders, verdicts=None, out=None, figures=None, all_loads=False):
+
+def build(folders, verdicts=None, out=None, figures=None, most_bytes=2_000_000):
     """Writes the page, and the figures when they are asked for; returns their paths."""
     runs = runs_in(folders)
     judged = verdicts_of(folders, verdicts)
     material = Material(runs, lines_of(runs), parts.colour_order(runs), POINTS[0])
-    drawn, text = _fitting(material, judged)
+    drawn, text = _fitting(material, judged, most_bytes)
     out = out or folders[0] / "report.html"
     # Whoever has the old page open, or kills this, keeps a whole one.
     new = out.with_name(out.name + ".new")
@@ -32,16 +35,16 @@ def build(folders, verdicts=None, out=None, figures=None, all_loads=False):
             from .figures import write_figures
         except ImportError as error:
             raise Unusable(f"figures need matplotlib ({error}): apt-get install python3-matplotlib") from error
-        made += write_figures(material, drawn, out.parent / "figures" if figures is True else figures, all_loads)
+        made += write_figures(material, drawn, figures)
     return made
 
 
-def _fitting(material, judged):
+def _fitting(material, judged, most_bytes):
     """The finest page that is small enough."""
     said = sentences(material, judged)
     for material.points in POINTS:
         drawn = parts.all_sections(material)
         text = page(material, drawn, said, judged)
-        if len(text.encode()) <= MOST_BYTES:
+        if len(text.encode()) <= most_bytes:
             return drawn, text
-    raise Unusable(f"{len(material.lines)} cases make a page of more than {MOST_BYTES:,} bytes: give fewer runs at once")
+    raise Unusable(f"{len(material.lines)} cases make a page of more than {most_bytes:,} bytes: give fewer runs at once")

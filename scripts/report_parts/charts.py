@@ -75,8 +75,10 @@ def no_samples(material, load):
     }.get(kept, "samples.csv has no such wave")
 
 
-def section(identity, title, charts, views, why_not=()):
-    return {"id": identity, "title": title, "charts": charts, "views": views, "why_not": list(why_not)}
+def section(identity, title, charts, views, why_not):
+    if not views and not why_not:
+        why_not = ["No wave of such a load was measured."]
+    return {"id": identity, "title": title, "charts": charts, "views": views, "why_not": why_not}
 
 
 def axis(label, unit, log=False):

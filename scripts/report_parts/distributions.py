@@ -45,10 +45,10 @@ def latency(material):
 
 def overshoot(material):
     views, why_not = [], charts.WhyNot()
-    for load, lines in material.by_load(_gave_up).items():
+    for load, lines in material.by_load(gave_up).items():
         add_view(
-            material, views, why_not, load, lines, "overshoot", "", lambda wave, load=load: wave.overshoot(load.timeout_ns),
-            of=lambda line: line.outcomes["deadline_exceeded"],
+            material, views, why_not, load, lines, "overshoot", "",
+            lambda wave, load=load: wave.overshoot(load.timeout_ns), of=lambda line: line.outcomes["deadline_exceeded"],
         )  # fmt: skip
     if not views and not why_not.loads:
         why_not.add("run with --target blackhole or backlog-full", "No attempt met its own deadline")
@@ -80,7 +80,7 @@ def added(material):
     return charts.section("added", "Added to the handshake", [drawn], views, why_not.texts())
 
 
-def _gave_up(line):
+def gave_up(line):
     return line.outcomes["deadline_exceeded"] > 0 and not is_fleet(line.load)
 
 

@@ -10,12 +10,15 @@ matplotlib.use("Agg")
 # Fixed, so that nothing in a file depends on the day, the run or who draws it.
 matplotlib.rcParams.update({
     "svg.hashsalt": "connbench", "svg.fonttype": "path", "font.family": "DejaVu Sans", "font.size": 10,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#e3e6eb", "axes.edgecolor": "#9aa4b2",
+    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#e3e6eb",
+    "axes.edgecolor": "#9aa4b2",
     "axes.labelcolor": "#30343b", "xtick.color": "#5b6472", "ytick.color": "#5b6472", "lines.linewidth": 1.8,
     "text.parse_math": False,
 })  # fmt: skip
 from matplotlib import pyplot  # noqa: E402
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator  # noqa: E402
+
+from connector_records import Unusable  # noqa: E402
 
 from .sections import shown_at_first  # noqa: E402
 from .units import exact_duration  # noqa: E402
@@ -25,20 +28,26 @@ LINEAR_NS = 10_000  # around zero, where an axis of signed durations is linear
 SIZE = (7.2, 4.2)  # inches
 
 
-def write_figures(material, sections, folder, all_loads=False):
-    """One file each in SVG and PNG for every chart, of the load that the page shows first, or of all; returns the paths."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+def write_figures(material, sections, wanted):
+    """One file each in SVG and PNG for every chart, of the load that the page shows first, or of all loads.
+
+    Returns their paths.
+    """
+    known = [chart["id"] for section in sections for chart in section["charts"]]
+    for name in wanted.only:
+        if name not in known:
+            raise Unusable(f"--only {name}: no such chart; there are {', '.join(known)}")
+    wanted.folder.mkdir(parents=True, exist_ok=True)
     made, shown = [], {material.number[name] for name in shown_at_first(material.connectors)}
     for section in sections:
-        for number, view in enumerate(section["views"] if all_loads else section["views"][:1], 1):
-            for chart in section["charts"]:
+        for number, view in enumerate(section["views"] if wanted.all_loads else section["views"][:1], 1):
+            for chart in (chart for chart in section["charts"] if not wanted.only or chart["id"] in wanted.only):
                 curves = [curve for curve in view["data"].get(chart["of"], []) if curve["c"] in shown]
                 curves = [(curve, *points_of(curve, chart["form"])) for curve in curves]
                 curves = [drawn for drawn in curves if len(drawn[1])]
                 if curves:
                     name = chart["id"] + (f"-{number}" if number > 1 else "")
-                    made += _draw(material, chart, view, curves, folder / name)
+                    made += _draw(material, chart, view, curves, wanted.folder / name)
     return made
 
 
@@ -49,7 +58,8 @@ def points_of(curve, form):
     of = curve["of"]
     if form == "ecdf":
         return curve["values"], [rank / of for rank in curve["ranks"]]
-    kept = [(of / (of - rank), y) for rank, y in zip(curve["ranks"], curve["values"]) if rank <= curve["sure"] and rank < of]
+    ranked = zip(curve["ranks"], curve["values"])
+    kept = [(of / (of - rank), y) for rank, y in ranked if rank <= curve["sure"] and rank < of]
     return [x for x, _ in kept], [y for _, y in kept]
 
 
@@ -78,7 +88,8 @@ def _draw(material, chart, view, curves, path):
 def _line(axes, name, curve, x, y):
     colours = PALETTE["light"]
     dash = PALETTE["dashes"][curve["c"] // len(colours) % len(PALETTE["dashes"])]
-    style = {"color": colours[curve["c"] % len(colours)], "linestyle": (0, [part / 2 for part in dash]) if dash else "-"}
+    line = (0, [part / 2 for part in dash]) if dash else "-"
+    style = {"color": colours[curve["c"] % len(colours)], "linestyle": line}
     few = "o" if len(x) <= 24 else None
     axes.plot(x, y, label=name if not name.startswith("_") else f" {name}", marker=few, markersize=4,
               drawstyle="steps-post" if curve.get("steps") else "default", **style)  # fmt: skip
@@ -98,7 +109,8 @@ def _scale(set_scale, axis, spec, values, chart):
         elif spec["unit"] == "count" and len(set(values)) <= 12 and chart["form"] == "xy" and spec is chart["x"]:
             axis.set_ticks(sorted(set(values)))
         else:
-            axis.set_ticks(_log_ticks(min(values), max(values), 1024 if spec["unit"] == "KiB" and max(values) > 2048 else 1))
+            base = 1024 if spec["unit"] == "KiB" and max(values) > 2048 else 1
+            axis.set_ticks(_log_ticks(min(values), max(values), base))
         axis.set_minor_locator(NullLocator())
         axis.set_minor_formatter(NullFormatter())
     elif spec["log"] and min(values) < 0:

@@ -13,9 +13,10 @@ def judged_html(rows):
     body = "".join(_row(row, reach) for row in rows)
     return (
         "<section id=regression><h2>Regression verdicts</h2><p>Each figure of the changed build against the base: the effect "
-        "with its interval, and what the gate made of it; an interval that stays clear of the middle line is a change.</p>"
-        "<div class=scroll tabindex=0><table class=plain><thead><tr><th scope=col>benchmark<th scope=col>metric<th scope=col>"
-        "verdict<th scope=col class=n>effect<th scope=col>interval<th scope=col class=n>p<th scope=col class=n>pairs</tr>"
+        "with its interval, and what the gate made of it; right of the middle line is more, and a change up to the threshold "
+        "counts as none.</p><div class=scroll tabindex=0><table class=plain><thead><tr><th scope=col>benchmark"
+        "<th scope=col>metric<th scope=col>verdict<th scope=col class=n>effect<th scope=col>interval"
+        "<th scope=col class=n>threshold<th scope=col class=n>p<th scope=col class=n>pairs</tr>"
         f"</thead><tbody>{body}</tbody></table></div></section>"
     )
 
@@ -27,6 +28,13 @@ def _interval(row):
         return None
 
 
+def _percent(text):
+    try:
+        return f"{float(text):.1%}"
+    except ValueError:
+        return escape(text)
+
+
 def _row(row, reach):
     found = _interval(row)
     effect = f"{found[1]:+.2%}" if found else escape(row["effect"]) or "?"
@@ -35,7 +43,8 @@ def _row(row, reach):
     return (
         f'<tr><th scope=row>{escape(row["benchmark"])}</th><td>{escape(row["metric"])}</td><td><b class="judged" '
         f'data-verdict="{verdict}">{verdict}</b></td><td class=n>{effect}</td><td class=interval>{drawn}</td>'
-        f'<td class=n>{escape(row["p_value"])}</td><td class=n>{escape(row["pairs"])}</td></tr>'
+        f'<td class=n>{_percent(row["threshold"])}</td><td class=n>{escape(row["p_value"])}</td>'
+        f'<td class=n>{escape(row["pairs"])}</td></tr>'
     )
 
 
@@ -44,7 +53,7 @@ def _drawing(low, effect, high, reach):
         return WIDTH / 2 * (1 + value / reach * 0.95)
 
     return (
-        f"<svg class=interval width={WIDTH} height={HEIGHT} aria-hidden=true><line class=zero x1={WIDTH / 2} x2={WIDTH / 2} y1=0 "
-        f"y2={HEIGHT} /><line x1={x(low):.1f} x2={x(high):.1f} y1={HEIGHT / 2} y2={HEIGHT / 2} />"
+        f"<svg class=interval width={WIDTH} height={HEIGHT} aria-hidden=true>"
+        f"<line class=zero x1={WIDTH / 2} x2={WIDTH / 2} y1=0 y2={HEIGHT} /><line x1={x(low):.1f} x2={x(high):.1f} y1={HEIGHT / 2} y2={HEIGHT / 2} />"
         f"<circle cx={x(effect):.1f} cy={HEIGHT / 2} r=3 /></svg>"
     )

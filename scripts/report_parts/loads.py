@@ -103,8 +103,8 @@ def open_loop(material):
     }
     chart = charts.chart(
         "lag", "Intended against real start",
-        "How long after its intended start an attempt really began, the latest of each stretch of time; a flat line keeps up, a rising one has a growing "
-        "queue, which a latency from the real start would hide.",
+        "How long after its intended start an attempt really began, the latest of each stretch of time; a flat line keeps "
+        "up, a rising one has a growing queue, which a latency from the real start would hide.",
         "xy", charts.axis("intended start", "s"), charts.axis("began late by", "ns", log=True),
     )  # fmt: skip
     return charts.section("open-loop", "Open loop", [chart], views, why_not.texts())

@@ -1,6 +1,7 @@
 """Where it was measured, and everything that a reader must know before believing a figure."""
 
 import json
+import re
 from html import escape
 
 
@@ -20,14 +21,15 @@ def notices(runs):
         given_up = sum(int(row["deadline_exceeded"]) for row in run.rows)
         if run.rows and not connected and not given_up:
             found.append(f"{run.name}: not one attempt connected; the table says how they ended.")
-        elif run.rows and not connected:
+        elif run.rows and not connected and len(runs) == 1:
             found.append(f"{run.name}: not one attempt connected, all or most met their own deadline.")
         measured = {row["connector"] for row in run.rows}
         if len(measured) == 1:
-            found.append(f"{run.name} has one way to connect only ({measured.pop()}): there is nothing to compare it with.")
+            found.append(f"{run.name} has one way to connect only ({measured.pop()}): nothing to compare it with.")
     machines = {_machine(run.facts.get("environment", {})) for run in runs}
     if len(machines) > 1:
-        found.append("The runs are not of one build on one machine, so compare only within each: " + "; ".join(sorted(machines)))
+        those = "; ".join(sorted(machines))
+        found.append(f"The runs are not of one build on one machine, so compare only within each: {those}")
     elif len(runs) > 1:
         found.append("Compare within one run: a machine drifts between runs, by a factor of two within minutes.")
     return found
@@ -35,14 +37,15 @@ def notices(runs):
 
 def _machine(environment):
     cpu, kernel, build = (environment.get(key, {}) for key in ("cpu", "kernel", "build"))
-    return f"{len(cpu.get('online', []))} × {cpu.get('model', '?')}, Linux {kernel.get('release', '?')}, commit {build.get('git_commit', '?')}"
+    processors = f"{len(cpu.get('online', []))} × {cpu.get('model', '?')}"
+    return f"{processors}, Linux {kernel.get('release', '?')}, commit {build.get('git_commit', '?')}"
 
 
 def machine_html(runs):
     machines = list(dict.fromkeys(_machine(run.facts.get("environment", {})) for run in runs))
     parts = [f"<p>{escape('; '.join(machines))}</p>"]
     warnings = [(run.name, text) for run in runs for text in run.facts["warnings"]]
-    parts.append(_list("Warnings", [f"{name}: {text}" for name, text in warnings], "The runs have no warnings."))
+    parts.append(_warnings(warnings))
     skips = {}
     for run in runs:
         for skip in run.facts["skipped"]:
@@ -58,6 +61,22 @@ def machine_html(runs):
         parts.append(f"<details><summary>{escape(run.name)}: command line, machine, limits, sysctls</summary>"
                      f"<div class=scroll tabindex=0><table class=facts>{rows}</table></div></details>")  # fmt: skip
     return "".join(parts)
+
+
+def _warnings(warnings):
+    """Those that say the same of other cases, or with another number, are folded under the first of them."""
+    if not warnings:
+        return "<h3>Warnings</h3><p>The runs have no warnings.</p>"
+    alike = {}
+    for name, text in warnings:
+        said = text.partition(": ")[2] or text
+        alike.setdefault(re.sub(r"\d+", "0", said), []).append(escape(f"{name}: {text}"))
+    items = []
+    for first, *others in alike.values():
+        more = "".join(f"<li>{text}</li>" for text in others)
+        fold = f"<details><summary>{len(others)} more say so of other cases</summary><ul>{more}</ul></details>"
+        items.append(f"<li>{first}{fold if others else ''}</li>")
+    return f"<h3>Warnings ({len(warnings)})</h3><ul>{''.join(items)}</ul>"
 
 
 def _list(head, texts, otherwise):

@@ -60,6 +60,8 @@ def embedded(value):
 
 
 def title(runs):
+    if not runs:
+        return "connbench: verdicts"
     names = [run.facts.get("run_id", run.name) if len(runs) == 1 else run.name for run in runs]
     return f"connbench: {', '.join(map(str, names))}"
 
@@ -101,7 +103,7 @@ def _section(material, section):
     if views:
         options = "".join(f"<option value={i}>{escape(view['label'])}</option>" for i, view in enumerate(views))
         parts.append(f"<label class=pick>Load <select data-view>{options}</select></label><p class=note data-note></p>")
-        parts += ["<div class=charts>", *map(_chart, section["charts"]), "</div>"]
+        parts += [f"<div class='charts of{len(section['charts'])}'>", *map(_chart, section["charts"]), "</div>"]
     if section["why_not"]:
         items = "".join(f"<li>{escape(text)}</li>" for text in section["why_not"])
         parts.append(f"<div class=whynot><b>Not drawn</b><ul>{items}</ul></div>")
@@ -112,18 +114,20 @@ def _section(material, section):
 
 
 def _chart(chart):
-    identity = chart["id"]
+    identity, name = chart["id"], escape(chart["title"])
     return (
-        f'<figure data-chart="{identity}"><figcaption><h3>{escape(chart["title"])}</h3><p>{escape(chart["says"])}</p>'
-        f'</figcaption><div class=plot tabindex=0 role=group aria-label="{escape(chart["title"])}: arrow keys read the values">'
-        f"</div><p class=empty hidden></p><div class=legend></div>"
-        f'<button type=button class=csv aria-label="{escape(chart["title"])} as CSV">CSV</button></figure>'
+        f'<figure data-chart="{identity}"><figcaption><h3>{name}</h3><p>{escape(chart["says"])}</p></figcaption>'
+        f'<div class=plot tabindex=0 role=group aria-label="{name}: arrow keys read the values"></div>'
+        f'<p class=empty hidden></p><div class=legend></div>'
+        f'<button type=button class=csv aria-label="{name} as CSV">CSV</button></figure>'
     )
 
 
 def _plain_table(head, rows):
     heads = "".join(f"<th scope=col>{escape(text)}</th>" for text in head)
     body = "".join(
-        f"<tr><th scope=row>{escape(row[0])}</th>{''.join(f'<td>{escape(text)}</td>' for text in row[1:])}</tr>" for row in rows
+        f"<tr><th scope=row>{escape(row[0])}</th>{''.join(f'<td>{escape(text)}</td>' for text in row[1:])}</tr>"
+        for row in rows
     )
-    return f"<div class=scroll tabindex=0><table class=plain><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
+    table = f"<table class=plain><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<div class=scroll tabindex=0>{table}</div>"

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import lzma
+import zlib
 from collections import namedtuple
 
 from connector_records import SCHEMA, Unusable
@@ -33,7 +35,7 @@ def whole_rows(file, path):
             held = row
         if held is not None and ends[0]:
             yield held
-    except (csv.Error, UnicodeDecodeError, EOFError, OSError) as error:
+    except (csv.Error, UnicodeDecodeError, EOFError, OSError, lzma.LZMAError, zlib.error) as error:
         raise Unusable(f"{path}: cannot be read as CSV: {error}") from error
 
 
@@ -86,7 +88,7 @@ class Run:
         return list(dict.fromkeys([*(name for name in given if name in seen), *sorted(seen)]))
 
     def samples_file(self):
-        for ending in ("", ".gz", ".zst"):
+        for ending in ("", ".gz", ".xz", ".zst"):
             path = self.folder / f"samples.csv{ending}"
             if path.exists():
                 return path
@@ -94,20 +96,23 @@ class Run:
 
     def connectors_in_order(self):
         given = _given(self.facts.get("command_line", []), "--connector")
-        seen = [row["connector"] for row in [*self.all_rows, *self.exhaustion]]
-        seen += [skip.get("connector", "") for skip in self.facts["skipped"]]
-        known = set(seen)
-        return [name for name in dict.fromkeys([*(name for name in given if name in known), *seen]) if name]
+        # Waves have a random order; system calls were counted in that of the plan.
+        planned = [case.get("connector") for case in self.facts.get("syscalls") or []]
+        seen = {row["connector"] for row in [*self.all_rows, *self.exhaustion]}
+        return [name for name in dict.fromkeys([*given, *planned, *sorted(seen)]) if name in seen]
 
 
 def runs_in(folders):
-    """The runs of these folders; a folder may be a run, or hold runs. Each has a short name of its own."""
+    """The runs of these folders; a folder may be a run, hold runs, or hold a gate's verdicts alone.
+
+    Each has a short name of its own. Those of one folder come in the order in which they were made.
+    """
     found = []
     for folder in folders:
         if not folder.is_dir():
             raise Unusable(f"{folder}: no such folder")
         inside = [path.parent for path in [folder / "run.json", *sorted(folder.glob("*/run.json"))] if path.exists()]
-        if not inside:
+        if not inside and not (folder / "verdicts.csv").exists():
             raise Unusable(
                 f"{folder}: neither a run nor a folder of runs (run.json is missing). "
                 "`connbench run --out DIR` makes one, scripts/bench several"

@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import io
 import itertools
+import lzma
 import operator
 import shutil
 import subprocess
@@ -89,8 +90,8 @@ def _joined(pieces):
 
 @contextlib.contextmanager
 def _opened(path):
-    if path.suffix == ".gz":
-        with gzip.open(path, "rt", newline="", encoding="utf-8") as file:
+    if path.suffix in (".gz", ".xz"):
+        with (gzip if path.suffix == ".gz" else lzma).open(path, "rt", newline="", encoding="utf-8") as file:
             yield file
     elif path.suffix == ".zst":
         program = shutil.which("zstd")

@@ -49,8 +49,8 @@ def table_html(material):
     heads = ["<th scope=col data-key=connector aria-sort=none><button type=button>connector</button></th>",
              "<th scope=col data-key=load class=load aria-sort=none><button type=button>load</button></th>"]  # fmt: skip
     heads += [
-        f'<th scope=col data-key={column.identity} class=n aria-sort=none><button type=button title="{escape(column.explains)}">'
-        f"{escape(column.head)}</button></th>"
+        f"<th scope=col data-key={column.identity} class=n aria-sort=none>"
+        f'<button type=button title="{escape(column.explains)}">{escape(column.head)}</button></th>'
         for column in COLUMNS
     ]
     heads.append("<th scope=col data-key=failed aria-sort=none><button type=button>outcome of every attempt</button></th>")
@@ -70,11 +70,12 @@ def _row(material, line, load, highest):
     name = escape(line.connector)
     mark = " <abbr title='did not sustain the offered rate'>†</abbr>" if not line.sustained else ""
     mark += " <abbr title='the server used more than 80 % of a processor'>‡</abbr>" if line.server_bound() else ""
-    cells = [f'<th scope=row data-v="{name}"><i class=key data-c={material.number[line.connector]}></i>{name}{mark}</th>',
+    long, colour = " class=long" if len(line.connector) > 40 else "", material.number[line.connector]
+    cells = [f'<th scope=row{long} data-v="{name}"><i class=key data-c={colour}></i>{name}{mark}</th>',
              f"<td class=load data-v={load}>{escape(material.label(line.load))}</td>"]  # fmt: skip
     cells += [_cell(column, line, highest) for column in COLUMNS]
     cells.append(_outcome(line))
-    return f"<tr data-load={load} data-c={material.number[line.connector]}>{''.join(cells)}</tr>"
+    return f"<tr data-load={load} data-c={colour}>{''.join(cells)}</tr>"
 
 
 def _cell(column, line, highest):
@@ -100,4 +101,5 @@ def _outcome(line):
         parts += [f"<rect class={kind} x={x:.1f} width={width:.1f} height=4 />"] if count else []
         x += width
     bar = f"<svg class=bar width={2 * BAR} height=4 aria-hidden=true>{''.join(parts)}</svg>"
-    return f"<td class=outcome data-v={line.attempts - connected}>{escape(line.outcome_text())} <small>of {line.attempts:,}</small>{bar}</td>"
+    text = f"{escape(line.outcome_text())} <small>of {line.attempts:,}</small>"
+    return f"<td class=outcome data-v={line.attempts - connected}>{text}{bar}</td>"

@@ -1,10 +1,13 @@
 """The verdict: a few plain sentences, each computed from the records, and careful where they say little.
 
-Two rates are told apart only when their ranges over the repetitions do not overlap, and there are at least three of each.
+Two rates are told apart only when their ranges over the repetitions do not overlap, and there are at least three of
+each.
 """
 
-from .breaking import fleets, healthy_text, number, ramps, stopped_text, waited
+from .breaking import healthy_text, number, ramps, stopped_text
 from .comparison import HARNESS, is_fleet, is_open_loop
+from .distributions import gave_up
+from .fleet import fleets, waited
 from .units import duration, exact_duration, listed, significant
 
 ENOUGH = 3  # repetitions, for a range to mean something
@@ -43,7 +46,10 @@ def rates(material):
         key = load._replace(concurrency=0)
         if key not in highest or load.concurrency > highest[key][0].concurrency:
             highest[key] = (load, lines)
+    several = any(load.concurrency > 1 for load, _ in highest.values())
     for load, lines in highest.values():
+        if several and load.concurrency == 1:
+            continue  # measured for its latency
         measured = sorted((line for line in ways(lines) if line.rate()), key=lambda line: -line.rate())
         if measured:
             yield Sentence("Rate", f"{_place(material, load)}: {_rate_text(measured)}")
@@ -68,17 +74,19 @@ def _rate_text(measured):
     last = measured[-1]
     level = [line.connector for line in measured[1:] if not told_apart(first.rates(), line.rates())]
     if min(len(first.rates()), len(last.rates())) < ENOUGH:
-        return (f"{text}, and {last.connector} {significant(last.rate())}; that is the order of the medians only: with fewer "
-                f"than {ENOUGH} repetitions nobody can say how sure it is.")  # fmt: skip
+        text += f", and {last.connector} {significant(last.rate())}; that is the order of the medians only"
+        return f"{text}: with fewer than {ENOUGH} repetitions nobody can say how sure it is."
     if len(level) == len(measured) - 1:
-        return f"{text} by its median, but the ranges of all {len(measured)} overlap with its own: none is told apart from it."
+        text += f" by its median, but the ranges of all {len(measured)} overlap with its own"
+        return f"{text}: none is told apart from it."
     text += f", {times(first.rate() / last.rate())} as fast as {last.connector} ({significant(last.rate())})"
     return f"{text}. Not told apart from it: {listed(level)}." if level else f"{text}, and ahead of all others."
 
 
 def givings_up(material):
-    for load, lines in material.by_load(lambda line: line.outcomes["deadline_exceeded"] and not is_fleet(line.load)).items():
-        late = [(line.of("overshoot_p50_ns"), line) for line in ways(lines)]
+    for load, lines in material.by_load(gave_up).items():
+        meant = [line for line in ways(lines) if 2 * line.outcomes["deadline_exceeded"] >= line.attempts]
+        late = [(line.of("overshoot_p50_ns"), line) for line in meant]
         late = sorted(((value, line) for value, line in late if value is not None), key=lambda pair: pair[0])
         if not late:
             continue
@@ -125,9 +133,11 @@ def ramp_sentences(material):
                 end = f"was stopped at {_count(last['pending'])} pending by {stopped_text(last)}"
                 if not last["stopped_call"]:
                     end = f"held {_count(last['pending'])} pending, and nothing stopped it"
-                threads = f", with {_count(last['threads'])} thread{'s' * (last['threads'] != '1')}" if last["threads"] else ""
-                yield Sentence("Exhaustion", f"{resource} limited to {limit or '?'}: {connector} {end}{threads}; a healthy "
-                               f"connect meanwhile: {healthy_text(last)}{' (p50 / p99)' * bool(last['healthy_p99_ns'])}.")  # fmt: skip
+                if last["threads"]:
+                    end += f", with {_count(last['threads'])} thread{'s' * (last['threads'] != '1')}"
+                healthy = healthy_text(last) + " (p50 / p99)" * bool(last["healthy_p99_ns"])
+                yield Sentence("Exhaustion", f"{resource} limited to {limit or '?'}: {connector} {end}; a healthy connect "
+                               f"meanwhile: {healthy}.")  # fmt: skip
 
 
 def _count(text):

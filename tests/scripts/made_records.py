@@ -102,8 +102,8 @@ def everything(names=("epoll", "blocking-threads", HOSTILE)):
                 costs = {"connects_per_s": 30_000 / place + repetition, "cpu_ns": 4_000_000 * place, "threads_peak": concurrency}
                 costs |= {"rss_peak_kib": 5_000 + 9 * concurrency, "p50_ns": times[75], "in_flight_mean": concurrency / 2}
                 run.wave(name, repetition, concurrency=concurrency, times=times, **costs)
-            run.wave(name, repetition, "delayed:20ms", "steady:poisson:1000/s", 64, times=[20_000_000 + 900 * i for i in range(150)],
-                     late=5_000 * place, connects_per_s=990, added_p50_ns=9_000 * place)  # fmt: skip
+            times = [20_000_000 + 900 * i for i in range(150)]
+            run.wave(name, repetition, "delayed:20ms", "steady:poisson:1000/s", 64, times=times, late=5_000 * place, connects_per_s=990, added_p50_ns=9_000 * place)  # fmt: skip
             late = [10**8 + 30_000 * place + 100 * i - 40_000 for i in range(150)]
             run.wave(name, repetition, "blackhole", "steady:uniform:1000/s", 64, 10**8, late, "deadline_exceeded",
                      overshoot_p50_ns=30_000 * place)  # fmt: skip

@@ -22,7 +22,10 @@ class Chart {
 
   allCurves() {
     return (this.view().data[this.spec.of] || []).map((curve) => ({
-      name: report.connectors[curve.c], points: pointsOf(curve, this.spec.form), style: styleOf(curve.c), steps: curve.steps,
+      name: report.connectors[curve.c],
+      points: pointsOf(curve, this.spec.form),
+      style: styleOf(curve.c),
+      steps: curve.steps,
     }));
   }
 
@@ -31,7 +34,7 @@ class Chart {
     this.plot = null;
     const all = this.allCurves();
     this.curves = all.filter((curve) => state.on.has(curve.name) && curve.points.x.length);
-    this.drawLegend();
+    this.drawLegend(all.filter((curve) => curve.points.x.length).length - this.curves.length);
     this.figure.dataset.drawn = this.curves.length;
     this.empty.hidden = this.curves.length > 0;
     this.plotElement.hidden = !this.curves.length;
@@ -72,7 +75,8 @@ class Chart {
     };
   }
 
-  fitted(axis, points, key) { // shares of dead hosts go to 50 %, not to 100; few values are named themselves
+  fitted(axis, points, key) {
+    // shares of dead hosts go to 50 %, not to 100; few values are named themselves
     if (key !== "x" || this.spec.form !== "xy") return axis;
     const values = [...new Set(points.flatMap((point) => point.x))].sort((a, b) => a - b);
     const at = values.length <= 12 && ["count", "share"].includes(axis.unit) ? values : undefined;
@@ -82,26 +86,35 @@ class Chart {
   series(curve) {
     const few = curve.points.x.length <= 24;
     return {
-      label: curve.name, stroke: curve.style.colour, dash: curve.style.dash, width: 2, spanGaps: true,
+      label: curve.name,
+      stroke: curve.style.colour,
+      dash: curve.style.dash,
+      width: 2,
+      spanGaps: true,
       paths: curve.steps ? uPlot.paths.stepped({ align: 1 }) : undefined,
       points: { show: few, size: 6, fill: curve.style.colour },
     };
   }
 
-  drawLegend() {
-    this.legend.replaceChildren(...this.curves.map((curve) => {
-      const item = document.createElement("span");
-      item.append(swatch(curve.style), curve.name);
-      return item;
-    }));
+  drawLegend(off) {
+    this.legend.replaceChildren(
+      ...this.curves.map((curve) => {
+        const item = document.createElement("span");
+        item.append(swatch(curve.style), curve.name);
+        return item;
+      }),
+      ...(off ? [`and ${off} switched off`] : []),
+    );
   }
 
   showTip(u) {
     const { left, top } = u.cursor;
     if (left === undefined || left < 0) return this.hideTip();
-    const at = u.posToVal(left, "x");
+    const at = u.data[0][u.cursor.idx]; // where a point is, not where the pointer is
     const head = document.createElement("b");
-    const found = this.curves.map((curve, i) => [curve, u.cursor.idxs[i + 1]]).filter(([, index]) => index !== null && index !== undefined);
+    const found = this.curves
+      .map((curve, i) => [curve, u.cursor.idxs[i + 1]])
+      .filter(([, index]) => index !== null && index !== undefined);
     if (!found.length) return this.hideTip();
     head.textContent = `${this.spec.form === "percentiles" ? "" : `${this.spec.x.label}: `}${withUnit(at, this.spec.x.unit)}`;
     const rows = found
@@ -123,20 +136,27 @@ class Chart {
     text.textContent = curve.name;
     const { low, high } = curve.points;
     const i = low ? curve.points.x.indexOf(x) : -1;
-    const range = i >= 0 ? ` (${withUnit(low[i], this.spec.y.unit)} to ${withUnit(high[i], this.spec.y.unit)})` : "";
-    number.textContent = withUnit(value, this.spec.y.unit) + range;
+    number.textContent = withUnit(value, this.spec.y.unit);
     row.append(swatch(curve.style), text, number);
+    if (i >= 0 && high[i] > low[i]) {
+      const range = document.createElement("small");
+      range.textContent = `${withUnit(low[i], this.spec.y.unit)} to ${withUnit(high[i], this.spec.y.unit)}`;
+      row.append(range);
+    }
     return row;
   }
 
-  hideTip() { this.tip.hidden = true; }
+  hideTip() {
+    this.tip.hidden = true;
+  }
 
   key(event) {
     const steps = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
     if (event.key === "Escape") return this.hideTip();
     if (!this.plot || !(event.key in steps)) return;
     event.preventDefault();
-    const wide = this.plot.over.clientWidth, far = wide / 40; // in steps on the screen: points may be thousands
+    const wide = this.plot.over.clientWidth,
+      far = wide / 40; // in steps on the screen: points may be thousands
     const now = this.plot.cursor.left >= 0 ? this.plot.cursor.left : 0;
     this.plot.setCursor({ left: Math.max(0, Math.min(wide - 1, now + steps[event.key] * far)), top: 8 });
   }
@@ -146,9 +166,16 @@ class Chart {
     const rows = [["connector", `${x.label} [${x.unit}]`, `${y.label} [${y.unit}]`, "lowest", "highest", "mark"]];
     for (const { name, points } of this.allCurves()) {
       const marks = new Map(points.marks || []);
-      points.x.forEach((value, i) => rows.push([
-        name, this.spec.form === "percentiles" ? 100 * (1 - 1 / value) : value, points.y[i], points.low?.[i], points.high?.[i], marks.get(i),
-      ]));
+      points.x.forEach((value, i) =>
+        rows.push([
+          name,
+          this.spec.form === "percentiles" ? 100 * (1 - 1 / value) : value,
+          points.y[i],
+          points.low?.[i],
+          points.high?.[i],
+          marks.get(i),
+        ]),
+      );
     }
     download(`${this.spec.id}.csv`, rows);
   }
@@ -156,26 +183,22 @@ class Chart {
 
 // The nearest point of each curve: the curves do not have the same x.
 function nearest(u, series, index) {
-  const values = u.data[series], x = u.data[0];
+  const values = u.data[series],
+    x = u.data[0];
   if (series === 0 || index === null || values[index] !== null) return index;
-  let before = index, after = index;
+  let before = index,
+    after = index;
   while (before > 0 && values[before] === null) before--;
   while (after < values.length - 1 && values[after] === null) after++;
-  if (values[before] === null) return after === index || values[after] === null ? null : (x[after] - x[index] < (x[x.length - 1] - x[0]) / 20 ? after : null);
+  if (values[before] === null)
+    return after === index || values[after] === null
+      ? null
+      : x[after] - x[index] < (x[x.length - 1] - x[0]) / 20
+        ? after
+        : null;
   if (values[after] === null) return x[index] - x[before] < (x[x.length - 1] - x[0]) / 20 ? before : null;
-  return Math.abs(u.valToPos(x[before], "x") - u.valToPos(x[index], "x")) <= Math.abs(u.valToPos(x[after], "x") - u.valToPos(x[index], "x")) ? before : after;
-}
-
-function swatch(style) {
-  const line = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  line.setAttribute("width", "26");
-  line.setAttribute("height", "10");
-  line.setAttribute("aria-hidden", "true");
-  const stroke = document.createElementNS("http://www.w3.org/2000/svg", "line");
-  for (const [key, value] of Object.entries({ x1: 1, x2: 25, y1: 5, y2: 5, stroke: style.colour, "stroke-width": 3 })) {
-    stroke.setAttribute(key, value);
-  }
-  if (style.dash.length) stroke.setAttribute("stroke-dasharray", style.dash.join(" "));
-  line.append(stroke);
-  return line;
+  return Math.abs(u.valToPos(x[before], "x") - u.valToPos(x[index], "x")) <=
+    Math.abs(u.valToPos(x[after], "x") - u.valToPos(x[index], "x"))
+    ? before
+    : after;
 }

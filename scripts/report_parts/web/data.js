@@ -4,19 +4,24 @@ const report = JSON.parse(document.getElementById("data").textContent);
 function styleOf(connector) {
   const { light, dark, dashes } = report.palette;
   const colours = isDark() ? dark : light;
-  return { colour: colours[connector % colours.length], dash: dashes[Math.floor(connector / colours.length) % dashes.length] };
+  return {
+    colour: colours[connector % colours.length],
+    dash: dashes[Math.floor(connector / colours.length) % dashes.length],
+  };
 }
 
 // Points of a curve as {x, y, low, high, marks}, whatever form it is kept in.
 function pointsOf(curve, form) {
   if (form === "xy") return curve;
   const ranks = report.ranks[curve.ranks];
-  const x = [], y = [];
+  const x = [],
+    y = [];
   ranks.forEach((rank, i) => {
     if (form === "ecdf") {
       x.push(curve.values[i]);
       y.push(rank / curve.of);
-    } else if (rank <= curve.sure && rank < curve.of) { // beyond, the attempts are too few to say
+    } else if (rank <= curve.sure && rank < curve.of) {
+      // beyond, the attempts are too few to say
       x.push(curve.of / (curve.of - rank)); // 1 / (1 - q)
       y.push(curve.values[i]);
     }
@@ -30,7 +35,9 @@ function aligned(curves) {
   const at = new Map(all.map((x, i) => [x, i]));
   const column = (curve, key) => {
     const values = new Array(all.length).fill(null);
-    curve.x.forEach((x, i) => { values[at.get(x)] = curve[key][i]; });
+    curve.x.forEach((x, i) => {
+      values[at.get(x)] = curve[key][i];
+    });
     return values;
   };
   return { x: all, column };
@@ -48,4 +55,19 @@ function download(name, rows) {
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+// A piece of its line, beside a name.
+function swatch(style) {
+  const line = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  line.setAttribute("width", "26");
+  line.setAttribute("height", "10");
+  line.setAttribute("aria-hidden", "true");
+  const stroke = document.createElementNS("http://www.w3.org/2000/svg", "line");
+  for (const [key, value] of Object.entries({ x1: 1, x2: 25, y1: 5, y2: 5, stroke: style.colour, "stroke-width": 3 })) {
+    stroke.setAttribute(key, value);
+  }
+  if (style.dash.length) stroke.setAttribute("stroke-dasharray", style.dash.join(" "));
+  line.append(stroke);
+  return line;
 }

@@ -1,6 +1,7 @@
 // How uPlot draws one of our charts: scales, axes, strokes.
 function extent(curves, key, low, high) {
-  let least = Infinity, most = -Infinity;
+  let least = Infinity,
+    most = -Infinity;
   for (const curve of curves) {
     for (const values of [curve[key], curve[low] || [], curve[high] || []]) {
       for (const value of values) {
@@ -15,17 +16,29 @@ function extent(curves, key, low, high) {
 // A scale that fits: logarithmic where everything is positive; below zero (early deadlines) around zero.
 function scaleOf(axis, [least, most]) {
   if (axis.unit === "percentile") return { time: false, distr: 3, range: [1, Math.max(10, most * 1.2)] };
-  if (axis.unit === "share") return { time: false, range: [0, most > 1.001 ? most : axis.upTo ?? 1] };
+  if (axis.unit === "share") return { time: false, range: [0, most > 1.001 ? most : (axis.upTo ?? 1)] };
   if (!axis.log) {
     const room = (most - Math.min(0, least)) * 0.05 || 1;
     return { time: false, range: [Math.min(0, least - (least < 0 ? room : 0)), most + room] };
   }
-  if (least < 0) return { time: false, distr: 4, asinh: linearPart(axis), range: [least * 1.3, Math.max(most * 1.3, linearPart(axis))] };
+  if (least < 0)
+    return {
+      time: false,
+      distr: 4,
+      asinh: linearPart(axis),
+      range: [least * 1.3, Math.max(most * 1.3, linearPart(axis))],
+    };
   const low = Math.max(least, axis.unit === "count" ? 1 : 1e-3) / 1.25;
-  return { time: false, distr: 3, range: [least > 0 || axis.unit === "count" ? low : 1, Math.max(most * 1.25, low * 4)] };
+  return {
+    time: false,
+    distr: 3,
+    range: [least > 0 || axis.unit === "count" ? low : 1, Math.max(most * 1.25, low * 4)],
+  };
 }
 
-function linearPart(axis) { return axis.unit === "ns" ? 10000 : 1; } // ±10 µs
+function linearPart(axis) {
+  return axis.unit === "ns" ? 10000 : 1;
+} // ±10 µs
 
 // Where ticks stand: powers of ten, with 2 and 5 between when there is room.
 function splits(axis, scale, pixels) {
@@ -49,7 +62,8 @@ function splits(axis, scale, pixels) {
 // Of these values, as many as have room for their text.
 function apart(values, scale, pixels) {
   const [low, high] = scale.range;
-  const place = (x) => pixels * (scale.distr === 3 ? Math.log(x / low) / Math.log(high / low) : (x - low) / (high - low));
+  const place = (x) =>
+    pixels * (scale.distr === 3 ? Math.log(x / low) / Math.log(high / low) : (x - low) / (high - low));
   let last = -Infinity;
   return values.filter((x) => {
     if (place(x) - last < 36) return false;
@@ -60,7 +74,14 @@ function apart(values, scale, pixels) {
 
 function aroundZero(low, high) {
   const powers = [1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10];
-  return [...powers.map((x) => -x).filter((x) => x >= low).reverse(), 0, ...powers.filter((x) => x <= high)];
+  return [
+    ...powers
+      .map((x) => -x)
+      .filter((x) => x >= low)
+      .reverse(),
+    0,
+    ...powers.filter((x) => x <= high),
+  ];
 }
 
 function evenly(axis, low, high, pixels) {
@@ -110,7 +131,9 @@ function decorations(curves, colours) {
 }
 
 function mark(u, ctx, xValue, yValue, text, colours) {
-  const x = u.valToPos(xValue, "x", true), y = u.valToPos(yValue, "y", true), size = 5 * devicePixelRatio;
+  const x = u.valToPos(xValue, "x", true),
+    y = u.valToPos(yValue, "y", true),
+    size = 5 * devicePixelRatio;
   ctx.beginPath();
   ctx.moveTo(x - size, y - size);
   ctx.lineTo(x + size, y + size);
@@ -122,5 +145,9 @@ function mark(u, ctx, xValue, yValue, text, colours) {
   const width = ctx.measureText(text).width;
   const right = x + 2 * size + width < u.bbox.left + u.bbox.width;
   ctx.fillStyle = colours.text;
-  ctx.fillText(text, right ? x + 2 * size : x - 2 * size - width, Math.max(y - size, u.bbox.top + 12 * devicePixelRatio));
+  ctx.fillText(
+    text,
+    right ? x + 2 * size : x - 2 * size - width,
+    Math.max(y - size, u.bbox.top + 12 * devicePixelRatio),
+  );
 }

@@ -14,10 +14,20 @@ function scaled(value, steps, digits) {
   return `${significant(value / factor, digits)} ${unit}`;
 }
 
-const DURATIONS = [[1e9, "s"], [1e6, "ms"], [1e3, "µs"], [1, "ns"]];
-const MEMORIES = [[1048576, "GiB"], [1024, "MiB"], [1, "KiB"]];
+const DURATIONS = [
+  [1e9, "s"],
+  [1e6, "ms"],
+  [1e3, "µs"],
+  [1, "ns"],
+];
+const MEMORIES = [
+  [1048576, "GiB"],
+  [1024, "MiB"],
+  [1, "KiB"],
+];
 
-function percentileText(x) { // x = 1 / (1 - q)
+function percentileText(x) {
+  // x = 1 / (1 - q)
   return x <= 1 ? "p0" : `p${Number((100 * (1 - 1 / x)).toPrecision(6))}`;
 }
 
@@ -25,13 +35,20 @@ function percentileText(x) { // x = 1 / (1 - q)
 function withUnit(value, unit) {
   if (value === null || value === undefined) return "";
   switch (unit) {
-    case "ns": return value === 0 ? "0" : scaled(value, DURATIONS);
-    case "s": return `${significant(value / 1e9, 4)} s`;
-    case "/s": return `${significant(value)} /s`;
-    case "KiB": return scaled(value, MEMORIES);
-    case "share": return `${Number((100 * value).toPrecision(5))} %`;
-    case "percentile": return percentileText(value);
-    default: return value.toLocaleString("en-US", { maximumFractionDigits: 2 });
+    case "ns":
+      return value === 0 ? "0" : scaled(value, DURATIONS);
+    case "s":
+      return `${significant(value / 1e9, 4)} s`;
+    case "/s":
+      return `${significant(value)} /s`;
+    case "KiB":
+      return scaled(value, MEMORIES);
+    case "share":
+      return `${Number((100 * value).toPrecision(5))} %`;
+    case "percentile":
+      return percentileText(value);
+    default:
+      return value.toLocaleString("en-US", { maximumFractionDigits: 2 });
   }
 }
 
@@ -43,12 +60,21 @@ function tick(value, unit) {
     return `${Number((value / factor).toPrecision(4))} ${name}`;
   };
   switch (unit) {
-    case "ns": return value === 0 ? "0" : short(DURATIONS);
-    case "s": return value === 0 ? "0" : short(DURATIONS);
-    case "KiB": return value === 0 ? "0" : short(MEMORIES);
-    case "share": case "percentile": return withUnit(value, unit);
+    case "ns":
+      return value === 0 ? "0" : short(DURATIONS);
+    case "s":
+      return value === 0 ? "0" : short(DURATIONS);
+    case "KiB":
+      return value === 0 ? "0" : short(MEMORIES);
+    case "share":
+    case "percentile":
+      return withUnit(value, unit);
     default: {
-      const [factor, name] = [[1e6, "M"], [1e3, "k"], [1, ""]].find(([size]) => Math.abs(value) >= size) || [1, ""];
+      const [factor, name] = [
+        [1e6, "M"],
+        [1e3, "k"],
+        [1, ""],
+      ].find(([size]) => Math.abs(value) >= size) || [1, ""];
       return `${Number((value / factor).toPrecision(4))}${name}`;
     }
   }

@@ -27,14 +27,16 @@ function makeChips() {
 
 function showChips() {
   for (const label of chips.querySelectorAll("label")) {
-    const box = label.firstElementChild, name = report.connectors[box.dataset.c];
+    const box = label.firstElementChild,
+      name = report.connectors[box.dataset.c];
     box.checked = state.on.has(name);
     label.querySelector("i").replaceChildren(swatch(styleOf(Number(box.dataset.c))));
   }
   document.getElementById("chosen").textContent = `${state.on.size} of ${report.connectors.length} in the charts`;
 }
 
-function showKeys() { // the colour of each row of the table
+function showKeys() {
+  // the colour of each row of the table
   for (const row of table.rows) row.querySelector("i.key").replaceChildren(swatch(styleOf(Number(row.dataset.c))));
 }
 
@@ -49,7 +51,9 @@ function makeCharts() {
     if (!section.views.length) continue;
     const element = document.querySelector(`[data-section="${section.id}"]`);
     const select = element.querySelector("select[data-view]");
-    const mine = section.charts.map((spec) => new Chart(section, spec, element.querySelector(`[data-chart="${spec.id}"]`)));
+    const mine = section.charts.map(
+      (spec) => new Chart(section, spec, element.querySelector(`[data-chart="${spec.id}"]`)),
+    );
     charts.push(...mine);
     select.addEventListener("change", () => {
       state.views[section.id] = Number(select.value);
@@ -63,7 +67,8 @@ function makeCharts() {
 function showView(section) {
   if (!section.views.length) return;
   if (!section.views[state.views[section.id]]) delete state.views[section.id];
-  const element = document.querySelector(`[data-section="${section.id}"]`), view = state.views[section.id] || 0;
+  const element = document.querySelector(`[data-section="${section.id}"]`),
+    view = state.views[section.id] || 0;
   element.querySelector("select[data-view]").value = view;
   element.querySelector("[data-note]").textContent = section.views[view].note;
 }
@@ -89,7 +94,10 @@ function showTheme() {
   document.documentElement.dataset.theme = isDark() ? "dark" : "light";
   const button = document.getElementById("theme");
   button.textContent = { auto: "Auto", light: "Light", dark: "Dark" }[state.theme];
-  button.setAttribute("aria-label", `Colours: ${{ auto: "as the system has them", light: "light", dark: "dark" }[state.theme]}`);
+  button.setAttribute(
+    "aria-label",
+    `Colours: ${{ auto: "as the system has them", light: "light", dark: "dark" }[state.theme]}`,
+  );
   showChips();
   showKeys();
   drawAll();
@@ -108,7 +116,8 @@ function keepInStep() {
     writeFragment(report);
     showTheme();
   });
-  for (const link of document.querySelectorAll("nav a, a.skip")) { // the fragment is the reader's choice, not the place
+  for (const link of document.querySelectorAll("nav a, a.skip")) {
+    // the fragment is the reader's choice, not the place
     link.addEventListener("click", (event) => {
       event.preventDefault();
       const place = document.getElementById(link.hash.slice(1));
@@ -119,7 +128,8 @@ function keepInStep() {
   }
   addEventListener("hashchange", showEverything);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", showTheme);
-  let width = innerWidth, later = 0;
+  let width = innerWidth,
+    later = 0;
   addEventListener("resize", () => {
     if (innerWidth === width) return; // a phone's address bar changes only the height
     width = innerWidth;

@@ -12,7 +12,10 @@ const THEMES = ["auto", "light", "dark"];
 function readFragment(report) {
   state.on = new Set(report.first);
   Object.assign(state, { views: {}, load: null, filter: "", sort: null, theme: "auto" });
-  const fields = location.hash.slice(1).split("&").filter((field) => field.includes("="));
+  const fields = location.hash
+    .slice(1)
+    .split("&")
+    .filter((field) => field.includes("="));
   for (const field of fields) {
     const at = field.indexOf("=");
     let value;
@@ -22,7 +25,14 @@ function readFragment(report) {
       continue; // broken by hand or by a mail program: as if it were not there
     }
     const key = field.slice(0, at);
-    if (key === "on") state.on = new Set(field.slice(at + 1).split(",").map(decoded).filter((n) => report.connectors.includes(n)));
+    if (key === "on")
+      state.on = new Set(
+        field
+          .slice(at + 1)
+          .split(",")
+          .map(decoded)
+          .filter((n) => report.connectors.includes(n)),
+      );
     else if (key === "load" && /^(all|\d{1,6})$/.test(value)) state.load = value;
     else if (key === "filter") state.filter = value;
     else if (key === "sort" && /^-?[a-z0-9]+$/.test(value)) state.sort = value;
@@ -43,7 +53,13 @@ function writeFragment(report) {
   const first = report.first;
   const same = first.length === state.on.size && first.every((name) => state.on.has(name));
   const fields = [];
-  if (!same) fields.push(`on=${report.connectors.filter((name) => state.on.has(name)).map(encodeURIComponent).join(",")}`);
+  if (!same)
+    fields.push(
+      `on=${report.connectors
+        .filter((name) => state.on.has(name))
+        .map(encodeURIComponent)
+        .join(",")}`,
+    );
   for (const [section, view] of Object.entries(state.views)) if (view) fields.push(`view.${section}=${view}`);
   if (state.load !== null) fields.push(`load=${state.load}`);
   if (state.filter) fields.push(`filter=${encodeURIComponent(state.filter)}`);

@@ -10,8 +10,14 @@ const table = {
     this.rows = [...this.body.rows];
     this.heads = [...this.element.tHead.rows[0].cells];
     for (const head of this.heads) head.firstElementChild.addEventListener("click", () => this.sortBy(head));
-    this.load.addEventListener("change", () => { state.load = this.load.value; this.changed(); });
-    this.filter.addEventListener("input", () => { state.filter = this.filter.value; this.changed(); });
+    this.load.addEventListener("change", () => {
+      state.load = this.load.value;
+      this.changed();
+    });
+    this.filter.addEventListener("input", () => {
+      state.filter = this.filter.value;
+      this.changed();
+    });
     document.getElementById("table-csv").addEventListener("click", () => this.save());
   },
 
@@ -20,8 +26,10 @@ const table = {
     this.show();
   },
 
-  sortBy(head) { // figures: the largest first; names: from a
-    const key = head.dataset.key, down = `-${key}`;
+  sortBy(head) {
+    // figures: the largest first; names: from a
+    const key = head.dataset.key,
+      down = `-${key}`;
     const first = head.classList.contains("n") || key === "failed" ? down : key;
     state.sort = state.sort === first ? (first === down ? key : down) : first;
     this.changed();
@@ -29,16 +37,20 @@ const table = {
 
   show() {
     const loads = [...this.load.options].map((option) => option.value);
-    const chosen = loads.includes(state.load) ? state.load : loads[1] ?? "all"; // one load is one comparison
+    const chosen = loads.includes(state.load) ? state.load : (loads[1] ?? "all"); // one load is one comparison
     this.load.value = chosen;
     this.filter.value = state.filter;
     const wanted = state.filter.toLowerCase();
-    const shown = this.rows.filter((row) => (chosen === "all" || row.dataset.load === chosen)
-      && row.cells[0].dataset.v.toLowerCase().includes(wanted));
+    const shown = this.rows.filter(
+      (row) =>
+        (chosen === "all" || row.dataset.load === chosen) && row.cells[0].dataset.v.toLowerCase().includes(wanted),
+    );
     this.body.replaceChildren(...this.sorted(shown));
     this.heads.forEach((head, column) => {
-      const needed = column < 1 || column === this.heads.length - 1
-        || (column === 1 ? chosen === "all" : shown.some((row) => row.cells[column].dataset.v !== undefined));
+      const needed =
+        column < 1 ||
+        column === this.heads.length - 1 ||
+        (column === 1 ? chosen === "all" : shown.some((row) => row.cells[column].dataset.v !== undefined));
       head.hidden = !needed;
       for (const row of shown) row.cells[column].hidden = !needed;
     });
@@ -49,7 +61,9 @@ const table = {
     const descending = state.sort?.startsWith("-");
     const key = state.sort?.replace("-", "");
     const column = this.heads.findIndex((head) => head.dataset.key === key);
-    this.heads.forEach((head, i) => head.setAttribute("aria-sort", i !== column ? "none" : descending ? "descending" : "ascending"));
+    this.heads.forEach((head, i) =>
+      head.setAttribute("aria-sort", i !== column ? "none" : descending ? "descending" : "ascending"),
+    );
     if (column < 0) return rows;
     const value = (row) => row.cells[column].dataset.v;
     const order = key === "connector" ? (a, b) => a.localeCompare(b, "en") : (a, b) => a - b;
@@ -59,10 +73,24 @@ const table = {
   },
 
   save() {
-    const text = (cell) => (cell.dataset.v !== undefined && cell.classList.contains("n") ? cell.dataset.v : cell.innerText.trim().replace(/\s+/g, " "));
-    const units = { cpu: "ns", p50: "ns", p99: "ns", queue: "ns", late: "ns", late99: "ns", added: "ns", memory: "KiB" };
+    const text = (cell) =>
+      cell.dataset.v !== undefined && cell.classList.contains("n")
+        ? cell.dataset.v
+        : cell.innerText.trim().replace(/\s+/g, " ");
+    const units = {
+      cpu: "ns",
+      p50: "ns",
+      p99: "ns",
+      queue: "ns",
+      late: "ns",
+      late99: "ns",
+      added: "ns",
+      memory: "KiB",
+    };
     const shown = (cell) => !cell.hidden;
-    const head = this.heads.filter(shown).map((cell) => cell.innerText.trim() + (units[cell.dataset.key] ? ` [${units[cell.dataset.key]}]` : ""));
+    const head = this.heads
+      .filter(shown)
+      .map((cell) => cell.innerText.trim() + (units[cell.dataset.key] ? ` [${units[cell.dataset.key]}]` : ""));
     download("comparison.csv", [head, ...[...this.body.rows].map((row) => [...row.cells].filter(shown).map(text))]);
   },
 };
