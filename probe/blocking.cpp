@@ -18,7 +18,6 @@ namespace {
 
 using namespace probe;
 
-constexpr const char* retries_name = "net.ipv4.tcp_syn_retries";
 constexpr const char* linear_name = "net.ipv4.tcp_syn_linear_timeouts";  // since Linux 6.5
 
 struct Setting {

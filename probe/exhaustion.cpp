@@ -83,9 +83,13 @@ class Crowd {
   size_t size() const noexcept { return works_.size(); }
   /// Threads that are done.
   size_t ended() const noexcept { return ended_; }
-  /// Wakes those that sit in connect(): shutdown() ends it with ECONNRESET.
+  /// Wakes those that sit in connect(), until all have ended: shutdown() ends it with ECONNRESET, but is lost on a
+  /// thread that has not come so far.
   void wake() {
-    for (const Work& work : works_) ::shutdown(work.fd.get(), SHUT_RDWR);
+    while (ended_ < works_.size()) {
+      for (const Work& work : works_) ::shutdown(work.fd.get(), SHUT_RDWR);
+      sleep_until(now() + 1ms);
+    }
   }
   void join() {
     for (const Work& work : works_) ::pthread_join(work.thread, nullptr);

@@ -29,9 +29,13 @@ Finding waiting_is_syn_sent(Surroundings& here) {
   const Returned connected = returned(::connect(fd.get(), silent.address(), silent.size()));
   const auto state = tcp_state_of(fd.get());
   finding.saw("to {}: connect() = {}, TCP_INFO says {}", here.silent_name(), connected, tcp_state(state));
-  const auto listed = sockets_at_port(Endpoint::of_socket(fd.get()).port());
-  for (const ListedSocket& socket : listed) finding.saw("/proc/net/tcp: {}", describe(socket));
-  const bool so = state == TCP_SYN_SENT && listed.size() == 1 && listed[0].state == TCP_SYN_SENT;
+  bool listed = false;
+  for (const ListedSocket& socket : sockets_at_port(Endpoint::of_socket(fd.get()).port())) {
+    if (socket.remote_port != silent.port()) continue;  // a port may be used for another peer too
+    finding.saw("/proc/net/tcp: {}", describe(socket));
+    listed = socket.state == TCP_SYN_SENT;
+  }
+  const bool so = state == TCP_SYN_SENT && listed;
   finding.verdict = so ? Verdict::confirmed : Verdict::refuted;
   return finding;
 }

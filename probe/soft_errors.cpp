@@ -60,6 +60,15 @@ void make_network_of_two(size_t addresses) {
   on_router.wait_until_up(router.index);
 }
 
+// On a busy machine bind() has been seen not to know the address yet (EADDRNOTAVAIL), although it was added.
+void bind_to(int fd, const Endpoint& from) {
+  const TimePoint end = now() + patience;
+  int result = 0;
+  while ((result = ::bind(fd, from.address(), from.size())) < 0 && errno == EADDRNOTAVAIL && now() < end)
+    sleep_until(now() + std::chrono::milliseconds(1));
+  checked(result, "bind to an address that was added");
+}
+
 }  // namespace
 
 Attempts soft_errors(size_t count) {
@@ -68,8 +77,7 @@ Attempts soft_errors(size_t count) {
   Attempts attempts{.to = to, .connect_error = 0, .fds = {}, .kept = {}};
   for (size_t i = 0; i < count; ++i) {
     UniqueFd fd(checked(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket"));
-    const Endpoint from = Endpoint::ipv4(asking_address(i), 0);
-    checked(::bind(fd.get(), from.address(), from.size()), "bind");
+    bind_to(fd.get(), Endpoint::ipv4(asking_address(i), 0));
     attempts.connect_error = ::connect(fd.get(), to.address(), to.size()) < 0 ? errno : 0;
     attempts.fds.push_back(std::move(fd));
   }
