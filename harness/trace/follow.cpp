@@ -125,6 +125,7 @@ class Follower {
     pidfd_.reset(checked(static_cast<int>(::syscall(SYS_pidfd_open, child_.pid(), 0)), "pidfd_open"));
     SyscallTracer tracer = attach();
     states_.ignore_existing();
+    begun_ns_ = to_ns(now());
     child_.go();
     tracer.start();
     const TimePoint end = now() + request_.client.limit;
@@ -252,6 +253,8 @@ class Follower {
     const int64_t offset_after = realtime_offset();
     Capture capture = read_capture(request_.capture_file);
     for (Packet& packet : capture.packets) packet.time_ns -= offset_;
+    capture.others +=
+        std::erase_if(capture.packets, [this](const Packet& packet) { return packet.time_ns < begun_ns_; });
     const std::span<const Endpoint> servers = target_->endpoints();
     trace_.other_packets =
         capture.others + relate_packets(capture.packets, trace_.connections, servers, states_.foreign());
@@ -274,6 +277,7 @@ class Follower {
   StateWatch states_;
   TracedChild child_;
   UniqueFd pidfd_{-1};
+  int64_t begun_ns_ = 0;  // what is captured before is the target's own
   TimePoint next_discovery_{};
   bool cut_short_ = false;
 };
