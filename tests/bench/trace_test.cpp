@@ -196,8 +196,9 @@ TEST_F(Trace, AcrossTheLinkShowsEachPacketAtBothEndsAndEveryState) {
   const Traced seen = trace({"--target", "delayed:40ms", "--family", "6"});
   const Json& syn = seen.packet("S", "server");
   EXPECT_GE(syn.at("arrived_ns").get<int64_t>() - syn.at("time_ns").get<int64_t>(), 20'000'000);
-  EXPECT_THAT(seen.states("client"), ElementsAre("SYN_SENT", "ESTABLISHED", "FIN_WAIT1", "TIME_WAIT"));
-  EXPECT_THAT(seen.states("server"), IsSupersetOf({"LISTEN", "SYN_RECV", "ESTABLISHED", "CLOSED"}));
+  // Those that last a round trip; the others may come and go between two looks.
+  EXPECT_THAT(seen.states("client"), IsSupersetOf({"SYN_SENT", "ESTABLISHED", "FIN_WAIT1", "TIME_WAIT"}));
+  EXPECT_THAT(seen.states("server"), IsSupersetOf({"LISTEN", "SYN_RECV", "CLOSED"}));
   EXPECT_THAT(seen.json.at("connections").at(0).at("client"), testing::StartsWith("[2001:2:"));
 }
 
@@ -247,7 +248,7 @@ TEST_F(Trace, KeepsWhatItSawWhenItIsInterrupted) {
   const Ended ended = program.wait();
   EXPECT_EQ(ended.status, 130) << ended.err;
   EXPECT_THAT(ended.out, testing::AllOf(HasSubstr("|- S <"), HasSubstr("cut short by a signal")));
-  EXPECT_THAT(flags_by_tcpdump(pcap()), ElementsAre("S"));
+  EXPECT_THAT(flags_by_tcpdump(pcap()), testing::AllOf(Not(IsEmpty()), Each("S")));
   EXPECT_THAT(program.left_after(std::chrono::seconds(10)), IsEmpty());
 }
 
@@ -259,7 +260,7 @@ TEST_F(Trace, LeavesNothingBehindWhenItIsKilled) {
   ::kill(program.pid(), SIGKILL);
   program.wait();
   EXPECT_THAT(program.left_after(std::chrono::seconds(10)), IsEmpty());
-  EXPECT_THAT(flags_by_tcpdump(pcap()), ElementsAre("S"));
+  EXPECT_THAT(flags_by_tcpdump(pcap()), testing::AllOf(Not(IsEmpty()), Each("S")));
 }
 
 TEST_F(Trace, WritesWhereItIsTold) {
