@@ -102,6 +102,7 @@ class Follower {
       if (child_.is_recording()) look(tracer.is_inside("connect") || trace_.uses_io_uring);
       child_signal_.wait(between_looks);
     }
+    child_.ended();
     trace_.calls = std::move(tracer.calls());
     trace_.signals = std::move(tracer.signals());
   }

@@ -263,6 +263,25 @@ TEST_F(Trace, LeavesNothingBehindWhenItIsKilled) {
   EXPECT_THAT(flags_by_tcpdump(pcap()), testing::AllOf(Not(IsEmpty()), Each("S")));
 }
 
+TEST_F(Trace, NeedsNoRights) {
+  if (::geteuid() != 0) GTEST_SKIP() << "who runs the tests is an ordinary user";
+  constexpr uid_t nobody = 65534;
+  const std::string program = folder_.path() / "connbench";  // where the build lies, others may not look
+  std::filesystem::copy_file(CONNBENCH_PROGRAM, program);
+  ASSERT_EQ(::chown(folder_.path().c_str(), nobody, nobody), 0);
+  const Ended ended = Program({program, "trace", "--format", "json", "--pcap", pcap()}, [] {
+                        if (::setgid(nobody) != 0 || ::setuid(nobody) != 0) ::_exit(could_not_execute);
+                      }).wait();
+  ASSERT_EQ(ended.status, 0) << ended.err;
+  const Traced seen{Json::parse(ended.out)};
+  EXPECT_EQ(seen.json.at("lab_rights"), "user namespace");
+  EXPECT_EQ(seen.attempt().at("outcome"), "connected");
+  EXPECT_THAT(seen.states("client"), IsSupersetOf({"SYN_SENT", "ESTABLISHED", "TIME_WAIT"}));
+  EXPECT_THAT(seen.states("server"), Contains("SYN_RECV"));
+  EXPECT_EQ(seen.call("connect").at("errno"), "EINPROGRESS");
+  EXPECT_THAT(flags_by_tcpdump(pcap()), Contains("S."));
+}
+
 TEST_F(Trace, WritesWhereItIsTold) {
   const std::string out = folder_.path() / "trace.txt";
   const Ended ended = connbench({"trace", "--target", "accepting", "--out", out});
