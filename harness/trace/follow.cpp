@@ -99,7 +99,7 @@ class Follower {
     const TimePoint end = now() + request_.client.limit;
     for (tracer.step(); !tracer.over(); tracer.step()) {
       if (stop_.pending() != 0 || now() > end) cut_short(stop_.pending() != 0);
-      if (child_.is_recording()) look(tracer.is_inside("connect") || trace_.uses_io_uring);
+      if (child_.is_recording()) look(tracer.is_inside("connect") || tracer.is_inside("io_uring_enter"));
       child_signal_.wait(between_looks);
     }
     child_.ended();
