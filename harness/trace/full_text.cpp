@@ -50,7 +50,8 @@ std::string packet_list(const Trace& trace) {
   std::string text;
   for (const Packet& packet : trace.packets) {
     if (packet.sighting) continue;
-    const std::string which = trace.connections.size() > 1 ? fmt::format("({}) ", packet.connection + 1) : "";
+    const std::string which =
+        trace.connections.size() > 1 && packet.connection >= 0 ? fmt::format("({}) ", packet.connection + 1) : "";
     text += fmt::format("{:10.6f} {}{} {}", static_cast<double>(packet.time_ns - first->time_ns) / 1e9, which,
                         packet.to_server ? "client > server:" : "server > client:", long_text(packet));
     if (packet.arrived_ns == 0 && packet.outgoing) text += ", did not arrive";
