@@ -173,17 +173,23 @@ int run(const TraceFlags& flags) {
   require_writable("--out", options.out);
   const CaptureFile capture(options.pcap);
   const lab::Options lab_options{.sysctls = options.sysctls, .pcap = capture.inside, .seed = std::random_device{}()};
+  // Refused are the lab itself, here, or following the client, in it.
+  const auto lacks = [](const lab::Unavailable& error) {
+    return MachineLacks(fmt::format("nothing can be traced here: {}", error.what()));
+  };
+  const auto inside = [&](lab::Lab& lab) {
+    StopSignal stop;
+    try {
+      print(options, trace::follow(request(options, capture), lab, stop));
+    } catch (const lab::Unavailable& error) {
+      throw lacks(error);
+    }
+    return stop.pending() == 0 ? static_cast<int>(done) : signal_base + stop.pending();
+  };
   try {
-    return lab::run_in_lab(lab_options, [&](lab::Lab& lab) {
-      return guarded([&] {
-        StopSignal stop;
-        const trace::Trace seen = trace::follow(request(options, capture), lab, stop);
-        print(options, seen);
-        return stop.pending() == 0 ? static_cast<int>(done) : signal_base + stop.pending();
-      });
-    });
+    return lab::run_in_lab(lab_options, [&](lab::Lab& lab) { return guarded([&] { return inside(lab); }); });
   } catch (const lab::Unavailable& error) {
-    throw MachineLacks(fmt::format("a trace needs the lab: {}", error.what()));
+    throw lacks(error);
   }
 }
 

@@ -1,17 +1,13 @@
 #include "harness/trace/follow.h"
 
 #include <fmt/format.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
-#include <array>
 #include <limits>
 
-#include "harness/runner.h"
+#include "harness/trace/child_signal.h"
 #include "harness/trace/packet_parser.h"
 #include "harness/trace/packets.h"
 #include "harness/trace/socket_states.h"
@@ -31,34 +27,6 @@ constexpr Duration quiet = milliseconds(100);              // without a new stat
 constexpr Duration last_packets = seconds(3);              // at most, after the client's end
 // TIME_WAIT lasts 60 s (TCP_TIMEWAIT_LEN, a constant of the kernel); before it a lost FIN may be sent again.
 constexpr Duration until_closed_limit = seconds(90);
-
-// Signals of children that stop or end, as something that can be waited for.
-class ChildSignal {
- public:
-  ChildSignal() {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGCHLD);
-    ::sigprocmask(SIG_BLOCK, &set, &before_);
-    fd_.reset(checked(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd"));
-  }
-  ~ChildSignal() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
-  ChildSignal(const ChildSignal&) = delete;
-  ChildSignal& operator=(const ChildSignal&) = delete;
-
-  const sigset_t& before() const noexcept { return before_; }
-  void wait(Duration bound) {
-    pollfd readable{.fd = fd_.get(), .events = POLLIN, .revents = 0};
-    const timespec time = to_timespec(bound);
-    signalfd_siginfo info{};
-    if (::ppoll(&readable, 1, &time, nullptr) > 0) [[maybe_unused]]
-      const ssize_t got = ::read(fd_.get(), &info, sizeof info);
-  }
-
- private:
-  sigset_t before_{};
-  UniqueFd fd_{-1};
-};
 
 // How far CLOCK_REALTIME, by which packets are stamped, is ahead of CLOCK_MONOTONIC: from the closest of some readings.
 int64_t realtime_offset() {
@@ -98,7 +66,7 @@ class Follower {
     follow_states();
     lab_.finish_capture();
     take_client();
-    take_states();
+    add_states(trace_, states_);
     take_packets();
     return std::move(trace_);
   }
@@ -125,14 +93,16 @@ class Follower {
     pidfd_.reset(checked(static_cast<int>(::syscall(SYS_pidfd_open, child_.pid(), 0)), "pidfd_open"));
     SyscallTracer tracer = attach();
     states_.ignore_existing();
+    begun_ns_ = to_ns(now());
     child_.go();
     tracer.start();
     const TimePoint end = now() + request_.client.limit;
     for (tracer.step(); !tracer.over(); tracer.step()) {
       if (stop_.pending() != 0 || now() > end) cut_short(stop_.pending() != 0);
-      if (child_.is_recording()) look(tracer.is_inside("connect") || trace_.uses_io_uring);
+      if (child_.is_recording()) look(tracer.is_inside("connect") || tracer.is_inside("io_uring_enter"));
       child_signal_.wait(between_looks);
     }
+    child_.ended();
     trace_.calls = std::move(tracer.calls());
     trace_.signals = std::move(tracer.signals());
   }
@@ -213,45 +183,12 @@ class Follower {
     if (const std::string said = child_.said(); !said.empty()) trace_.notes.push_back("the client says: " + said);
   }
 
-  void take_states() {
-    trace_.connections = states_.connections();
-    trace_.states = states_.seen();
-    std::ranges::stable_sort(trace_.states, {}, &StateSeen::seen_ns);
-    std::vector<int64_t> gaps;
-    const std::vector<int64_t>& looks = states_.looks();
-    for (size_t i = 1; i < looks.size(); ++i) gaps.push_back(looks[i] - looks[i - 1]);
-    std::ranges::sort(gaps);
-    trace_.looks = looks.size();
-    trace_.look_gap_p50_ns = gaps.empty() ? 0 : gaps[gaps.size() / 2];
-    for (size_t i = 0; i < trace_.connections.size(); ++i) tell_of_end(i);
-  }
-
-  // What a reader would otherwise take for the end.
-  void tell_of_end(size_t connection) {
-    int64_t time_wait = 0;
-    const StateSeen* last[2]{};
-    for (const StateSeen& seen : trace_.states) {
-      if (seen.connection != connection) continue;
-      const StateSeen*& before = last[static_cast<size_t>(seen.side)];
-      if (before != nullptr && before->state == TCP_TIME_WAIT) time_wait = seen.seen_ns - before->seen_ns;
-      before = &seen;
-    }
-    if (time_wait != 0)
-      trace_.notes.push_back(
-          fmt::format("connection {}: TIME_WAIT lasted {}", connection + 1, humane(Duration(time_wait))));
-    for (const StateSeen* seen : last) {
-      if (seen == nullptr || seen->state == 0 || seen->state == TCP_CLOSE || seen->state == TCP_LISTEN) continue;
-      trace_.notes.push_back(fmt::format("connection {}: the {}'s end was still in {} when the trace ended{}",
-                                         connection + 1, seen->side == Side::client ? "client" : "server",
-                                         state_name(seen->state),
-                                         seen->state == TCP_TIME_WAIT ? " (--until closed waits for its end)" : ""));
-    }
-  }
-
   void take_packets() {
     const int64_t offset_after = realtime_offset();
     Capture capture = read_capture(request_.capture_file);
     for (Packet& packet : capture.packets) packet.time_ns -= offset_;
+    capture.others +=
+        std::erase_if(capture.packets, [this](const Packet& packet) { return packet.time_ns < begun_ns_; });
     const std::span<const Endpoint> servers = target_->endpoints();
     trace_.other_packets =
         capture.others + relate_packets(capture.packets, trace_.connections, servers, states_.foreign());
@@ -274,36 +211,12 @@ class Follower {
   StateWatch states_;
   TracedChild child_;
   UniqueFd pidfd_{-1};
+  int64_t begun_ns_ = 0;  // what is captured before is the target's own
   TimePoint next_discovery_{};
   bool cut_short_ = false;
 };
 
 }  // namespace
-
-Client connecting_client(const NamedConnector& connector, size_t attempts, Duration timeout, CloseMode close) {
-  constexpr Duration grace = seconds(1);
-  const Duration limit = static_cast<int64_t>(attempts) * timeout + grace;
-  return {.name = connector.name,
-          .attempts = attempts,
-          .limit = limit + grace,
-          .run = [=, &connector](const ClientContext& context) {
-            context.recording = true;
-            {
-              Retirement retirement(connector.policy({.close = close}), attempts);
-              const auto made = connector.entry->make({connector.options, 1, retirement});
-              const auto pacing = closed_loop();
-              drive(*made,
-                    {.endpoints = context.target.endpoints(),
-                     .endpoints_per_attempt = context.target.endpoints_per_attempt(),
-                     .concurrency = 1,
-                     .timeout = timeout,
-                     .limit = limit,
-                     .pacing = pacing.get()},
-                    context.samples);
-            }  // what is held is closed now, and that is a part of it
-            context.recording = false;
-          }};
-}
 
 Trace follow(const FollowRequest& request, lab::Lab& lab, StopSignal& stop) {
   return Follower(request, lab, stop).run();

@@ -75,4 +75,7 @@ class StateWatch {
   std::vector<int64_t> looks_;
 };
 
+/// Puts what was seen into a trace, with notes on what had not come to its end, and how long TIME_WAIT lasted.
+void add_states(Trace& trace, const StateWatch& watch);
+
 }  // namespace connbench::trace

@@ -33,7 +33,7 @@ TracedChild::TracedChild(const Client& client, const Target& target, bool drop_c
 
 TracedChild::~TracedChild() {
   kill();
-  while (::waitpid(pid_, nullptr, __WALL) < 0 && errno == EINTR) {
+  while (pid_ > 0 && ::waitpid(pid_, nullptr, __WALL) < 0 && errno == EINTR) {
   }
 }
 
@@ -66,7 +66,7 @@ bool TracedChild::is_recording() const noexcept {
 }
 
 void TracedChild::kill() const noexcept {
-  ::kill(pid_, SIGKILL);
+  if (pid_ > 0) ::kill(pid_, SIGKILL);
 }
 
 std::string TracedChild::said() const {

@@ -25,6 +25,8 @@ class TracedChild {
   /// The client's calls are to be kept now.
   bool is_recording() const noexcept;
   void kill() const noexcept;
+  /// Somebody else has waited for it: its number is nobody's now.
+  void ended() noexcept { pid_ = -1; }
 
   /// To be asked when it has ended.
   std::span<const Sample> samples() const noexcept { return samples_.samples(); }

@@ -1,0 +1,31 @@
+#include "harness/runner.h"
+#include "harness/trace/follow.h"
+
+namespace connbench::trace {
+
+Client connecting_client(const NamedConnector& connector, size_t attempts, Duration timeout, CloseMode close) {
+  constexpr Duration grace = std::chrono::seconds(1);
+  const Duration limit = static_cast<int64_t>(attempts) * timeout + grace;
+  return {.name = connector.name,
+          .attempts = attempts,
+          .limit = limit + grace,
+          .run = [=, &connector](const ClientContext& context) {
+            context.recording = true;
+            {
+              Retirement retirement(connector.policy({.close = close}), attempts);
+              const auto made = connector.entry->make({connector.options, 1, retirement});
+              const auto pacing = closed_loop();
+              drive(*made,
+                    {.endpoints = context.target.endpoints(),
+                     .endpoints_per_attempt = context.target.endpoints_per_attempt(),
+                     .concurrency = 1,
+                     .timeout = timeout,
+                     .limit = limit,
+                     .pacing = pacing.get()},
+                    context.samples);
+            }  // what is held is closed now, and that is a part of it
+            context.recording = false;
+          }};
+}
+
+}  // namespace connbench::trace

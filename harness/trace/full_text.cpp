@@ -1,0 +1,72 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "harness/trace/call_text.h"
+#include "harness/trace/ladder.h"
+#include "harness/trace/packets.h"
+#include "harness/units.h"
+
+namespace connbench::trace {
+namespace {
+
+std::string header(const Trace& trace) {
+  std::string text = fmt::format("{} at {}\n", trace.connector, trace.target);
+  for (size_t i = 0; i < trace.attempts.size(); ++i) {
+    const AttemptSeen& attempt = trace.attempts[i];
+    text += fmt::format("attempt {}: {}", i + 1, to_string(attempt.outcome));
+    if (attempt.error != 0) text += fmt::format(" ({})", error_name(attempt.error));
+    if (attempt.started_ns != 0 && attempt.finished_ns != 0)
+      text += fmt::format(" after {}", humane(Duration(attempt.finished_ns - attempt.started_ns)));
+    text += '\n';
+  }
+  for (size_t i = 0; i < trace.connections.size(); ++i)
+    text += fmt::format("connection {}: {} > {}\n", i + 1, trace.connections[i].client.to_string(),
+                        trace.connections[i].server.to_string());
+  return text;
+}
+
+std::string means(const Trace& trace) {
+  const auto untold = std::ranges::count(trace.calls, false, &SystemCall::told);
+  std::string text = fmt::format(
+      "calls    by ptrace, which stops the client at each: all times include what watching costs.\n"
+      "         {} more (memory, locks, signal masks) are only in --format json.\n"
+      "packets  captured at both ends of the link; x = it did not arrive; others, not shown: {}.\n"
+      "states   by socket diagnostics (netlink), {} looks, p50 {} apart, and one at each return of a call;\n"
+      "         what began and ended between two looks was not seen.\n",
+      untold, trace.other_packets, trace.looks, humane(Duration(trace.look_gap_p50_ns)));
+  if (trace.uses_io_uring)
+    text +=
+        "io_uring what the ring does is no system call: of its operations the connector's own stamps are shown,\n"
+        "         the two lines with an asterisk.\n";
+  return text;
+}
+
+}  // namespace
+
+std::string packet_list(const Trace& trace) {
+  const auto is_first_sighting = [](const Packet& packet) { return !packet.sighting; };
+  const auto first = std::ranges::find_if(trace.packets, is_first_sighting);
+  std::string text;
+  for (const Packet& packet : trace.packets) {
+    if (packet.sighting) continue;
+    const std::string which =
+        trace.connections.size() > 1 && packet.connection >= 0 ? fmt::format("({}) ", packet.connection + 1) : "";
+    text += fmt::format("{:10.6f} {}{} {}", static_cast<double>(packet.time_ns - first->time_ns) / 1e9, which,
+                        packet.to_server ? "client > server:" : "server > client:", long_text(packet));
+    if (packet.arrived_ns == 0 && packet.outgoing) text += ", did not arrive";
+    text += '\n';
+  }
+  return text;
+}
+
+std::string full_text(const Trace& trace) {
+  std::string text = header(trace) + '\n' + ladder(trace);
+  if (!trace.packets.empty())
+    text += "\npackets, each once, seconds since the first; numbers are relative\n" + packet_list(trace);
+  text += '\n' + means(trace);
+  for (const std::string& note : trace.notes) text += fmt::format("note     {}\n", note);
+  return text;
+}
+
+}  // namespace connbench::trace
