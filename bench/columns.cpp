@@ -110,6 +110,14 @@ Column median_column(std::string heading, Value value) {
           [value = std::move(value)](const CaseResult& result) { return median_of(result, value); }};
 }
 
+Column threads_column() {
+  return {"threads", [](const CaseResult& result) {
+            int64_t most = -1;
+            for (const SummaryRow& row : result.rows) most = std::max(most, row.peak.threads);
+            return most < 0 ? std::string("-") : std::to_string(most);
+          }};
+}
+
 std::vector<Column> arrival_columns() {
   const auto sum = [](std::string heading, size_t OpenLoopAccount::*of) {
     return Column{std::move(heading), [of](const CaseResult& result) {

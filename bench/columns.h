@@ -39,6 +39,9 @@ struct Column {
 };
 Column median_column(std::string heading, Value value);
 
+/// The most that were seen in any wave.
+Column threads_column();
+
 /// Open loop, over all waves: offered, started, completed, and started late or never.
 std::vector<Column> arrival_columns();
 

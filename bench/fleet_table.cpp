@@ -60,6 +60,7 @@ void add_rows(std::vector<Cells>& rows, const CaseResult& fleet, const std::vect
         rows.emplace_back(Cells{fleet.planned->what.connector, fleet.planned->mix->name(), targets[i]->name});
     const CaseResult healthy = part_of(fleet, i);
     for (const Column& column : columns) cells.push_back(column.cell(healthy));
+    cells.push_back(threads_column().cell(fleet));
     cells.push_back(all_outcomes_of(fleet));
   }
 }
@@ -87,6 +88,7 @@ std::string block_table(std::vector<const CaseResult*> block) {
   const auto columns = columns_of_healthy(!arrival_of(*block.front()->planned).empty());
   std::vector<Cells> rows{{"connector", "mix", "healthy"}};
   for (const Column& column : columns) rows.front().push_back(column.heading);
+  rows.front().emplace_back("threads");
   rows.front().emplace_back("outcome");
   for (const CaseResult* result : block) add_rows(rows, *result, columns);
   return fmt::format("{}\n{}\n", heading(block), align(rows));

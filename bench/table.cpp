@@ -59,11 +59,7 @@ std::vector<Column> columns(const std::vector<const CaseResult*>& block) {
                                    return r.syscalls ? static_cast<int64_t>(*r.syscalls) : -1;
                                  })));
   chosen.push_back(median_column("in flight", [](const SummaryRow& r) { return r.in_flight_mean; }));
-  chosen.push_back({"threads", [](const CaseResult& result) {
-                      int64_t most = -1;
-                      for (const SummaryRow& row : result.rows) most = std::max(most, row.peak.threads);
-                      return most < 0 ? std::string("-") : std::to_string(most);
-                    }});
+  chosen.push_back(threads_column());
   chosen.push_back({"outcome", outcomes});
   return chosen;
 }
