@@ -150,7 +150,8 @@ void declare(CLI::App& command, ExhaustFlags& flags) {
       ->delimiter(',')
       ->expected(1, CLI::detail::expected_max_vector_size)
       ->capture_default_str();
-  one("--pending", flags.pending, "dead attempts to start, if nothing stops it [5000; to the end: the limit]");
+  one("--pending", flags.pending,
+      "dead attempts to start, if nothing stops it [5000; to the end: one more than the limit]");
   one("--step", flags.step, "attempts between two rows of the record [400, or a quarter of a smaller limit]");
   one("--healthy", flags.healthy, "healthy connects, before and beside the dead ones")->capture_default_str();
   one("--timeout", flags.timeout, "of a dead attempt, from its start")->capture_default_str();
@@ -179,7 +180,7 @@ ExhaustOptions parse(const ExhaustFlags& flags) {
   if (options.timeout <= Duration::zero()) throw std::invalid_argument("--timeout: must be longer than nothing");
   at_most("--timeout", options.timeout, Duration(std::chrono::hours(1)), "an hour (60min)");
   choose_limit(flags, options);
-  if (flags.to_the_end) options.pending = std::min<size_t>(options.limit, most_pending);
+  if (flags.to_the_end) options.pending = std::min<size_t>(options.limit + 1, most_pending);
   if (!flags.pending.empty()) options.pending = count("--pending", flags.pending, most_pending);
   options.step = flags.step.empty() ? usual_step_of(options) : count("--step", flags.step, most_pending);
   if (options.pending / options.step > most_steps)

@@ -156,6 +156,11 @@ void Ramps::conclude(const RampName& name, RampResult result) {
   if (result.end.ended_otherwise > 0)
     warn(fmt::format("{}: {} of the attempts that nobody was to answer ended by themselves (the first: {})",
                      name.connector, result.end.ended_otherwise, to_string(result.end.otherwise)));
+  else if (result.last && result.end.stopped == Stopped::nothing && result.end.most_pending < options_.pending)
+    warn(fmt::format(
+        "{}: at most {} were pending at a time: deadlines passed while others were started. For more, give a "
+        "longer --timeout.",
+        name.connector, result.end.most_pending));
   Verdict& verdict = verdicts_.emplace_back();
   verdict.name = name;
   verdict.first = watch_.first() ? watch_.first() : result.last;

@@ -49,6 +49,7 @@ std::string stopped_by(const RampEnd& end) {
 }
 
 std::string beside(const RampEnd& end) {
+  if (end.healthy_tried == 0) return "deadlines had passed";
   if (end.healthy_connected == 0) return fmt::format("none of {} got through", end.healthy_tried);
   return pair_of(end.healthy_p50_ns, end.healthy_p99_ns);
 }

@@ -18,7 +18,8 @@ using std::chrono::seconds;
 constexpr size_t discarded_attempts = 32;        // a first one meets cold code, and no stack in glibc's cache
 constexpr Duration healthy_window = seconds(1);  // when the first does not get through, the next may
 constexpr Duration between_tries = milliseconds(1);
-constexpr Duration settling = milliseconds(2);      // a thread that cannot open its socket says so a little later
+constexpr Duration settling = milliseconds(5);  // a thread that cannot open its socket says so a little later
+constexpr Duration longest_settling = milliseconds(500);
 constexpr Duration coming_back = seconds(10);       // until a healthy attempt, once the dead ones are let go
 constexpr Duration looking_up = milliseconds(100);  // how often a wait looks whether it is to stop
 constexpr TimePoint at_once{};
@@ -115,6 +116,7 @@ class Ramp {
 
   // With nothing in flight a connector does not wait.
   void reap_or_sleep(TimePoint until) {
+    completions_.clear();
     if (connector_->in_flight() == 0) return plan_.sleep(until);
     reap(until);
   }
@@ -179,8 +181,16 @@ class Ramp {
     }
   }
 
+  // Until nothing has come for a moment: on a busy machine some threads have not begun when the last is made.
   void settle() {
-    for (const TimePoint until = plan_.clock() + settling; plan_.clock() < until;) reap_or_sleep(until);
+    TimePoint end = plan_.clock() + longest_settling;
+    if (plan_.by_deadline) end = std::min(end, first_deadline());
+    while (plan_.clock() < end) {
+      const TimePoint quiet = std::min(end, plan_.clock() + settling);
+      completions_.clear();
+      while (completions_.empty() && plan_.clock() < quiet) reap_or_sleep(quiet);
+      if (completions_.empty()) return;
+    }
   }
 
   bool unloaded() {

@@ -16,7 +16,8 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-constexpr uid_t some_other_user = 54'323;  // nobody here
+constexpr uid_t some_other_user = 54'323;   // nobody here
+constexpr uid_t yet_another_user = 54'324;  // whose threads no other test makes at the same time
 constexpr unsigned eagain = EAGAIN;
 
 class Exhaust : public testing::Test {
@@ -107,6 +108,28 @@ TEST_F(Exhaust, OfThreadsIsTheSameForAnOrdinaryUser) {
   EXPECT_EQ(run().at("exhaustion").at("limit_kind"), "rlimit_nproc");
   expect_threads_to_run_out(rows_of_connector("blocking-threads"), 60);
   expect_to_hold_all(rows_of_connector("epoll"), 150);
+}
+
+TEST_F(Exhaust, OfThreadsCountsWhatTheUserHasBesidesWhereThereIsNoLab) {
+  if (::getuid() != 0) GTEST_SKIP() << "needs a user whose other threads are known";
+  ASSERT_EQ(::chown(folder_.path().c_str(), yet_another_user, yet_another_user), 0);
+  const Ended ended = connbench(command({"threads", "--limit", "60", "--connector", "blocking-threads"}), [] {
+    refuse(SYS_unshare);
+    if (::setgid(yet_another_user) != 0 || ::setuid(yet_another_user) != 0) ::_exit(could_not_execute);
+  });
+  if (ended.status == could_not_execute) GTEST_SKIP() << "another user cannot reach " << CONNBENCH_PROGRAM;
+  ASSERT_EQ(ended.status, 0) << ended.err << ended.out;
+  EXPECT_EQ(run().at("network"), "host");
+  expect_threads_to_run_out(rows_of_connector("blocking-threads"), 60);
+}
+
+TEST_F(Exhaust, TellsWhenDeadlinesPassWhileOthersAreStarted) {
+  std::vector<std::string> arguments = command({"fds", "--connector", "epoll"});
+  *std::ranges::find(arguments, "700ms") = "1us";
+  const Ended ended = connbench(arguments);
+  ASSERT_EQ(ended.status, 0) << ended.err << ended.out;
+  EXPECT_THAT(ended.out, HasSubstr("longer --timeout"));
+  EXPECT_LT(number(rows_of_connector("epoll").back(), "pending"), 150U);
 }
 
 TEST_F(Exhaust, OfDescriptorsStopsEveryone) {
