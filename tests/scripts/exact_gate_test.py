@@ -1,0 +1,142 @@
+"""What scripts/exact says of a build: python3 tests/scripts/exact_gate_test.py, by ctest with a build of ours."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from exact_test import ROOT, baseline
+
+BUILD, COMPILER = Path(os.environ.get("CONNBENCH_BUILD", "none")), os.environ.get("CONNBENCH_COMPILER", "")
+
+
+@unittest.skipUnless((BUILD / "bin/count_allocations").exists(), "no build whose allocations can be counted (CONNBENCH_BUILD)")
+class Gate(unittest.TestCase):
+    """With real programs, and a shim that makes each connect() cost one thing more."""
+
+    NAMES = "epoll,blocking-threads"
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = Path(folder.name)
+        cls.baseline = cls.folder / "baseline.json"
+        cls.accepted = cls.exact("--accept", "--runs", "2")
+
+    @classmethod
+    def exact(cls, *more, shim=None, baseline_file=None, build=BUILD, what="system-calls", names=NAMES):
+        command = [ROOT / "scripts/exact", build, "--connector", names, "--what", what, "--baseline",
+                   baseline_file or cls.baseline, *more]
+        environment = os.environ | ({"LD_PRELOAD": str(shim)} if shim else {})
+        return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+    def shim(self, *flags):
+        shim = self.folder / f"shim{len(flags)}.so"
+        subprocess.run([COMPILER, "-x", "c", "-shared", "-fPIC", "-O1", *flags, "-o", shim,
+                        ROOT / "tests/scripts/one_call_more.c"], check=True)  # fmt: skip
+        return shim
+
+    def setUp(self):
+        if "not counted" in self.accepted.stderr:
+            self.skipTest(self.accepted.stderr)
+        self.assertEqual(self.accepted.returncode, 0, self.accepted.stderr)
+
+    def test_fails_a_system_call_more_per_connect_every_time(self):
+        shim = self.shim()
+        for _ in range(3):
+            changed = self.exact(shim=shim)
+            self.assertEqual(changed.returncode, 1, changed.stdout + changed.stderr)
+            self.assertIn("| `epoll` | getsockopt() an attempt, accepting | 1 | 2 |", changed.stdout)
+            self.assertIn("| `epoll` | getsockopt() an attempt, backlog-full | 0 | 1 |", changed.stdout)
+            self.assertIn("| `blocking-threads` | getsockopt() an attempt, refusing | 0 | 1 |", changed.stdout)
+            self.assertIn("--accept", changed.stdout)
+            same = self.exact()
+            self.assertEqual(same.returncode, 0, same.stdout + same.stderr)
+
+    def test_accepts_a_change_only_when_told_to_and_says_what_changed(self):
+        shim, mine = self.shim(), self.folder / "mine.json"
+        shutil.copy(self.baseline, mine)
+        one = {"shim": shim, "baseline_file": mine, "names": "epoll"}
+        before = mine.read_text()
+        self.assertEqual(self.exact(**one).returncode, 1)
+        self.assertEqual(mine.read_text(), before)
+        accepted = self.exact("--accept", "--runs", "2", **one)
+        self.assertEqual(accepted.returncode, 0, accepted.stderr)
+        self.assertIn("| `epoll` | getsockopt() an attempt, accepting | 1 | 2 |", accepted.stdout)
+        self.assertEqual(self.exact(**one).returncode, 0)
+        kept, was = (json.loads(text)["connectors"] for text in (mine.read_text(), before))
+        self.assertEqual(kept["blocking-threads"], was["blocking-threads"], "who was not measured stays as it was")
+
+    def test_fails_memory_and_an_allocation_more_per_connect(self):
+        kinds = {"what": "allocations,pending", "names": "epoll", "baseline_file": self.folder / "memory.json"}
+        accepted = self.exact("--accept", "--runs", "1", **kinds)
+        self.assertEqual(accepted.returncode, 0, accepted.stderr)
+        changed = self.exact(shim=self.shim("-DALLOCATE=64"), **kinds)
+        self.assertEqual(changed.returncode, 1, changed.stdout + changed.stderr)
+        self.assertIn("| `epoll` | allocations an attempt | 0 | 1 |", changed.stdout)
+        self.assertIn("| `epoll` | bytes a pending attempt |", changed.stdout)
+        self.assertNotIn("threads", changed.stdout)
+
+    def test_says_which_connector_came_and_which_is_gone(self):
+        document = baseline.read(self.baseline)
+        document["connectors"]["carrier-pigeon"] = document["connectors"].pop("epoll")
+        mine = self.folder / "renamed.json"
+        baseline.write(mine, document)
+        command = [ROOT / "scripts/exact", BUILD, "--what", "allocations", "--baseline", mine]
+        changed = subprocess.run(command, capture_output=True, text=True)
+        self.assertEqual(changed.returncode, 1, changed.stderr)
+        self.assertIn("| `epoll` | the connector | - | new |", changed.stdout)
+        self.assertIn("| `carrier-pigeon` | the connector | measured | gone |", changed.stdout)
+
+    def test_cannot_use_what_is_missing(self):
+        for more, said in (({"baseline_file": self.folder / "none.json"}, "--accept"),
+                           ({"build": self.folder}, "is not there"), ({"names": "epol"}, "epol"),
+                           ({"what": "time"}, "--what")):  # fmt: skip
+            ended = self.exact(**more)
+            self.assertEqual(ended.returncode, 2, more)
+            self.assertIn(said, ended.stderr)
+
+    def test_refuses_a_build_of_another_type(self):
+        mine = self.folder / "debug.json"
+        mine.write_text(self.baseline.read_text().replace('"build_type": "', '"build_type": "Other'))
+        ended = self.exact(baseline_file=mine)
+        self.assertEqual(ended.returncode, 2)
+        self.assertIn("Other", ended.stderr)
+
+    def as_user(self, path):
+        """As an ordinary user, who sees neither this build nor these sources."""
+        place = Path(tempfile.mkdtemp(dir="/tmp"))
+        self.addCleanup(shutil.rmtree, place)
+        (place / "bin").mkdir()
+        for name in ("connbench", "floor_bench", "count_allocations"):
+            shutil.copy(BUILD / "bin" / name, place / "bin")
+        for file in (ROOT / "scripts").glob("exact*"):
+            shutil.copy(file, place)
+        shutil.copy(self.baseline, place)
+        for file in (place, place / "bin"):
+            file.chmod(0o755)
+        (place / "baseline.json").chmod(0o644)
+        command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", f"PATH={path}", "/usr/bin/python3",
+                   place / "exact", place, "--connector", self.NAMES, "--what", "system-calls", "--baseline",
+                   place / "baseline.json"]  # fmt: skip
+        return subprocess.run(command, capture_output=True, text=True)
+
+    @unittest.skipUnless(os.geteuid() == 0, "who asks is an ordinary user already")
+    def test_counts_the_same_for_an_ordinary_user_or_says_why_it_cannot(self):
+        ended = self.as_user("/usr/bin:/bin")
+        if ended.returncode == 2:
+            self.assertIn("not counted", ended.stderr)
+        else:
+            self.assertEqual(ended.returncode, 0, ended.stdout + ended.stderr)
+        blind = self.as_user("/nowhere")
+        if blind.returncode != 0:
+            self.assertEqual(blind.returncode, 2, blind.stdout + blind.stderr)
+            self.assertIn("no system calls", blind.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
