@@ -115,7 +115,8 @@ class Gate:
         own, missing = ratios(self.pairs, row.key)
         row.pairs = len(own)
         if missing:
-            row.note = f"no figure in {missing} of {missing + len(own)} pairs: too few attempts ended so, or the rate was not kept"
+            row.note = (f"no figure in {missing} of {missing + len(own)} pairs: too few attempts ended so, or the rate was "
+                        "not kept")  # fmt: skip
             row.verdict = UNSTABLE
             return 1.0
         centre = gate_statistics.centre(own)
