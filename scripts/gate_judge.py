@@ -115,12 +115,13 @@ class Gate:
         own, missing = ratios(self.pairs, row.key)
         row.pairs = len(own)
         if missing:
-            row.note = f"no figure in {missing} of {missing + len(own)} pairs: too few attempts ended so, or the rate was not kept"
+            row.note = (f"no figure in {missing} of {missing + len(own)} pairs: too few attempts ended so, or the rate was "
+                        "not kept")  # fmt: skip
             row.verdict = UNSTABLE
             return 1.0
         centre = gate_statistics.centre(own)
         row.set(len(own), centre, *gate_statistics.interval(own, self.generator))
-        return gate_statistics.sign_flip_p(own, self.generator)
+        return gate_statistics.sign_flip_p(own)
 
     def _confirm(self, suspects):
         self.confirmation = self.source.take(self.confirm_pairs, self._loads(suspects))
@@ -128,7 +129,7 @@ class Gate:
         for row in suspects:
             own, missing = ratios(self.confirmation, row.key)
             side = "less" if row.metric in HIGHER_IS_BETTER else "greater"
-            p = gate_statistics.sign_flip_p(own, self.generator, side) if not missing else 1.0
+            p = gate_statistics.sign_flip_p(own, side) if not missing else 1.0
             effect = gate_statistics.relative(gate_statistics.centre(own)) if not missing else None
             found.append((row, p, effect))
         for (row, _, effect), p in zip(found, gate_statistics.holm([p for _, p, _ in found])):

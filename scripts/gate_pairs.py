@@ -70,8 +70,9 @@ class LiveSource:
 
 
 class PairsFile:
-    """CSV, one row a pair, whole after each: `group` (what was compared), `order`, and two columns for each benchmark and metric, named
-    "<benchmark> <metric> base" and "… head": empty where that was not measured, NONE where it had no figure. Appends to a file that is there, whose columns must be the same."""
+    """CSV, one row a pair, whole after each: `group` (what was compared), `order`, and two columns for each benchmark and
+    metric, named "<benchmark> <metric> base" and "… head": empty where that was not measured, NONE where it had no figure.
+    Appends to a file that is there, whose columns must be the same."""
 
     def __init__(self, path):
         self.path, self.columns = Path(path), None

@@ -140,8 +140,9 @@ def require_comparable(first, second):
 def _require_cases(one, other):
     missing = [name for name in one.cases if name not in other.cases]
     if missing:
-        reasons = {reason for (connector, _), reason in other.skipped.items() if any(m.startswith(f"{connector}/") for m in missing)}  # fmt: skip
-        why = f" ({'; '.join(sorted(reasons))})" if reasons else ""
+        ways = {name.split("/")[0] for name in missing}
+        reasons = sorted({reason for (connector, _), reason in other.skipped.items() if connector in ways})
+        why = f" ({'; '.join(reasons)})" if reasons else ""
         raise Unusable(f"measured on {one.side} and missing on {other.side}{why}: {', '.join(missing)}")
     for name, metrics in one.cases.items():
         if one.loads[name] != other.loads[name]:

@@ -25,7 +25,7 @@ LOADS = {
     "late": ["--connector", "epoll,io-uring,select-threads", "--target", "backlog-full", "--concurrency", "64",
              "--attempts", "64", "--repetitions", "3", "--timeout", "10ms", "--arrival", "uniform:4000/s"],
     "added": ["--connector", "epoll,blocking-threads", "--target", "delayed:2ms", "--concurrency", "64",
-              "--attempts", "128", "--repetitions", "3", "--timeout", "5s", "--arrival", "uniform:2000/s"],
+              "--attempts", "64", "--repetitions", "3", "--timeout", "5s", "--arrival", "uniform:1000/s"],
 }  # fmt: skip
 LACKS = 3  # exit status of connbench: the machine has nothing of what was asked
 MEANING = {

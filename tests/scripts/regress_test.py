@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 import unittest
+from pathlib import Path
 from unittest import mock
 
 from made_runs import ENVIRONMENT, ROOT, RunsTest, script, wave
@@ -123,11 +124,10 @@ class RegressTest(RunsTest):
         self.assertIn("too old, or too new, for this gate", self.refusal(before="exit 2"))
 
     def test_a_head_that_hangs_is_ended(self):
-        with mock.patch.object(gate_suite, "LONGEST", 0.3):
+        with mock.patch.object(gate_suite, "LONGEST", 3):
             said = self.refusal(before="echo $$ > $here/hanging; exec sleep 1000")
-        self.assertIn("did not end within 0 s", said)
-        with self.assertRaises(ProcessLookupError):
-            os.kill(int((self.folder / "head/bin/hanging").read_text()), 0)
+        self.assertIn("did not end within 3 s", said)
+        wait_until_gone(int((self.folder / "head/bin/hanging").read_text()))
 
     def test_refuses_an_incomplete_run_another_schema_and_another_machine(self):
         for facts, told in (({"complete": False}, "is not complete"), ({"schema_version": 9}, "schema version 9"),
@@ -163,15 +163,22 @@ class RegressTest(RunsTest):
     def test_interrupted_it_ends_what_it_started_and_gives_no_verdict(self):
         waits = "echo $$ > $here/waiting; exec sleep 1000"
         folders = [self.program(side, before=waits) for side in ("base", "head")]
-        command = [ROOT / "scripts/regress", "--base-build", folders[0], "--head-build", folders[1], "--out", self.folder / "out"]
+        builds = ["--base-build", folders[0], "--head-build", folders[1]]
+        command = [ROOT / "scripts/regress", *builds, "--out", self.folder / "out"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         waiting = first_of(process, *(folder / "bin/waiting" for folder in folders))
         process.terminate()
         out, err = process.communicate(timeout=30)
         self.assertEqual((process.returncode, out), (130, ""))
         self.assertIn("interrupted, and without a verdict", err)
-        with self.assertRaises(ProcessLookupError):
-            os.kill(int(waiting.read_text()), 0)
+        wait_until_gone(int(waiting.read_text()))
+
+
+def wait_until_gone(pid):
+    """For ever, if it stays: the test's time limit tells. One that nobody has reaped yet is gone."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        while Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[0] != "Z":
+            time.sleep(0.01)
 
 
 def first_of(process, *paths):
@@ -284,8 +291,7 @@ endforeach()
         _, err = process.communicate(timeout=30)
         self.assertEqual(process.returncode, 130, err)
         self.assert_nothing_left()
-        with self.assertRaises(ProcessLookupError):
-            os.kill(int(waiting.read_text()), 0)
+        wait_until_gone(int(waiting.read_text()))
 
     def test_what_a_killed_one_left_is_removed_by_the_next(self):
         waiting = self.folder / "waiting"
