@@ -22,7 +22,8 @@ def build(folders, verdicts=None, out=None, figures=None, most_bytes=2_000_000):
     """Writes the page, and the figures when they are asked for; returns their paths."""
     runs = runs_in(folders)
     judged = verdicts_of(folders, verdicts)
-    material = Material(runs, lines_of(runs), parts.colour_order(runs), POINTS[0])
+    whole = folders[0].resolve().name if len(folders) == 1 and len(runs) > 1 else None
+    material = Material(runs, lines_of(runs), parts.colour_order(runs), POINTS[0], whole)
     drawn, text = _fitting(material, judged, most_bytes)
     out = out or folders[0] / "report.html"
     # Whoever has the old page open, or kills this, keeps a whole one.

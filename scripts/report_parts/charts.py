@@ -18,7 +18,8 @@ from .units import listed
 class Material:
     """What sections are made from."""
 
-    def __init__(self, runs, lines, connectors, points):
+    def __init__(self, runs, lines, connectors, points, name=None):
+        self.name = name  # of all runs together; None: they have no other than their own
         self.runs, self.lines, self.points = runs, lines, points
         self.connectors = connectors  # names, in the order of their colours
         self.number = {name: i for i, name in enumerate(connectors)}

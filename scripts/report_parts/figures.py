@@ -69,7 +69,8 @@ def _draw(material, chart, view, curves, path):
         for curve, x, y in curves:
             _line(axes, material.connectors[curve["c"]], curve, x, y)
         _scale(axes.set_xscale, axes.xaxis, chart["x"], [x for _, xs, _ in curves for x in xs], chart)
-        _scale(axes.set_yscale, axes.yaxis, chart["y"], [y for _, _, ys in curves for y in ys], chart)
+        heights = [y for curve, _, ys in curves for y in (*ys, *curve.get("low", ()), *curve.get("high", ()))]
+        _scale(axes.set_yscale, axes.yaxis, chart["y"], heights, chart)
         if chart["y"]["unit"] == "share":
             axes.set_ylim(0, 1.01)
         axes.set_xlabel(chart["x"]["label"])
@@ -136,4 +137,6 @@ def _tick(value, unit):
         return "0" if value == 0 else ("−" if value < 0 else "") + exact_duration(abs(round(value)))
     if unit == "KiB":
         return f"{value / 1024:.3g} MiB" if value >= 1024 else f"{value:.3g} KiB"
+    if value % 100 and value < 1e5:
+        return f"{value:,.6g}"  # 1,024
     return f"{value / 1e6:g}M" if value >= 1e6 else f"{value / 1e3:g}k" if value >= 1e3 else f"{value:g}"

@@ -51,6 +51,7 @@ def scaling(material):
                 "label": material.label(load, without=("concurrency",)), "data": data,
                 "note": "Medians over the repetitions, with their range from lowest to highest.",
             })  # fmt: skip
+    views.sort(key=_concurrencies, reverse=True)
     why_not = charts.WhyNot()
     if not views:
         why_not.add("give --concurrency several values: 1,16,256", "No load was run with several concurrencies")
@@ -59,6 +60,10 @@ def scaling(material):
         for identity, title, label, says, unit, _ in SCALING
     ]
     return charts.section("scaling", "Scaling with concurrency", drawn, views, why_not.texts())
+
+
+def _concurrencies(view):
+    return max((len(curve["x"]) for curves_of_chart in view["data"].values() for curve in curves_of_chart), default=0)
 
 
 def _curves_over_concurrency(material, lines, values_of):

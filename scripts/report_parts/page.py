@@ -29,7 +29,7 @@ def page(material, sections, sentences, judged):
     return _text("web/page.html").format(
         policy=f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'",
-        title=escape(title(material.runs)), subtitle=escape(subtitle(material.runs)), style=style, script=script,
+        title=escape(title(material)), subtitle=escape(subtitle(material.runs)), style=style, script=script,
         notices=_notices(material.runs), verdict=_verdict(sentences), options=options, table=table,
         any_row="" if material.lines else "No wave was finished: there is nothing to compare.",
         navigation="".join(f'<a href="#{s["id"]}">{escape(s["title"])}</a>' for s in sections),
@@ -59,11 +59,9 @@ def embedded(value):
     return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def title(runs):
-    if not runs:
-        return "connbench: verdicts"
-    names = [run.facts.get("run_id", run.name) if len(runs) == 1 else run.name for run in runs]
-    return f"connbench: {', '.join(map(str, names))}"
+def title(material):
+    names = [str(run.facts.get("run_id", run.name)) if len(material.runs) == 1 else run.name for run in material.runs]
+    return f"connbench: {material.name or ', '.join(names) or 'verdicts'}"
 
 
 def subtitle(runs):
@@ -74,7 +72,8 @@ def subtitle(runs):
         moment = datetime.datetime.fromtimestamp(min(known) // 10**9, datetime.timezone.utc)
         when = f"{moment:%Y-%m-%d %H:%M} UTC"
     attempts = sum(int(row["attempts"]) for run in runs for row in run.rows if row["target"] != "*")
-    parts = [when, f"{len(runs)} runs" if len(runs) > 1 else "", f"{attempts:,} attempts" if attempts else ""]
+    named = f"{len(runs)} runs: {', '.join(run.name for run in runs)}" if len(runs) > 1 else ""
+    parts = [when, named, f"{attempts:,} attempts" if attempts else ""]
     return " · ".join(part for part in parts if part)
 
 

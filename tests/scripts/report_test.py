@@ -388,16 +388,19 @@ class ProgramTest(ReportTest):
 
     def test_draws_the_same_figures_byte_for_byte(self):
         folder = everything().write(self.folder / "run")
-        done = [self.report(folder, "--figures", self.folder / name) for name in ("one", "two")]
+        again = ["latency", "overshoot", "ramp", "timeline"]  # drawing takes a second or so each
+        done = [
+            self.report(folder, "--figures", self.folder / name, *only)
+            for name, only in (("one", []), ("two", ["--only", ",".join(again)]))
+        ]
         if "matplotlib" in done[0].stderr:
             self.skipTest(done[0].stderr)
         self.assertEqual(done[0].returncode, 0, done[0].stderr)
         files = sorted(path.name for path in (self.folder / "one").iterdir())
-        self.assertEqual(files, sorted(path.name for path in (self.folder / "two").iterdir()))
         for identity in ("latency", "ecdf", "overshoot", "added", "scaling-rate", "ramp", "fleet-p99", "lag", "timeline"):
             for ending in (".svg", ".png"):
                 self.assertIn(identity + ending, files)
-        for name in files:
+        for name in [identity + ending for identity in again for ending in (".svg", ".png")]:
             self.assertEqual((self.folder / "one" / name).read_bytes(), (self.folder / "two" / name).read_bytes(), name)
 
 

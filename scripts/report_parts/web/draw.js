@@ -42,7 +42,7 @@ function linearPart(axis) {
 
 // Where ticks stand: powers of ten, with 2 and 5 between when there is room.
 function splits(axis, scale, pixels) {
-  const base = axis.unit === "KiB" && scale.range[0] >= 512 ? 1024 : 1; // MiB
+  const base = axis.unit === "KiB" && scale.range[1] > 2048 ? 1024 : 1; // MiB
   if (axis.at) return apart(axis.at, scale, pixels);
   const [low, high] = scale.range.map((x) => x / base);
   if (axis.unit === "percentile") return [1, 2, 10, 100, 1000, 10000, 100000].filter((x) => x <= high);

@@ -145,6 +145,7 @@ function printedInLight() {
     before = state.theme;
     state.theme = "light";
     document.documentElement.dataset.theme = "light";
+    showKeys();
     charts.forEach((chart) => chart.draw());
   });
   addEventListener("afterprint", () => {
