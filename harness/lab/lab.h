@@ -35,7 +35,8 @@ class Lab {
   Lab(const Lab&) = delete;
   Lab& operator=(const Lab&) = delete;
 
-  /// A block of far addresses that nobody else has, under a rule; children of this process may ask too. @throws std::system_error when all are in use
+  /// A block of far addresses that nobody else has, under a rule; children of this process may ask too. @throws
+  /// std::system_error when all are in use
   Block add_far(const LinkRule& rule);
 
   /// While it lives, this process is in the server's namespace: for sockets that are to listen there.

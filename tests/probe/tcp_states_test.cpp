@@ -39,8 +39,9 @@ TEST(States, TellHowMuchOfTimeWaitIsLeft) {
   EXPECT_NE(wait_for(pair.server.get(), POLLRDHUP), 0);
   pair.server.reset(-1);
   const TimePoint end = now() + patience;
-  while (now() < end && listed(client, server)->state != TCP_TIME_WAIT) ::poll(nullptr, 0, 1);
-  const auto waiting = listed(client, server);
+  auto waiting = listed(client, server);
+  for (; now() < end && waiting && waiting->state != TCP_TIME_WAIT; waiting = listed(client, server))
+    ::poll(nullptr, 0, 1);
   ASSERT_TRUE(waiting.has_value());
   EXPECT_EQ(waiting->timer, 3);
   EXPECT_GT(waiting->expires, std::chrono::seconds(1));
