@@ -31,8 +31,8 @@ std::string tcpdump() {
 }
 
 // The flags of every TCP packet of a file, as tcpdump reads them.
-std::vector<std::string> flags_by_tcpdump(const std::string& file) {
-  std::vector<std::string> command{tcpdump(), "-nn", "-r", file, "tcp"};
+std::vector<std::string> flags_by_tcpdump(const std::string& file, const std::string& filter = "tcp") {
+  std::vector<std::string> command{tcpdump(), "-nn", "-r", file, filter};
   if (::geteuid() == 0) command.insert(command.end() - 1, {"-Z", "root"});  // or it would give up the right to read it
   const Ended ended = Program(command).wait();
   EXPECT_EQ(ended.status, 0) << ended.err;
@@ -204,6 +204,8 @@ TEST_F(Trace, AcrossTheLinkShowsEachPacketAtBothEndsAndEveryState) {
   EXPECT_THAT(seen.states("client"), IsSupersetOf({"SYN_SENT", "ESTABLISHED", "FIN_WAIT1", "TIME_WAIT"}));
   EXPECT_THAT(seen.states("server"), IsSupersetOf({"LISTEN", "SYN_RECV", "CLOSED"}));
   EXPECT_THAT(seen.json.at("connections").at(0).at("client"), testing::StartsWith("[2001:2:"));
+  auto at_client = flags_by_tcpdump(pcap(), "tcp and ifindex 10");
+  EXPECT_EQ(at_client.size() * 2, seen.all_flags().size()) << "each packet once at each end";
 }
 
 TEST_F(Trace, FollowsThreadsAndSaysWhatARingDoesNotShow) {
