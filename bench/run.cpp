@@ -46,8 +46,14 @@ void print_plan(const RunOptions& options, const Plan& plan) {
                  describe(planned.what), options.request.find_rate->text, options.request.first_rate,
                  options.request.repetitions);
   for (const SkippedCase& skip : plan.skipped)
-    fmt::print("skipped  {}  {}  family {}  {} in flight: {}\n", skip.what.connector, skip.what.target,
-               to_string(skip.what.family), skip.what.concurrency, skip.reason);
+    fmt::print("skipped  {}  {}  family {}  {} in flight: {}\n", skip.what.connector,
+               skip.what.target == "*" ? skip.what.scenario : skip.what.target, to_string(skip.what.family),
+               skip.what.concurrency, skip.reason);
+  if (options.request.find_rate) {
+    fmt::print("each wave follows from what those before it found; seed {}, about {} and perhaps much more\n",
+               options.request.seed, humane(plan.expected));
+    return;
+  }
   fmt::print("{} waves{}, seed {}, about {}, samples.csv about {:.1f} MB\n", plan.waves.size(),
              options.request.count_syscalls ? fmt::format(" and {} that count system calls", plan.cases.size()) : "",
              options.request.seed, humane(plan.expected),

@@ -35,6 +35,17 @@ PlannedCase probe_of(const PlannedCase& planned, const RunRequest& request, doub
   return probe;
 }
 
+// Late, although there was room in flight and the processor had time: it is the machine that did not wake the runner.
+bool late_while_idle(const RateResult::Wave& wave, const PlannedCase& planned, Duration bound) {
+  const SummaryRow& row = wave.row;
+  const Traits& traits = planned.traits;
+  const size_t room = traits.completes_in_submit ? 1
+                      : traits.pool_threads > 0  ? std::min(planned.what.concurrency, traits.pool_threads)
+                                                 : planned.what.concurrency;
+  return !wave.held && row.queue.p90 > bound.count() / 2 && row.in_flight_mean < static_cast<double>(room) / 2 &&
+         row.usage.cpu_ns >= 0 && row.usage.cpu_ns * 2 < row.makespan_ns;
+}
+
 }  // namespace
 
 SessionEnd Session::find_rates() {
@@ -51,6 +62,14 @@ SessionEnd Session::find_rates() {
       try_rate(searches[which], rates_[which]);
       if (under_way(searches[which])) continue;
       const RateResult& found = rates_[which];
+      const auto idle = std::ranges::count_if(found.rows, [&](const RateResult::Wave& wave) {
+        return late_while_idle(wave, *found.planned, request_.find_rate->bound);
+      });
+      if (idle > 0)
+        warn(
+            fmt::format("{}: {} of {} waves broke {} while its processor was mostly idle and few were in flight: the "
+                        "machine was late, not the way to connect. Leave it a processor (--cpus client=N), or --spin.",
+                        describe(found.planned->what), idle, found.rows.size(), request_.find_rate->text));
       recorder_.rate({.what = found.planned->what,
                       .goal = request_.find_rate->text,
                       .waves_per_rate = request_.repetitions,

@@ -92,7 +92,7 @@ Session::~Session() = default;
 SessionEnd Session::run() {
   for (const SkippedCase& skipped : plan_.skipped)
     recorder_.skip({skipped.what.connector, skipped.what.target, skipped.what.family, skipped.what.concurrency,
-                    skipped.reason, ""});
+                    skipped.reason, "", skipped.what.target == "*" ? skipped.what.scenario : ""});
   const NamedTarget accepting = find_target("accepting");
   const size_t most = most_open_at_once();
   for (const PlannedCase& planned : plan_.cases) {

@@ -40,6 +40,7 @@ void RunJson::skip(const SkippedRow& row) {
                 {"family", to_string(row.family)},
                 {"concurrency", row.concurrency},
                 {"reason", row.reason}};
+  if (!row.scenario.empty()) entry["scenario"] = row.scenario;
   if (!row.remedy.empty()) entry["remedy"] = row.remedy;
   document_["skipped"].push_back(std::move(entry));
 }

@@ -39,7 +39,8 @@ struct SkippedRow {
   Family family = Family::ipv4;
   size_t concurrency = 1;
   std::string reason;
-  std::string remedy;  ///< "" = none is known
+  std::string remedy;      ///< "" = none is known
+  std::string scenario{};  ///< of a fleet, whose target is "*"; "" = no fleet
 };
 
 /// What --find-rate found of one case.
