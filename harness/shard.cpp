@@ -62,7 +62,6 @@ std::vector<Endpoint> endpoints_of(const WaveSpec& spec, size_t index) {
 Shard::Shard(const WaveSpec& spec, SampleBuffer& samples, size_t index)
     : spec_(spec),
       division_{spec.what->attempts, spec.what->shards},
-      index_(index),
       concurrency_(division_.share(spec.what->concurrency, index)),
       samples_(samples.samples().subspan(division_.first(index), division_.count(index))),
       endpoints_(endpoints_of(spec, index)),
