@@ -5,8 +5,10 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <barrier>
+#include <cmath>
 #include <exception>
 #include <thread>
 #include <vector>
@@ -23,14 +25,15 @@ constexpr uint64_t timer_tag = UINT64_MAX;
 
 class Loop {
  public:
-  Loop(const BareShards& what, size_t first_endpoint, std::span<Sample> samples)
-      : what_(what), first_endpoint_(first_endpoint), samples_(samples), fds_(samples.size()) {
+  Loop(const BareShards& what, TimePoint begin, size_t shard, std::span<Sample> samples)
+      : what_(what), begin_(begin), shard_(shard), samples_(samples), fds_(samples.size()) {
     epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = timer_tag}};
     checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, timer_.get(), &event), "epoll_ctl");
   }
 
   void run() {
     for (size_t i = 0; i < samples_.size(); ++i) {
+      while (now() < due(i)) expire(i, oldest_ < i ? std::min(due(i), deadline(oldest_)) : due(i));
       begin(i);
       if (i % looks_every == looks_every - 1) expire(i + 1, TimePoint{});
     }
@@ -38,11 +41,16 @@ class Loop {
   }
 
  private:
+  size_t of_all(size_t i) const { return i * what_.shards + shard_; }
+  TimePoint due(size_t i) const {
+    if (what_.rate_per_s == 0) return begin_;
+    return begin_ + Duration(std::llround(static_cast<double>(of_all(i)) * 1e9 / what_.rate_per_s));
+  }
   TimePoint deadline(size_t i) const { return TimePoint(Duration(samples_[i].started_ns)) + what_.timeout; }
 
   void begin(size_t i) {
     samples_[i].started_ns = to_ns(now());
-    fds_[i] = bare_begin(what_.endpoints[(first_endpoint_ + i * what_.shards) % what_.endpoints.size()]);
+    fds_[i] = bare_begin(what_.endpoints[of_all(i) % what_.endpoints.size()]);
     epoll_event event{.events = EPOLLOUT | EPOLLONESHOT, .data = {.u64 = i}};
     checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fds_[i], &event), "epoll_ctl");
   }
@@ -62,7 +70,8 @@ class Loop {
   }
 
   const BareShards& what_;
-  size_t first_endpoint_;
+  TimePoint begin_;
+  size_t shard_;
   std::span<Sample> samples_;
   std::vector<int> fds_;
   size_t oldest_ = 0;
@@ -78,12 +87,13 @@ void bare_shards(const BareShards& what, std::span<Sample> samples) {
   std::barrier<> ready(static_cast<std::ptrdiff_t>(what.shards));
   std::vector<std::exception_ptr> failures(what.shards);
   std::vector<std::jthread> threads;
+  const TimePoint begin = now();
   for (size_t shard = 0; shard < what.shards; ++shard)
     threads.emplace_back([&, shard] {
       ready.arrive_and_wait();
       try {
         checked(::close_range(3, ~0U, CLOSE_RANGE_UNSHARE), "close_range");
-        Loop(what, shard, samples.subspan(division.first(shard), division.count(shard))).run();
+        Loop(what, begin, shard, samples.subspan(division.first(shard), division.count(shard))).run();
       } catch (...) {
         failures[shard] = std::current_exception();
       }

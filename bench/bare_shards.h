@@ -12,6 +12,7 @@ struct BareShards {
   size_t shards;
   Duration timeout;  ///< of each attempt, from its start
   std::span<const Endpoint> endpoints;
+  double rate_per_s = 0;  ///< attempt i is due i / rate after the beginning, in shard i mod `shards`; 0 = all at once
 };
 
 /// In each of `shards` threads, begun with a descriptor table of its own: socket, connect, epoll_ctl for its share of

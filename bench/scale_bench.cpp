@@ -1,6 +1,8 @@
 // Half a million attempts pending at one time, and what becomes of their deadlines: a sharded connector beside a bare
 // sharded epoll loop (bench/bare_shards.h), in interleaved waves of one run.
-//   scale/<connector>/<pending>   in the lab's blackhole, in as many shards as RLIMIT_NOFILE asks for
+//   scale/<connector>/<pending>/at_once   in the lab's blackhole, in as many shards as RLIMIT_NOFILE asks for. Whoever
+//                                         begins faster than he gives up is late by the difference
+//   scale/<connector>/<pending>/paced     begun within 10 s, evenly and by all at one rate
 //
 // started_s          from the wave's beginning to the start of its last attempt (the slowest wave)
 // bytes_each         peak resident memory of the wave's process, all of it, by its attempts; their samples included
@@ -32,6 +34,7 @@ constexpr size_t in_a_shard = 19'300;
 // Between two retransmissions of a SYN (7 and 15 s after it), and longer than all of them take to be begun.
 constexpr Duration timeout = seconds(13);
 constexpr Duration wave_limit = seconds(120);
+constexpr double paced_over_s = 10;
 
 struct Wave {
   double started_s;
@@ -77,8 +80,8 @@ Wave figures_of(std::span<const Sample> samples) {
 
 class Comparison {
  public:
-  Comparison(const char* connector, size_t pending, const Target& target, const Target& answering)
-      : named_(find_connector(connector)), target_(target), answering_(answering) {
+  Comparison(const char* connector, size_t pending, double rate, const Target& target, const Target& answering)
+      : named_(find_connector(connector)), rate_(rate), target_(target), answering_(answering) {
     const size_t table = std::min<size_t>(in_a_shard, pending_by_descriptors().value);
     what_ = {.scenario = "burst",
              .connector = named_.name,
@@ -131,7 +134,7 @@ class Comparison {
                                         .endpoints = target_.endpoints(),
                                         .warm_up = answering_.endpoints(),
                                         .limit = wave_limit,
-                                        .pacing = closed_loop},
+                                        .pacing = [&] { return rate_ > 0 ? uniform_arrivals(rate_) : closed_loop(); }},
                                        samples, parent);
     if (!result.failure.empty()) throw std::runtime_error(result.failure);
     const double bytes = static_cast<double>(result.usage.rss_peak_kib) * 1024;
@@ -141,7 +144,8 @@ class Comparison {
 
   Wave of_bare_loop() {
     SampleBuffer samples(what_.attempts);
-    const BareShards bare{.shards = what_.shards, .timeout = timeout, .endpoints = target_.endpoints()};
+    const BareShards bare{
+        .shards = what_.shards, .timeout = timeout, .endpoints = target_.endpoints(), .rate_per_s = rate_};
     const ChildAnswer answer = ask_in_child([&] {
       samples.populate();
       bare_shards(bare, samples.samples());
@@ -154,6 +158,7 @@ class Comparison {
 
   Case what_;
   NamedConnector named_;
+  double rate_;  // of beginning, a second; 0 = at once
   const Target& target_;
   const Target& answering_;
 };
@@ -166,25 +171,26 @@ std::string why_not_so_many(size_t pending) {
   return "";
 }
 
-Figures compare_in_lab(const char* connector, size_t pending) {
+Figures compare_in_lab(const char* connector, size_t pending, double rate) {
   const lab::Options options{
       .sysctls = {{"net.ipv4.ip_local_port_range", "16384 65535"}, {"net.ipv4.tcp_syn_linear_timeouts", "0"}}};
   const Shared<Figures> figures;
   lab::run_in_lab(options, [&](lab::Lab& lab) {
     const auto target = find_target("blackhole").open({.open_at_once = pending, .lab = &lab});
     const auto answering = find_target("accepting").open({.lab = &lab});
-    *figures = Comparison(connector, pending, *target, *answering).run();
+    *figures = Comparison(connector, pending, rate, *target, *answering).run();
     return 0;
   });
   return *figures;
 }
 
-void scale(benchmark::State& state, const char* connector, size_t pending) try {
+void scale(benchmark::State& state, const char* connector, size_t pending, bool paced) try {
   if (const std::string reason = why_not_so_many(pending); !reason.empty())
     return state.SkipWithError(("skipped: " + reason).c_str());
   if (skipped(state, connector, std::min(pending, in_a_shard))) return;
   Figures figures;
-  for ([[maybe_unused]] auto _ : state) figures = compare_in_lab(connector, pending);
+  for ([[maybe_unused]] auto _ : state)
+    figures = compare_in_lab(connector, pending, paced ? static_cast<double>(pending) / paced_over_s : 0);
   const std::pair<const char*, double> counters[] = {
       {"started_s", figures.started_s},          {"bare_started_s", figures.bare_started_s},
       {"bytes_each", figures.bytes_each},        {"late_p50_ms", figures.late_p50_ms},
@@ -203,10 +209,12 @@ int main(int argc, char** argv) {
   note_tcp_memory();
   for (const char* connector : {"epoll", "io-uring"})
     for (const size_t pending : {size_t{500'000}, size_t{1'000'000}})
-      benchmark::RegisterBenchmark(fmt::format("scale/{}/{}", connector, pending).c_str(),
-                                   [=](benchmark::State& state) { scale(state, connector, pending); })
-          ->Iterations(1)
-          ->UseRealTime()
-          ->Unit(benchmark::kSecond);
+      for (const bool paced : {false, true})
+        benchmark::RegisterBenchmark(
+            fmt::format("scale/{}/{}/{}", connector, pending, paced ? "paced" : "at_once").c_str(),
+            [=](benchmark::State& state) { scale(state, connector, pending, paced); })
+            ->Iterations(1)
+            ->UseRealTime()
+            ->Unit(benchmark::kSecond);
   return bench_main(argc, argv);
 }

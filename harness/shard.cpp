@@ -69,7 +69,6 @@ std::vector<std::span<const Endpoint>> routes_of(const WaveSpec& spec, size_t in
 Shard::Shard(const WaveSpec& spec, SampleBuffer& samples, size_t index)
     : spec_(spec),
       division_{spec.what->attempts, spec.what->shards},
-      index_(index),
       concurrency_(division_.share(spec.what->concurrency, index)),
       samples_(samples.samples().subspan(division_.first(index), division_.count(index))),
       endpoints_(endpoints_of(spec, index)),

@@ -28,7 +28,6 @@ class Shard {
 
   const WaveSpec& spec_;
   const Division division_;
-  const size_t index_;
   const size_t concurrency_;
   const std::span<Sample> samples_;
   const std::vector<Endpoint> endpoints_;

@@ -114,5 +114,17 @@ TEST_F(ShardedRun, MayHoldMoreThanOneDescriptorTable) {
   EXPECT_EQ(connbench(arguments, lowered).status, 0);
 }
 
+TEST_F(ShardedRun, IsRefusedWhereTheKernelHasNotTheMemory) {
+  constexpr rlim_t pending = 80'000'000;  // 400 GiB of slab
+  rlimit table{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &table), 0);
+  const rlim_t shards = pending / (table.rlim_max - 100) + 1;
+  if (shards > 8'000) GTEST_SKIP() << "RLIMIT_NOFILE is too low to come so far";
+  const Ended ended = connbench({"run", "--connector", "epoll", "--concurrency", std::to_string(pending), "--attempts",
+                                 std::to_string(pending), "--shards", std::to_string(shards), "--dry-run"});
+  EXPECT_EQ(ended.status, 3) << ended.out;
+  EXPECT_THAT(ended.err, AllOf(HasSubstr("pending at once"), HasSubstr("To raise it"), HasSubstr("--concurrency")));
+}
+
 }  // namespace
 }  // namespace connbench
