@@ -5,6 +5,10 @@
 // its timeout are one chain of requests. What is offered is sent by the next reap(), in one io_uring_enter with all
 // that was offered since: these attempts share one `started`, and the last of them waits for the others to be begun.
 // With n in flight in closed loop that is up to n attempts (the runner offers at most 256 at a time).
+//
+// A linked timeout looks for its request in one of at most 256 lists: where tens of thousands are pending in a ring,
+// that takes longer than to begin one, and a mass of deadlines comes late. +deadline:ring takes the address from the
+// socket instead, at a cost that does not grow.
 #include <algorithm>
 #include <iterator>
 #include <memory>
@@ -108,6 +112,7 @@ class IoUring final : public Connector {
     uint32_t next_free = DueLists::none;
     sa_family_t family = AF_UNSPEC;
     bool live = false;
+    bool given_up = false;  // its deadline has passed, and the ring was told to end it
   };
 
   void open_ring() {
@@ -190,6 +195,7 @@ class IoUring final : public Connector {
     const Slot& slot = slots_[index];
     evidence.family = slot.family;
     evidence.cancelled = cancelled_;
+    if (slot.given_up) evidence.error = ECANCELED;  // by us, also where it connected in the last moment: it is ended
     evidence.deadline_passed = evidence.error == ECANCELED && time >= slot.deadline;
     completions.push_back(
         {.id = slot.id, .result = classify(evidence), .started = slot.started, .finished = time, .handshake = {}});
@@ -229,7 +235,8 @@ class IoUring final : public Connector {
 
   void give_up_overdue(TimePoint time) {
     for (uint32_t index; (index = due_.overdue(time)) != DueLists::none;) {
-      ring_->cancel(index);
+      ring_->disconnect(index);
+      slots_[index].given_up = true;
       due_.remove(index);
       due_.add(index, time, cancel_again);
     }

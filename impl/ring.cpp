@@ -110,6 +110,16 @@ void Ring::cancel(uint32_t slot) noexcept {
   request.addr = static_cast<uint64_t>(Tag::connect) << 32 | slot;
 }
 
+void Ring::disconnect(uint32_t slot) noexcept {
+  static constexpr sockaddr nowhere{.sa_family = AF_UNSPEC, .sa_data = {}};
+  make_room(1);
+  io_uring_sqe& request = next(Tag::housekeeping, slot, IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS);
+  request.opcode = IORING_OP_CONNECT;
+  request.fd = static_cast<int>(slot);
+  request.addr = reinterpret_cast<uintptr_t>(&nowhere);
+  request.off = sizeof nowhere;
+}
+
 int Ring::submit() noexcept {
   if (error_ != 0 || io_uring_sq_ready(&ring_) == 0) return error_;
   const int result = io_uring_submit(&ring_);
