@@ -165,7 +165,9 @@ SessionEnd Session::timed_waves() {
 WaveResult Session::wave(const PlannedCase& planned, SampleBuffer& samples, unsigned repetition,
                          std::string_view counting) {
   const Target& target = servers_->get(planned.target->name, planned.what.family);
-  const auto pacing = [&] { return find_scenario(planned.load).entry->pacing(planned.load, request_.seed + repetition); };
+  const auto pacing = [&] {
+    return find_scenario(planned.load).entry->pacing(planned.load, request_.seed + repetition);
+  };
   const auto assignment = planned.assignment(request_.seed, repetition);
   const auto routes = assignment ? this->routes(planned, *assignment) : std::vector<std::span<const Endpoint>>();
   WaveResult result = run_wave({.what = &planned.what,

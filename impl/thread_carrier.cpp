@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <system_error>
 
+#include "harness/sanitized.h"
 #include "impl/interrupting_signal.h"
 
 namespace connbench {
@@ -13,18 +14,7 @@ namespace {
 constexpr Duration interrupt_interval = std::chrono::milliseconds(1);
 
 // Sanitizers put large frames on the stack.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define CONNBENCH_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define CONNBENCH_SANITIZED 1
-#endif
-#endif
-#ifdef CONNBENCH_SANITIZED
-constexpr size_t least_stack = 512 * 1024;
-#else
-constexpr size_t least_stack = 0;
-#endif
+constexpr size_t least_stack = sanitized ? 512 * 1024 : 0;
 
 }  // namespace
 

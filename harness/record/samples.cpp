@@ -81,8 +81,7 @@ void append_samples(CsvFile& file, std::string_view run_id, int64_t origin_ns, c
                     std::span<const Sample> samples, SamplesKept kept, const Assignment* assignment) {
   if (kept == SamplesKept::none) return;
   const Division division{samples.size(), wave.what.shards};
-  const std::vector<std::string> targets =
-      assignment == nullptr ? std::vector{wave.what.target} : assignment->targets;
+  const std::vector<std::string> targets = assignment == nullptr ? std::vector{wave.what.target} : assignment->targets;
   std::vector<std::string> beginnings;  // of target 0 in each shard, of target 1 …
   for (const std::string& target : targets)
     for (size_t shard = 0; shard < division.shards; ++shard)

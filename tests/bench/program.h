@@ -22,15 +22,10 @@
 
 #include "harness/clock.h"
 #include "harness/proc_file.h"
+#include "harness/sanitized.h"
 #include "harness/unique_fd.h"
 
 namespace connbench {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool sanitized = true;
-#else
-inline constexpr bool sanitized = false;
-#endif
 
 /// How long a program may take before it counts as hanging.
 inline constexpr Duration patience = std::chrono::minutes(4);
