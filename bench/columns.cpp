@@ -61,9 +61,13 @@ std::string number(double v) {
   return v >= 100 ? fmt::format("{:.0f}", v) : v >= 10 ? fmt::format("{:.1f}", v) : fmt::format("{:.2f}", v);
 }
 
+// Of an even number the lower of the middle two: percentiles are never averaged.
 std::string median_of(const CaseResult& result, const Value& value) {
-  const auto m = median(values(result, value));
-  return m ? number(*m) : "-";
+  auto found = values(result, value);
+  if (found.empty()) return "-";
+  const auto middle = found.begin() + static_cast<ptrdiff_t>((found.size() - 1) / 2);
+  std::ranges::nth_element(found, middle);
+  return number(*middle);
 }
 
 std::string range_of(const CaseResult& result, const Value& value) {

@@ -80,8 +80,9 @@ Finding about_shards(const std::vector<Limit>& limits) {
   finding.remedy = table == 0 || pending == 0
                        ? "no shard can hold any here"
                        : fmt::format(
-                             "so many less a tenth: connbench run --target blackhole --shards {} --concurrency {} "
-                             "--attempts {}",
+                             "so many less a tenth: connbench run --connector epoll --target blackhole --shards {} "
+                             "--concurrency {} --attempts {} --timeout 20s --wave-limit 120s --repetitions 1 "
+                             "--handshake off --syscalls off",
                              (pending + table - 1) / table, pending, pending);
   return finding;
 }

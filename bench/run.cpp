@@ -100,20 +100,35 @@ int report(const RunOptions& options, const Session& session, const Plan& plan, 
   return fine && found ? done : check_failed;
 }
 
-// The capture ends before the result is told, and a link that lost frames is not to be taken for a slow connector.
+// A link that lost frames, or was late, is not to be taken for a slow connector.
+std::vector<std::string> link_warnings(const lab::LinkReport& link) {
+  constexpr Duration late = std::chrono::milliseconds(1);
+  std::vector<std::string> warnings;
+  const uint64_t dropped = link.dropped_by_kernel + link.dropped_on_sending + link.dropped_in_queue;
+  if (dropped > 0)
+    warnings.push_back(fmt::format(
+        "the lab's link had to drop {} of {} frames: retransmissions are its fault. Lower the load, or give "
+        "it a processor of its own (--cpus link=N).",
+        dropped, link.frames + dropped));
+  if (link.lateness.quantile(0.9) > late)
+    warnings.push_back(
+        fmt::format("the lab's link delivered frames later than it was told to: {} at p50, {} at p90, {} at p99. What "
+                    "took longer on delayed targets is its fault, or the machine's, whoever connected. Lower the load, "
+                    "or give it a processor of its own (--cpus link=N).",
+                    humane(link.lateness.quantile(0.5)), humane(link.lateness.quantile(0.9)),
+                    humane(link.lateness.quantile(0.99))));
+  return warnings;
+}
+
+// The capture ends before the result is told.
 void finish_lab(lab::Lab* lab, Recorder& recorder) {
   if (lab == nullptr) return;
   lab->finish_capture();
   recorder.lab(describe_lab(*lab));
-  const lab::LinkReport& link = lab->link_report();
-  const uint64_t dropped = link.dropped_by_kernel + link.dropped_on_sending + link.dropped_in_queue;
-  if (dropped == 0) return;
-  const std::string warning = fmt::format(
-      "the lab's link had to drop {} of {} frames: retransmissions are its fault. Lower the load, or give it a "
-      "processor of its own (--cpus link=N).",
-      dropped, link.frames + dropped);
-  recorder.warn(warning);
-  fmt::print("warning: {}\n", warning);
+  for (const std::string& warning : link_warnings(lab->link_report())) {
+    recorder.warn(warning);
+    fmt::print("warning: {}\n", warning);
+  }
 }
 
 int measure(const RunOptions& options) {

@@ -55,7 +55,6 @@ Placement parse_placement(const std::string& text) {
           fmt::format("--cpus: '{}' is not a processor of this machine ({})", number, fmt::join(online, ", ")));
     (side == "client" ? placement.client : side == "server" ? placement.server : placement.link).push_back(cpu);
   }
-  if (placement.link.empty()) placement.link = placement.server;
   return placement;
 }
 
@@ -281,7 +280,7 @@ void declare(CLI::App& command, RunFlags& flags) {
       "due, by the majority of --repetitions waves; the search begins at the rate given [poisson:1000/s]")
       ->excludes(attempts)
       ->excludes(wave_limit);
-  one("--cpus", flags.cpus, "processors: client=0,server=1, and link=1 for the lab's [any; the link: the server's]");
+  one("--cpus", flags.cpus, "processors: client=0,server=1, and link=1 for the lab's [any]");
   one("--close", flags.close, "how connections end: rst, fin (TIME_WAIT), hold (until the wave ends)")
       ->capture_default_str();
   one("--handshake", flags.handshake, "read TCP_INFO of every attempt (costs about 2 %): on, off, lab (its targets)")

@@ -15,7 +15,7 @@ namespace connbench {
 struct Placement {
   std::vector<int> client;
   std::vector<int> server;
-  std::vector<int> link;  ///< of the lab; empty = those of the server
+  std::vector<int> link;  ///< of the lab; empty = any
 };
 
 /// What a session tells while it runs.

@@ -120,7 +120,7 @@ def legend(records):
         )
     for timeout in records.timeouts():
         rows = [row for row in records.rows[LATE] if int(row["timeout_ns"]) == timeout]
-        lines.append(f"**late after {timeout_text(timeout)}, µs**: past the deadline, p50 / p99: {load_text(rows)}.")
+        lines.append(f"**late after {timeout_text(timeout)}, µs**: past the deadline (negative: too early), p50 / p99: {load_text(rows)}.")
     if records.bytes:
         held = "–".join(dict.fromkeys(str(n) for n in (min(records.pending.values()), max(records.pending.values()))))
         lines.append(
