@@ -51,11 +51,14 @@ std::string stopped_by(const RampEnd& end) {
 std::string beside(const RampEnd& end) {
   if (end.healthy_tried == 0) return "deadlines had passed";
   if (end.healthy_connected == 0) return fmt::format("none of {} got through", end.healthy_tried);
+  if (end.healthy_p50_ns < 0)
+    return fmt::format("{} of {} got through, too few for p50", end.healthy_connected, end.healthy_tried);
   return pair_of(end.healthy_p50_ns, end.healthy_p99_ns);
 }
 
 std::string recovery(const RampEnd& end) {
   const std::string how = end.by_deadline ? "deadline" : "cancel";
+  if (end.recovery_released_ns < 0 && end.healthy_tried == 0) return "deadlines had passed";
   if (end.recovery_released_ns < 0) return "not in 10 s";
   return fmt::format("{} after {}", humane(Duration(end.recovery_released_ns)), how);
 }

@@ -34,7 +34,7 @@ class Wave {
       offer(time);
       const TimePoint next = next_submission();
       const TimePoint wake = std::min({end, time + stop_check_interval, next});
-      time = plan_.spin && wake == next ? spin(time, wake) : wait(wake);
+      time = plan_.spin && !more_ && wake == next ? spin(time, wake) : wait(wake);
     }
   }
 

@@ -80,18 +80,24 @@ def _duration(nanoseconds):
     return f"{value // 10**9}s" if value % 10**9 == 0 else f"{value / 1e6:g}ms"
 
 
+def is_open_loop(scenario):
+    """steady:poisson:5000/s, fleet:accepting=90,blackhole=10:uniform:100/s"""
+    return scenario.rpartition(":")[0].rpartition(":")[2] in ("poisson", "uniform")
+
+
 def _metrics(waves):
     """By metric the value of each wave. What no wave of a case has is left out; a gap in others stays, as None."""
-    open_loop = waves[0]["scenario"].startswith("steady")
+    open_loop = is_open_loop(waves[0]["scenario"])
+    part_of_a_fleet = waves[0]["scenario"].startswith("fleet:") and waves[0]["target"] != "*"
     columns = {"overshoot_p50": "overshoot_p50_ns", "overshoot_p90": "overshoot_p90_ns"}
     latency = {}
     if open_loop or waves[0]["concurrency"] == "1":  # in a closed loop latency is Little's law, not speed
         latency = {"added_p50": "added_p50_ns"}
         if not any(row["added_p50_ns"] for row in waves):  # the kernel was not asked about the handshake
             latency = {"p50": "p50_ns", "p90": "p90_ns"}
-    if not open_loop:  # there the load decides how long a wave takes
+    if not open_loop and not part_of_a_fleet:  # there the load decides how long a wave takes, here all parts together
         columns["wall_time"] = "makespan_ns"
-    metrics = {"cpu_per_attempt": [_ratio(row["cpu_ns"], row["attempts"]) for row in waves]}
+    metrics = {} if part_of_a_fleet else {"cpu_per_attempt": [_ratio(row["cpu_ns"], row["attempts"]) for row in waves]}
     for metric, column in (columns | latency).items():
         if any(row[column] for row in waves):
             metrics[metric] = [_number(row[column]) for row in waves]

@@ -34,10 +34,12 @@ void remove_when_empty(const char* path) {
 
 // A process that outlives the one that made it by as long as it takes to remove the group. In a session of its own, so
 // that what kills a whole group of processes leaves it.
-[[noreturn]] void wait_and_remove(int parent, const char* path) {
+// Says by a byte to `ready` that it is there.
+[[noreturn]] void wait_and_remove(int parent, int ready, const char* path) {
   ::setsid();
   ::prctl(PR_SET_NAME, "connbench-tidy");
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) ::signal(number, SIG_IGN);
+  if (::write(ready, "", 1) != 1) ::_exit(1);
   ::dup2(parent, STDIN_FILENO);
   ::close_range(STDIN_FILENO + 1, ~0U, 0);  // nobody is to wait for the end of its output
   pollfd gone{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
@@ -51,8 +53,15 @@ class Remover {
  public:
   explicit Remover(const std::string& path) : owner_(::getpid()) {
     const UniqueFd self(checked(static_cast<int>(::syscall(SYS_pidfd_open, owner_, 0)), "pidfd_open"));
+    int ends[2];
+    checked(::pipe2(ends, O_CLOEXEC), "pipe2");
+    const UniqueFd there(ends[0]);
+    UniqueFd ready(ends[1]);
     pid_ = checked(::fork(), "fork");
-    if (pid_ == 0) wait_and_remove(self.get(), path.c_str());
+    if (pid_ == 0) wait_and_remove(self.get(), ready.get(), path.c_str());
+    ready.reset(-1);
+    char byte;  // before it has left the process group, nothing may be made that it is to remove
+    if (::read(there.get(), &byte, 1) != 1) checked(-1, "connbench-tidy");
   }
   ~Remover() {
     if (::getpid() != owner_) return;  // a fork of the process that owns it

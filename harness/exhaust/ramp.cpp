@@ -145,8 +145,12 @@ class Ramp {
                                                                .until = begun_ + plan_.limit,
                                                                .stop = plan_.stop}));
       Ballast& newest = *ballast_.back();
-      started_ += plan_.per_table;
-      if (newest.exhausted()) ran_out(*newest.exhausted());
+      const size_t begun = newest.starts().size();
+      started_ += begun;
+      if (newest.exhausted())
+        ran_out(*newest.exhausted());
+      else if (begun < plan_.per_table)
+        stop(asked() ? Stopped::asked : plan_.clock() >= begun_ + plan_.limit ? Stopped::out_of_time : Stopped::full);
       std::swap(starts_, newest.starts());
       record();
     }
@@ -218,7 +222,8 @@ class Ramp {
 
   void come_back(TimePoint released) {
     healthy_.run(*connector_, 1, plan_.clock() + coming_back);
-    if (!healthy_.latencies().empty())
+    // Deadlines that passed while others were started released nobody: how long that took is no recovery.
+    if (!healthy_.latencies().empty() && released >= stopped_at_)
       end_.recovery_released_ns = std::max<int64_t>(0, (healthy_.first_through() - released).count());
   }
 

@@ -133,7 +133,8 @@ def _each(steps, column):
 
 def healthy_text(last):
     if not last["healthy_p50_ns"]:
-        return "none got through"
+        few = last["recovery_pending_ns"]  # the first of them
+        return "some got through, too few for a percentile" if few else "none got through in the time there was"
     p99 = f" / {duration(number(last['healthy_p99_ns']))}" if last["healthy_p99_ns"] else ""
     return duration(number(last["healthy_p50_ns"])) + p99
 

@@ -39,14 +39,16 @@ def fleets(material):
 
 
 def waited(material, line, percentile, column):
-    """A healthy attempt's wait by percentile: of its pooled samples, counted from when it was wanted; without samples
-    the median over the waves of connecting alone."""
+    """A healthy attempt's wait by percentile: of all pooled attempts, counted from when it was wanted; one that did not
+    connect is slower than any that did. Without samples the median over the waves of connecting alone, where all did."""
     waves = material.waves_of(line)
     values = numpy.sort(numpy.concatenate([wave.waiting() for wave in waves])) if waves else ()
+    wanted = sum(int(row["attempts"]) for row in line.rows)
+    connected = sum(int(row["connected"]) for row in line.rows)
     if len(values):
-        rank = int(numpy.ceil(percentile * len(values)))
-        return float(values[rank - 1]) if 1 - percentile ** len(values) >= 0.975 else None
-    return median(row[column] for row in line.rows)
+        rank = int(numpy.ceil(percentile * wanted))
+        return float(values[rank - 1]) if 1 - percentile**wanted >= 0.975 and rank <= len(values) else None
+    return median(row[column] for row in line.rows) if connected == wanted else None
 
 
 def fleet(material):

@@ -65,7 +65,7 @@ TEST_F(FleetRun, CountsEveryAttemptAtItsOwnTarget) {
 // No deadline, and no place left once eight of them are stuck: the healthy ones starve, and all of it is said.
 TEST_F(FleetRun, ShowsWhoStarvesBehindTheDead) {
   const Ended ended = run({"--connector", "blocking-threads", "--mix", "accepting=50,backlog-full=50", "--attempts",
-                           "100", "--wave-limit", "300ms", "--concurrency", "8"});
+                           "100", "--wave-limit", sanitized ? "2s" : "500ms", "--concurrency", "8", "--seed", "1"});
   ASSERT_EQ(ended.status, 0) << ended.err << ended.out;
   for (const Row& row : summary()) {
     EXPECT_EQ(accounted_for(row), number(row, "attempts"));

@@ -57,7 +57,7 @@ TEST_F(ShardedRun, KeepsSignalsToTheThreadsTheyAreFor) {
                                  "--timeout",
                                  "50ms",
                                  "--wave-limit",
-                                 sanitized ? "4s" : "400ms",
+                                 sanitized ? "4s" : "1s",
                                  "--repetitions",
                                  "1",
                                  "--syscalls",

@@ -150,7 +150,8 @@ TEST_F(Trace, OfARefusingTargetShowsTheResetAndItsErrno) {
 
 // SYNs at 0 and about 1 s (RFC 6298's first timeout), and the deadline after them.
 TEST_F(Trace, OfABlackholeShowsTheSynsThatLeave) {
-  const Traced seen = trace({"--target", "blackhole", "--timeout", "1500ms"});
+  const Traced seen =
+      trace({"--target", "blackhole", "--timeout", "1500ms", "--sysctl", "net.ipv4.tcp_syn_linear_timeouts=0"});
   EXPECT_EQ(seen.attempt().at("outcome"), "deadline_exceeded");
   EXPECT_THAT(seen.flags("client"), IsEmpty());
   ASSERT_THAT(seen.flags("server"), ElementsAre("S", "S"));

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <set>
 
+#include "harness/sanitized.h"
 #include "tests/harness/misbehaving_connectors.h"
 
 namespace connbench {
@@ -221,7 +222,7 @@ TEST_P(ShardsBeyondTheLimit, HoldTheirAttemptsAllTheSame) {
                   .concurrency = pending,
                   .shards = 4,
                   .attempts = pending,
-                  .timeout = 500ms};
+                  .timeout = sanitized ? 5s : 2s};
   SampleBuffer buffer(pending);
   Uninterested parent;
   const WaveResult result = run_wave({.what = &what,
