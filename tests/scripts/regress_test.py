@@ -283,7 +283,8 @@ endforeach()
 
     def test_interrupted_while_it_builds_it_leaves_no_worktree_and_no_compiler(self):
         waiting = self.folder / "waiting"
-        (self.root / "make_it").write_text(f"echo $$ > {waiting}; exec sleep 1000\n")
+        one_by_one = f"flock \"$1\" sh -c 'echo $$ > {waiting}; exec sleep 1000'\n"  # so that the file names one process
+        (self.root / "make_it").write_text(one_by_one)
         self.commit("slow")
         process = self.start("HEAD")
         first_of(process, waiting)
