@@ -1,9 +1,9 @@
 // connbench probe: what is claimed about connect(), provoked on this kernel.
 #include <fmt/format.h>
 
-#include <fstream>
-
 #include "bench/commands.h"
+#include "bench/flags.h"
+#include "bench/run_description.h"
 #include "harness/kernel_timeout.h"
 #include "harness/lab/lab.h"
 #include "harness/machine.h"
@@ -29,27 +29,10 @@ struct ProbeOptions {
   std::optional<std::string> out;
 };
 
-// What is wrong with a flag is told with its name.
-template <typename Parse>
-auto flag(const char* name, Parse parse) {
-  try {
-    return parse();
-  } catch (const std::invalid_argument& error) {
-    throw std::invalid_argument(fmt::format("{}: {}", name, error.what()));
-  }
-}
-
 ProbeOptions parse(const ProbeFlags& flags) {
   return {.choice = flag("--only", [&] { return probe::choose(flags.only); }),
           .format = flag("--format", [&] { return probe::parse_format(flags.format); }),
           .out = flags.out};
-}
-
-std::vector<std::string> command_line_of_this_process() {
-  std::ifstream file("/proc/self/cmdline", std::ios::binary);
-  std::vector<std::string> arguments;
-  for (std::string argument; std::getline(file, argument, '\0');) arguments.push_back(argument);
-  return arguments;
 }
 
 // The records of one session: whenever it is killed, they tell what was found so far.
@@ -59,7 +42,7 @@ class ProbeRecords {
       : run_id_(new_run_id()),
         folder_(options.out.value_or(default_run_folder(run_id_))),
         run_({.run_id = run_id_,
-              .command_line = command_line_of_this_process(),
+              .command_line = own_command_line(),
               .network = place.lab != nullptr ? "lab" : "host",
               .samples = SamplesKept::none,
               .origin = Origin::now(),
