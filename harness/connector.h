@@ -53,12 +53,13 @@ struct Traits {
   bool completes_in_submit = false;  ///< submit() runs one attempt to its end; it takes one attempt per call
   Threads threads = Threads::none;
   DeadlineBy deadline_by = DeadlineBy::wait;
-  Duration granularity{};  ///< the (smallest) step to which its deadlines are rounded up: a jiffy for SO_SNDTIMEO
-  Duration floor{};        ///< no shorter deadline can be kept
-  Duration early{};        ///< a deadline may pass by so much too soon: a library's clock of whole ticks. Ours never do
-  bool cancellable = true;          ///< cancel_all() ends an attempt that no packet answers
-  size_t max_in_flight = 0;         ///< a limit of the mechanism (FD_SETSIZE); 0 = none of its own
-  size_t pool_threads = 0;          ///< of a pool: how many there are when as many attempts are in flight
+  Duration granularity{};    ///< the (smallest) step to which its deadlines are rounded up: a jiffy for SO_SNDTIMEO
+  Duration floor{};          ///< no shorter deadline can be kept
+  Duration early{};          ///< a deadline may pass by so much too soon, and by as much more as the machine's tick is
+                             ///< late: the step of a library's coarse clock. Ours never do
+  bool cancellable = true;   ///< cancel_all() ends an attempt that no packet answers
+  size_t max_in_flight = 0;  ///< a limit of the mechanism (FD_SETSIZE); 0 = none of its own
+  size_t pool_threads = 0;   ///< of a pool: how many there are when as many attempts are in flight
   bool uses_all_endpoints = false;  ///< tries what comes after an attempt's first endpoint too; the others never do
 
   bool has_deadline() const noexcept { return deadline_by != DeadlineBy::kernel; }

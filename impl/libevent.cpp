@@ -1,6 +1,6 @@
 // libevent: a bufferevent for each attempt, bufferevent_socket_connect() and its write timeout. Choose it for a program
 // that will read and write through the same bufferevent. Its clock is the kernel's coarse one unless it is asked for
-// another: a timeout may pass up to a tick too soon.
+// another: a timeout may pass up to a tick too soon, and more where the tick is late.
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <sys/timerfd.h>
