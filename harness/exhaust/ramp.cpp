@@ -18,8 +18,8 @@ using std::chrono::seconds;
 constexpr size_t discarded_attempts = 32;        // a first one meets cold code, and no stack in glibc's cache
 constexpr Duration healthy_window = seconds(1);  // when the first does not get through, the next may
 constexpr Duration between_tries = milliseconds(1);
-constexpr Duration settling = milliseconds(5);  // a thread that cannot open its socket says so a little later
-constexpr Duration longest_settling = milliseconds(500);
+constexpr Duration settling = milliseconds(50);  // a thread that cannot open its socket says so when it is let run
+constexpr Duration longest_settling = seconds(1);
 constexpr Duration coming_back = seconds(10);       // until a healthy attempt, once the dead ones are let go
 constexpr Duration looking_up = milliseconds(100);  // how often a wait looks whether it is to stop
 constexpr TimePoint at_once{};
