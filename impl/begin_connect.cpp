@@ -19,4 +19,10 @@ Evidence end_connect(int fd, sa_family_t family) noexcept {
   return evidence;
 }
 
+bool still_connecting(int fd) noexcept {
+  sockaddr_storage peer;
+  socklen_t size = sizeof peer;
+  return ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0 && errno == ENOTCONN;
+}
+
 }  // namespace connbench

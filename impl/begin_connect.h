@@ -28,6 +28,11 @@ Begun begin_connect(const Attempt& attempt, SourcePort& port) noexcept;
 /// After readiness: SO_ERROR, read once (reading consumes it).
 Evidence end_connect(int fd, sa_family_t family) noexcept;
 
+/// Whether the handshake goes on, whatever readiness and SO_ERROR say: there is no peer yet. An error wakes those who
+/// wait before SO_ERROR has it (ICMP: the kernel fills the error queue first), and select() cannot tell it from
+/// success.
+bool still_connecting(int fd) noexcept;
+
 /// What every beginning is made of: a socket, its source port, and `connect`, which is given the descriptor and returns
 /// evidence; again with a new socket while `port` asks for it.
 template <class Connect>

@@ -116,7 +116,7 @@ class BoostFiber final : public LibraryConnector {
       if (slot.wait_error != 0) return {.call = Call::wait, .error = slot.wait_error};
       if (!in_time) return {.call = Call::wait, .deadline_passed = true};
       const Evidence evidence = end_connect(begun.fd.get(), slot.family);
-      // An error that came and went (ICMP while connect() held the socket) leaves the handshake going on.
+      // Of an error alone SO_ERROR may have nothing yet (ICMP wakes those who wait a moment before): ask again.
       if (evidence.error != 0 || (slot.events & EPOLLOUT) != 0) return evidence;
     }
   }

@@ -8,7 +8,7 @@
 namespace connbench {
 namespace {
 
-// Success without writability is an error that came and went, such as ICMP while connect() held the socket.
+// Success without writability is an error that SO_ERROR has not yet: ICMP wakes those who wait a moment before.
 std::optional<Evidence> ask_so_error(int fd, sa_family_t family, bool writable) noexcept {
   const Evidence evidence = end_connect(fd, family);
   if (evidence.error == 0 && !writable) return std::nullopt;

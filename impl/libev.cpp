@@ -16,14 +16,6 @@ double seconds(Duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
-// libev reports an error alone as writable, too. One that came and went (ICMP while connect() held the socket) leaves
-// the handshake going on.
-bool still_connecting(int fd) {
-  sockaddr_storage peer;
-  socklen_t size = sizeof peer;
-  return ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0 && errno == ENOTCONN;
-}
-
 class Libev final : public LibraryConnector {
  public:
   explicit Libev(const ConnectorSettings& settings)

@@ -124,7 +124,7 @@ void RacingConnector::on_event(uint64_t tag, uint32_t events) {
   if (entry.race == none || entry.generation != tag >> 32) return;  // closed by what was ready before it
   Evidence evidence = end_connect(entry.fd.get(), entry.family);
   const bool writable = (events & EPOLLOUT) != 0;
-  if (evidence.error == 0 && !writable) {  // an error that came and went: the handshake goes on
+  if (evidence.error == 0 && !writable) {  // an error that SO_ERROR does not have yet
     evidence = {.call = Call::wait, .error = epoll_.watch_again(entry.fd.get(), tag), .family = entry.family};
     if (evidence.error == 0) return;
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "impl/begin_connect.h"
 #include "impl/loop.h"
 #include "impl/select_limit.h"
 
@@ -36,17 +37,19 @@ class Select final : public LoopConnector {
     while (highest_ >= 0 && !FD_ISSET(highest_, &watched_)) --highest_;
   }
 
-  // Both the set and the timeout are consumed by select() and made anew for each call. A failed connect makes a socket
-  // writable as well: the exception set says nothing about it.
+  // Sets and timeout are consumed by select() and made anew for each call. A failed connect makes a socket writable,
+  // and readable; so does a peer that has spoken already. The exception set says nothing about it.
   int wait(TimePoint wake) override {
     fd_set writable = watched_;
+    fd_set readable = watched_;
     timeval left = wake == at_once ? timeval{} : select_timeout(wake - now());
-    int count = ::select(highest_ + 1, nullptr, &writable, nullptr, &left);
+    int count = ::select(highest_ + 1, &readable, &writable, nullptr, &left);
     if (count < 0) return errno;
     for (int fd = 0; count > 0 && fd < FD_SETSIZE; ++fd) {
       if (!FD_ISSET(fd, &writable)) continue;
-      --count;
-      ready(index_of_[static_cast<size_t>(fd)], true);
+      const bool may_have_failed = FD_ISSET(fd, &readable);
+      count -= may_have_failed ? 2 : 1;  // it counts bits
+      ready(index_of_[static_cast<size_t>(fd)], !may_have_failed || !still_connecting(fd));
     }
     return 0;
   }

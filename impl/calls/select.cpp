@@ -1,12 +1,14 @@
 #include <sys/select.h>
 
+#include "impl/begin_connect.h"
 #include "impl/calls/calls.h"
 #include "impl/select_limit.h"
 
 namespace connbench {
 namespace {
 
-// Both the set and the timeout are consumed by select() and made anew for each call.
+// Sets and timeout are consumed by select() and made anew for each call. An error makes a socket writable, and
+// readable; so does a peer that has spoken already.
 Found select_once(int fd, TimePoint deadline) {
   if (fd >= FD_SETSIZE) {
     errno = fd_setsize_error;
@@ -15,10 +17,12 @@ Found select_once(int fd, TimePoint deadline) {
   fd_set writable;
   FD_ZERO(&writable);
   FD_SET(fd, &writable);
+  fd_set readable = writable;
   timeval left = select_timeout(deadline - now());
-  const int count = ::select(fd + 1, nullptr, &writable, nullptr, &left);
+  const int count = ::select(fd + 1, &readable, &writable, nullptr, &left);
   if (count < 0) return Found::failure;
-  return count > 0 ? Found::writable : Found::nothing;
+  if (count == 0) return Found::nothing;
+  return FD_ISSET(fd, &readable) && still_connecting(fd) ? Found::error_alone : Found::writable;
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ Evidence wait_for_end(int fd, sa_family_t family, TimePoint deadline, WaitOnce w
     }
     if (found == Found::writable || found == Found::error_alone) {
       const Evidence end = end_connect(fd, family);
-      // An error that came and went (ICMP while connect() held the socket) leaves the handshake going on.
+      // Of an error alone SO_ERROR may have nothing yet (ICMP wakes those who wait a moment before): ask again.
       if (end.error != 0 || found == Found::writable) return end;
     }
     waited.deadline_passed = now() >= deadline;

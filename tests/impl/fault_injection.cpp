@@ -54,7 +54,7 @@ int unless_faulty(Function function, Real real) {
 
 template <class Real>
 int faulty_epoll(epoll_event* events, Real real) {
-  if (fault(Function::epoll_no_event) != 0) {
+  if (fault(Function::no_event) != 0) {
     events[0] = {.events = EPOLLERR, .data = {.u64 = added_last}};
     return 1;
   }
@@ -70,9 +70,9 @@ int faulty_epoll(epoll_event* events, Real real) {
 
 const char* name_of(Function function) {
   constexpr std::array<const char*, function_count> names = {
-      "socket",         "connect",         "setsockopt",     "getsockopt",    "epoll_ctl",
-      "epoll_wait",     "epoll_event",     "epoll_no_event", "select",        "ppoll",
-      "pthread_create", "timerfd_settime", "timer_create",   "timer_settime", "io_uring_wait"};
+      "socket",         "connect",         "setsockopt",   "getsockopt",    "epoll_ctl",
+      "epoll_wait",     "epoll_event",     "no_event",     "select",        "ppoll",
+      "pthread_create", "timerfd_settime", "timer_create", "timer_settime", "io_uring_enter"};
   return names[static_cast<size_t>(function)];
 }
 
@@ -149,11 +149,22 @@ int __wrap_epoll_pwait2(int epoll, epoll_event* events, int size, const timespec
 
 int __real_select(int, fd_set*, fd_set*, fd_set*, timeval*);
 int __wrap_select(int count, fd_set* read, fd_set* write, fd_set* except, timeval* timeout) {
+  if (connbench::fault(Function::no_event) != 0) {
+    for (fd_set* set : {read, write}) {
+      FD_ZERO(set);
+      FD_SET(count - 1, set);
+    }
+    return 2;
+  }
   return unless_faulty(Function::select, [&] { return __real_select(count, read, write, except, timeout); });
 }
 
 int __real_ppoll(pollfd*, nfds_t, const timespec*, const sigset_t*);
 int __wrap_ppoll(pollfd* polled, nfds_t count, const timespec* timeout, const sigset_t* mask) {
+  if (connbench::fault(Function::no_event) != 0) {
+    polled[0].revents = POLLERR;
+    return 1;
+  }
   return unless_faulty(Function::ppoll, [&] { return __real_ppoll(polled, count, timeout, mask); });
 }
 
@@ -180,10 +191,16 @@ int __wrap_timer_settime(timer_t timer, int flags, const itimerspec* value, itim
   return disarms ? real() : unless_faulty(Function::timer_settime, real);
 }
 
+int __real_io_uring_submit(io_uring*);
+int __wrap_io_uring_submit(io_uring* ring) {
+  const int error = connbench::fault(Function::io_uring_enter);
+  return error != 0 ? -error : __real_io_uring_submit(ring);
+}
+
 int __real_io_uring_submit_and_wait_timeout(io_uring*, io_uring_cqe**, unsigned, __kernel_timespec*, sigset_t*);
 int __wrap_io_uring_submit_and_wait_timeout(io_uring* ring, io_uring_cqe** completion, unsigned count,
                                             __kernel_timespec* time, sigset_t* mask) {
-  if (const int error = connbench::fault(Function::io_uring_wait); error != 0) return -error;
+  if (const int error = connbench::fault(Function::io_uring_enter); error != 0) return -error;
   return __real_io_uring_submit_and_wait_timeout(ring, completion, count, time, mask);
 }
 

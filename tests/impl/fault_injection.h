@@ -13,15 +13,15 @@ enum class Function {
   getsockopt,
   epoll_ctl,
   epoll_wait,
-  epoll_event,     ///< no failure: what is writable is reported as EPOLLERR alone
-  epoll_no_event,  ///< no failure either: EPOLLERR alone is reported of the socket that was added last
+  epoll_event,  ///< no failure: what is writable is reported as EPOLLERR alone
+  no_event,     ///< no failure either: epoll, ppoll() and select() report an error alone, of a socket that has none
   select,
   ppoll,
   pthread_create,
   timerfd_settime,
   timer_create,
   timer_settime,
-  io_uring_wait,  ///< io_uring_enter where it waits; nothing is submitted then
+  io_uring_enter,  ///< where it submits, or submits and waits; nothing is submitted then
 };
 inline constexpr size_t function_count = 15;
 const char* name_of(Function function);

@@ -79,7 +79,7 @@ TEST_P(InterruptedCalls, EndNoAttempt) {
     const Fault connecting(Function::connect, EINTR, every);
     const Fault epolling(Function::epoll_wait, EINTR, 2);
     const Fault selecting(Function::select, EINTR, 2);
-    const Fault waiting(Function::io_uring_wait, EINTR, 2);
+    const Fault waiting(Function::io_uring_enter, EINTR, 2);
     const Fault polling(Function::ppoll, EINTR, 2);
     const auto& samples = wave.drive(target->endpoints(), patience, patience);
     // A ring's connect() is a request, and never told EINTR.
@@ -93,8 +93,7 @@ TEST_P(InterruptedCalls, EndNoAttempt) {
   EXPECT_EQ(census_becoming(before), before);
 }
 
-// ICMP that comes while connect() holds the socket is an error that is gone when it is asked for.
-TEST_P(Interruptions, ByAnErrorThatCameAndWentEndNoAttempt) {
+TEST_P(Interruptions, ByAnErrorThatIsNotThereYetEndNoAttempt) {
   const auto target = open_target(concurrency);
   DrivenWave wave(entry(), attempts, concurrency);
   const Fault fault(Function::epoll_event, EIO, 3);
@@ -117,10 +116,10 @@ class InterruptedInSilence : public InAStorm {};
 INSTANTIATE_TEST_SUITE_P(Connector, InterruptedInSilence,
                          testing::ValuesIn(unanswered({Family::ipv4, Family::unix_domain})), name_of_place);
 
-TEST_P(InterruptedInSilence, AnErrorThatCameAndWentIsNoConnection) {
+TEST_P(InterruptedInSilence, AnErrorThatIsNotThereYetIsNoConnection) {
   const auto target = open_target(concurrency);
   DrivenWave wave(entry(), concurrency, concurrency);
-  const Fault fault(Function::epoll_no_event, EIO, 1, 1);
+  const Fault fault(Function::no_event, EIO, 1, 1);
   const auto& samples = wave.drive(target->endpoints(), 20ms, 100ms);
   EXPECT_EQ(count_of(Outcome::connected, samples), 0U);
 }
@@ -133,9 +132,11 @@ TEST_P(InterruptedInSilence, DeadlinesAreKept) {
   const auto& samples = wave.drive(target->endpoints(), 30ms, patience);
   if (count_of(Outcome::refused, samples) > 0) GTEST_SKIP() << "nothing waits here";
   EXPECT_EQ(count_of(Outcome::deadline_exceeded, samples), samples.size());
-  const Duration early = wave.connector().traits().early;
+  // One that follows a clock of ticks gives up early by a step of it, and by more where a tick is late; a signal that
+  // was taken for the deadline would show after 1 ms.
+  const Duration least = wave.connector().traits().early > Duration::zero() ? 10ms : 30ms;
   for (const Sample& sample : samples)
-    EXPECT_GE(sample.finished_ns - sample.started_ns + early.count(), std::chrono::nanoseconds(30ms).count());
+    EXPECT_GE(sample.finished_ns - sample.started_ns, std::chrono::nanoseconds(least).count());
 }
 
 TEST_P(InterruptedInSilence, CancellingStillEndsEverything) {

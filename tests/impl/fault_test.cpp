@@ -54,8 +54,8 @@ constexpr Failure failures_of_a_wait[] = {
     {Function::select, ENOMEM, Outcome::exhausted, Stage::wait},
     {Function::ppoll, ENOMEM, Outcome::exhausted, Stage::wait},
     {Function::ppoll, EFAULT, Outcome::unexpected, Stage::wait},
-    {Function::io_uring_wait, EBADF, Outcome::unexpected, Stage::wait},
-    {Function::io_uring_wait, ENOMEM, Outcome::exhausted, Stage::wait},
+    {Function::io_uring_enter, EBADF, Outcome::unexpected, Stage::wait},
+    {Function::io_uring_enter, ENOMEM, Outcome::exhausted, Stage::wait},
     {Function::timerfd_settime, ENOMEM, Outcome::exhausted, Stage::wait},
 };
 
