@@ -88,7 +88,7 @@ void against_sleep(benchmark::State& state, const char* name, Duration timeout) 
 
 int main(int argc, char** argv) {
   constexpr const char* connectors_held_to_it[] = {"epoll", "signal-threads", "epoll+wait:pwait2",
-                                                   "poll",  "io-uring",       "io-uring+deadline:ring"};
+                                                   "poll",  "io-uring",       "io-uring+deadline:link"};
   constexpr milliseconds timeout(100);
   for (const char* name : connectors_held_to_it)
     benchmark::RegisterBenchmark(fmt::format("overshoot/{}/{}", name, format_duration(timeout)).c_str(),

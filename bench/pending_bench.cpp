@@ -148,7 +148,7 @@ void few_against_many(benchmark::State& state, const char* connector, size_t man
 }  // namespace
 
 int main(int argc, char** argv) {
-  for (const char* connector : {"epoll", "io-uring", "io-uring+deadline:ring"})
+  for (const char* connector : {"epoll", "io-uring", "io-uring+deadline:link"})
     for (const size_t many : {size_t{10'000}, size_t{100'000}})
       benchmark::RegisterBenchmark(fmt::format("pending/{}/{}", connector, many).c_str(),
                                    [=](benchmark::State& state) { few_against_many(state, connector, many); })

@@ -207,7 +207,7 @@ void scale(benchmark::State& state, const char* connector, size_t pending, bool 
 
 int main(int argc, char** argv) {
   note_tcp_memory();
-  for (const char* connector : {"epoll", "io-uring", "io-uring+deadline:ring"})
+  for (const char* connector : {"epoll", "io-uring", "io-uring+deadline:link"})
     for (const size_t pending : {size_t{500'000}, size_t{1'000'000}})
       for (const bool paced : {false, true})
         benchmark::RegisterBenchmark(

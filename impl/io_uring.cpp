@@ -6,9 +6,9 @@
 // that was offered since: these attempts share one `started`, and the last of them waits for the others to be begun.
 // With n in flight in closed loop that is up to n attempts (the runner offers at most 256 at a time).
 //
-// A linked timeout looks for its request in one of at most 256 lists: where tens of thousands are pending in a ring,
-// that takes longer than to begin one, and a mass of deadlines comes late. +deadline:ring takes the address from the
-// socket instead, at a cost that does not grow.
+// Whose deadline has passed loses its address, at a cost that does not grow. +deadline:link is the ring's own way, a
+// timeout linked to each connect: it looks for its request in one of at most 256 lists, and where tens of thousands are
+// pending in a ring, that takes longer than to begin one.
 #include <algorithm>
 #include <iterator>
 #include <memory>
@@ -25,9 +25,9 @@ namespace {
 constexpr OptionSpec deadline_option{
     .name = "deadline",
     .kind = OptionSpec::Kind::choice,
-    .choices = "link|ring",
-    .fallback = "link",
-    .help = "a timeout linked to each connect, or one wait for the next deadline of all"};
+    .choices = "ring|link",
+    .fallback = "ring",
+    .help = "one wait for the next deadline of all, or a timeout linked to each connect"};
 constexpr OptionSpec options[] = {deadline_option};
 
 // A connect makes three requests (socket, connect, timeout), an end two (SO_LINGER, close).
@@ -87,7 +87,7 @@ class IoUring final : public Connector {
       const TimePoint time = take(completions);
       if (completions.size() > before) cancel_again_at_ = time + cancel_again;
       if (error != 0 && error != EINTR) fail_all(completions, error);
-      give_up_overdue(time);
+      give_up_overdue(completions, time);
       if (completions.size() > before || time >= wait_until) break;
     }
     if (ring_) dispose(completions);
@@ -111,8 +111,8 @@ class IoUring final : public Connector {
     TimePoint deadline{};
     uint32_t next_free = DueLists::none;
     sa_family_t family = AF_UNSPEC;
-    bool live = false;
-    bool given_up = false;  // its deadline has passed, and the ring was told to end it
+    bool live = false;      // the ring has its connect()
+    bool given_up = false;  // and the attempt is over: its deadline has passed
   };
 
   void open_ring() {
@@ -193,16 +193,23 @@ class IoUring final : public Connector {
 
   void end(std::vector<Completion>& completions, uint32_t index, Evidence evidence, TimePoint time) {
     const Slot& slot = slots_[index];
+    if (slot.given_up) {
+      --leaving_;
+    } else {
+      evidence.cancelled = cancelled_;
+      evidence.deadline_passed = evidence.error == ECANCELED && time >= slot.deadline;
+      complete(completions, slot, evidence, time);
+      if (evidence.call != Call::socket) close(index, completions);
+      due_.remove(index);
+      --live_;
+    }
+    release(index);
+  }
+
+  static void complete(std::vector<Completion>& completions, const Slot& slot, Evidence evidence, TimePoint time) {
     evidence.family = slot.family;
-    evidence.cancelled = cancelled_;
-    if (slot.given_up) evidence.error = ECANCELED;  // by us, also where it connected in the last moment: it is ended
-    evidence.deadline_passed = evidence.error == ECANCELED && time >= slot.deadline;
     completions.push_back(
         {.id = slot.id, .result = classify(evidence), .started = slot.started, .finished = time, .handshake = {}});
-    if (evidence.call != Call::socket) close(index, completions);
-    due_.remove(index);
-    release(index);
-    --live_;
   }
 
   // The requests are sent once `finished` is stamped, and before any attempt that comes after.
@@ -224,21 +231,28 @@ class IoUring final : public Connector {
       completion.result = classify({.call = Call::socket, .error = -descriptor});
   }
 
+  // Descriptors and slots are back with the system call that asks for them, but for an interrupt in between.
   void dispose(std::vector<Completion>& completions) {
     int error = ring_->submit();
-    while (installing_ > 0 && (error == 0 || error == EINTR)) {
+    while (installing_ + leaving_ > 0 && (error == 0 || error == EINTR)) {
       take(completions);
-      if (installing_ > 0) error = ring_->wait(TimePoint{});
+      if (installing_ + leaving_ > 0) error = ring_->wait(TimePoint{});
     }
     if (error != 0 && error != EINTR) fail_all(completions, error);
   }
 
-  void give_up_overdue(TimePoint time) {
+  // These attempts are over, whatever still becomes of them: what connects in the last moment is reset. Their slots are
+  // free when the ring has given back their connect().
+  void give_up_overdue(std::vector<Completion>& completions, TimePoint time) {
     for (uint32_t index; (index = due_.overdue(time)) != DueLists::none;) {
+      Slot& slot = slots_[index];
+      slot.given_up = true;
+      complete(completions, slot, {.call = Call::wait, .deadline_passed = true}, time);
       ring_->disconnect(index);
-      slots_[index].given_up = true;
+      close(index, completions);
       due_.remove(index);
-      due_.add(index, time, cancel_again);
+      --live_;
+      ++leaving_;
     }
     if (cancelled_ && live_ > 0 && time >= cancel_again_at_) cancel_live(time);
   }
@@ -248,7 +262,7 @@ class IoUring final : public Connector {
   // kernel keeps requests in at most 256 lists, the youngest in front (0.8 µs each, 1.7 from the other end).
   void cancel_live(TimePoint time) {
     for (auto index = static_cast<uint32_t>(slots_.size()); index-- > 0;)
-      if (slots_[index].live) ring_->cancel(index);
+      if (slots_[index].live && !slots_[index].given_up) ring_->cancel(index);
     cancel_again_at_ = time + cancel_again;
   }
 
@@ -260,12 +274,11 @@ class IoUring final : public Connector {
     for (uint32_t index = 0; index < slots_.size(); ++index) {
       const Slot& slot = slots_[index];
       if (!slot.live) continue;
-      completions.push_back(failed(slot.id, slot.family, slot.started, time));
+      if (!slot.given_up) completions.push_back(failed(slot.id, slot.family, slot.started, time));
       due_.remove(index);
       release(index);
     }
-    live_ = 0;
-    installing_ = 0;
+    live_ = leaving_ = installing_ = 0;
     ring_.reset();
     try {
       open_ring();
@@ -285,6 +298,7 @@ class IoUring final : public Connector {
   std::vector<Slot> slots_;
   uint32_t free_ = DueLists::none;
   size_t live_ = 0;                           // slots whose attempt has begun and not ended
+  size_t leaving_ = 0;                        // slots whose attempt was given up, and whose connect() is not back
   std::vector<Attempt> queued_;               // accepted, not begun
   std::vector<Completion> ended_;             // by cancel_all(), before they began
   std::vector<__kernel_timespec> deadlines_;  // of what is queued, until it is sent

@@ -108,7 +108,7 @@ TEST_F(IoUringHere, IsRefusedWhereDirectDescriptorsRunOut) {
 // A deadline that waits for another: both ways must keep the order and be late, never early.
 TEST_F(IoUringHere, KeepsDeadlinesByLinksAndByItsOwnWait) {
   const auto silent = find_target("backlog-full").open({.family = Family::ipv4, .open_at_once = 300});
-  for (const auto* name : {"io-uring", "io-uring+deadline:ring"}) {
+  for (const auto* name : {"io-uring", "io-uring+deadline:link"}) {
     const NamedConnector named = find_connector(name);
     Retirement retirement({}, 0);
     const auto connector = named.entry->make({named.options, 300, retirement});
@@ -150,7 +150,7 @@ TEST_F(IoUringHere, DoesNotLengthenItsOwnWaitByWhatItSubmits) {
   const auto silent = find_target("backlog-full").open({.family = Family::ipv4});
   const ChildAnswer answer = ask_in_child([&]() -> std::string {
     if (!forbid_to_submit_and_wait_at_once()) return "no seccomp filter could be set";
-    const NamedConnector named = find_connector("io-uring+deadline:ring");
+    const NamedConnector named = find_connector("io-uring");
     Retirement retirement({}, 0);
     const auto connector = named.entry->make({named.options, 4, retirement});
     const auto attempts = attempts_on(silent->endpoints(), 4, 20ms);
@@ -168,7 +168,7 @@ TEST_F(IoUringHere, DoesNotLengthenItsOwnWaitByWhatItSubmits) {
 TEST_F(IoUringHere, LosesNothingWhenEverythingEndsAtOnce) {
   constexpr size_t many = 5000;
   const auto silent = find_target("backlog-full").open({.family = Family::ipv4, .open_at_once = many});
-  for (const auto* name : {"io-uring", "io-uring+deadline:ring"}) {
+  for (const auto* name : {"io-uring", "io-uring+deadline:link"}) {
     const NamedConnector named = find_connector(name);
     Retirement retirement({}, 0);
     const auto connector = named.entry->make({named.options, many, retirement});
