@@ -63,8 +63,7 @@ def _prepare(copies, folder):
         raise Unusable(f"the self-test needs the whole suite, and this machine lacks some: {'; '.join(lacks.values())}")
     more, rates, run = gate_suite.processors(side, folder), [], None
     for _ in range(CALIBRATING):
-        measured = gate_suite.measure(side, [DELAYED_LOAD], more, folder)
-        run = measured.runs[0]
+        run, _ = gate_suite.measure(side, DELAYED_LOAD, more, folder)
         rates += run.cases[REFERENCE]["connects_per_s"]
     per_connect = 1e9 / max(rates)  # of the wave that was disturbed least
     return run.environment, {group_of(delay): round(delay * per_connect) for delay in DELAYS}

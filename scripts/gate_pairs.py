@@ -1,4 +1,4 @@
-"""Pairs: both sides measured one right after the other, in an order that a coin decides; and the file that keeps them."""
+"""Pairs: both sides measured in turns (gate_suite.TURNS), and a coin decides who is first; and the file that keeps them."""
 
 import csv
 import random
@@ -12,7 +12,7 @@ NONE = "-"
 
 
 class Pair:
-    """values: {(benchmark, metric): (base, head)}, None where a side had none. order: AB or BA, A being the base."""
+    """values: {(benchmark, metric): (base, head)}, None where a side had none. order: AB or BA, whose turn was first; A is the base."""
 
     def __init__(self, order, values):
         self.order, self.values = order, values
@@ -28,14 +28,19 @@ class Bench:
     def pair(self, loads):
         """Raises gate_runs.Unusable when a side cannot be measured, or not be held against the other."""
         order = self.coin.choice(("AB", "BA"))
-        turns = {letter: gate_suite.measure(self.sides[letter], loads, self.more, self.folder) for letter in order}
-        base, head = turns["A"], turns["B"]
-        for one, other in zip(base.runs, head.runs):
-            for note in gate_runs.require_comparable(one, other):
-                self.notes[note] = self.notes.get(note, 0) + 1
+        measured = {letter: gate_suite.Measured() for letter in order}
         for load in loads:
-            self.seconds[load] = sum(turn.values[f"command/{load}", "wall_time"] for turn in turns.values()) / 1e9
-        return Pair(order, {key: (value, head.values[key]) for key, value in base.values.items()})
+            for turn in gate_suite.TURNS[load]:
+                letter = order["AB".index(turn)]
+                measured[letter].add(load, *gate_suite.measure(self.sides[letter], load, self.more, self.folder))
+        base, head = measured["A"], measured["B"]
+        for note in {note for runs in zip(base.runs, head.runs) for note in gate_runs.require_comparable(*runs)}:
+            self.notes[note] = self.notes.get(note, 0) + 1
+        values, others = base.values(), head.values()
+        for load in loads:
+            key = f"command/{load}", "wall_time"
+            self.seconds[load] = (values[key] + others[key]) / 1e9
+        return Pair(order, {key: (value, others[key]) for key, value in values.items()})
 
     def told(self):
         """The notes, those that came most often first; many are variations of one."""

@@ -19,7 +19,7 @@ class Unusable(Exception):
 
 
 class Run:
-    """One finished run. `cases`: {benchmark: {metric: [value of each repetition]}}, None where a wave has no such value."""
+    """One finished run. `waves`: {benchmark: its rows of summary.csv}; `cases`: {benchmark: {metric: [value of each wave]}}."""
 
     def __init__(self, folder, side):
         self.folder, self.side = Path(folder), side
@@ -35,7 +35,7 @@ class Run:
             failure = run["failures"][0]
             raise Unusable(f"{self._named()}: {len(run['failures'])} waves failed, the first {failure['connector']} on "
                            f"{failure['target']}: {failure['failure']}")  # fmt: skip
-        self.loads, self.cases = {}, {}
+        self.loads, self.waves, self.cases = {}, {}, {}
         self._read_summary()
 
     def _named(self):
@@ -58,12 +58,10 @@ class Run:
             raise Unusable(f"{self._named()}: summary.csv cannot be read: {error}") from error
         if not rows:
             raise Unusable(f"{self._named()}: no wave was measured")
-        by_case = {}
         for row in rows:
-            by_case.setdefault(benchmark(row), []).append(row)
+            self.waves.setdefault(benchmark(row), []).append(row)
             self.loads.setdefault(benchmark(row), row["attempts"])
-        for name, waves in by_case.items():
-            self.cases[name] = _metrics(waves)
+        self.cases = {name: metrics(waves) for name, waves in self.waves.items()}
 
 
 def benchmark(row):
@@ -85,7 +83,7 @@ def is_open_loop(scenario):
     return scenario.rpartition(":")[0].rpartition(":")[2] in ("poisson", "uniform")
 
 
-def _metrics(waves):
+def metrics(waves):
     """By metric the value of each wave. What no wave of a case has is left out; a gap in others stays, as None."""
     open_loop = is_open_loop(waves[0]["scenario"])
     part_of_a_fleet = waves[0]["scenario"].startswith("fleet:") and waves[0]["target"] != "*"
@@ -97,15 +95,15 @@ def _metrics(waves):
             latency = {"p50": "p50_ns", "p90": "p90_ns"}
     if not open_loop and not part_of_a_fleet:  # there the load decides how long a wave takes, here all parts together
         columns["wall_time"] = "makespan_ns"
-    metrics = {} if part_of_a_fleet else {"cpu_per_attempt": [_ratio(row["cpu_ns"], row["attempts"]) for row in waves]}
+    found = {} if part_of_a_fleet else {"cpu_per_attempt": [_ratio(row["cpu_ns"], row["attempts"]) for row in waves]}
     for metric, column in (columns | latency).items():
         if any(row[column] for row in waves):
-            metrics[metric] = [_number(row[column]) for row in waves]
+            found[metric] = [_number(row[column]) for row in waves]
     if not _sustained(waves):
-        metrics |= {metric: [None] * len(waves) for metric in latency if metric in metrics}
+        found |= {metric: [None] * len(waves) for metric in latency if metric in found}
     if not open_loop and any(int(row["connected"]) for row in waves):  # no connection is a rate of nothing
-        metrics["connects_per_s"] = [_number(row["connects_per_s"]) or 0.0 for row in waves]
-    return metrics
+        found["connects_per_s"] = [_number(row["connects_per_s"]) or 0.0 for row in waves]
+    return found
 
 
 def _number(text):

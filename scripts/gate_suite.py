@@ -1,11 +1,11 @@
 """What the gate measures: a few loads, each short, and how one side runs them.
 
-A pair takes about 4 s, so that twenty of them, and twenty more to confirm, fit into three minutes. Loads:
+A pair takes about 4.5 s, so that twenty of them, and twenty more to confirm, fit into three minutes. Loads:
   rate   closed loop on loopback: what connecting costs
   late   a queue that is full, in open loop: how late an attempt is given up, with deadlines 0.25 ms apart
   added  a host 2 ms away, in open loop: what is added to the handshake
-Each is one `connbench run` whose waves interleave; a side's figure is the median of its repetitions (of an even number the
-lower of the middle two, because a percentile is a value that occurred).
+A turn is one `connbench run`. The machine's speed drifts within a second, so that short turns in an order that evens out drift
+tell more than long ones: for the time of A B B A with three waves each, twelve turns of one wave have two thirds of the noise.
 """
 
 import os
@@ -17,16 +17,19 @@ import subprocess
 import time
 from pathlib import Path
 
-from gate_runs import Run, Unusable
+from gate_runs import Run, Unusable, metrics
 
-LOADS = {
+LOADS = {  # one turn
     "rate": ["--connector", "epoll,io-uring,blocking-threads", "--target", "accepting", "--concurrency", "64",
-             "--attempts", "1000", "--repetitions", "7", "--timeout", "5s"],
+             "--attempts", "1000", "--repetitions", "1", "--timeout", "5s"],
     "late": ["--connector", "epoll,io-uring,select-threads", "--target", "backlog-full", "--concurrency", "64",
-             "--attempts", "64", "--repetitions", "3", "--timeout", "10ms", "--arrival", "uniform:4000/s"],
+             "--attempts", "64", "--repetitions", "1", "--timeout", "10ms", "--arrival", "uniform:4000/s"],
     "added": ["--connector", "epoll,blocking-threads", "--target", "delayed:2ms", "--concurrency", "64",
-              "--attempts", "64", "--repetitions", "3", "--timeout", "5s", "--arrival", "uniform:1000/s"],
+              "--attempts", "64", "--repetitions", "2", "--timeout", "5s", "--arrival", "uniform:1000/s"],
 }  # fmt: skip
+# Of a pair; A is who comes first. Who has had less goes next (Thue and Morse), so that a drift of any even kind is in both.
+TURNS = {"rate": "ABBABAAB", "late": "ABBABAAB", "added": "ABBA"}
+POOLED = {"connects_per_s": statistics.harmonic_mean, "cpu_per_attempt": statistics.fmean, "wall_time": statistics.fmean}
 LACKS = 3  # exit status of connbench: the machine has nothing of what was asked
 MEANING = {
     1: "attempts ended otherwise than the target explains, or a wave's process failed",
@@ -48,16 +51,23 @@ class Side:
 
 
 class Measured:
-    """What one side said in one turn: {(benchmark, metric): value}, and the runs themselves."""
+    """What one side said in its turns of a pair: the runs, and what they took."""
 
     def __init__(self):
-        self.values, self.runs = {}, []
+        self.runs, self._waves, self._seconds = [], {}, {}
 
     def add(self, load, run, seconds):
-        for name, case in run.cases.items():
-            self.values |= {(name, metric): middle(values) for metric, values in case.items()}
-        self.values[f"command/{load}", "wall_time"] = seconds * 1e9  # with its start, its servers and its end
         self.runs.append(run)
+        self._seconds[load] = self._seconds.get(load, 0.0) + seconds
+        for name, waves in run.waves.items():
+            self._waves.setdefault(name, []).extend(waves)
+
+    def values(self):
+        """{(benchmark, metric): value}, of the waves of all turns."""
+        values = {(f"command/{load}", "wall_time"): 1e9 * seconds for load, seconds in self._seconds.items()}
+        for name, waves in self._waves.items():
+            values |= {(name, metric): of_all(metric, found) for metric, found in metrics(waves).items()}
+        return values
 
 
 def load_of(benchmark):
@@ -66,9 +76,12 @@ def load_of(benchmark):
     return second if first == "command" else next(load for load, words in LOADS.items() if second in words)
 
 
-def middle(values):
-    """None when a repetition has none: the others are not the whole."""
-    return None if any(value is None for value in values) else statistics.median_low(values)
+def of_all(metric, values):
+    """Of all waves: amounts add up, of percentiles it is the median (of an even number the lower of the middle two, because a
+    percentile is a value that occurred). None when a wave has none: the others are not the whole."""
+    if any(value is None for value in values):
+        return None
+    return POOLED.get(metric, statistics.median_low)(values)
 
 
 def lacking(side, folder):
@@ -90,22 +103,20 @@ def processors(side, folder):
     return ["--cpus", advice.group()] if advice else []
 
 
-def measure(side, loads, more, folder):
-    """Runs the loads once, each in a fresh process and a folder of its own under `folder`. The folder of one that cannot be
-    used stays, and is named."""
-    measured = Measured()
-    for load in loads:
-        out = Path(folder) / f"{side.name}-{load}"
-        shutil.rmtree(out, ignore_errors=True)
-        arguments = ["run", *LOADS[load], *more, "--samples", "none", "--syscalls", "off", "--out", str(out)]
-        began = time.monotonic()
-        status, said = _ended(side, arguments, folder)
-        seconds = time.monotonic() - began
-        if status != 0:
-            raise Unusable(_broken(side, load, status, said) + (f". Its records: {out}" if out.exists() else ""))
-        measured.add(load, Run(out, side.name), seconds)
-        shutil.rmtree(out)
-    return measured
+def measure(side, load, more, folder):
+    """One turn: the Run of a fresh process, with its start, its servers and its end in the seconds that it took. The folder
+    of a run that cannot be used stays, and is named."""
+    out = Path(folder) / f"{side.name}-{load}"
+    shutil.rmtree(out, ignore_errors=True)
+    arguments = ["run", *LOADS[load], *more, "--samples", "none", "--syscalls", "off", "--out", str(out)]
+    began = time.monotonic()
+    status, said = _ended(side, arguments, folder)
+    seconds = time.monotonic() - began
+    if status != 0:
+        raise Unusable(_broken(side, load, status, said) + (f". Its records: {out}" if out.exists() else ""))
+    run = Run(out, side.name)
+    shutil.rmtree(out)
+    return run, seconds
 
 
 def _broken(side, load, status, said):

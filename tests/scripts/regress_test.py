@@ -90,18 +90,24 @@ class RegressTest(RunsTest):
         self.assertEqual((self.folder / "out/verdicts.csv").read_text().splitlines()[0], head)
 
     def test_each_side_runs_in_a_process_and_a_folder_of_its_own_with_its_processors_kept_apart(self):
-        self.program("base")
-        self.program("head")
+        for side in ("base", "head"):
+            self.program(side, before=f'echo {side} "$load" >> "$here/../../turns"')
         self.regress("--seed", "5", pairs="6")
         asked = {side: (self.folder / side / "bin/asked").read_text().splitlines() for side in ("base", "head")}
         for side, lines in asked.items():
-            self.assertGreaterEqual(len(lines), 6 * 3)
+            self.assertGreaterEqual(len(lines), 6 * len(gate_suite.LOADS))
             for line in lines:
                 self.assertIn(" --cpus client=3,server=4 --samples none --syscalls off --out ", line)
                 self.assertIn(f"/{side}-", line)
         with open(self.folder / "out/pairs.csv", newline="") as file:
             orders = [row["order"] for row in csv.DictReader(file)]
         self.assertEqual(set(orders), {"AB", "BA"})
+        turns = [line.split() for line in (self.folder / "turns").read_text().splitlines()]
+        for order in orders[:6]:
+            for load, pattern in gate_suite.TURNS.items():
+                sides = [("base", "head")["AB".index(order["AB".index(turn)])] for turn in pattern]
+                self.assertEqual(turns[: len(pattern)], [[side, load] for side in sides])
+                del turns[: len(pattern)]
 
     def test_warns_below_twenty_pairs_and_says_what_was_not_judged(self):
         self.program("base")
@@ -111,7 +117,9 @@ class RegressTest(RunsTest):
         self.assertIn("system calls, threads, allocations and bytes were not judged (--no-exact)", done.stdout)
 
     def test_a_head_that_crashes_in_the_middle_is_named_with_its_signal(self):
-        crash = 'if [ "$(wc -l < "$here/asked")" -eq 5 ]; then kill -SEGV $$; fi'
+        of_a_pair = sum(turns.count("A") for turns in gate_suite.TURNS.values())
+        number = of_a_pair + gate_suite.TURNS["rate"].count("A") + 1
+        crash = f'if [ "$(wc -l < "$here/asked")" -eq {number} ]; then kill -SEGV $$; fi'
         said = self.refusal(before=crash)
         self.assertRegex(said, r"scripts/regress: head: .*/head/bin/connbench was killed by SIGSEGV on the load 'late'")
         self.assertTrue((self.folder / "out/pairs.csv").read_text().endswith("\n"), "the pairs so far stay readable")
@@ -190,6 +198,20 @@ def first_of(process, *paths):
         if process.poll() is not None:
             raise AssertionError(f"ended with {process.returncode}: {process.communicate()[1]}")
         time.sleep(0.01)
+
+
+class SuiteTest(RunsTest):
+    def test_of_several_turns_amounts_add_up_and_percentiles_have_a_median(self):
+        measured = gate_suite.Measured()
+        for number, (rate, cpu, late) in enumerate([(10000, 4e6, 50), (40000, 8e6, 90)], 1):
+            more = {"connects_per_s": rate, "cpu_ns": cpu, "attempts": 100, "overshoot_p50_ns": late}
+            measured.add("rate", gate_suite.Run(self.run_of(f"run{number}", [wave("epoll", 1, **more)]), "base"), 0.5)
+        values = measured.values()
+        name = "epoll/accepting/concurrency:8/timeout:1s"
+        self.assertEqual(values[name, "connects_per_s"], 16000, "the same number of connections took 1/10000 and 1/40000 s each")
+        self.assertEqual(values[name, "cpu_per_attempt"], 60000)
+        self.assertEqual(values[name, "overshoot_p50"], 50)
+        self.assertEqual(values["command/rate", "wall_time"], 1e9)
 
 
 class RevisionsTest(RunsTest):
