@@ -11,7 +11,7 @@ namespace {
 // Success without writability is an error that SO_ERROR has not yet: ICMP wakes those who wait a moment before.
 std::optional<Evidence> ask_so_error(int fd, sa_family_t family, bool writable) noexcept {
   const Evidence evidence = end_connect(fd, family);
-  if (evidence.error == 0 && !writable) return std::nullopt;
+  if (evidence.error == 0 && !writable && still_connecting(fd)) return std::nullopt;
   return evidence;
 }
 

@@ -34,8 +34,8 @@ class LoopConnector : public Connector {
   /// none.
   virtual int wait(TimePoint wake) = 0;
 
-  /// A watched socket has become ready. `writable`: by its peer, not by an error alone. False: of that error SO_ERROR
-  /// has nothing yet, or no more; the attempt goes on.
+  /// A watched socket has become ready; `writable`: certainly not by an error alone. False: it was one, of which
+  /// SO_ERROR has nothing yet; the attempt goes on.
   bool ready(uint32_t index, bool writable);
   /// The attempt ends with what is known of it.
   void end(uint32_t index, Evidence evidence, TimePoint finished);

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 
-#include "impl/begin_connect.h"
 #include "impl/loop.h"
 #include "impl/select_limit.h"
 
@@ -47,9 +46,9 @@ class Select final : public LoopConnector {
     if (count < 0) return errno;
     for (int fd = 0; count > 0 && fd < FD_SETSIZE; ++fd) {
       if (!FD_ISSET(fd, &writable)) continue;
-      const bool may_have_failed = FD_ISSET(fd, &readable);
-      count -= may_have_failed ? 2 : 1;  // it counts bits
-      ready(index_of_[static_cast<size_t>(fd)], !may_have_failed || !still_connecting(fd));
+      const bool by_itself = !FD_ISSET(fd, &readable);
+      count -= by_itself ? 1 : 2;  // it counts bits
+      ready(index_of_[static_cast<size_t>(fd)], by_itself);
     }
     return 0;
   }

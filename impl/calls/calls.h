@@ -42,8 +42,8 @@ struct ConnectBound {
 /// What the calls with a blocking socket share: `bound` when there is one, connect(), and what interruption asks for.
 Completion blocking_call(const Attempt& attempt, const CallContext& context, const ConnectBound* bound);
 
-/// What one wait for a socket's writability can find.
-enum class Found : uint8_t { nothing, writable, error_alone, failure };
+/// What one wait for a socket's writability can find. `unclear`: it may be ready by an error alone.
+enum class Found : uint8_t { nothing, writable, unclear, failure };
 /// Waits once, at most until `deadline`, and may return early. `failure` leaves errno.
 using WaitOnce = Found (*)(int fd, TimePoint deadline);
 Found poll_once(int fd, TimePoint deadline);

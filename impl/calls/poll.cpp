@@ -10,7 +10,7 @@ Found poll_once(int fd, TimePoint deadline) {
   const timespec left = to_timespec(deadline - now());
   const int count = ::ppoll(&polled, 1, &left, nullptr);
   if (count <= 0) return count == 0 ? Found::nothing : Found::failure;
-  return (polled.revents & POLLOUT) != 0 ? Found::writable : Found::error_alone;
+  return (polled.revents & POLLOUT) != 0 ? Found::writable : Found::unclear;
 }
 
 Completion poll_call(const Attempt& attempt, const CallContext& context) {

@@ -1,6 +1,5 @@
 #include <sys/select.h>
 
-#include "impl/begin_connect.h"
 #include "impl/calls/calls.h"
 #include "impl/select_limit.h"
 
@@ -22,7 +21,7 @@ Found select_once(int fd, TimePoint deadline) {
   const int count = ::select(fd + 1, &readable, &writable, nullptr, &left);
   if (count < 0) return Found::failure;
   if (count == 0) return Found::nothing;
-  return FD_ISSET(fd, &readable) && still_connecting(fd) ? Found::error_alone : Found::writable;
+  return FD_ISSET(fd, &readable) ? Found::unclear : Found::writable;
 }
 
 }  // namespace
