@@ -10,8 +10,9 @@ from gate_runs import HIGHER_IS_BETTER
 
 LOOKS = (20, 28, 40)  # pairs at which a judgement is made
 ALPHA = 0.01  # of a false change in any row, over all looks
-CONFIRM_PAIRS, CONFIRM_ALPHA = 20, 0.05  # one-sided, Holm over what is to be confirmed
+CONFIRM_PAIRS, CONFIRM_ALPHA = 16, 0.05  # one-sided, Holm over what is to be confirmed
 LEAST = 0.05  # a relative change up to this one is none, however sure
+MARGIN = 1.5  # over the noise that the self-test has met: an hour half as noisy again still gets verdicts
 REGRESSED, IMPROVED, SAME, UNSTABLE = "regressed", "improved", "same", "unstable"
 UNDECIDED = ""
 
@@ -98,7 +99,7 @@ class Gate:
     def _look(self):
         if not self.rows:
             keys = dict.fromkeys(key for pair in self.pairs for key in pair.values)
-            self.rows = [Row(*key, max(LEAST, self.noise.get(key, 0.0))) for key in keys]
+            self.rows = [Row(*key, max(LEAST, MARGIN * self.noise.get(key, 0.0))) for key in keys]
         # A change that is decided stays the smallest; the rest that is decided cannot become one any more.
         p_values = [self._p_value(row) for row in self.rows]
         for row, p in zip(self.rows, gate_statistics.holm(p_values)):

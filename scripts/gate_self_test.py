@@ -19,7 +19,7 @@ def run(given, say, progress):
     groups = gate_pairs.read(given.pairs_file)
     seed = random.randrange(2**32) if given.seed is None else given.seed
     say("Drawing comparisons from the pairs: some minutes")
-    result = _facts(given.pairs_file) | {"seed": seed} | gate_resampling.judge_gate(groups, given, seed, progress)
+    result = _facts(given.pairs_file) | {"seed": seed, "budget_s": given.budget} | gate_resampling.judge_gate(groups, given, seed, progress)
     progress("")
     path = given.pairs_file.with_name(RESULT)
     path.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -46,7 +46,7 @@ def kept_noise(folder):
     except ValueError as error:
         raise Unusable(f"{path} cannot be read: {error}. scripts/regress --self-test writes it anew") from error
     noise = {(row["benchmark"], row["metric"]): row["noise"] for row in result["noise"]}
-    return noise, [f"thresholds: 5 %, or what A against A showed on {result['machine']} (results/self-test)"]
+    return noise, [f"thresholds: 5 %, or 1.5 times what A against A showed on {result['machine']} (results/self-test)"]
 
 
 def _share(found):
@@ -59,7 +59,7 @@ def text(result):
     lines = [
         f"{result['machine']}, commit {result['commit']}; {pairs} pairs in {result['minutes']} minutes, "
         f"{len(result['broken'])} that could not be measured; a pair of the whole suite takes {result['seconds_of_a_pair']:.1f} s.",
-        "Whole comparisons drawn from them, all looks, Holm's correction, budget and confirmation included:",
+        f"Whole comparisons drawn from them, all looks, Holm's correction, budget ({result['budget_s']:.0f} s) and confirmation included:",
         "",
         "A against A",
         f"  false alarms (exit 1)      {_share(result['false_alarms'])}",

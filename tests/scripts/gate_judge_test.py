@@ -67,11 +67,11 @@ class GateTest(unittest.TestCase):
     def test_what_is_slower_has_regressed_once_it_is_confirmed(self):
         row = self.judge({CPU: 0.2, LATE: 0.0}, spread=0.02)[CPU]
         self.assertEqual(row.verdict, REGRESSED)
-        self.assertIn("confirmed by 20 further pairs: +2", row.note)
+        self.assertIn("confirmed by 16 further pairs: +2", row.note)
         self.assertLess(row.low, row.effect)
         self.assertAlmostEqual(row.effect, 0.2214, delta=0.03)
         self.assertLessEqual(row.p, gate_judge.ALPHA)
-        self.assertEqual(self.source.asked, [(20, ["a", "b"]), (20, ["a"])], "only what is suspected is measured again")
+        self.assertEqual(self.source.asked, [(20, ["a", "b"]), (16, ["a"])], "only what is suspected is measured again")
 
     def test_a_lower_rate_is_worse_and_lower_costs_are_better(self):
         self.assertEqual(self.verdicts({RATE: -0.2, CPU: -0.2}, spread=0.02), {RATE: REGRESSED, CPU: IMPROVED})
@@ -81,7 +81,7 @@ class GateTest(unittest.TestCase):
     def test_what_a_second_measurement_does_not_show_is_never_a_failure_and_never_the_same(self):
         row = self.judge({CPU: lambda turn: 0.2 if turn == 1 else 0.0}, spread=0.02)[CPU]
         self.assertEqual(row.verdict, UNSTABLE)
-        self.assertIn("not confirmed by 20 further pairs", row.note)
+        self.assertIn("not confirmed by 16 further pairs", row.note)
 
     def test_a_change_in_the_other_direction_confirms_nothing(self):
         self.assertEqual(self.verdicts({CPU: lambda turn: 0.2 if turn == 1 else -0.2}, spread=0.02), {CPU: UNSTABLE})
@@ -91,9 +91,10 @@ class GateTest(unittest.TestCase):
         self.assertEqual(row.verdict, SAME)
         self.assertGreater(row.low, 0.0)
 
-    def test_the_threshold_is_what_a_build_against_itself_has_shown(self):
+    def test_the_threshold_is_half_as_much_again_as_what_a_build_against_itself_has_shown(self):
         row = self.judge({CPU: 0.2}, {CPU: 0.4}, spread=0.02)[CPU]
-        self.assertEqual((row.verdict, row.threshold), (SAME, 0.4))
+        self.assertEqual(row.verdict, SAME)
+        self.assertAlmostEqual(row.threshold, 0.6)
         self.assertEqual(self.judge({CPU: 0.0}, {CPU: 0.001}, spread=0.02)[CPU].threshold, 0.05)
 
     def test_what_stays_undecided_is_measured_at_every_planned_look_alone_and_then_unstable(self):
@@ -101,8 +102,8 @@ class GateTest(unittest.TestCase):
         self.assertEqual(self.source.asked, [(20, ["a", "b"]), (8, ["b"]), (12, ["b"])])
 
     def test_without_time_for_more_pairs_and_a_confirmation_it_stops(self):
-        self.assertEqual(self.verdicts({CPU: 0.2, LATE: 0.0}, spread=NOISY, budget=47), {CPU: REGRESSED, LATE: UNSTABLE})
-        self.assertEqual(self.source.asked, [(20, ["a", "b"]), (20, ["a"])])
+        self.assertEqual(self.verdicts({CPU: 0.2, LATE: 0.0}, spread=NOISY, budget=43), {CPU: REGRESSED, LATE: UNSTABLE})
+        self.assertEqual(self.source.asked, [(20, ["a", "b"]), (16, ["a"])])
 
     def test_noise_is_never_called_the_same(self):
         self.assertEqual(self.verdicts({CPU: 0.0}, spread=2.0), {CPU: UNSTABLE})
