@@ -33,6 +33,10 @@ constexpr OptionSpec options[] = {deadline_option};
 // A connect makes three requests (socket, connect, timeout), an end two (SO_LINGER, close).
 constexpr size_t largest_batch = 256;
 constexpr size_t most_taken_at_once = 512;
+// The kernel touches a socket twice to end it, a few kilobytes that have long left the cache. So few are there still
+// the second time: with 18,000 overdue, giving up 512 at a time was some three times as late at p99, and one at a time
+// too.
+constexpr size_t most_given_up_at_once = 16;
 constexpr unsigned submissions_for(size_t max_in_flight) {
   return static_cast<unsigned>(3 * std::min(max_in_flight, largest_batch) + 1);
 }
@@ -244,7 +248,9 @@ class IoUring final : public Connector {
   // These attempts are over, whatever still becomes of them: what connects in the last moment is reset. Their slots are
   // free when the ring has given back their connect().
   void give_up_overdue(std::vector<Completion>& completions, TimePoint time) {
+    size_t count = 0;
     for (uint32_t index; (index = due_.overdue(time)) != DueLists::none;) {
+      if (++count % most_given_up_at_once == 0) ring_->submit();  // what fails to be sent, dispose() sends
       Slot& slot = slots_[index];
       slot.given_up = true;
       complete(completions, slot, {.call = Call::wait, .deadline_passed = true}, time);
