@@ -27,11 +27,8 @@ class BareIoUring::Ring {
     socket->flags |= IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS;
     io_uring_sqe* connect = io_uring_get_sqe(&ring_);
     io_uring_prep_connect(connect, static_cast<int>(slot), to.address(), to.size());
-    connect->flags |= IOSQE_FIXED_FILE | IOSQE_IO_LINK;
+    connect->flags |= IOSQE_FIXED_FILE;
     connect->user_data = slot;
-    io_uring_sqe* timeout = io_uring_get_sqe(&ring_);
-    io_uring_prep_link_timeout(timeout, &second_, 0);
-    timeout->flags |= IOSQE_CQE_SKIP_SUCCESS;
   }
 
   void reset_and_close(unsigned slot) {
@@ -65,7 +62,6 @@ class BareIoUring::Ring {
     if (result < 0) throw std::system_error(-result, std::generic_category(), call);
   }
   io_uring ring_{};
-  __kernel_timespec second_{.tv_sec = 1, .tv_nsec = 0};
 };
 
 BareIoUring::BareIoUring(size_t concurrency) : ring_(std::make_unique<Ring>(concurrency)), concurrency_(concurrency) {}
