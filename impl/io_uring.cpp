@@ -114,9 +114,11 @@ class IoUring final : public Connector {
     TimePoint started{};
     TimePoint deadline{};
     uint32_t next_free = DueLists::none;
+    uint32_t completion = 0;  // its place among those of this reap()
     sa_family_t family = AF_UNSPEC;
     bool live = false;      // the ring has its connect()
     bool given_up = false;  // and the attempt is over: its deadline has passed
+    bool closing = false;   // and the ring has been told to close it
   };
 
   void open_ring() {
@@ -190,49 +192,63 @@ class IoUring final : public Connector {
     ring_->take(known, [&](Ring::Tag tag, uint32_t index, int result) {
       if (tag == Ring::Tag::connect) end(completions, index, {.call = Call::connect, .error = -result}, time);
       if (tag == Ring::Tag::socket) end(completions, index, {.call = Call::socket, .error = -result}, time);
-      if (tag == Ring::Tag::install) retire(completions[index], result);
+      if (tag == Ring::Tag::install) retire(completions[slots_[index].completion], index, result);
     });
     return time;
   }
 
   void end(std::vector<Completion>& completions, uint32_t index, Evidence evidence, TimePoint time) {
-    const Slot& slot = slots_[index];
+    Slot& slot = slots_[index];
     if (slot.given_up) {
       --leaving_;
+      if (!slot.closing) ring_->close(index);  // it came before its descriptor
     } else {
       evidence.cancelled = cancelled_;
       evidence.deadline_passed = evidence.error == ECANCELED && time >= slot.deadline;
       complete(completions, slot, evidence, time);
-      if (evidence.call != Call::socket) close(index, completions);
+      if (evidence.call != Call::socket) close(index, completions.back().result.outcome == Outcome::connected);
       due_.remove(index);
       --live_;
     }
     release(index);
   }
 
-  static void complete(std::vector<Completion>& completions, const Slot& slot, Evidence evidence, TimePoint time) {
+  static void complete(std::vector<Completion>& completions, Slot& slot, Evidence evidence, TimePoint time) {
     evidence.family = slot.family;
+    slot.completion = static_cast<uint32_t>(completions.size());
     completions.push_back(
         {.id = slot.id, .result = classify(evidence), .started = slot.started, .finished = time, .handshake = {}});
   }
 
   // The requests are sent once `finished` is stamped, and before any attempt that comes after.
-  void close(uint32_t index, const std::vector<Completion>& completions) {
-    const bool connected = completions.back().result.outcome == Outcome::connected;
+  void close(uint32_t index, bool connected) {
     if (retirement_.policy().needs_descriptor(connected)) {
-      ring_->install(index, static_cast<uint32_t>(completions.size() - 1));
-      ++installing_;
+      install(index);
     } else if (connected && retirement_.policy().close == CloseMode::rst) {
       ring_->reset_on_close(index);
     }
     ring_->close(index);
   }
 
-  void retire(Completion& completion, int descriptor) {
+  // The slot is not used again before the reap() that asks for its descriptor has it.
+  void install(uint32_t index) {
+    ring_->install(index, index);
+    ++installing_;
+  }
+
+  void retire(Completion& completion, uint32_t index, int descriptor) {
     --installing_;
-    if (descriptor >= 0) return retirement_.retire(UniqueFd(descriptor), completion);
-    if (completion.result.outcome == Outcome::connected)  // it was to be kept, and there is no descriptor for it
+    if (descriptor >= 0)
+      retirement_.retire(UniqueFd(descriptor), completion);
+    else if (completion.result.outcome == Outcome::connected)  // it was to be kept, and there is no descriptor for it
       completion.result = classify({.call = Call::socket, .error = -descriptor});
+    if (slots_[index].live) disconnect(index);
+  }
+
+  void disconnect(uint32_t index) {
+    ring_->disconnect(index);
+    ring_->close(index);
+    slots_[index].closing = true;
   }
 
   // Descriptors and slots are back with the system call that asks for them, but for an interrupt in between.
@@ -254,8 +270,8 @@ class IoUring final : public Connector {
       Slot& slot = slots_[index];
       slot.given_up = true;
       complete(completions, slot, {.call = Call::wait, .deadline_passed = true}, time);
-      ring_->disconnect(index);
-      close(index, completions);
+      // What the kernel knows of the handshake it forgets with the address.
+      retirement_.policy().needs_descriptor(false) ? install(index) : disconnect(index);
       due_.remove(index);
       --live_;
       ++leaving_;

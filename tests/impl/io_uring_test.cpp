@@ -195,6 +195,21 @@ TEST_F(IoUringHere, ReadsTheHandshakeOfASocketThatHasNoDescriptor) {
   EXPECT_EQ(census_becoming(before), before);
 }
 
+// The first retransmission comes after a second. Ending connect() makes the kernel forget it.
+TEST_F(IoUringHere, ReadsHowManySynsWereSentByAnAttemptThatIsGivenUp) {
+  const auto silent = find_target("backlog-full").open({.family = Family::ipv4});
+  for (const auto* name : {"io-uring", "io-uring+deadline:link"}) {
+    const NamedConnector named = find_connector(name);
+    Retirement retirement({.close = CloseMode::rst, .handshake = true}, 3);
+    const auto connector = named.entry->make({named.options, 3, retirement});
+    connector->submit(attempts_on(silent->endpoints(), 3, 1500ms));
+    std::vector<Completion> completions;
+    while (connector->in_flight() > 0) connector->reap(completions, now() + patience);
+    for (const Completion& completion : completions) EXPECT_EQ(completion.handshake.syn_retransmits, 1U) << name;
+    EXPECT_EQ(count_of(Outcome::deadline_exceeded, completions), 3U) << name;
+  }
+}
+
 // The connection is there, and there is no descriptor to keep it by: it is not said to be kept.
 TEST_F(IoUringHere, SaysWhenAConnectionCouldNotBeKept) {
   const auto target = find_target("accepting").open({.family = Family::ipv4});
