@@ -54,6 +54,8 @@ class IoUring final : public Connector {
         slots_(settings.max_in_flight),
         due_(linked_ ? 0 : settings.max_in_flight) {
     for (size_t i = slots_.size(); i-- > 0;) release(static_cast<uint32_t>(i));
+    const ConnectionPolicy& policy = retirement_.policy();
+    if (policy.needs_descriptor(true) || policy.needs_descriptor(false)) completion_of_.resize(slots_.size());
     queued_.reserve(batch_);
     deadlines_.resize(linked_ ? batch_ : 0);
     open_ring();
@@ -114,11 +116,10 @@ class IoUring final : public Connector {
     TimePoint started{};
     TimePoint deadline{};
     uint32_t next_free = DueLists::none;
-    uint32_t completion = 0;  // its place among those of this reap()
     sa_family_t family = AF_UNSPEC;
-    bool live = false;      // the ring has its connect()
-    bool given_up = false;  // and the attempt is over: its deadline has passed
-    bool closing = false;   // and the ring has been told to close it
+    bool live : 1 = false;      // the ring has its connect()
+    bool given_up : 1 = false;  // and the attempt is over: its deadline has passed
+    bool closing : 1 = false;   // and the ring has been told to close it
   };
 
   void open_ring() {
@@ -192,7 +193,7 @@ class IoUring final : public Connector {
     ring_->take(known, [&](Ring::Tag tag, uint32_t index, int result) {
       if (tag == Ring::Tag::connect) end(completions, index, {.call = Call::connect, .error = -result}, time);
       if (tag == Ring::Tag::socket) end(completions, index, {.call = Call::socket, .error = -result}, time);
-      if (tag == Ring::Tag::install) retire(completions[slots_[index].completion], index, result);
+      if (tag == Ring::Tag::install) retire(completions[completion_of_[index]], index, result);
     });
     return time;
   }
@@ -206,33 +207,34 @@ class IoUring final : public Connector {
       evidence.cancelled = cancelled_;
       evidence.deadline_passed = evidence.error == ECANCELED && time >= slot.deadline;
       complete(completions, slot, evidence, time);
-      if (evidence.call != Call::socket) close(index, completions.back().result.outcome == Outcome::connected);
+      if (evidence.call != Call::socket) close(index, completions);
       due_.remove(index);
       --live_;
     }
     release(index);
   }
 
-  static void complete(std::vector<Completion>& completions, Slot& slot, Evidence evidence, TimePoint time) {
+  static void complete(std::vector<Completion>& completions, const Slot& slot, Evidence evidence, TimePoint time) {
     evidence.family = slot.family;
-    slot.completion = static_cast<uint32_t>(completions.size());
     completions.push_back(
         {.id = slot.id, .result = classify(evidence), .started = slot.started, .finished = time, .handshake = {}});
   }
 
   // The requests are sent once `finished` is stamped, and before any attempt that comes after.
-  void close(uint32_t index, bool connected) {
+  void close(uint32_t index, const std::vector<Completion>& completions) {
+    const bool connected = completions.back().result.outcome == Outcome::connected;
     if (retirement_.policy().needs_descriptor(connected)) {
-      install(index);
+      install(index, completions);
     } else if (connected && retirement_.policy().close == CloseMode::rst) {
       ring_->reset_on_close(index);
     }
     ring_->close(index);
   }
 
-  // The slot is not used again before the reap() that asks for its descriptor has it.
-  void install(uint32_t index) {
+  // For the last of the completions. The slot is not used again before the reap() that asks for its descriptor has it.
+  void install(uint32_t index, const std::vector<Completion>& completions) {
     ring_->install(index, index);
+    completion_of_[index] = static_cast<uint32_t>(completions.size() - 1);
     ++installing_;
   }
 
@@ -271,7 +273,7 @@ class IoUring final : public Connector {
       slot.given_up = true;
       complete(completions, slot, {.call = Call::wait, .deadline_passed = true}, time);
       // What the kernel knows of the handshake it forgets with the address.
-      retirement_.policy().needs_descriptor(false) ? install(index) : disconnect(index);
+      retirement_.policy().needs_descriptor(false) ? install(index, completions) : disconnect(index);
       due_.remove(index);
       --live_;
       ++leaving_;
@@ -327,8 +329,9 @@ class IoUring final : public Connector {
   DueLists due_;                              // without linked timeouts
   bool cancelled_ = false;
   TimePoint cancel_again_at_{};
-  size_t installing_ = 0;       // completions that wait for their descriptor
-  std::unique_ptr<Ring> ring_;  // none after it failed and no other could be had
+  size_t installing_ = 0;                // completions that wait for their descriptor
+  std::vector<uint32_t> completion_of_;  // by slot, where that is one of them
+  std::unique_ptr<Ring> ring_;           // none after it failed and no other could be had
   int ring_error_ = 0;
 };
 
