@@ -168,11 +168,11 @@ class RegressTest(RunsTest):
                 REGRESS.main(words)
             self.assertEqual(ended.exception.code, 2, words)
 
-    def test_interrupted_it_ends_what_it_started_and_gives_no_verdict(self):
+    def interrupted(self, *more):
         waits = "echo $$ > $here/waiting; exec sleep 1000"
         folders = [self.program(side, before=waits) for side in ("base", "head")]
         builds = ["--base-build", folders[0], "--head-build", folders[1]]
-        command = [ROOT / "scripts/regress", *builds, "--out", self.folder / "out"]
+        command = [ROOT / "scripts/regress", *builds, "--out", self.folder / "out", *more]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         waiting = first_of(process, *(folder / "bin/waiting" for folder in folders))
         process.terminate()
@@ -180,6 +180,12 @@ class RegressTest(RunsTest):
         self.assertEqual((process.returncode, out), (130, ""))
         self.assertIn("interrupted, and without a verdict", err)
         wait_until_gone(int(waiting.read_text()))
+
+    def test_interrupted_between_turns_it_ends_what_it_started_and_gives_no_verdict(self):
+        self.interrupted("--no-exact")
+
+    def test_interrupted_while_calls_are_counted_it_ends_what_that_started(self):
+        self.interrupted()
 
 
 def wait_until_gone(pid):
