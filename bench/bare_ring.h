@@ -8,7 +8,7 @@
 
 namespace connbench {
 
-/// io_uring_enter for a batch of sockets (direct descriptors), and connects, and for the
+/// io_uring_enter for a batch of sockets (direct descriptors) and connects, and for the
 /// completions of one; io_uring_enter for their SO_LINGER and close. `concurrency` in flight. Linux 6.7.
 ///
 /// Its ring stays, because that of a connector does: the kernel takes one down in the background, beside what is

@@ -45,6 +45,11 @@ constexpr unsigned submissions_for(size_t max_in_flight) {
 // would have been taken, however many end at one time.
 constexpr Duration cancel_again = std::chrono::milliseconds(100);
 
+// Of some of what ends, at least.
+bool needs_descriptors(const ConnectionPolicy& policy) {
+  return policy.needs_descriptor(true) || policy.needs_descriptor(false);
+}
+
 class IoUring final : public Connector {
  public:
   explicit IoUring(const ConnectorSettings& settings)
@@ -54,8 +59,7 @@ class IoUring final : public Connector {
         slots_(settings.max_in_flight),
         due_(linked_ ? 0 : settings.max_in_flight) {
     for (size_t i = slots_.size(); i-- > 0;) release(static_cast<uint32_t>(i));
-    const ConnectionPolicy& policy = retirement_.policy();
-    if (policy.needs_descriptor(true) || policy.needs_descriptor(false)) completion_of_.resize(slots_.size());
+    if (needs_descriptors(retirement_.policy())) completion_of_.resize(slots_.size());
     queued_.reserve(batch_);
     deadlines_.resize(linked_ ? batch_ : 0);
     open_ring();
@@ -344,8 +348,7 @@ const ConnectorEntry io_uring{
     .options = options,
     .probe =
         [](const ConnectorSettings& settings) {
-          const ConnectionPolicy& policy = settings.retirement.policy();
-          return Ring::probe(settings.max_in_flight, policy.needs_descriptor(true) || policy.needs_descriptor(false));
+          return Ring::probe(settings.max_in_flight, needs_descriptors(settings.retirement.policy()));
         },
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<IoUring>(settings);
