@@ -1,56 +1,16 @@
-"""What scripts/report makes of runs: /usr/bin/python3 tests/scripts/report_test.py"""
+"""What scripts/report reads in runs, and says and draws of them: /usr/bin/python3 tests/scripts/report_test.py"""
 
-import base64
 import gzip
-import hashlib
-import html.parser
-import json
 import lzma
-import re
 import shutil
 import subprocess
-import sys
 import unittest
 
-from made_records import HOSTILE, ROOT, SAMPLES, Records, RecordsTest, csv_bytes, everything, judged, ramp
-
-try:
-    import numpy
-except ImportError:
-    print(f"skipped: {sys.executable} has no numpy (apt-get install python3-numpy)")
-    sys.exit(77)
+from made_records import SAMPLES, Records, csv_bytes, everything, judged, ramp
+from made_report import ReportTest, numpy
 
 from connector_records import Unusable
-from report_parts import build, curves, fleet, sections, verdict
-from report_parts.charts import Material
-from report_parts.comparison import lines_of
-from report_parts.runs import runs_in, verdicts_of
-
-
-class ReportTest(RecordsTest):
-    def material(self, run=None, points=800):
-        folder = run.write(self.folder / "run") if run else self.folder
-        runs = runs_in([folder])
-        return Material(runs, lines_of(runs), sections.colour_order(runs), points)
-
-    def said(self, run):
-        """The sentences of the verdict, by topic."""
-        found = {}
-        for sentence in verdict.sentences(self.material(run), run.verdicts):
-            found.setdefault(sentence.topic, []).append(sentence.text)
-        return found
-
-    def section(self, identity, run):
-        (found,) = [section for section in sections.all_sections(self.material(run)) if section["id"] == identity]
-        return found
-
-    def curves(self, section, chart, view=0):
-        return {curve["c"]: curve for curve in section["views"][view]["data"][chart]}
-
-    def page(self, run, *arguments):
-        folder = run.write(self.folder / "run")
-        (path,) = build.build([folder], *arguments)
-        return path.read_text(encoding="utf-8")
+from report_parts import curves, fleet, sections
 
 
 class VerdictTest(ReportTest):
@@ -250,158 +210,6 @@ class ReadingTest(ReportTest):
         failure = {"connector": "epoll", "target": "accepting", "wave": 2, "failure": "killed by signal 9"}
         run = Records(failures=[failure]).wave("epoll", 1, times=[5]).wave("epoll", 2, times=[7])
         self.assertEqual(self.curves(self.section("latency", run), "latency")[0]["values"], [5])
-
-
-class PageTest(ReportTest):
-    def data(self, page):
-        return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)[1])
-
-    def test_tells_of_an_incomplete_run(self):
-        self.assertIn("run is incomplete", self.page(Records(complete=False).wave("epoll", times=[9])))
-
-    def test_tells_of_a_run_that_was_killed_before_its_first_wave(self):
-        page = self.page(Records(complete=False))
-        self.assertIn("run is incomplete", page)
-        self.assertIn("No wave was finished", page)
-        self.assertIn("nothing that a sentence could be made of", page)
-
-    def test_says_of_each_section_of_an_empty_run_why_it_is_empty(self):
-        for section in sections.all_sections(self.material(Records(complete=False))):
-            self.assertTrue(section["why_not"], section["id"])
-
-    def test_tells_of_a_run_with_one_connector(self):
-        self.assertIn("one way to connect only (epoll)", self.page(Records().wave("epoll", times=[9])))
-
-    def test_tells_when_not_one_attempt_connected(self):
-        page = self.page(Records().wave("epoll", failed=9).wave("poll", failed=9))
-        self.assertIn("not one attempt connected", page)
-        self.assertIn("all refused", page)
-
-    def test_gives_the_reason_of_each_skip_and_each_warning(self):
-        skip = {"connector": "io-uring", "target": "accepting", "concurrency": 1, "reason": "forbidden", "remedy": "allow it"}
-        page = self.page(Records(skipped=[skip], warnings=["the clock is slow"]))
-        for text in ("io-uring: forbidden. Remedy: allow it (accepting, 1 in flight)", "the clock is slow"):
-            self.assertIn(text, page)
-
-    def test_folds_warnings_that_say_the_same(self):
-        page = self.page(Records(warnings=["epoll on a: lost 3", "poll on a: lost 4", "poll on a: slow"]).wave("epoll"))
-        self.assertIn("Warnings (3)", page)
-        self.assertIn("1 more say so of other cases", page)
-        self.assertIn("poll on a: lost 4", page)
-
-    def test_keeps_the_order_of_the_plan(self):
-        run = Records(syscalls=[{"connector": "poll"}, {"connector": "asio"}]).wave("asio", times=[9]).wave("poll", times=[9])
-        self.assertEqual(self.data(self.page(run))["connectors"], ["poll", "asio"])
-
-    def test_accounts_for_every_attempt(self):
-        page = self.page(Records().wave("epoll", times=[9] * 7, failed=2))
-        self.assertIn("7 connected, 2 refused <small>of 9</small>", page)
-
-    def test_gives_medians_over_repetitions_that_are_values_which_occurred(self):
-        run = Records().wave("epoll", 1, times=[9], p50_ns=100).wave("epoll", 2, times=[9], p50_ns=900)
-        self.assertIn('data-v=100>100 ns<', self.page(run))
-
-    def test_shows_hostile_labels_as_text(self):
-        run = everything()
-        page = self.page(run)
-        self.assertNotIn("<img", page)
-        self.assertNotIn("onerror=\"", page)
-        self.assertIn(HOSTILE, self.data(page)["connectors"])
-        counter = Tags()
-        counter.feed(page)
-        self.assertEqual(counter.scripts, 2)
-
-    def test_allows_only_its_own_script_and_style(self):
-        page = self.page(everything())
-        policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1]
-        self.assertTrue(policy.startswith("default-src 'none'"))
-        script = page.rpartition("<script>")[2].partition("</script>")[0]
-        for text in (script, re.search(r"<style>(.*?)</style>", page, re.S)[1]):
-            self.assertIn(base64.b64encode(hashlib.sha256(text.encode()).digest()).decode(), policy)
-        self.assertNotRegex(page, r"""(src|href)=["']?(https?:|//)|url\(|@import""")
-
-    def test_shows_the_verdicts_of_a_gate(self):
-        page = self.page(everything())
-        self.assertIn('data-verdict="regressed"', page)
-        self.assertIn("+12.00%", page)
-
-    def test_shows_the_verdicts_of_a_gate_without_any_run(self):
-        everything().write(self.folder / "gate")
-        (self.folder / "gate" / "run.json").unlink()
-        (path,) = build.build([self.folder / "gate"])
-        self.assertIn('data-verdict="regressed"', path.read_text())
-
-    def test_reads_verdicts_from_the_file_that_is_named(self):
-        file = self.folder / "other.csv"
-        everything().write(self.folder / "gate")
-        shutil.move(self.folder / "gate" / "verdicts.csv", file)
-        self.assertEqual(len(verdicts_of([], file)), 3)
-
-    def test_takes_fewer_points_until_the_page_fits(self):
-        folder = everything().write(self.folder / "run")
-        sizes = []
-        for most in (2_000_000, 200_000):
-            (path,) = build.build([folder], most_bytes=most)
-            sizes.append(path.stat().st_size)
-            self.assertLessEqual(sizes[-1], most)
-        self.assertLess(sizes[1], sizes[0])
-
-    def test_refuses_what_does_not_fit_with_the_fewest_points(self):
-        with self.assertRaises(Unusable):
-            self.page(Records().wave("epoll", times=[9]), None, None, None, 50_000)
-
-    def test_is_the_same_from_the_same_records(self):
-        self.assertEqual(self.page(everything()), self.page(everything()))
-
-
-class Tags(html.parser.HTMLParser):
-    scripts = 0
-
-    def handle_starttag(self, tag, _attributes):
-        self.scripts += tag == "script"
-
-
-class ProgramTest(ReportTest):
-    def report(self, *arguments):
-        return subprocess.run(["/usr/bin/python3", ROOT / "scripts/report", *arguments], capture_output=True, text=True)
-
-    def refusal(self, *arguments):
-        done = self.report(*arguments)
-        self.assertEqual(done.returncode, 2, done.stderr)
-        self.assertRegex(done.stderr, r"\Ascripts/report: .*\n\Z")
-        return done.stderr
-
-    def test_writes_one_page_for_several_runs_into_the_first_folder(self):
-        folders = [Records().wave("epoll", times=[9]).write(self.folder / name) for name in ("a", "b")]
-        done = self.report(*folders)
-        self.assertEqual((done.returncode, done.stdout), (0, f"{folders[0]}/report.html\n"), done.stderr)
-        self.assertIn("connbench: a, b", (folders[0] / "report.html").read_text())
-
-    def test_refuses_folders_without_a_run(self):
-        self.assertIn("run.json is missing", self.refusal(self.folder))
-        self.assertIn("no such folder", self.refusal(self.folder / "nowhere"))
-
-    def test_refuses_two_runs_of_different_schema_versions(self):
-        Records().wave("epoll", times=[9]).write(self.folder / "a")
-        Records(schema_version=2).wave("epoll", times=[9]).write(self.folder / "b")
-        self.assertIn("b/run.json: schema version 2", self.refusal(self.folder))
-
-    def test_draws_the_same_figures_byte_for_byte(self):
-        folder = everything().write(self.folder / "run")
-        again = ["latency", "overshoot", "ramp", "timeline"]  # drawing takes a second or so each
-        done = [
-            self.report(folder, "--figures", self.folder / name, *only)
-            for name, only in (("one", []), ("two", ["--only", ",".join(again)]))
-        ]
-        if "matplotlib" in done[0].stderr:
-            self.skipTest(done[0].stderr)
-        self.assertEqual(done[0].returncode, 0, done[0].stderr)
-        files = sorted(path.name for path in (self.folder / "one").iterdir())
-        for identity in ("latency", "ecdf", "overshoot", "added", "scaling-rate", "ramp", "fleet-p99", "lag", "timeline"):
-            for ending in (".svg", ".png"):
-                self.assertIn(identity + ending, files)
-        for name in [identity + ending for identity in again for ending in (".svg", ".png")]:
-            self.assertEqual((self.folder / "one" / name).read_bytes(), (self.folder / "two" / name).read_bytes(), name)
 
 
 if __name__ == "__main__":
