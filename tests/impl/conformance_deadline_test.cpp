@@ -11,6 +11,12 @@ class Deadlines : public AtPlaceWithSockets {
     if (IsSkipped()) return;
     if (!Connecting(entry(), 1).traits().has_deadline()) GTEST_SKIP() << entry().name << " has no deadline";
   }
+
+  // A full UNIX backlog makes only those wait who block. One refusal tells: an attempt of 1 ms may run into its
+  // deadline before a library has looked at the others.
+  bool nothing_waits(const Connecting& connecting) const {
+    return GetParam().family == Family::unix_domain && count_of(Outcome::refused, connecting.completions()) > 0;
+  }
 };
 INSTANTIATE_TEST_SUITE_P(Connector, Deadlines, testing::ValuesIn(unanswered({Family::ipv4, Family::unix_domain})),
                          name_of_place);
@@ -26,11 +32,6 @@ std::vector<Attempt> with_timeouts(const Target& target, std::initializer_list<D
 
 const Attempt& attempt_of(const Completion& completion, const std::vector<Attempt>& attempts) {
   return *std::ranges::find(attempts, completion.id, &Attempt::id);
-}
-
-// A full UNIX backlog makes only those wait who block.
-bool refused_at_once(const Connecting& connecting) {
-  return count_of(Outcome::refused, connecting.completions()) == connecting.completions().size();
 }
 
 /// By how much more than its step the coarse clock was behind at `time`, at most, if it told `told` before. The kernel
@@ -50,7 +51,7 @@ TEST_P(Deadlines, AreNoEarlierThanDeclared) {
   const auto attempts =
       with_timeouts(*target, {1ms, 40ms, 1500us, 13ms, 40ms, 1ms, 7ms, 4001us, 25ms, 1ms, 33ms, 10ms});
   connecting.complete(attempts);
-  if (refused_at_once(connecting)) GTEST_SKIP() << "nothing waits here";
+  if (nothing_waits(connecting)) GTEST_SKIP() << "nothing waits here";
 
   const Traits traits = connecting.traits();
   EXPECT_GT(traits.granularity, Duration::zero()) << "a deadline has a step, and it is declared";
@@ -70,7 +71,7 @@ TEST_P(Deadlines, EndAnAttemptLongBeforeThoseOfOthers) {
   ASSERT_EQ(connecting.submit(attempts), 3U);
   const TimePoint end = now() + patience;
   while (connecting.completions().empty() && now() < end) connecting.reap(end);
-  if (refused_at_once(connecting)) GTEST_SKIP() << "nothing waits here";
+  if (nothing_waits(connecting)) GTEST_SKIP() << "nothing waits here";
 
   ASSERT_EQ(connecting.completions().size(), 1U);
   const Completion first = connecting.completions().front();
@@ -91,7 +92,7 @@ TEST_P(Deadlines, OfDifferentLengthPassInTheirOwnOrder) {
   if (high > 5s) GTEST_SKIP() << entry().name << " has steps that are too long to wait for";
   const auto attempts = with_timeouts(*target, {high, low, middle, high, low});
   connecting.complete(attempts);
-  if (refused_at_once(connecting)) GTEST_SKIP() << "nothing waits here";
+  if (nothing_waits(connecting)) GTEST_SKIP() << "nothing waits here";
 
   std::vector<Duration> order;
   for (const Completion& completion : connecting.completions())
