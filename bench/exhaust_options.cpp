@@ -157,7 +157,7 @@ void declare(CLI::App& command, ExhaustFlags& flags) {
   one("--timeout", flags.timeout, "of a dead attempt, from its start")->capture_default_str();
   one("--repetitions", flags.repetitions, "ramps of each way to connect")->capture_default_str();
   one("--family", flags.family, "4, 6, unix")->capture_default_str();
-  command.add_option("--seed", flags.seed, "of the order [random, and recorded]");
+  command.add_option("--seed", flags.seed, "of the order [random, and recorded]")->check(not_negative);
   one("--out", flags.out, "folder for the records [results/<time>-<id>]");
 }
 

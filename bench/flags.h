@@ -52,4 +52,9 @@ inline std::string_view one_of(std::string_view name, std::string_view text,
   throw std::invalid_argument(fmt::format("{}: '{}' is not one of {}", name, text, fmt::join(known, ", ")));
 }
 
+/// For CLI11, which makes a huge number of a negative one. @return what is wrong, or nothing
+inline std::string not_negative(const std::string& text) {
+  return text.starts_with('-') ? fmt::format("'{}' is below zero", text) : "";
+}
+
 }  // namespace connbench

@@ -130,6 +130,12 @@ void prepare_search(const RunFlags& flags, RunRequest& request) {
   if (std::ranges::any_of(request.targets, [](const NamedTarget& t) { return t.entry == &external_target; }))
     throw std::invalid_argument(
         "it would drive a host outside to its limit, and is for this program's own targets only");
+  for (const NamedConnector& connector : request.connectors)
+    if (connector.policy(request.policy).close == CloseMode::hold)
+      throw std::invalid_argument(
+          fmt::format("{} holds every connection until its wave ends: what would be found is how many descriptors "
+                      "there are; use --close rst or fin",
+                      connector.name));
   refuse_hopeless(goal, request);
   const double first = parse_rate(flags.arrival.substr(flags.arrival.find(':') + 1));
   if (first < goal.lowest_rate() || first > highest_rate)
@@ -292,7 +298,8 @@ void declare(CLI::App& command, RunFlags& flags) {
   one("--pcap", flags.pcap, "file for every packet of the lab, both ends of the link");
   one("--samples", flags.samples, "rows in samples.csv: all, failures, none")->capture_default_str();
   one("--syscalls", flags.syscalls, "count system calls in a wave of its own: on, off")->capture_default_str();
-  command.add_option("--seed", flags.seed, "of the order of waves and of random arrivals [random, and recorded]");
+  command.add_option("--seed", flags.seed, "of the order of waves and of random arrivals [random, and recorded]")
+      ->check(not_negative);
   command.add_flag("--external", flags.external, "allow --target host:port, a host of your own");
   one("--external-rate", flags.external_rate, "at most so many attempts at it a second [1000/s]");
   one("--external-attempts", flags.external_attempts, "in the whole run [10000]");

@@ -39,8 +39,9 @@ PlannedCase probe_of(const PlannedCase& planned, const RunRequest& request, doub
 bool late_while_idle(const RateResult::Wave& wave, const PlannedCase& planned, Duration bound) {
   const SummaryRow& row = wave.row;
   const Traits& traits = planned.traits;
-  const size_t room = traits.completes_in_submit ? 1
-                      : traits.pool_threads > 0  ? std::min(planned.what.concurrency, traits.pool_threads)
+  const size_t shards = planned.what.shards;
+  const size_t room = traits.completes_in_submit ? shards
+                      : traits.pool_threads > 0  ? std::min(planned.what.concurrency, traits.pool_threads * shards)
                                                  : planned.what.concurrency;
   return !wave.held && row.queue.p90 > bound.count() / 2 && row.in_flight_mean < static_cast<double>(room) / 2 &&
          row.usage.cpu_ns >= 0 && row.usage.cpu_ns * 2 < row.makespan_ns;

@@ -98,15 +98,17 @@ Duration wave_limit_for(const PlannedCase& planned) {
   return default_wave_limit(what.attempts, at_once, each);
 }
 
-// A guess, not a measurement: 50 µs an attempt where hosts answer, whole timeouts where they do not.
+// A guess, not a measurement: 50 µs an attempt where hosts answer, whole timeouts where they do not; without a
+// deadline, the limit.
 Duration expected_time(const PlannedCase& planned) {
   constexpr Duration around_a_wave = std::chrono::milliseconds(30);
   constexpr Duration an_attempt = std::chrono::microseconds(50);
   const Case& what = planned.what;
   const auto busy = an_attempt * static_cast<int64_t>(what.attempts);
-  if (planned.answers()) return around_a_wave + busy;
-  const auto waits = static_cast<int64_t>(rounds(silent_attempts(planned), what.concurrency));
-  return around_a_wave + busy + std::min(planned.limit, what.timeout * waits);
+  if (planned.answers() || !planned.traits.opens_sockets) return around_a_wave + busy;
+  const auto waits = static_cast<int64_t>(std::max<size_t>(1, rounds(silent_attempts(planned), what.concurrency)));
+  const bool ends_by_itself = planned.traits.has_deadline() && what.timeout < planned.limit / waits;
+  return around_a_wave + busy + (ends_by_itself ? what.timeout * waits : planned.limit);
 }
 
 // How long the attempts of a wave take to arrive: nothing in closed loop.

@@ -64,6 +64,7 @@ std::vector<BadInput> every_bad_input() {
       {"CloseUnknown", {"--close", "slam"}, {"--close", "slam", "rst"}},
       {"SamplesUnknown", {"--samples", "some"}, {"--samples", "some"}},
       {"SwitchNeitherOnNorOff", {"--syscalls", "perhaps"}, {"--syscalls", "perhaps"}},
+      {"SeedNegative", {"--seed=-5"}, {"--seed", "-5"}},
       {"FlagUnknown", {"--conector", "epoll"}, {"--conector"}},
   };
 }

@@ -55,6 +55,16 @@ constexpr ConnectorEntry stubborn{
     },
 };
 
+constexpr ConnectorEntry patient{
+    .name = "patient",
+    .summary = "",
+    .options = {},
+    .probe = willing.probe,
+    .make = [](const ConnectorSettings&) -> std::unique_ptr<Connector> {
+      return std::make_unique<Described>(Traits{.deadline_by = Traits::DeadlineBy::kernel, .cancellable = true});
+    },
+};
+
 constexpr ConnectorEntry without_unix{
     .name = "without-unix",
     .summary = "",
@@ -152,6 +162,28 @@ TEST(Plan, ACaseSaysWhatWasAsked) {
                                       .timeout = 100ms}));
   EXPECT_EQ(plan.cases[0].limit, default_wave_limit(50, 10, 100ms));
   EXPECT_GT(plan.expected, Duration::zero());
+}
+
+TEST(Plan, ExpectsWholeTimeoutsWhereNobodyAnswersAndTheLimitWithoutADeadline) {
+  RunRequest request = request_for({&willing}, "backlog-full");
+  request.count_syscalls = false;
+  const Duration with_deadline = make_plan(request).expected;
+  EXPECT_GE(with_deadline, 500ms);
+  EXPECT_LT(with_deadline, 1s);
+  request.connectors = request_for({&patient}, "backlog-full").connectors;
+  EXPECT_GE(make_plan(request).expected, default_wave_limit(50, 10, 100ms));
+}
+
+TEST(Plan, ExpectsNoMoreThanTheLimitHoweverLongTheTimeoutsAreTogether) {
+  RunRequest request = request_for({&willing}, "backlog-full");
+  request.count_syscalls = false;
+  request.attempts = 100'000'000;
+  request.concurrency = {1};
+  request.timeouts = {24h};
+  request.wave_limit = 10s;
+  const Duration busy = 50us * request.attempts;
+  EXPECT_GE(make_plan(request).expected, busy + 10s);
+  EXPECT_LT(make_plan(request).expected, busy + 11s);
 }
 
 TEST(Plan, SkipsWhatAConnectorRefusesAndKeepsTheRest) {
