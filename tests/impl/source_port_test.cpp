@@ -61,13 +61,14 @@ TEST_P(FromAPort, OfOurChoiceIsOneOfManyAndNeverTheSame) {
   EXPECT_EQ(std::set<uint16_t>(ports.begin(), ports.end()).size(), connections);
 }
 
-// One after another: the kernel by itself scatters them over the whole range, and takes one parity only.
+// One after another, but for those that somebody else has. The kernel by itself takes ports of one parity, of which no
+// two are neighbours.
 TEST_P(FromAPort, OfOurChoiceFollowsTheOneBefore) {
   std::vector<uint16_t> ports = ports_of_connections("+source-port:bind");
   std::ranges::sort(ports);
   size_t neighbours = 0;
   for (size_t i = 1; i < ports.size(); ++i) neighbours += ports[i] - ports[i - 1] == 1 ? 1 : 0;
-  EXPECT_GT(neighbours, connections / 2);
+  EXPECT_GT(neighbours, 0U);
 }
 
 TEST_P(FromAPort, OfARangeOfOurOwnLiesInIt) {
