@@ -1,32 +1,15 @@
 #include "bench/exhaust_watch.h"
 
 #include <fmt/format.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace connbench {
 
 RampWatch::RampWatch(StopSignal& stop, ExhaustionRecorder& recorder)
-    : stop_(stop), recorder_(recorder), terminal_(::isatty(STDERR_FILENO) == 1) {
-  watched_.push_back({stop.fd(), POLLIN, 0});
-}
+    : stop_(stop), recorder_(recorder), watch_(stop), terminal_(::isatty(STDERR_FILENO) == 1) {}
 
 void RampWatch::watch(pid_t pid, std::string name) {
-  if (pid == 0) return;
-  pidfds_.emplace_back(checked(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)), "pidfd_open"));
-  watched_.push_back({pidfds_.back().get(), POLLIN, 0});
-  names_.push_back(std::move(name));
-}
-
-bool RampWatch::should_stop() {
-  return ::poll(watched_.data(), watched_.size(), 0) > 0;
-}
-
-std::string RampWatch::died() {
-  should_stop();
-  for (size_t i = 1; i < watched_.size(); ++i)
-    if (watched_[i].revents != 0) return names_[i - 1];
-  return "";
+  if (pid != 0) watch_.watch(pid, std::move(name));
 }
 
 void RampWatch::begin(RampName name) {

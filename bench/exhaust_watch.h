@@ -1,14 +1,11 @@
 // What is looked at while a ramp goes on: the signals, everybody it needs, and one line on the terminal.
 #pragma once
 
-#include <poll.h>
-
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "bench/exhaust_table.h"
-#include "harness/stop_signal.h"
+#include "harness/process_watch.h"
 
 namespace connbench {
 
@@ -22,7 +19,7 @@ class RampWatch final : public RampParent {
   /// Without this process nothing can be believed; 0 = there is none. @throws std::system_error
   void watch(pid_t pid, std::string name);
 
-  bool should_stop() override;
+  bool should_stop() override { return watch_.should_stop(); }
   void on_step(const RampStep& step) override;
 
   /// A ramp is about to begin.
@@ -30,7 +27,7 @@ class RampWatch final : public RampParent {
   /// The first reading of the ramp.
   const std::optional<RampStep>& first() const { return first_; }
   /// Who has died; "" = nobody.
-  std::string died();
+  std::string died() { return watch_.died(); }
   /// The signal that came; 0 = none.
   int signal() { return stop_.pending(); }
   /// Takes the line away, before something else is printed.
@@ -41,9 +38,7 @@ class RampWatch final : public RampParent {
 
   StopSignal& stop_;
   ExhaustionRecorder& recorder_;
-  std::vector<UniqueFd> pidfds_;
-  std::vector<std::string> names_;
-  std::vector<pollfd> watched_;  // the signal, then who has a pidfd
+  ProcessWatch watch_;
   RampName name_{};
   std::optional<RampStep> first_{};
   bool terminal_;

@@ -1,13 +1,12 @@
 #include "harness/session.h"
 
 #include <fmt/format.h>
-#include <poll.h>
-#include <sys/syscall.h>
 
 #include <algorithm>
 
 #include "harness/lab/external.h"
 #include "harness/lab/lab.h"
+#include "harness/process_watch.h"
 #include "harness/warnings.h"
 
 namespace connbench {
@@ -26,10 +25,10 @@ Duration counting_limit(const PlannedCase& planned) {
 // The open targets, and a watch over their servers.
 class Session::Servers final : public WaveParent {
  public:
-  Servers(StopSignal& stop, const lab::Lab* lab, SessionObserver& observer) : stop_(stop), observer_(observer) {
-    watched_.push_back({stop.fd(), POLLIN, 0});
+  Servers(StopSignal& stop, const lab::Lab* lab, SessionObserver& observer)
+      : stop_(stop), observer_(observer), watch_(stop) {
     if (lab == nullptr) return;
-    for (const auto& [pid, name] : lab->watched()) watch(pid, name);
+    for (const auto& [pid, name] : lab->watched()) watch_.watch(pid, name);
   }
 
   const Target& open(const NamedTarget& named, const TargetRequest& request) {
@@ -37,13 +36,13 @@ class Session::Servers final : public WaveParent {
     if (target) return *target;
     target = named.open(request);
     if (target->server() != 0)
-      watch(target->server(), fmt::format("the server of {} ({})", named.name, to_string(request.family)));
+      watch_.watch(target->server(), fmt::format("the server of {} ({})", named.name, to_string(request.family)));
     return *target;
   }
 
   const Target& get(const std::string& name, Family family) const { return *open_.at({name, family}); }
 
-  bool should_stop() override { return ::poll(watched_.data(), watched_.size(), 0) > 0; }
+  bool should_stop() override { return watch_.should_stop(); }
   bool wants_progress() const override { return observer_.wants_progress(); }
   void on_progress(const WaveProgress& progress) override { observer_.on_progress(progress); }
 
@@ -52,27 +51,13 @@ class Session::Servers final : public WaveParent {
     return should_stop() ? SessionEnd::broke : SessionEnd::complete;
   }
 
-  std::string died() {
-    std::string who;
-    should_stop();
-    for (size_t i = 1; i < watched_.size(); ++i)
-      if (watched_[i].revents != 0) who += (who.empty() ? "" : ", ") + names_[i - 1];
-    return who;
-  }
+  std::string died() { return watch_.died(); }
 
  private:
-  void watch(pid_t pid, std::string name) {
-    pidfds_.emplace_back(checked(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)), "pidfd_open"));
-    watched_.push_back({pidfds_.back().get(), POLLIN, 0});
-    names_.push_back(std::move(name));
-  }
-
   StopSignal& stop_;
   SessionObserver& observer_;
   std::map<std::pair<std::string, Family>, std::unique_ptr<Target>> open_;
-  std::vector<UniqueFd> pidfds_;
-  std::vector<std::string> names_;
-  std::vector<pollfd> watched_;  // the signal, then who has a pidfd
+  ProcessWatch watch_;
 };
 
 Session::Session(const RunRequest& request, const Plan& plan, const Placement& placement, Recorder& recorder,

@@ -2,11 +2,11 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 
+#include "harness/descriptor_table.h"
 #include "harness/pending_room.h"
 
 namespace connbench {
@@ -14,16 +14,6 @@ namespace {
 
 constexpr Duration warm_up_limit = std::chrono::seconds(2);
 constexpr size_t warm_up_attempts = 256;
-
-// Growing the descriptor table beside a second thread waits for a grace period of the kernel, 5–15 ms a doubling: so it
-// grows while one thread has it.
-void grow_descriptor_table(size_t descriptors) {
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  const size_t highest = std::min<size_t>(descriptors, limit.rlim_cur) - 1;
-  const int fd = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, static_cast<int>(highest));
-  if (fd >= 0) ::close(fd);
-}
 
 // Every n-th arrival of a schedule, from the index-th. Each shard runs through all of it: the rest is not stored
 // anywhere, and an arrival is some nanoseconds.

@@ -1,10 +1,11 @@
-// One value in memory that a process shares with the children that it forks.
+// Values in memory that a process shares with the children that it forks.
 #pragma once
 
 #include <sys/mman.h>
 
 #include <cerrno>
-#include <new>
+#include <memory>
+#include <span>
 #include <system_error>
 #include <type_traits>
 
@@ -12,24 +13,35 @@ namespace connbench {
 
 /// Made before the fork; both sides see what either writes. Whoever reads while the other writes wants atomics in it.
 template <class Value>
-class Shared {
+class SharedArray {
   static_assert(std::is_trivially_destructible_v<Value>);
 
  public:
-  /// @throws std::system_error (mmap)
-  Shared() {
-    void* memory = ::mmap(nullptr, sizeof(Value), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  /// @param count at least one @throws std::system_error (mmap)
+  explicit SharedArray(size_t count) {
+    void* memory = ::mmap(nullptr, count * sizeof(Value), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
-    value_ = new (memory) Value{};
+    values_ = {static_cast<Value*>(memory), count};
+    std::uninitialized_value_construct_n(values_.data(), count);
   }
-  ~Shared() { ::munmap(value_, sizeof(Value)); }
-  Shared(const Shared&) = delete;
-  Shared& operator=(const Shared&) = delete;
-  Value* operator->() const noexcept { return value_; }
-  Value& operator*() const noexcept { return *value_; }
+  ~SharedArray() { ::munmap(values_.data(), values_.size_bytes()); }
+  SharedArray(const SharedArray&) = delete;
+  SharedArray& operator=(const SharedArray&) = delete;
+  std::span<Value> values() const noexcept { return values_; }
 
  private:
-  Value* value_;
+  std::span<Value> values_;
+};
+
+/// One of them.
+template <class Value>
+class Shared {
+ public:
+  Value* operator->() const noexcept { return array_.values().data(); }
+  Value& operator*() const noexcept { return array_.values().front(); }
+
+ private:
+  SharedArray<Value> array_{1};
 };
 
 }  // namespace connbench

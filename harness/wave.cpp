@@ -1,18 +1,12 @@
 #include "harness/wave.h"
 
 #include <fmt/format.h>
-#include <poll.h>
-#include <signal.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include <algorithm>
-#include <cstring>
-#include <memory>
-#include <new>
 
+#include "harness/child_process.h"
 #include "harness/shards.h"
+#include "harness/shared.h"
 #include "harness/wave_child.h"
 
 namespace connbench {
@@ -28,33 +22,11 @@ constexpr Duration end_grace = seconds(2);      // past the wave's limit: then i
 constexpr Duration end_grace_each = std::chrono::microseconds(50);  // … but what is in flight must be cancelled first
 constexpr Duration stop_grace = milliseconds(500);                  // after a request to stop
 
-// Anonymous shared memory for the report and, behind it, the shards' threads.
-class SharedReport {
- public:
-  explicit SharedReport(size_t shards) : bytes_(sizeof(WaveReport) + shards * sizeof(std::atomic<pid_t>)) {
-    void* memory = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) checked(-1, "mmap");
-    report_ = new (memory) WaveReport;
-    auto* const threads = reinterpret_cast<std::atomic<pid_t>*>(report_ + 1);
-    std::uninitialized_value_construct_n(threads, shards);
-    if (shards > 1) report_->tables = {threads, shards};
-  }
-  ~SharedReport() { ::munmap(report_, bytes_); }
-  SharedReport(const SharedReport&) = delete;
-  SharedReport& operator=(const SharedReport&) = delete;
-  WaveReport* operator->() const noexcept { return report_; }
-  WaveReport& operator*() const noexcept { return *report_; }
-
- private:
-  size_t bytes_;
-  WaveReport* report_;
-};
-
 // Watches one child until it has ended, and ends it when it does not.
 class ChildWatch {
  public:
   ChildWatch(pid_t pid, const WaveSpec& spec, const SampleBuffer& samples, WaveReport& report, WaveParent& parent)
-      : pid_(pid),
+      : child_(pid),
         samples_(samples),
         shards_(spec.what->shards),
         report_(report),
@@ -62,41 +34,27 @@ class ChildWatch {
         limit_(spec.limit),
         end_grace_(end_grace + end_grace_each * static_cast<int64_t>(spec.what->concurrency)),
         kill_at_(now() + set_up_grace) {}
-  ~ChildWatch() {
-    if (collected_) return;
-    ::kill(pid_, SIGKILL);
-    collect();
-  }
-  ChildWatch(const ChildWatch&) = delete;
-  ChildWatch& operator=(const ChildWatch&) = delete;
 
   // The reason why the child did not end as it should, or nothing.
   std::string wait_for_end(Footprint& peak) {
-    pidfd_.reset(checked(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)), "pidfd_open"));
-    while (!ended_within(sampling_interval)) {
+    while (!child_.ended_within(sampling_interval)) {
       sample(peak);
       tell_progress();
       move_deadlines();
       if (now() < kill_at_) continue;
-      ::kill(pid_, SIGKILL);
+      child_.kill();
       killed_ = true;
       kill_at_ = TimePoint::max();
     }
-    return reason(collect());
+    return reason(child_.collect());
   }
 
  private:
-  bool ended_within(Duration interval) const {
-    pollfd ended{.fd = pidfd_.get(), .events = POLLIN, .revents = 0};
-    const timespec timeout = to_timespec(interval);
-    return ::ppoll(&ended, 1, &timeout, nullptr) > 0;
-  }
-
   // With many tables it takes long enough to be seen in what is measured: it gets at most a hundredth of a processor.
   void sample(Footprint& peak) {
     const TimePoint begun = now();
     if (report_.started_ns == 0 || report_.finished || begun < sample_again_) return;
-    const Footprint seen = read_footprint(pid_, report_.tables);
+    const Footprint seen = read_footprint(child_.pid(), report_.tables);
     sample_again_ = begun + 100 * (now() - begun);
     peak.threads = std::max(peak.threads, seen.threads);
     peak.fds = std::max(peak.fds, seen.fds);
@@ -122,26 +80,15 @@ class ChildWatch {
     }
   }
 
-  int collect() {
-    collected_ = true;
-    int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-    }
-    return status;
-  }
-
   std::string reason(int status) const {
     if (report_.finished) return {};
     if (report_.error[0] != '\0') return report_.error;
     if (killed_ && stopping_) return "ended by request";
     if (killed_) return running_ ? "hangs: did not end within its wave limit; killed" : "hangs while starting; killed";
-    if (WIFSIGNALED(status))
-      return fmt::format("killed by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)));
-    return fmt::format("ended with status {} before the wave was over", WEXITSTATUS(status));
+    return fmt::format("{} before the wave was over", how_it_ended(status));
   }
 
-  pid_t pid_;
-  UniqueFd pidfd_{-1};
+  ChildProcess child_;
   const SampleBuffer& samples_;
   size_t shards_;
   WaveReport& report_;
@@ -154,7 +101,6 @@ class ChildWatch {
   bool running_ = false;
   bool stopping_ = false;
   bool killed_ = false;
-  bool collected_ = false;
 };
 
 // Written by another process, and read while it writes.
@@ -195,7 +141,9 @@ WaveProgress look_at(const SampleBuffer& samples, size_t shards) noexcept {
 }
 
 WaveResult run_wave(const WaveSpec& spec, SampleBuffer& samples, WaveParent& parent) {
-  SharedReport report(spec.what->shards);
+  const Shared<WaveReport> report;
+  const SharedArray<std::atomic<pid_t>> threads(spec.what->shards);
+  if (spec.what->shards > 1) report->tables = threads.values();
   const pid_t self = ::getpid();
   const pid_t pid = checked(::fork(), "fork");
   if (pid == 0) run_wave_child(spec, samples, *report, self);

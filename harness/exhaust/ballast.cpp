@@ -1,11 +1,10 @@
 #include "harness/exhaust/ballast.h"
 
-#include <fcntl.h>
 #include <sched.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 
+#include "harness/descriptor_table.h"
 #include "harness/unique_fd.h"
 
 namespace connbench {
@@ -15,14 +14,6 @@ constexpr Duration reaping = std::chrono::milliseconds(100);
 constexpr size_t descriptors_beside = 64;
 
 }  // namespace
-
-void grow_descriptor_table(size_t descriptors) noexcept {
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  const size_t highest = std::min<size_t>(descriptors, limit.rlim_cur) - 1;
-  const int fd = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, static_cast<int>(highest));
-  if (fd >= 0) ::close(fd);
-}
 
 Ballast::Ballast(const BallastPlan& plan) {
   starts_.reserve(plan.count);

@@ -55,7 +55,4 @@ class Ballast {
   std::thread thread_;
 };
 
-/// Grows this thread's descriptor table at once: beside a second thread it would stall socket() for 5–15 ms a doubling.
-void grow_descriptor_table(size_t descriptors) noexcept;
-
 }  // namespace connbench

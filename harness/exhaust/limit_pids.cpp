@@ -11,6 +11,7 @@
 
 #include <cstring>
 
+#include "harness/child_process.h"
 #include "harness/clock.h"
 #include "harness/exhaust/limit.h"
 #include "harness/machine.h"
@@ -52,7 +53,7 @@ void remove_when_empty(const char* path) {
 class Remover {
  public:
   explicit Remover(const std::string& path) : owner_(::getpid()) {
-    const UniqueFd self(checked(static_cast<int>(::syscall(SYS_pidfd_open, owner_, 0)), "pidfd_open"));
+    const UniqueFd self = pidfd_of(owner_);
     int ends[2];
     checked(::pipe2(ends, O_CLOEXEC), "pipe2");
     const UniqueFd there(ends[0]);

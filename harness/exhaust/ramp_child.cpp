@@ -1,22 +1,18 @@
 #include "harness/exhaust/ramp_child.h"
 
 #include <fmt/format.h>
-#include <poll.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <new>
 
-#include "harness/exhaust/ballast.h"
+#include "harness/child_process.h"
+#include "harness/descriptor_table.h"
 #include "harness/exhaust/meter.h"
 #include "harness/lab/capsule.h"
-#include "harness/unique_fd.h"
+#include "harness/shared.h"
 
 namespace connbench {
 namespace {
@@ -37,23 +33,6 @@ struct Report {
   RampEnd end{};
   std::atomic<bool> finished{false};
   char error[512]{};
-};
-
-class SharedReport {
- public:
-  SharedReport() {
-    void* memory = ::mmap(nullptr, sizeof(Report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) checked(-1, "mmap");
-    report_ = new (memory) Report;
-  }
-  ~SharedReport() { ::munmap(report_, sizeof(Report)); }
-  SharedReport(const SharedReport&) = delete;
-  SharedReport& operator=(const SharedReport&) = delete;
-  Report* operator->() const noexcept { return report_; }
-  Report& operator*() const noexcept { return *report_; }
-
- private:
-  Report* report_;
 };
 
 void run(const RampSpec& spec, Report& report) {
@@ -95,51 +74,29 @@ void run(const RampSpec& spec, Report& report) {
 class ChildWatch {
  public:
   ChildWatch(pid_t pid, Duration limit, Report& report, RampParent& parent)
-      : pid_(pid), report_(report), parent_(parent), kill_at_(now() + limit) {}
-  ~ChildWatch() {
-    if (collected_) return;
-    ::kill(pid_, SIGKILL);
-    collect();
-  }
-  ChildWatch(const ChildWatch&) = delete;
-  ChildWatch& operator=(const ChildWatch&) = delete;
+      : child_(pid), report_(report), parent_(parent), kill_at_(now() + limit) {}
 
   // The reason why the child did not end as it should, or nothing.
   std::string wait_for_end() {
-    const UniqueFd pidfd(checked(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)), "pidfd_open"));
-    while (!ended_within(pidfd, looking_interval)) {
+    while (!child_.ended_within(looking_interval)) {
       hand_on(1);  // the newest may be the last, which is not only a reading
       if (!stopping_ && parent_.should_stop()) {
         stopping_ = report_.stop = true;
         kill_at_ = std::min(kill_at_, now() + stop_grace);
       }
       if (now() < kill_at_) continue;
-      ::kill(pid_, SIGKILL);
+      child_.kill();
       killed_ = true;
       kill_at_ = TimePoint::max();
     }
-    const std::string why = reason(collect());
+    const std::string why = reason(child_.collect());
     hand_on(why.empty() ? 1 : 0);
     return why;
   }
 
  private:
-  static bool ended_within(const UniqueFd& pidfd, Duration interval) {
-    pollfd ended{.fd = pidfd.get(), .events = POLLIN, .revents = 0};
-    const timespec timeout = to_timespec(interval);
-    return ::ppoll(&ended, 1, &timeout, nullptr) > 0;
-  }
-
   void hand_on(size_t all_but) {
     for (const size_t known = report_.steps; handed_on_ + all_but < known;) parent_.on_step(report_.step[handed_on_++]);
-  }
-
-  int collect() {
-    collected_ = true;
-    int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-    }
-    return status;
   }
 
   std::string reason(int status) const {
@@ -147,19 +104,16 @@ class ChildWatch {
     if (report_.finished) return {};
     if (report_.error[0] != '\0') return report_.error;
     if (killed_) return "hangs: killed";
-    if (WIFSIGNALED(status))
-      return fmt::format("killed by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)));
-    return fmt::format("ended with status {} before the ramp was over", WEXITSTATUS(status));
+    return fmt::format("{} before the ramp was over", how_it_ended(status));
   }
 
-  pid_t pid_;
+  ChildProcess child_;
   Report& report_;
   RampParent& parent_;
   TimePoint kill_at_;
   size_t handed_on_ = 0;
   bool stopping_ = false;
   bool killed_ = false;
-  bool collected_ = false;
 };
 
 }  // namespace
@@ -169,7 +123,7 @@ size_t descriptors_of_a_ramp() noexcept {
 }
 
 RampResult run_ramp(const RampSpec& spec, RampParent& parent) {
-  SharedReport report;
+  const Shared<Report> report;
   const pid_t self = ::getpid();
   const pid_t pid = checked(::fork(), "fork");
   if (pid == 0) child_main(spec, *report, self);

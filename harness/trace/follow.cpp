@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "harness/child_process.h"
 #include "harness/trace/child_signal.h"
 #include "harness/trace/packet_parser.h"
 #include "harness/trace/packets.h"
@@ -90,7 +91,7 @@ class Follower {
   }
 
   void follow_calls() {
-    pidfd_.reset(checked(static_cast<int>(::syscall(SYS_pidfd_open, child_.pid(), 0)), "pidfd_open"));
+    pidfd_ = pidfd_of(child_.pid());
     SyscallTracer tracer = attach();
     states_.ignore_existing();
     begun_ns_ = to_ns(now());

@@ -1,30 +1,14 @@
 #include "harness/trace/traced_child.h"
 
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include <cstring>
-#include <new>
 
 namespace connbench::trace {
 
-struct TracedChild::Shared {
-  std::atomic<bool> go{false};
-  std::atomic<bool> recording{false};
-  char said[512]{};
-  char error[512]{};
-};
-
-void TracedChild::Unmap::operator()(Shared* shared) const noexcept {
-  ::munmap(shared, sizeof(Shared));
-}
-
 TracedChild::TracedChild(const Client& client, const Target& target, bool drop_capabilities, const sigset_t& mask)
     : samples_(client.attempts) {
-  void* memory = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) checked(-1, "mmap");
-  shared_.reset(new (memory) Shared);
   const pid_t parent = ::getpid();
   pid_ = checked(::fork(), "fork");
   if (pid_ == 0) run(client, target, drop_capabilities, mask, parent);

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <string>
 
+#include "harness/shared.h"
 #include "harness/trace/follow.h"
 
 namespace connbench::trace {
@@ -35,14 +36,16 @@ class TracedChild {
   std::string error() const;
 
  private:
-  struct Shared;
-  struct Unmap {
-    void operator()(Shared* shared) const noexcept;
+  struct Report {
+    std::atomic<bool> go{false};
+    std::atomic<bool> recording{false};
+    char said[512]{};
+    char error[512]{};
   };
   [[noreturn]] void run(const Client& client, const Target& target, bool drop_capabilities, const sigset_t& mask,
                         pid_t parent);
 
-  std::unique_ptr<Shared, Unmap> shared_;
+  Shared<Report> shared_;
   SampleBuffer samples_;
   pid_t pid_ = -1;
 };

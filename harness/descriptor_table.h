@@ -1,0 +1,12 @@
+// Room for descriptors before they are needed.
+#pragma once
+
+#include <cstddef>
+
+namespace connbench {
+
+/// Grows this thread's descriptor table at once, as far as RLIMIT_NOFILE lets it. Beside a second thread that shares
+/// the table the kernel waits for a grace period, 5–15 ms a doubling: to be called while one thread has it.
+void grow_descriptor_table(size_t descriptors) noexcept;
+
+}  // namespace connbench
