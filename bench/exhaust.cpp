@@ -127,7 +127,7 @@ void add_exhaust(CLI::App& app, int& status) {
       "then tries healthy connects beside them, lets them go, and tells when a healthy one gets through again.\n"
       "The limit is RLIMIT_NPROC, or pids.max of a cgroup for root; RLIMIT_NOFILE; RLIMIT_AS; the lab's port range.\n"
       "Exit status: 0 done, 1 a ramp failed, 2 unusable arguments, 3 the machine lacks what was asked, 5 the run "
-      "broke.\n"
+      "broke,\n130 interrupted.\n"
       "Example: connbench exhaust threads --limit 512");
   command->callback([flags, &status] { status = exhaust(*flags); });
 }

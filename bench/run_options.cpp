@@ -279,8 +279,10 @@ void declare(CLI::App& command, RunFlags& flags) {
   one("--shards", flags.shards,
       "threads that share attempts and concurrency, each with its own connector and descriptor table")
       ->capture_default_str();
-  CLI::Option* wave_limit = one("--wave-limit", flags.wave_limit,
-                                "after which a wave is cancelled [5s + 2 x ceil(attempts/concurrency) x timeout]");
+  CLI::Option* wave_limit =
+      one("--wave-limit", flags.wave_limit,
+          "after which a wave is cancelled [5s + 2 x ceil(attempts/concurrency) x timeout; with a rate, as long "
+          "as attempts arrive on top; more for a pool]");
   one("--find-rate", flags.find_rate,
       "p99<5ms: search the highest rate of --arrival at which so many of all attempts connect so soon after they were "
       "due, by the majority of --repetitions waves; the search begins at the rate given [poisson:1000/s]")

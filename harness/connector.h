@@ -43,7 +43,7 @@ struct Traits {
   enum class DeadlineBy : uint8_t {
     kernel,         ///< nobody but the kernel's own retransmission limit
     socket_option,  ///< SO_SNDTIMEO, TCP_USER_TIMEOUT, TCP_SYNCNT
-    wait,           ///< the timeout of select, poll or epoll
+    wait,           ///< the timeout of select, poll, epoll or io_uring_enter
     timer,          ///< a timerfd
     signal,         ///< a timer's signal, which interrupts connect()
     linked_request  ///< io_uring's linked timeout

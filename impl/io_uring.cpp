@@ -1,8 +1,8 @@
 // One thread, one io_uring: sockets are made, connected, timed out and closed by requests, many of them in one system
 // call. Choose it where system calls are what a connection costs, on a recent kernel (6.8) that permits it.
 //
-// A socket lives in a slot of the ring (a direct descriptor) from socket() to close(), so that socket(), connect() and
-// its timeout are one chain of requests. What is offered is sent by the next reap(), in one io_uring_enter with all
+// A socket lives in a slot of the ring (a direct descriptor) from socket() to close(), so that socket() and connect()
+// are one chain of requests. What is offered is sent by the next reap(), in one io_uring_enter with all
 // that was offered since: these attempts share one `started`, and the last of them waits for the others to be begun.
 // With n in flight in closed loop that is up to n attempts (the runner offers at most 256 at a time).
 //

@@ -17,6 +17,11 @@ REGRESSED, IMPROVED, SAME, UNSTABLE = "regressed", "improved", "same", "unstable
 UNDECIDED = ""
 
 
+def threshold(noise):
+    """A relative change up to this one is none. `noise`: what 99 of 100 comparisons of a build with itself stay below."""
+    return max(LEAST, MARGIN * noise)
+
+
 class Row:
     """One benchmark and metric under judgement. effect, interval and threshold are relative changes of the metric (0.1: 10 %
     more), p is adjusted for all rows and looks: compare it with ALPHA. A figure that does not exist is None."""
@@ -99,7 +104,7 @@ class Gate:
     def _look(self):
         if not self.rows:
             keys = dict.fromkeys(key for pair in self.pairs for key in pair.values)
-            self.rows = [Row(*key, max(LEAST, MARGIN * self.noise.get(key, 0.0))) for key in keys]
+            self.rows = [Row(*key, threshold(self.noise.get(key, 0.0))) for key in keys]
         # A change that is decided stays the smallest; the rest that is decided cannot become one any more.
         p_values = [self._p_value(row) for row in self.rows]
         for row, p in zip(self.rows, gate_statistics.holm(p_values)):

@@ -9,6 +9,9 @@ import unittest
 
 from made_runs import ENVIRONMENT, ROOT, RunsTest, script, wave
 
+import gate_judge
+from gate_statistics import numpy
+
 REPETITIONS = 8
 COMPARE = script("compare")  # in this process: scipy takes most of a second to import
 OPEN = {"scenario": "steady:uniform:100/s", "target": "delayed:2ms"}
@@ -49,6 +52,17 @@ class CompareTest(RunsTest):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("not paired", done.stdout)
         self.assertIn("3 same", done.stdout)
+
+    def test_has_the_thresholds_of_the_gate(self):
+        first = COMPARE.Run(self.run_of("a", self.waves()), "A")
+        keys = [(name, metric) for name, metrics in first.cases.items() for metric in metrics]
+        thresholds = {}
+        for noise in (0.01, 0.1):
+            rows = COMPARE.judge(first, first, {key: noise for key in keys}, numpy.random.default_rng(1))
+            thresholds[noise] = {row.threshold for row in rows}
+        self.assertEqual(thresholds, {noise: {gate_judge.threshold(noise)} for noise in thresholds})
+        self.assertEqual(gate_judge.threshold(0.01), gate_judge.LEAST)
+        self.assertGreater(gate_judge.threshold(0.1), 0.1)
 
     def test_says_regressed_of_a_slower_one_and_improved_the_other_way(self):
         slow, fast = self.run_of("slow", self.waves(factor=1.2)), self.run_of("fast", self.waves())
