@@ -13,6 +13,8 @@ namespace {
 // Deadlines further away than this are not waited for: the attempts are cancelled.
 constexpr Duration longest_wait = std::chrono::seconds(5);
 
+constexpr Duration longest_tidying = std::chrono::seconds(5);  // of the kernel, behind a process that has ended
+
 constexpr size_t descriptors_of_the_harness = 64;
 
 // More than one descriptor table holds are spread over several, where it is not the descriptors that are to run out.
@@ -68,6 +70,7 @@ Ramps::Ramps(const ExhaustOptions& options, ResourceLimit& limit, const Ground& 
   if (ground.lab != nullptr)
     for (const auto& [pid, name] : ground.lab->watched()) watch_.watch(pid, name);
   limit.prepare();
+  sockets_of_our_own_ = tcp_sockets_in_use();
 }
 
 void Ramps::run(const std::vector<PlannedRamp>& ramps) {
@@ -137,8 +140,20 @@ RampPlan Ramps::plan_for(const Traits& traits) const {
           .on_step = nullptr};
 }
 
+// The kernel takes a ring apart after the process that had it has ended: until then its sockets hold ports and memory,
+// and the next ramp would break for want of them. Outside the lab the network is everybody's, and says nothing.
+void Ramps::wait_for_the_sockets_of_others(std::string_view connector) {
+  if (ground_.lab == nullptr) return;
+  const TimePoint end = now() + longest_tidying;
+  while (tcp_sockets_in_use() > sockets_of_our_own_ && now() < end && !watch_.should_stop())
+    sleep_until(now() + std::chrono::milliseconds(1));
+  if (const int64_t left = tcp_sockets_in_use() - sockets_of_our_own_; left > 0 && !watch_.should_stop())
+    warn(fmt::format("{}: {} sockets of the ramp before it were still open when its own began", connector, left));
+}
+
 void Ramps::one(const PlannedRamp& planned, unsigned repetition) {
   const RampName name = name_of(planned, repetition);
+  wait_for_the_sockets_of_others(name.connector);
   watch_.begin(name);
   const bool drops = ground_.lab != nullptr && ground_.lab->rights() == lab::Rights::user_space;
   conclude(name, run_ramp({.connector = planned.connector,

@@ -56,6 +56,7 @@ class Ramps {
   Case case_of(const RampName& name) const;
   void skip(const PlannedRamp& planned);
   void one(const PlannedRamp& planned, unsigned repetition);
+  void wait_for_the_sockets_of_others(std::string_view connector);
   void conclude(const RampName& name, RampResult result);
 
   const ExhaustOptions& options_;
@@ -65,6 +66,7 @@ class Ramps {
   RampWatch watch_;
   std::unique_ptr<Target> dead_;
   std::unique_ptr<Target> healthy_;
+  int64_t sockets_of_our_own_;  // those of the targets
   std::vector<Verdict> verdicts_;
   std::vector<std::string> warnings_;
 };

@@ -33,7 +33,9 @@ std::string stopped_by(const RampEnd& end) {
   const std::string with = error == nullptr ? "" : fmt::format(": {}", error);
   switch (end.stopped) {
     case Stopped::nothing:
-      return "nothing";
+      return end.ended_otherwise == 0
+                 ? "nothing"
+                 : fmt::format("nothing: {} ended {}", end.ended_otherwise, to_string(end.otherwise));
     case Stopped::exhausted:
       return fmt::format("{}{}", end.call, with);
     case Stopped::full:
@@ -93,7 +95,8 @@ std::string verdict_table(const std::vector<Verdict>& verdicts) {
       skips += fmt::format("skipped {}: {}\n", verdict.name.connector, verdict.skipped);
   }
   return align(rows) +
-         "  KiB each: what grew while they were started, without what the connector had reserved; the kernel's grows "
+         "  pending: the most at a time, each from when the way took it until it handed it back.\n  KiB each: what "
+         "grew while they were started, without what the connector had reserved; the kernel's grows "
          "with "
          "whatever the machine does besides.\n  healthy: connects to a host that answers, one after the other, p50 / "
          "p99.\n" +

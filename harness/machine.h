@@ -59,5 +59,7 @@ std::vector<int> online_cpus();
 Duration timer_slack() noexcept;
 /// Sockets in TIME_WAIT in the current network namespace; -1 when the kernel does not say.
 int64_t time_wait_sockets() noexcept;
+/// TCP sockets there that listen, connect or are connected, IPv4 and IPv6; -1 when the kernel does not say.
+int64_t tcp_sockets_in_use() noexcept;
 
 }  // namespace connbench

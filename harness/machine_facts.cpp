@@ -13,6 +13,16 @@
 #include "harness/unique_fd.h"
 
 namespace connbench {
+namespace {
+
+// The number behind `label` in the line of sockstat that begins with `protocol`; -1 when there is none.
+int64_t of_sockstat(const char* path, std::string_view protocol, std::string_view label) noexcept {
+  std::array<char, 1024> buffer;
+  const std::string_view sockstat = read_once(path, buffer);
+  return number_after(sockstat.substr(std::min(sockstat.find(protocol), sockstat.size())), label);
+}
+
+}  // namespace
 
 std::optional<std::string> sysctl(const std::string& name) {
   std::string path = "/proc/sys/" + name;
@@ -72,9 +82,13 @@ Duration timer_slack() noexcept {
 }
 
 int64_t time_wait_sockets() noexcept {
-  std::array<char, 1024> buffer;
-  const std::string_view sockstat = read_once("/proc/thread-self/net/sockstat", buffer);
-  return number_after(sockstat.substr(std::min(sockstat.find("TCP:"), sockstat.size())), " tw ");
+  return of_sockstat("/proc/thread-self/net/sockstat", "TCP:", " tw ");
+}
+
+int64_t tcp_sockets_in_use() noexcept {
+  const int64_t ipv4 = of_sockstat("/proc/thread-self/net/sockstat", "TCP:", " inuse ");
+  const int64_t ipv6 = of_sockstat("/proc/thread-self/net/sockstat6", "TCP6:", " inuse ");  // -1: there is no IPv6
+  return ipv4 < 0 ? ipv4 : ipv4 + std::max<int64_t>(0, ipv6);
 }
 
 }  // namespace connbench

@@ -15,6 +15,7 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 constexpr uid_t some_other_user = 54'323;   // nobody here
 constexpr uid_t yet_another_user = 54'324;  // whose threads no other test makes at the same time
@@ -159,6 +160,29 @@ TEST_F(Exhaust, OfPortsLeavesThoseToAnotherHost) {
   EXPECT_EQ(last.at("stopped_call"), "connect");
   EXPECT_EQ(number(last, "os_error"), unsigned{EADDRNOTAVAIL});
   EXPECT_GT(number(last, "healthy_p50_ns"), 0U);
+}
+
+// A ring's sockets are closed by the kernel some time after the process that had it has ended.
+TEST_F(Exhaust, OfPortsBeginsEveryRampWithAllOfThem) {
+  const Ended ended =
+      connbench({"exhaust", "ports", "--limit", "70", "--pending", "150", "--healthy", "10", "--timeout", "500ms",
+                 "--connector", "io-uring,epoll", "--repetitions", "3", "--out", out()});
+  if (ended.status == 3) GTEST_SKIP() << ended.err;
+  ASSERT_EQ(ended.status, 0) << ended.err << ended.out;
+  EXPECT_THAT(ended.err, Not(HasSubstr("still open")));
+  size_t ends = 0;
+  for (const Row& row : rows_of(out() + "/exhaustion.csv")) {
+    if (row.at("stopped_call").empty()) continue;
+    EXPECT_EQ(number(row, "pending"), 70U) << row.at("connector");
+    ++ends;
+  }
+  EXPECT_GE(ends, 3U);
+}
+
+TEST_F(Exhaust, OfUnixSocketsSaysThatTheyAreRefused) {
+  const Ended ended = connbench(command({"fds", "--limit", "64", "--family", "unix", "--connector", "epoll"}));
+  EXPECT_EQ(ended.status, 0) << ended.err << ended.out;
+  EXPECT_THAT(ended.out, HasSubstr("nothing: 150 ended refused"));
 }
 
 TEST_F(Exhaust, OfMemoryStopsWhatNeedsStacks) {

@@ -74,7 +74,8 @@ OutcomeSet ends(Family family) {
 extern const TargetEntry backlog_full;
 const TargetEntry backlog_full{
     .name = "backlog-full",
-    .summary = "a listener whose queue is full: SYNs are dropped, connects stay pending",
+    .summary =
+        "a listener whose queue is full: SYNs are dropped, connects stay pending; unix: refuses who does not block",
     .families = every_family,
     .answers = false,
     .ends = ends,
