@@ -14,6 +14,8 @@
 namespace connbench {
 namespace {
 
+constexpr size_t most_attempts = 100'000'000;
+
 // The same value twice, however it is spelt, would make two rows that nobody can tell apart.
 template <class Value>
 void refuse_equal(std::string_view name, const std::vector<Value>& values, const std::vector<std::string>& texts) {
@@ -70,7 +72,13 @@ std::vector<NamedTarget> parse_targets(const RunFlags& flags) {
   if (!flags.mixes.empty()) return {};
   auto targets = each<NamedTarget>("--target", flags.targets, [&](std::string_view text) {
     auto host = text.find(':') == std::string_view::npos ? std::nullopt : parse_external(text);
-    if (!host || is_target(text.substr(0, text.find(':')))) return find_target(text);
+    if (is_target(text.substr(0, text.find(':')))) return find_target(text);
+    if (!host && flags.external && text.find(':') != std::string_view::npos)
+      throw std::invalid_argument(
+          fmt::format("'{}' is neither a target nor host:port: a port is 1 to 65535, and an IPv6 address is put in "
+                      "brackets, [::1]:80",
+                      text));
+    if (!host) return find_target(text);
     if (!flags.external)
       throw std::invalid_argument(fmt::format(
           "'{}' is a host outside this program: with --external it is connected to, within bounds (see --help)", text));
@@ -148,18 +156,6 @@ void prepare_search(const RunFlags& flags, RunRequest& request) {
   request.count_syscalls = false;  // their number belongs to a case of fixed size
 }
 
-std::vector<lab::Sysctl> parse_sysctls(const std::vector<std::string>& texts) {
-  std::vector<lab::Sysctl> sysctls;
-  for (const std::string& text : texts) {
-    const size_t equals = text.find('=');
-    if (equals == std::string::npos || !text.starts_with("net."))
-      throw std::invalid_argument(
-          fmt::format("--sysctl: '{}' should look like net.ipv4.tcp_syn_retries=1: only what is of a network", text));
-    sysctls.emplace_back(text.substr(0, equals), text.substr(equals + 1));
-  }
-  return sysctls;
-}
-
 bool is_external(const NamedTarget& target) {
   return target.entry == &external_target;
 }
@@ -229,7 +225,9 @@ void choose_network(const RunFlags& flags, RunOptions& options) {
         fmt::format("{} is in the lab's network ({}), and {} outside it: they cannot be measured in one run",
                     of_lab == targets.end() ? "what is captured or has a sysctl" : of_lab->name,
                     "namespaces without a way out", outside->name));
-  options.lab = {.sysctls = parse_sysctls(flags.sysctls), .cpus = options.placement.link, .seed = options.request.seed};
+  options.lab = {.sysctls = each<lab::Sysctl>("--sysctl", flags.sysctls, lab::parse_sysctl),
+                 .cpus = options.placement.link,
+                 .seed = options.request.seed};
   if (!flags.pcap.empty()) options.lab->pcap = flags.pcap;
 }
 
@@ -316,24 +314,25 @@ RunOptions parse(const RunFlags& given) {
   const auto count = [](std::string_view name, const std::string& text) {
     return flag(name, [&] { return parse_count(text); });
   };
-  RunRequest request{
-      .connectors = parse_connectors(flags),
-      .targets = parse_targets(flags),
-      .mixes = each<Mix>("--mix", flags.mixes, parse_mix),
-      .families = parse_families(flags.families),
-      .concurrency = each<size_t>("--concurrency", flags.concurrency, parse_count),
-      .timeouts = each<Duration>("--timeout", flags.timeouts, parse_duration),
-      .shards = count("--shards", flags.shards),
-      .attempts = at_most("--attempts", count("--attempts", flags.attempts), size_t{100'000'000}, "100000000"),
-      .repetitions = static_cast<unsigned>(
-          at_most("--repetitions", count("--repetitions", flags.repetitions), size_t{10'000}, "10000")),
-      .arrival = flags.arrival,
-      .spin = flags.spin,
-      .wave_limit = std::nullopt,
-      .policy = {.close = parse_close(flags.close)},
-      .handshake = parse_handshake(flags.handshake),
-      .seed = flags.seed ? *flags.seed : std::random_device{}(),
-      .count_syscalls = parse_switch("--syscalls", flags.syscalls)};
+  RunRequest request{.connectors = parse_connectors(flags),
+                     .targets = parse_targets(flags),
+                     .mixes = each<Mix>("--mix", flags.mixes, parse_mix),
+                     .families = parse_families(flags.families),
+                     .concurrency = each<size_t>("--concurrency", flags.concurrency, parse_count),
+                     .timeouts = each<Duration>("--timeout", flags.timeouts, parse_duration),
+                     .shards = at_most("--shards", count("--shards", flags.shards), size_t{10'000}, "10000"),
+                     .attempts = at_most("--attempts", count("--attempts", flags.attempts), most_attempts, "100000000"),
+                     .repetitions = static_cast<unsigned>(
+                         at_most("--repetitions", count("--repetitions", flags.repetitions), size_t{10'000}, "10000")),
+                     .arrival = flags.arrival,
+                     .spin = flags.spin,
+                     .wave_limit = std::nullopt,
+                     .policy = {.close = parse_close(flags.close)},
+                     .handshake = parse_handshake(flags.handshake),
+                     .seed = flags.seed ? *flags.seed : std::random_device{}(),
+                     .count_syscalls = parse_switch("--syscalls", flags.syscalls)};
+  for (const size_t concurrency : request.concurrency)
+    at_most("--concurrency", concurrency, most_attempts, "100000000");
   refuse_equal("--concurrency", request.concurrency, flags.concurrency);
   refuse_equal("--timeout", request.timeouts, flags.timeouts);
   check_arrival(flags);

@@ -8,7 +8,9 @@
 #include <random>
 
 #include "bench/commands.h"
+#include "bench/flags.h"
 #include "harness/machine.h"
+#include "harness/plan.h"
 #include "harness/trace/follow.h"
 #include "harness/trace/greeting.h"
 #include "harness/trace/ladder.h"
@@ -49,33 +51,6 @@ struct TraceOptions {
   std::vector<lab::Sysctl> sysctls;
 };
 
-std::string_view one_of(const char* flag, const std::string& text, std::initializer_list<std::string_view> known) {
-  const auto found = std::ranges::find(known, text);
-  if (found == known.end())
-    throw std::invalid_argument(fmt::format("{}: '{}' is not one of {}", flag, text, fmt::join(known, ", ")));
-  return *found;
-}
-
-template <class Read>
-auto flag(const char* name, Read read) {
-  try {
-    return read();
-  } catch (const std::invalid_argument& error) {
-    throw std::invalid_argument(fmt::format("{}: {}", name, error.what()));
-  }
-}
-
-std::vector<lab::Sysctl> parse_sysctls(const std::vector<std::string>& texts) {
-  std::vector<lab::Sysctl> sysctls;
-  for (const std::string& text : texts) {
-    const size_t equals = text.find('=');
-    if (equals == std::string::npos || !text.starts_with("net."))
-      throw std::invalid_argument(fmt::format("--sysctl: '{}' should look like net.ipv4.tcp_syn_retries=1", text));
-    sysctls.emplace_back(text.substr(0, equals), text.substr(equals + 1));
-  }
-  return sysctls;
-}
-
 TraceOptions parse(const TraceFlags& flags) {
   constexpr size_t most_attempts = 100;  // more than anybody reads
   constexpr Duration longest = std::chrono::minutes(10);
@@ -93,7 +68,7 @@ TraceOptions parse(const TraceFlags& flags) {
                        .until_closed = one_of("--until", flags.until, {"quiet", "closed"}) == "closed",
                        .pcap = flags.pcap,
                        .out = flags.out,
-                       .sysctls = parse_sysctls(flags.sysctls)};
+                       .sysctls = each<lab::Sysctl>("--sysctl", flags.sysctls, lab::parse_sysctl)};
   if (options.attempts > most_attempts)
     throw std::invalid_argument(fmt::format("--attempts: at most {}", most_attempts));
   if (options.timeout <= Duration::zero() || options.timeout > longest)
@@ -104,12 +79,16 @@ TraceOptions parse(const TraceFlags& flags) {
   return options;
 }
 
-void require_usable(const TraceOptions& options) {
+// What the connector says of itself.
+Traits require_usable(const TraceOptions& options) {
   if (!options.connector.entry->serves(options.family))
     throw MachineLacks(fmt::format("{} does not serve family {}", options.connector.name, to_string(options.family)));
   Retirement retirement({.close = options.close}, 0);
   if (const auto why_not = options.connector.entry->probe({options.connector.options, 1, retirement}))
     throw MachineLacks(fmt::format("{}: {}", options.connector.name, *why_not));
+  const TraitsAnswer answer = ask_traits(options.connector, {.close = options.close});
+  if (!answer.traits) throw MachineLacks(fmt::format("{} cannot be made: {}", options.connector.name, answer.why_not));
+  return *answer.traits;
 }
 
 // Before anything starts: a trace that cannot be written was for nothing.
@@ -131,7 +110,7 @@ struct CaptureFile {
   }
 };
 
-trace::FollowRequest request(const TraceOptions& options, const CaptureFile& capture) {
+trace::FollowRequest request(const TraceOptions& options, const Traits& traits, const CaptureFile& capture) {
   const auto waiting = [terminal = ::isatty(STDERR_FILENO) == 1](const std::string& what) {
     if (terminal) fmt::print(stderr, "\r\033[K{}", what);
   };
@@ -149,6 +128,8 @@ trace::FollowRequest request(const TraceOptions& options, const CaptureFile& cap
     return request;
   }
   request.client = trace::connecting_client(options.connector, options.attempts, options.timeout, options.close);
+  if (!traits.has_deadline())
+    request.client.why_no_end = fmt::format("{} leaves it to the kernel when to give up", options.connector.name);
   request.target_name = options.target.name;
   request.open_target = [&options](lab::Lab& lab) {
     return options.target.open({.family = options.family, .open_at_once = options.attempts, .lab = &lab});
@@ -168,7 +149,7 @@ void print(const TraceOptions& options, const trace::Trace& seen) {
 int run(const TraceFlags& flags) {
   raise_descriptor_limit();
   const TraceOptions options = parse(flags);
-  require_usable(options);
+  const Traits traits = require_usable(options);
   require_writable("--pcap", options.pcap);
   require_writable("--out", options.out);
   const CaptureFile capture(options.pcap);
@@ -180,11 +161,13 @@ int run(const TraceFlags& flags) {
   const auto inside = [&](lab::Lab& lab) {
     StopSignal stop;
     try {
-      print(options, trace::follow(request(options, capture), lab, stop));
+      const trace::Trace seen = trace::follow(request(options, traits, capture), lab, stop);
+      print(options, seen);
+      if (stop.pending() != 0) return signal_base + stop.pending();
+      return static_cast<int>(seen.client_failed ? broke : done);
     } catch (const lab::Unavailable& error) {
       throw lacks(error);
     }
-    return stop.pending() == 0 ? static_cast<int>(done) : signal_base + stop.pending();
   };
   try {
     return lab::run_in_lab(lab_options, [&](lab::Lab& lab) { return guarded([&] { return inside(lab); }); });
@@ -205,7 +188,6 @@ void add_trace(CLI::App& app, int& status) {
   one("--connector", flags->connector, "a way to connect (see connbench list)")->capture_default_str();
   one("--target", flags->target, "what to connect to, in the lab")->capture_default_str();
   auto* story = one("--story", flags->story, "greeting: a client and a server of a few lines, eight packets");
-  for (const char* other : {"--connector", "--target"}) story->excludes(other);
   one("--attempts", flags->attempts, "one after the other, 1 to 100")->capture_default_str();
   one("--timeout", flags->timeout, "of each attempt")->capture_default_str();
   one("--family", flags->family, "4, 6")->capture_default_str();
@@ -218,6 +200,7 @@ void add_trace(CLI::App& app, int& status) {
   one("--format", flags->format, "text, json (docs/trace.md)")->capture_default_str();
   one("--pcap", flags->pcap, "file for the packets, for tcpdump -r and Wireshark");
   one("--out", flags->out, "file for the trace [stdout]");
+  for (const char* other : {"--connector", "--target", "--attempts", "--timeout", "--close"}) story->excludes(other);
   command->footer(
       "The client is stopped at each of its system calls: every time in a trace includes what watching costs.\n"
       "Exit status: 0 done, 2 unusable arguments, 3 the machine lacks what a trace needs, 5 it broke, 130 interrupted\n"

@@ -185,7 +185,7 @@ std::string report(Format format, const std::vector<Result>& results, const std:
     case Format::markdown:
       return as_markdown(results, rows);
     case Format::csv:
-      return findings_csv(results);
+      return results.empty() && !rows.empty() ? matrix_csv(rows) : findings_csv(results);
   }
   return "";
 }

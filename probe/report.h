@@ -25,7 +25,8 @@ std::string findings_csv(const std::vector<Result>& results);
 /// One row a state: what each way of asking said.
 std::string matrix_csv(const std::vector<MatrixRow>& rows);
 
-/// Everything in one format. Without rows there is no matrix in it; csv has the findings alone.
+/// Everything in one format. Without rows there is no matrix in it; csv has the findings alone, or, without any, the
+/// matrix.
 std::string report(Format format, const std::vector<Result>& results, const std::vector<MatrixRow>& rows);
 
 }  // namespace connbench::probe

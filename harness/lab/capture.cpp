@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <stdexcept>
@@ -76,6 +77,7 @@ class Capture {
   Capture(const UniqueFd& client, const UniqueFd& server, const std::string& file, CaptureState& state)
       : sides_{open_in(client), open_in(server)}, dump_(pcap_dump_open(sides_[0].get(), file.c_str())), state_(state) {
     if (!dump_) throw std::runtime_error(pcap_geterr(sides_[0].get()));
+    flush();
   }
 
   void run() {
@@ -106,8 +108,14 @@ class Capture {
     std::ranges::sort(packets, earlier);
     for (const Packet& packet : packets)
       pcap_dump(reinterpret_cast<u_char*>(dump_.get()), &packet.header, packet.bytes.data());
-    if (pcap_dump_flush(dump_.get()) != 0) throw std::runtime_error(strerror(errno));
+    flush();
     state_.packets += packets.size();
+  }
+
+  // A write that failed while the buffer was full leaves nothing for the flush to fail at.
+  void flush() {
+    if (pcap_dump_flush(dump_.get()) != 0 || std::ferror(pcap_dump_file(dump_.get())) != 0)
+      throw std::runtime_error(strerror(errno));
   }
 
   std::array<Pcap, 2> sides_;

@@ -199,6 +199,14 @@ constexpr Step steps[] = {
 
 }  // namespace
 
+Sysctl parse_sysctl(const std::string& text) {
+  const size_t equals = text.find('=');
+  if (equals == std::string::npos || !text.starts_with("net."))
+    throw std::invalid_argument(
+        fmt::format("'{}' should look like net.ipv4.tcp_syn_retries=1: only what is of a network", text));
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
 void show_blackhole(const Network& network) {
   Netlink().set_up(dead_end.index);
   const Visit client(network.client, network.link);

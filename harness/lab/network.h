@@ -12,6 +12,8 @@ namespace connbench::lab {
 
 /// "net.ipv4.tcp_syn_retries", "1".
 using Sysctl = std::pair<std::string, std::string>;
+/// "net.ipv4.tcp_syn_retries=1". @throws std::invalid_argument that says what is expected
+Sysctl parse_sysctl(const std::string& text);
 
 /// The ends of the link, in its namespace.
 inline constexpr const char* near_end = "near";  ///< towards the client

@@ -123,6 +123,7 @@ struct Trace {
   uint64_t looks = 0;           ///< at the states
   int64_t look_gap_p50_ns = 0;  ///< from one look to the next
   bool uses_io_uring = false;
+  bool client_failed = false;      ///< a note says why
   std::vector<std::string> notes;  ///< what a reader has to know: cut short, still open …
 
   /// When the first attempt began: the zero of what is printed.

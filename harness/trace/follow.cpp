@@ -120,7 +120,10 @@ class Follower {
   void cut_short(bool by_signal) {
     if (cut_short_) return;
     cut_short_ = true;
-    trace_.notes.push_back(by_signal ? "cut short by a signal" : "the client did not end by itself: it was killed");
+    const std::string& why = request_.client.why_no_end;
+    trace_.notes.push_back(by_signal ? "cut short by a signal"
+                                     : fmt::format("the client did not end by itself{}{}: it was killed",
+                                                   why.empty() ? "" : ", for ", why));
     child_.kill();
   }
 
@@ -180,7 +183,10 @@ class Follower {
                                  .stage = sample.stage,
                                  .error = sample.os_error});
     }
-    if (const std::string error = child_.error(); !error.empty()) trace_.notes.push_back("the client failed: " + error);
+    if (const std::string error = child_.error(); !error.empty()) {
+      trace_.client_failed = true;
+      trace_.notes.push_back("the client failed: " + error);
+    }
     if (const std::string said = child_.said(); !said.empty()) trace_.notes.push_back("the client says: " + said);
   }
 

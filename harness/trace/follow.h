@@ -30,6 +30,7 @@ struct Client {
   size_t attempts = 1;
   Duration limit{};  ///< of all of them: then it is killed
   std::function<void(const ClientContext&)> run;
+  std::string why_no_end{};  ///< why it may not end by itself, "" = it does
 };
 
 /// A connector that makes its attempts one after the other.

@@ -36,6 +36,8 @@ std::vector<BadInput> every_bad_input() {
       {"ConcurrencyNegative", {"--concurrency=-5"}, {"--concurrency", "-5"}},
       {"ConcurrencyNotANumber", {"--concurrency", "many"}, {"--concurrency", "many"}},
       {"ConcurrencyTwice", {"--concurrency", "8,8"}, {"--concurrency", "twice"}},
+      {"ConcurrencyEndless", {"--concurrency", "18446744073709551615"}, {"--concurrency", "at most"}},
+      {"ShardsEndless", {"--shards", "20000", "--concurrency", "20000"}, {"--shards", "at most"}},
       {"AttemptsZero", {"--attempts", "0"}, {"--attempts"}},
       {"RepetitionsZero", {"--repetitions", "0"}, {"--repetitions"}},
       {"TimeoutNegative", {"--timeout=-5ms"}, {"--timeout", "-5ms"}},

@@ -104,6 +104,14 @@ TEST_F(LabRun, SaysThatItCannotWriteTheCapture) {
   EXPECT_THAT(ended.err, HasSubstr("nowhere"));
 }
 
+TEST_F(LabRun, SaysThatThereIsNoRoomForTheCapture) {
+  auto arguments = short_run();
+  arguments.insert(arguments.end(), {"--pcap", "/dev/full"});
+  const Ended ended = connbench(arguments);
+  EXPECT_EQ(ended.status, 5);
+  EXPECT_THAT(ended.err, HasSubstr("the capture: No space left on device"));
+}
+
 TEST_F(LabRun, RefusesASysctlThatDoesNotExist) {
   auto arguments = short_run();
   arguments.insert(arguments.end(), {"--sysctl", "net.ipv4.tcp_sin_retries=2"});
@@ -306,6 +314,15 @@ class External : public testing::Test {
   std::string host_;
   TemporaryFolder folder_;
 };
+
+TEST_F(External, WantsAPortThatThereIs) {
+  for (const char* host : {"127.0.0.1:0", "127.0.0.1:99999", "::1:80"}) {
+    host_ = host;
+    const Ended ended = connbench(run({"--external"}));
+    EXPECT_EQ(ended.status, 2);
+    EXPECT_THAT(ended.err, AllOf(HasSubstr(host), HasSubstr("1 to 65535"), HasSubstr("[::1]:80")));
+  }
+}
 
 TEST_F(External, IsRefusedWithoutItsFlag) {
   const Ended ended = connbench(run({}));

@@ -322,6 +322,9 @@ TEST(TraceInput, IsRefusedWithAWordOnWhatWouldBeRight) {
   refused({"--format", "xml"}, "--format: 'xml' is not one of text, json");
   refused({"--story", "farewell"}, "--story: 'farewell' is not one of greeting");
   refused({"--story", "greeting", "--target", "accepting"}, "excludes");
+  refused({"--story", "greeting", "--attempts", "3"}, "excludes");
+  refused({"--story", "greeting", "--timeout", "1ms"}, "excludes");
+  refused({"--story", "greeting", "--close", "rst"}, "excludes");
   refused({"--sysctl", "kernel.x=1"}, "net.ipv4.tcp_syn_retries=1");
   refused({"--pcap", "/nowhere/at/all.pcap"}, "--pcap: /nowhere/at/all.pcap cannot be written");
 }
@@ -330,6 +333,19 @@ TEST(TraceInput, NeedsALab) {
   const Ended ended = connbench({"trace"}, [] { refuse(SYS_unshare); });
   EXPECT_EQ(ended.status, 3);
   EXPECT_THAT(ended.err, HasSubstr("nothing can be traced here: "));
+}
+
+TEST_F(Trace, OfAConnectorThatCannotBeMadeIsRefusedBeforeItBegins) {
+  const Ended ended = connbench({"trace", "--connector", "sndtimeo-threads+stack:1"});
+  EXPECT_EQ(ended.status, 3);
+  EXPECT_THAT(ended.err, HasSubstr("sndtimeo-threads+stack:1 cannot be made"));
+  EXPECT_THAT(ended.out, IsEmpty());
+}
+
+TEST_F(Trace, SaysWhyAClientDidNotEnd) {
+  const Ended ended = connbench({"trace", "--connector", "blocking", "--target", "blackhole", "--timeout", "50ms"});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_THAT(ended.out, HasSubstr("did not end by itself, for blocking leaves it to the kernel when to give up"));
 }
 
 TEST_F(Trace, NeedsPtrace) {

@@ -52,6 +52,11 @@ TEST(Csv, OfTheMatrixHasTheSameColumnsInEveryRow) {
   EXPECT_EQ(rows[2][13], "no lab");
 }
 
+TEST(Csv, IsThatOfTheMatrixWhereNothingElseWasAskedFor) {
+  EXPECT_EQ(report(Format::csv, two_results(), two_rows()), findings_csv(two_results()));
+  EXPECT_EQ(report(Format::csv, {}, two_rows()), matrix_csv(two_rows()));
+}
+
 TEST(Text, SaysTheVerdictTheClaimAndTheEvidence) {
   const std::string text = report(Format::text, two_results(), two_rows());
   for (const char* part : {"S1   refuted: When", "a | b <c>", "S4   not testable here", "right  connect()'s own errno",
