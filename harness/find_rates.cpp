@@ -11,7 +11,8 @@ namespace {
 
 // How long after the last attempt was due a wave goes on: who has not connected by then breaks the goal anyhow.
 constexpr Duration grace = std::chrono::milliseconds(100);
-constexpr size_t usual_rates = 12;  // that a search tries: for the time left
+constexpr Duration usual_waking = std::chrono::microseconds(200);  // a timer's slack, and the way to the processor
+constexpr size_t usual_rates = 12;                                 // that a search tries: for the time left
 
 // "poisson:1000/s" → "poisson:5660/s".
 std::string arrival_at(const std::string& arrival, double rate_per_s) {
@@ -43,8 +44,9 @@ bool late_while_idle(const RateResult::Wave& wave, const PlannedCase& planned, D
   const size_t room = traits.completes_in_submit ? shards
                       : traits.pool_threads > 0  ? std::min(planned.what.concurrency, traits.pool_threads * shards)
                                                  : planned.what.concurrency;
-  return !wave.held && row.queue.p90 > bound.count() / 2 && row.in_flight_mean < static_cast<double>(room) / 2 &&
-         row.usage.cpu_ns >= 0 && row.usage.cpu_ns * 2 < row.makespan_ns;
+  return !wave.held && row.queue.p90 > std::max(bound / 2, usual_waking).count() &&
+         row.in_flight_mean < static_cast<double>(room) / 2 && row.usage.cpu_ns >= 0 &&
+         row.usage.cpu_ns * 2 < row.makespan_ns;
 }
 
 }  // namespace

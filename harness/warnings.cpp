@@ -38,6 +38,18 @@ std::string outcome_counts(const PlannedCase& planned, const std::vector<const S
   return text;
 }
 
+// Nothing that its targets do not explain, but for what the end of a wave leaves behind.
+bool cut_short_only(const PlannedCase& planned, const std::vector<const SummaryRow*>& rows) {
+  const auto targets = planned.targets();
+  for (size_t i = 0; i < targets.size(); ++i)
+    for (const Outcome outcome : all_outcomes()) {
+      if (outcome == Outcome::never_started || outcome == Outcome::cancelled) continue;
+      for (const SummaryRow* row : rows)
+        if (count_of(*row, planned, i, outcome) > 0 && !explained(planned, *targets[i], outcome)) return false;
+    }
+  return true;
+}
+
 }  // namespace
 
 std::string describe(const Case& what) {
@@ -75,9 +87,11 @@ std::vector<std::string> case_warnings(const PlannedCase& planned, const std::ve
   std::vector<std::string> warnings;
   const std::string name = describe(planned.what);
   if (const std::string odd = outcome_counts(planned, rows); !odd.empty())
-    warnings.push_back(
-        fmt::format("{}: ended otherwise than {} explains: {}. Look at stage and os_error in samples.csv.", name,
-                    planned.mix == nullptr ? planned.target->name : "its target", odd));
+    warnings.push_back(fmt::format("{}: ended otherwise than {} explains: {}. {}", name,
+                                   planned.mix == nullptr ? planned.target->name : "its target", odd,
+                                   cut_short_only(planned, rows)
+                                       ? "The wave's limit came first: raise --wave-limit, or lower --attempts."
+                                       : "Look at stage and os_error in samples.csv."));
   int64_t overflows = 0;
   double server_share = 0;
   for (const SummaryRow* row : rows) {

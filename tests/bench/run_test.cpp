@@ -11,6 +11,7 @@ namespace connbench {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 // The main job, as the project promises it: five ways, three targets. Sanitized code is slower: fewer of everything.
 constexpr uint64_t in_flight = sanitized ? 30 : 300;
@@ -137,6 +138,16 @@ TEST(Run, SaysWhySystemCallsOfACaseAreNotCounted) {
   EXPECT_THAT(warnings, testing::AllOf(HasSubstr("epoll on accepting"), HasSubstr("tired of tracing")));
   EXPECT_THAT(ended.out + ended.err, HasSubstr("tired of tracing"));
   EXPECT_EQ(rows_of(out + "/summary.csv").at(0).at("syscalls"), "");
+}
+
+TEST(Run, ThatItsLimitCutShortSaysSo) {
+  const TemporaryFolder folder;
+  const Ended ended =
+      connbench({"run", "--connector", "epoll", "--arrival", "uniform:10/s", "--attempts", "50", "--wave-limit",
+                 "250ms", "--repetitions", "1", "--syscalls", "off", "--out", folder.path() / "run"});
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_THAT(ended.out, testing::AllOf(HasSubstr("never_started. The wave's limit came first"),
+                                        HasSubstr("--wave-limit"), Not(HasSubstr("os_error"))));
 }
 
 }  // namespace
