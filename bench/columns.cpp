@@ -1,10 +1,13 @@
 #include "bench/columns.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+
+#include "harness/wrapped.h"
 
 namespace connbench {
 namespace {
@@ -14,6 +17,8 @@ size_t width(std::string_view text) {
   return static_cast<size_t>(
       std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
+
+constexpr size_t least_to_read = 24;  // in a narrower column text is harder to read than beyond the edge
 
 // A column of figures: flush right. Words stand flush left.
 bool is_numeric(const std::vector<Cells>& rows, size_t column) {
@@ -30,10 +35,13 @@ std::string padded(const std::string& text, size_t to, bool left) {
 
 }  // namespace
 
-std::string align(const std::vector<Cells>& rows) {
+std::string align(const std::vector<Cells>& rows, size_t most) {
   std::vector<size_t> widths(rows.front().size());
   for (const Cells& row : rows)
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
+  size_t before_last = 2;
+  for (size_t i = 0; i + 1 < widths.size(); ++i) before_last += widths[i] + 2;
+  const size_t room = before_last + least_to_read <= most ? most - before_last : SIZE_MAX;
   std::vector<bool> numeric(widths.size());
   for (size_t i = 0; i < numeric.size(); ++i) numeric[i] = is_numeric(rows, i);
   std::string text;
@@ -41,7 +49,8 @@ std::string align(const std::vector<Cells>& rows) {
     std::string line = "  ";
     for (size_t i = 0; i < row.size(); ++i) {
       const bool last = i + 1 == row.size();
-      line += last ? row[i] : padded(row[i], widths[i], !numeric[i]) + "  ";
+      line += last ? fmt::format("{}", fmt::join(wrapped(row[i], room), fmt::format("\n{:{}}", "", before_last)))
+                   : padded(row[i], widths[i], !numeric[i]) + "  ";
     }
     text += line + "\n";
   }

@@ -12,8 +12,9 @@ namespace connbench {
 
 using Cells = std::vector<std::string>;
 
-/// A table with aligned columns; the first row is the heading. Columns of figures are flush right.
-std::string align(const std::vector<Cells>& rows);
+/// A table with aligned columns; the first row is the heading. Columns of figures are flush right. What makes a line
+/// longer than `most` goes on below, within the last column.
+std::string align(const std::vector<Cells>& rows, size_t most = SIZE_MAX);
 
 /// A figure of one wave; nothing where the wave does not have it.
 using Value = std::function<std::optional<double>(const SummaryRow&)>;

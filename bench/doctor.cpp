@@ -1,10 +1,11 @@
 // connbench doctor: what this machine offers, and what will be skipped here, each with its remedy.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 
+#include "bench/columns.h"
 #include "bench/commands.h"
-#include "bench/table.h"
 #include "harness/kernel_timeout.h"
 #include "harness/lab/lab.h"
 #include "harness/machine.h"
@@ -12,6 +13,7 @@
 #include "harness/registry.h"
 #include "harness/syscall_counter.h"
 #include "harness/units.h"
+#include "harness/wrapped.h"
 
 namespace connbench {
 namespace {
@@ -119,7 +121,7 @@ std::vector<Finding> about_connectors() {
 void print(std::string_view title, const std::vector<Finding>& findings) {
   std::vector<std::vector<std::string>> rows{{"", "", ""}};
   for (const Finding& finding : findings) rows.push_back({finding.subject, finding.seen, finding.remedy});
-  fmt::print("{}{}\n", title, align(rows));
+  fmt::print("{}{}\n", title, align(rows, terminal_columns(STDOUT_FILENO)));
 }
 
 int examine() {

@@ -1,46 +1,48 @@
 // connbench list: what there is to choose from.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
 
+#include "bench/columns.h"
 #include "bench/commands.h"
-#include "bench/table.h"
 #include "harness/lab/external.h"
 #include "harness/lab/target.h"
 #include "harness/registry.h"
 #include "harness/scenarios/scenario.h"
 #include "harness/units.h"
+#include "harness/wrapped.h"
 
 namespace connbench {
 namespace {
 
-std::string describe_deadline(const Traits& traits) {
-  std::string text(to_string(traits.deadline_by));
-  if (traits.floor > traits.granularity) text += ", not before " + format_duration(traits.floor);
-  if (traits.granularity > std::chrono::microseconds(1)) text += ", steps of " + format_duration(traits.granularity);
-  return text;
+std::string describe_steps(const Traits& traits) {
+  if (traits.granularity <= std::chrono::microseconds(1)) return "-";
+  const std::string steps = format_duration(traits.granularity);
+  return traits.floor > traits.granularity ? fmt::format("{}, from {}", steps, format_duration(traits.floor)) : steps;
 }
 
 void print_connectors() {
-  std::vector<std::vector<std::string>> rows{{"connector", "threads", "deadline by", "most in flight", ""}};
+  std::vector<std::vector<std::string>> rows{{"connector", "threads", "deadline by", "in steps of", "at most", ""}};
   for (const ConnectorEntry* entry : connectors()) {
     Retirement retirement({}, 0);
     const ConnectorSettings settings{Options("", entry->options), 1, retirement};
     if (const auto reason = entry->probe(settings)) {
       const std::string what =
           entry->summary.empty() ? *reason : fmt::format("{}; not here: {}", entry->summary, *reason);
-      rows.push_back({std::string(entry->name), "-", "-", "-", what});
+      rows.push_back({std::string(entry->name), "-", "-", "-", "-", what});
       continue;
     }
     const Traits traits = entry->make(settings)->traits();
-    rows.push_back({std::string(entry->name), std::string(to_string(traits.threads)), describe_deadline(traits),
+    rows.push_back({std::string(entry->name), std::string(to_string(traits.threads)),
+                    std::string(to_string(traits.deadline_by)), describe_steps(traits),
                     traits.completes_in_submit  ? "1"
                     : traits.max_in_flight != 0 ? std::to_string(traits.max_in_flight)
                                                 : "-",
                     std::string(entry->summary)});
   }
-  fmt::print("Ways to connect\n{}\n", align(rows));
+  fmt::print("Ways to connect\n{}\n", align(rows, terminal_columns(STDOUT_FILENO)));
 }
 
 bool has_option(const ConnectorEntry& entry, const OptionSpec& option) {
@@ -72,7 +74,8 @@ void print_options() {
       add(spec, describe_owners(spec));
     }
   for (const OptionSpec& spec : common_options) add(spec, "all");
-  fmt::print("Their options, as part of the name: select-threads+stack:1MiB\n{}\n", align(rows));
+  fmt::print("Their options, as part of the name: select-threads+stack:1MiB\n{}\n",
+             align(rows, terminal_columns(STDOUT_FILENO)));
 }
 
 void print_targets() {
@@ -92,14 +95,14 @@ void print_targets() {
   row(external_target);
   fmt::print(
       "Targets (the lab: network namespaces of the run's own; connbench doctor says whether they can be made)\n{}\n",
-      align(rows));
+      align(rows, terminal_columns(STDOUT_FILENO)));
 }
 
 void print_scenarios() {
   std::vector<std::vector<std::string>> rows{{"scenario", "--arrival", ""}};
   for (const ScenarioEntry* entry : scenarios())
     rows.push_back({std::string(entry->name), std::string(entry->arrivals), std::string(entry->summary)});
-  fmt::print("Scenarios\n{}", align(rows));
+  fmt::print("Scenarios\n{}", align(rows, terminal_columns(STDOUT_FILENO)));
 }
 
 }  // namespace

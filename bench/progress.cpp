@@ -1,11 +1,11 @@
 #include "bench/progress.h"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "harness/units.h"
 #include "harness/warnings.h"
+#include "harness/wrapped.h"
 
 namespace connbench {
 namespace {
@@ -67,9 +67,7 @@ void Progress::on_progress(const WaveProgress& progress) {
 
 // A line that wraps could not be taken away again.
 void Progress::show(std::string_view line) {
-  winsize size{};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1) line = line.substr(0, size.ws_col - 1U);
-  fmt::print(stderr, "\r\033[K{}", line);
+  fmt::print(stderr, "\r\033[K{}", line.substr(0, terminal_columns(STDERR_FILENO) - 1));
   std::fflush(stderr);
   shown_ = true;
 }

@@ -8,6 +8,7 @@
 
 #include "harness/trace/packets.h"
 #include "harness/units.h"
+#include "harness/wrapped.h"
 
 namespace connbench::trace {
 namespace {
@@ -43,20 +44,6 @@ std::string arrow(const Packet& packet) {
   std::string line = packet.to_server ? shaft + tip : tip + shaft;
   line = text_left ? fmt::format("{: <{}}", line, inner) : fmt::format("{: >{}}", line, inner);
   return fmt::format("{}{}{}", at_server ? '.' : '|', line, at_server || loopback ? '|' : '.');
-}
-
-// Words into lines of at most `width`; what does not fit at all is cut where it must be.
-std::vector<std::string> wrapped(const std::string& text, size_t width) {
-  std::vector<std::string> lines;
-  std::string rest = text;
-  while (rest.size() > width) {
-    size_t at = rest.rfind(' ', width);
-    if (at == std::string::npos || at < width / 3) at = width;
-    lines.push_back(rest.substr(0, at));
-    rest = "    " + rest.substr(rest[at] == ' ' ? at + 1 : at);
-  }
-  lines.push_back(rest);
-  return lines;
 }
 
 class Ladder {
@@ -96,7 +83,7 @@ class Ladder {
   }
 
   std::string lines(const Row& row) const {
-    const std::vector<std::string> calls = wrapped(row.call, call_width);
+    const std::vector<std::string> calls = wrapped(row.call, call_width, 4);
     Row first = row;
     first.call = calls.front();
     std::string text = line(fmt::format("{:.3f}", static_cast<double>(row.time_ns - origin_) / 1e6), first);
