@@ -43,10 +43,13 @@ def kept_noise(folder):
         result = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}, ["no self-test is kept here (scripts/regress --self-test --collect): thresholds are 5 % throughout"]
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise Unusable(f"{path} cannot be read: {error}. scripts/regress --self-test writes it anew") from error
-    noise = {(row["benchmark"], row["metric"]): row["noise"] for row in result["noise"]}
-    return noise, [f"thresholds: 5 %, or 1.5 times what A against A showed on {result['machine']} (results/self-test)"]
+    try:
+        noise, machine = {(row["benchmark"], row["metric"]): float(row["noise"]) for row in result["noise"]}, result["machine"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unusable(f"{path} is no result of a self-test ({error}). scripts/regress --self-test writes it anew") from error
+    return noise, [f"thresholds: 5 %, or 1.5 times what A against A showed on {machine} (results/self-test)"]
 
 
 def _share(found):

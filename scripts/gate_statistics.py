@@ -5,6 +5,7 @@ mean of their log ratios: a pair that was disturbed in the middle does not move 
 generator, so that a seed repeats a judgement.
 """
 
+import argparse
 import math
 import sys
 
@@ -19,6 +20,13 @@ except ImportError as error:
 TRIMMED = 0.2  # of each end
 CONFIDENCE = 0.95
 RESAMPLES = 2000
+
+
+def seed(text):
+    """For --seed: what a generator can be made from."""
+    if text.isascii() and text.isdigit():
+        return int(text)
+    raise argparse.ArgumentTypeError(f"'{text}' is no seed: a whole number, 0 or more")
 
 
 def _centre(values, axis=-1):

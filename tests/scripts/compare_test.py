@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import unittest
+from unittest import mock
 
 from made_runs import ENVIRONMENT, ROOT, RunsTest, script, wave
 
@@ -151,6 +152,68 @@ class CompareTest(RunsTest):
         self.assertIn("summary.csv cannot be read", self.compare(first, first).stderr)
         (first / "run.json").write_text("{")
         self.assertIn("run.json cannot be read", self.compare(first, first).stderr)
+
+    def test_refuses_a_summary_that_is_not_whole_and_names_what_is_wrong(self):
+        good = (self.run_of("whole", self.waves()) / "summary.csv").read_text()
+        for number, (text, told) in enumerate((
+            (good.replace(",", ";"), "summary.csv has no column connector, target, scenario, concurrency"),
+            (good.replace("cpu_ns", "cpu"), "summary.csv has no column cpu_ns;"),
+            (good[: good.rstrip().rfind(",")], "row 8 of summary.csv has another number of fields than its header"),
+            (good.replace(",100,100,", ",some,100,"), "row 1 of summary.csv has 'some' as attempts, which is no number"),
+            (good.replace("burst", "steady:uniform"), "row 1 of summary.csv has the scenario 'steady:uniform', which has no rate"),
+            (good.encode() + b"\xff", "summary.csv cannot be read"),
+        )):  # fmt: skip
+            folder = self.run_of(f"run{number}", self.waves())
+            (folder / "summary.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+            done = self.compare(folder, folder)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), told)
+            self.assertIn(told, done.stderr)
+            self.assertEqual(done.stderr.count("\n"), 1)
+        said = self.refusal(rows=self.waves(cpu_ns="nan"))
+        self.assertIn("row 1 of summary.csv has 'nan' as cpu_ns, which is no number", said)
+
+    def test_refuses_facts_that_are_no_run_s_and_names_what_is_wrong(self):
+        for text, told in (("[]", "run.json is not as results/README.md has it"), ("7", "run.json is not as"),
+                           ('{"schema_version": 1, "complete": true}', "run.json has no 'environment';")):  # fmt: skip
+            folder = self.run_of(f"run{len(text)}", self.waves())
+            (folder / "run.json").write_text(text)
+            done = self.compare(folder, folder)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(told, done.stderr)
+        self.assertIn("run.json has no 'model';", self.refusal(environment=ENVIRONMENT | {"cpu": {}}))
+
+    def test_refuses_a_seed_that_no_generator_takes(self):
+        for seed in ("-1", "one"):
+            with contextlib.redirect_stderr(io.StringIO()) as err, self.assertRaises(SystemExit) as ended:
+                COMPARE.main(["a", "b", "--seed", seed])
+            self.assertEqual(ended.exception.code, 2)
+            self.assertIn(f"--seed: '{seed}' is no seed", err.getvalue())
+
+    def test_a_file_that_cannot_be_written_is_named_and_the_table_is_told_all_the_same(self):
+        first, second = (self.run_of(name, self.waves()) for name in "ab")
+        for flag in ("--csv", "--markdown"):
+            file = self.folder / "nowhere/table"
+            done = self.compare(first, second, flag, file)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("3 same", done.stdout)
+            self.assertRegex(done.stderr, rf"\Ascripts/compare: .*No such file or directory: '{file}'\n\Z")
+
+    def test_what_nobody_has_foreseen_is_no_regression(self):
+        first, second = (self.run_of(name, self.waves()) for name in "ab")
+        with mock.patch.object(COMPARE, "judge", side_effect=RuntimeError("never thought of")):
+            done = self.compare(first, second)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("never thought of", done.stderr)
+        self.assertTrue(done.stderr.endswith("scripts/compare: nothing can be said: this was not foreseen, and is a defect\n"))
+
+    def test_refuses_a_self_test_that_is_not_whole(self):
+        first, second = (self.run_of(name, self.waves()) for name in "ab")
+        for text in ("{", "[]", "{}", '{"noise": [{"benchmark": "epoll"}], "machine": "Abacus"}'):
+            (self.folder / "result.json").write_text(text)
+            with mock.patch.object(COMPARE, "SELF_TEST", self.folder):
+                done = self.compare(first, second)
+            self.assertEqual(done.returncode, 2, text)
+            self.assertRegex(done.stderr, r"\Ascripts/compare: .*result.json .*--self-test writes it anew\n\Z")
 
     def test_a_run_without_a_wave_is_no_run_to_compare(self):
         self.assertIn("no wave was measured", self.refusal(rows=[]))
