@@ -22,6 +22,7 @@ SHIM = ROOT / "tests/scripts/slow_connect.c"
 REFERENCE = "epoll/accepting/concurrency:64/timeout:5s"  # whose time per connect the delays are shares of
 ROUND = [SAME, DELAYS[3], SAME, DELAYS[2], SAME, DELAYS[1], DELAYS[0]]
 CALIBRATING = 5
+FACTS = ("machine", "commit", "what", "broken", "minutes")  # of collection.json, which are told with every result
 MOST_BROKEN = 0.05  # of the pairs; above, something is wrong that the self-test would hide
 
 
@@ -69,13 +70,25 @@ def _prepare(copies, folder):
     return run.environment, {group_of(delay): round(delay * per_connect) for delay in DELAYS}
 
 
+def read_facts(path):
+    """What collection.json says of the pairs beside it."""
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Unusable(f"{path} cannot be read: {error}. --collect writes it with the pairs") from error
+    lacking = [key for key in FACTS if not isinstance(facts, dict) or key not in facts]
+    if lacking:
+        raise Unusable(f"{path} has no {', '.join(lacking)}: remove it with the pairs beside it, and --collect anew")
+    return facts
+
+
 def _facts(pairs_file, environment, build):
     path = pairs_file.with_name("collection.json")
     machine = f"{len(environment['cpu']['online'])} × {environment['cpu']['model']}, Linux {environment['kernel']['release']}"
     facts = {"machine": machine, "commit": environment["build"]["git_commit"], "broken": [],
              "what": f"the time per connect of {REFERENCE} in its fastest wave", "minutes": 0.0}  # fmt: skip
     if pairs_file.exists() and path.exists():
-        kept = json.loads(path.read_text(encoding="utf-8"))
+        kept = read_facts(path)
         differs = [key for key in ("machine", "commit") if kept[key] != facts[key]]
         if differs:
             raise Unusable(f"{pairs_file} is of {kept['machine']}, commit {kept['commit']}; this ({build}) is "

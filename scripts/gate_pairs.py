@@ -104,19 +104,22 @@ class PairsFile:
 def read(path):
     """{group: [Pair]} of a PairsFile, in the order in which they were measured. A last row that is not whole is left out."""
     try:
-        text = Path(path).read_bytes().decode("utf-8")
+        data = Path(path).read_bytes()
     except OSError as error:
         raise gate_runs.Unusable(f"{path}: {error.strerror}") from error
     groups = {}
     try:
+        text = data.decode("utf-8")
         for row in csv.DictReader(text[: text.rfind("\r\n") + 2].splitlines()):
             groups.setdefault(row["group"], []).append(_pair(row))
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, csv.Error) as error:
         raise gate_runs.Unusable(f"{path} is not a file of pairs: {error}") from error
     return groups
 
 
 def _pair(row):
+    if None in row or None in row.values():
+        raise ValueError("a row has another number of fields than the header")
     values = {}
     for column, cell in row.items():
         if column.endswith(" base") and cell:

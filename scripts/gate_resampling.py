@@ -67,6 +67,8 @@ def seconds_by_load(pairs):
     for pair in pairs:
         for (name, _), (base, head) in pair.values.items():
             if name.startswith("command/"):
+                if None in (base, head):
+                    raise Unusable(f"a pair has no time of {name}: measure it again")
                 taken[load_of(name)].append((base + head) / 1e9)
     return {load: gate_statistics.quantile(values, 0.5) for load, values in taken.items() if values}
 
@@ -123,6 +125,9 @@ def judge_gate(groups, given, seed, progress):
     if len(pairs) < FEWEST:
         raise Unusable(f"{given.pairs_file} has {len(pairs)} pairs of A against A; at least {FEWEST} are needed: --collect more")
     generator, seconds = gate_statistics.numpy.random.default_rng(seed), seconds_by_load(pairs)
+    untimed = [load for load in LOADS if load not in seconds]
+    if untimed:
+        raise Unusable(f"{given.pairs_file} has no time of the load {', '.join(untimed)}: --collect anew")
     halves = [pairs[: len(pairs) // 2], pairs[len(pairs) // 2 :]]
     noise = noise_of(pairs, generator)
     crossed = [noise_of(half, generator) for half in reversed(halves)]

@@ -18,22 +18,15 @@ def run(given, say, progress):
         gate_collect.collect(given, say, progress)
     groups = gate_pairs.read(given.pairs_file)
     seed = random.randrange(2**32) if given.seed is None else given.seed
+    facts = gate_collect.read_facts(given.pairs_file.with_name("collection.json"))
     say("Drawing comparisons from the pairs: some minutes")
-    result = _facts(given.pairs_file) | {"seed": seed, "budget_s": given.budget} | gate_resampling.judge_gate(groups, given, seed, progress)
+    result = facts | {"seed": seed, "budget_s": given.budget} | gate_resampling.judge_gate(groups, given, seed, progress)
     progress("")
+    print(text(result), end="", flush=True)  # if it cannot be kept, it was told
     path = given.pairs_file.with_name(RESULT)
     path.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(text(result), end="")
     print(f"\nKept: {path}")
     return 0
-
-
-def _facts(pairs_file):
-    path = pairs_file.with_name("collection.json")
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Unusable(f"{path} cannot be read: {error}. --collect writes it with the pairs") from error
 
 
 def kept_noise(folder):

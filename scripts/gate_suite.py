@@ -74,8 +74,11 @@ class Measured:
 
 def load_of(benchmark):
     """The load that a benchmark is of: each has a target of its own."""
-    first, second = benchmark.split("/")[:2]
-    return second if first == "command" else next(load for load, words in LOADS.items() if second in words)
+    first, second = [*benchmark.split("/"), ""][:2]
+    found = [second] if first == "command" else [load for load, words in LOADS.items() if second in words]
+    if not found or found[0] not in LOADS:
+        raise Unusable(f"{benchmark} is of no load of this gate: are these the pairs of another suite?")
+    return found[0]
 
 
 def of_all(metric, values):

@@ -105,6 +105,38 @@ class ResamplingTest(RunsTest):
         self.assertEqual([pair.values for pair in groups[SAME]], [whole.values])
         self.assertEqual([(pair.order, pair.values) for pair in groups["+2%"]], [("BA", {CPU: (4.0, 5.0)})])
 
+    def test_a_file_that_is_broken_is_refused_with_what_is_wrong(self):
+        path = self.folder / "pairs.csv"
+        gate_pairs.PairsFile(path).append(SAME, Pair("AB", {CPU: (1.5, 2.5)}))
+        good = path.read_bytes()
+        for data, told in ((good.replace(b",2.5", b""), "another number of fields"), (good.replace(b"2.5", b"2.5,7"), "another number"),
+                           (good.replace(b"2.5", b"more"), "more"), (b"\xff" + good, "utf-8"), (b"a;b\r\n1;2\r\n", "group"),
+                           (good + b'"' + b"x" * 200_000 + b'"\r\n', "field larger")):  # fmt: skip
+            path.write_bytes(data)
+            with self.assertRaisesRegex(Unusable, f"pairs.csv is not a file of pairs: .*{told}"):
+                gate_pairs.read(path)
+
+    def test_pairs_without_a_load_or_of_another_suite_are_refused(self):
+        late = ("command/late", "wall_time")
+        for key, told in ((("command/later", "wall_time"), "command/later is of no load"), (("epoll/nowhere", "p50"), "epoll/nowhere is of"),
+                          (("epoll", "p50"), "epoll is of no load")):  # fmt: skip
+            with self.assertRaisesRegex(Unusable, told):
+                gate_resampling.load_of(key[0])
+        with self.assertRaisesRegex(Unusable, "no time of the load late"):
+            self.judged({SAME: [Pair("AB", {k: v for k, v in pair.values.items() if k != late}) for pair in self.pairs(60)]})
+        with self.assertRaisesRegex(Unusable, "no time of command/late"):
+            self.judged({SAME: [Pair("AB", pair.values | {late: (None, 1.0)}) for pair in self.pairs(60)]})
+
+    def test_a_collection_that_does_not_say_where_it_was_made_is_refused_before_the_minutes_that_drawing_takes(self):
+        path = self.folder / "pairs.csv"
+        for pair in self.pairs(1):
+            gate_pairs.PairsFile(path).append(SAME, pair)
+        given = SimpleNamespace(collect=False, pairs_file=path, seed=1, comparisons=4, budget=180.0)
+        for text, told in (("{}", "has no machine, commit, what, broken, minutes"), ("[]", "has no machine"), ("{", "cannot be read")):
+            path.with_name("collection.json").write_text(text)
+            with self.assertRaisesRegex(Unusable, f"collection.json {told}"):
+                gate_self_test.run(given, quietly, quietly)
+
     def test_the_file_of_another_suite_is_not_appended_to(self):
         path = self.folder / "pairs.csv"
         gate_pairs.PairsFile(path).append(SAME, Pair("AB", {CPU: (1.0, 1.0)}))

@@ -163,10 +163,41 @@ class RegressTest(RunsTest):
         self.program("base")
         self.assertIn("head/bin/connbench is not there", self.regress().stderr)
         for words in (["--self-test", "HEAD"], [], ["HEAD", "--base-build", "x"], ["--base-build", "x"], ["HEAD", "--pairs", "3,2"],
-                      ["HEAD", "--budget", "soon"]):  # fmt: skip
+                      ["HEAD", "--budget", "soon"], ["--base-build", "x", "--head-build", "x", "--seed", "-1"],
+                      ["--self-test", "--comparisons", "0", "--pairs-file", "nowhere"]):  # fmt: skip
             with contextlib.redirect_stderr(io.StringIO()), self.assertRaises(SystemExit) as ended:
                 REGRESS.main(words)
             self.assertEqual(ended.exception.code, 2, words)
+
+    def test_a_folder_that_cannot_be_made_is_named_and_is_no_regression(self):
+        self.program("base")
+        self.program("head")
+        (self.folder / "file").touch()
+        for more in ([], ["--markdown", self.folder / "nowhere/table.md"]):
+            done = self.regress("--out", self.folder / "file/out", *more, pairs="2")
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertRegex(done.stderr, rf"\Ascripts/regress: .*Not a directory: '{self.folder}/file/out'\n\Z")
+
+    def test_a_table_that_cannot_be_written_was_told_all_the_same(self):
+        self.program("base")
+        self.program("head", factor=1.3)
+        done = self.regress("--markdown", self.folder / "nowhere/table.md", pairs="2")
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("connects_per_s", done.stdout)
+        self.assertRegex(done.stderr, rf"\Ascripts/regress: .*No such file or directory: '{self.folder}/nowhere/table.md'\n\Z")
+
+    def test_a_summary_of_another_form_is_no_regression(self):
+        said = self.refusal(before='sed -i "s/,/;/g" "$here/rate/summary.csv"')
+        self.assertIn("summary.csv has no column connector, target", said)
+
+    def test_what_nobody_has_foreseen_is_no_regression(self):
+        self.program("base")
+        self.program("head")
+        with mock.patch.object(REGRESS, "judge", side_effect=RuntimeError("never thought of")):
+            done = self.regress(pairs="2")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("never thought of", done.stderr)
+        self.assertTrue(done.stderr.endswith("scripts/regress: nothing can be said: this was not foreseen, and is a defect\n"))
 
     def interrupted(self, *more):
         waits = "echo $$ > $here/waiting; exec sleep 1000"
