@@ -16,6 +16,7 @@ VERSION = 1
 # Held to exactly where they are exact; other system calls only to whole ones an attempt.
 NAMED = frozenset("socket connect setsockopt getsockopt epoll_ctl close clone".split())
 NEAR_WHOLE = 0.25
+FACTS = ("build_type", "commit", "compiler", "glibc", "kernel", "libraries", "machine")  # of made_with, that are told
 ABOUT = "about"  # a whole number
 SEEN = "seen"  # least and most
 PAGE = 4096
@@ -165,8 +166,44 @@ def read(path):
         raise Unusable(f"{path}: {error}") from error
     if not isinstance(document, dict) or document.get("version") != VERSION:
         raise Unusable(f"{path}: not a baseline of version {VERSION}: make it again with --accept")
-    document["connectors"] = {name: flat(groups) for name, groups in document["connectors"].items()}
+    for part in ("made_with", "connectors"):
+        if not isinstance(document.get(part), dict):
+            raise Unusable(f"{path}: {part} is missing or damaged: take the file from git, or make it again with --accept")
+    try:
+        document["connectors"] = {name: flat(groups) for name, groups in document["connectors"].items()}
+    except AttributeError as error:
+        raise Unusable(f"{path}: connectors is damaged ({error}): take the file from git, or make it again with "
+                       "--accept") from error
+    lacking = [fact for fact in FACTS if fact not in document["made_with"]]
+    if lacking:
+        raise Unusable(f"{path}: made_with has no {', '.join(lacking)}: take the file from git, or make it again with --accept")
+    for name, entries in document["connectors"].items():
+        for what, entry in entries.items():
+            if not is_entry(entry):
+                raise Unusable(f"{path}: {what} of {name} is {json.dumps(entry)}, which is no figure")
     return document
+
+
+def is_entry(entry):
+    """What keep() makes."""
+    if isinstance(entry, dict):
+        seen = entry.get(SEEN)
+        return (isinstance(seen, list) and len(seen) == 2 and all(map(is_figure, seen))
+                and (ABOUT not in entry or is_figure(entry[ABOUT])))  # fmt: skip
+    return is_figure(entry)
+
+
+def is_figure(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def expect_writable(path):
+    """Said before the minutes that measuring takes."""
+    try:
+        with tempfile.TemporaryFile(dir=Path(path).parent):
+            pass
+    except OSError as error:
+        raise Unusable(f"{path} cannot be written: {error.strerror}") from error
 
 
 def write(path, document):

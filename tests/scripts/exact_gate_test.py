@@ -99,6 +99,18 @@ class Gate(unittest.TestCase):
             ended = self.exact(**more)
             self.assertEqual(ended.returncode, 2, more)
             self.assertIn(said, ended.stderr)
+            self.assertNotIn("Traceback", ended.stderr)
+
+    def test_says_in_one_line_that_a_baseline_is_damaged_or_cannot_be_written_and_measures_nothing_for_it(self):
+        damaged = self.folder / "damaged.json"
+        damaged.write_text('{"version": 1}')
+        for more, said in (([], "made_with is missing or damaged"), (["--accept"], "made_with is missing or damaged")):
+            ended = self.exact(*more, baseline_file=damaged)
+            self.assertEqual(ended.returncode, 2)
+            self.assertRegex(ended.stderr, rf"\Ascripts/exact: .*{said}.*\n\Z")
+        ended = self.exact("--accept", baseline_file=self.folder / "nowhere/baseline.json")
+        self.assertEqual(ended.returncode, 2)
+        self.assertRegex(ended.stderr, r"\Ascripts/exact: .*/nowhere/baseline.json cannot be written: .*\n\Z")
 
     def test_refuses_a_build_of_another_type(self):
         mine = self.folder / "debug.json"

@@ -1,5 +1,6 @@
 """What scripts/exact keeps of measurements, and what differs from that: python3 tests/scripts/exact_test.py"""
 
+import json
 import sys
 import tempfile
 import unittest
@@ -13,6 +14,7 @@ import exact_baseline as baseline  # noqa: E402
 from exact_counts import Connector, Unusable, per_attempt  # noqa: E402
 
 ALLOCATIONS, BYTES = baseline.ALLOCATIONS, baseline.BYTES
+MADE_WITH = dict.fromkeys("build_type commit compiler glibc kernel libraries machine".split(), "abc")
 
 
 class Figures(unittest.TestCase):
@@ -101,7 +103,7 @@ class File(unittest.TestCase):
 
     def test_is_read_as_it_was_written_and_has_a_line_for_each_target(self):
         entries = {"accepting/close": 1, "refusing/close": {"about": 1, "seen": [1, 1.1]}, ALLOCATIONS: 0}
-        document = {"version": 1, "made_with": {"commit": "abc"}, "connectors": {"poll": dict(entries), "epoll": entries}}
+        document = {"version": 1, "made_with": MADE_WITH, "connectors": {"poll": dict(entries), "epoll": entries}}
         baseline.write(self.path, document)
         self.assertEqual(baseline.read(self.path), document)
         text = self.path.read_text()
@@ -114,6 +116,28 @@ class File(unittest.TestCase):
             self.path.write_text(text)
             with self.assertRaises(Unusable):
                 baseline.read(self.path)
+
+    def test_is_refused_when_a_part_is_damaged_and_the_part_is_named(self):
+        whole = {"version": 1, "made_with": MADE_WITH, "connectors": {"epoll": {"accepting": {"close": 1}}}}
+        for damage, told in (
+            ({"connectors": None}, "connectors is missing"), ({"made_with": []}, "made_with is missing"),
+            ({"made_with": {"commit": "abc"}}, "made_with has no build_type, compiler"),
+            ({"connectors": {"epoll": [1]}}, "connectors is damaged"),
+            ({"connectors": {"epoll": {"accepting": 1}}}, "connectors is damaged"),
+            ({"connectors": {"epoll": {"accepting": {"close": "one"}}}}, 'accepting/close of epoll is "one", which is no figure'),
+            ({"connectors": {"epoll": {"accepting": {"close": {"seen": [1]}}}}}, "accepting/close of epoll is"),
+        ):  # fmt: skip
+            self.path.write_text(json.dumps(whole | damage))
+            with self.assertRaisesRegex(Unusable, told):
+                baseline.read(self.path)
+
+    def test_is_known_not_to_be_writable_before_anything_is_measured(self):
+        self.path.touch()
+        baseline.expect_writable(self.path)
+        self.assertEqual(list(self.path.parent.iterdir()), [self.path])
+        for path in (self.path / "in a file", self.path.with_name("nowhere") / "baseline.json"):
+            with self.assertRaisesRegex(Unusable, f"{path} cannot be written: "):
+                baseline.expect_writable(path)
 
 
 if __name__ == "__main__":
