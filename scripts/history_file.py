@@ -36,15 +36,20 @@ class Table:
             self._read()
 
     def _read(self):
-        with open(self.path, newline="", encoding="utf-8") as file:
-            reader = csv.reader(file)
-            self.columns = next(reader, [])
-            if tuple(self.columns[:3]) != FIRST or self.columns[-1] != LAST:
-                raise Refused(f"{self.path}: not a history (its columns do not begin with {','.join(FIRST)})")
-            for cells in reader:
-                if len(cells) != len(self.columns) or not all(cells):
-                    raise Refused(f"{self.path}: line {reader.line_num} is not whole: mend it, or take another --file")
-                self.rows.append(dict(zip(self.columns, cells)))
+        try:
+            with open(self.path, newline="", encoding="utf-8") as file:
+                self._take(csv.reader(file))
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise Refused(f"{self.path}: not a history: {error}") from error
+
+    def _take(self, reader):
+        self.columns = next(reader, [])
+        if tuple(self.columns[:3]) != FIRST or self.columns[-1] != LAST:
+            raise Refused(f"{self.path}: not a history (its columns do not begin with {','.join(FIRST)})")
+        for cells in reader:
+            if len(cells) != len(self.columns) or not all(cells):
+                raise Refused(f"{self.path}: line {reader.line_num} is not whole: mend it, or take another --file")
+            self.rows.append(dict(zip(self.columns, cells)))
 
     def has(self, row):
         return any(mine["time"] == row["time"] and mine["commit"] == row["commit"] for mine in self.rows)
@@ -121,8 +126,11 @@ def alone_in(folder):
 
 
 def append(path, row, retire=False):
-    with alone_in(path.parent):
-        return append_alone(path, row, retire)
+    try:
+        with alone_in(path.parent):
+            return append_alone(path, row, retire)
+    except OSError as error:
+        raise Refused(f"{path} cannot be read or written: {error.strerror}") from error
 
 
 def append_alone(path, row, retire):

@@ -158,6 +158,29 @@ class History(unittest.TestCase):
             self.history(run, status=2)
             self.assertEqual(self.file.read_text(), text)
 
+    def test_refuses_a_file_that_cannot_be_read_or_written_and_names_it(self):
+        run = self.run_of(1, {"p50": 1000})
+        (self.folder / "file").touch()
+        for file in ("/proc/h.csv", self.folder / "file/h.csv"):
+            self.assertRegex(self.history(run, status=2, file=file),
+                             rf"\Ascripts/history: {file} cannot be read or written: .*\n\Z")  # fmt: skip
+        self.file.parent.mkdir()
+        self.file.write_bytes(b"time,commit,branch,\xff,machine\n")
+        self.assertRegex(self.history(run, status=2), rf"\Ascripts/history: {self.file}: not a history: .*\n\Z")
+
+    def test_refuses_what_is_no_file_s_name_and_braces_that_nothing_is_known_for(self):
+        run = self.run_of(1, {"p50": 1000})
+        for name, told in (("", "'' is no file's name"), (".", "'.' is no file's name"), (f"{self.folder}/new/", "is no file's name"),
+                           ("h-{foo}.csv", "nothing is known for {foo}, only for {machine}"),
+                           ("{machine}-{}.csv", "nothing is known for {}, "), ("{machine.csv", "nothing is known for {machine.csv, "),
+                           ("h}.csv", "nothing is known for }, ")):  # fmt: skip
+            command = [ROOT / "scripts/history", run, "--branch", "main", "--file", name]
+            done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(f"history: error: argument --file: '{name}'", done.stderr)
+            self.assertIn(told, done.stderr)
+        self.assertEqual([path.name for path in self.folder.iterdir()], [run.name], "no file was made")
+
     def test_wants_to_know_the_branch_of_a_commit_that_is_not_checked_out(self):
         command = [ROOT / "scripts/history", self.run_of(1, {"p50": 1000}), "--file", self.file]
         done = subprocess.run(command, capture_output=True, text=True)
