@@ -9,11 +9,16 @@ def notices(runs):
     """What stands above all figures: incomplete runs, failures, too few attempts, two machines."""
     found = []
     for run in runs:
+        missing = run.missing()
         if run.facts.get("complete") is not True:
             found.append(f"{run.name} is incomplete: it is still running, or was stopped or killed. What follows is what "
-                         f"it had written by then: {len(run.all_rows)} waves.")  # fmt: skip
+                         f"it had written by then: {f'{missing} is missing' if missing else f'{len(run.all_rows)} waves'}.")  # fmt: skip
+        elif missing:
+            found.append(f"{run.name} says that it is complete, but {missing} is missing: there is nothing to compare. Was the "
+                         "folder copied whole?")  # fmt: skip
         elif not run.all_rows and not run.exhaustion:
-            found.append(f"{run.name} measured nothing: every case was skipped, and the reasons are below.")
+            why = "every case was skipped, and the reasons are below" if run.facts["skipped"] else "run.json does not say why"
+            found.append(f"{run.name} measured nothing: {why}.")
         for failure in run.facts["failures"]:
             found.append(f"{run.name}: a wave of {failure.get('connector')} on {failure.get('target')} broke "
                          f"({failure.get('failure')}); it is in no figure.")  # fmt: skip

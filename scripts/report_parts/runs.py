@@ -11,6 +11,7 @@ from connector_records import SCHEMA, Unusable
 # One block of the table is one load: what the ways to connect are compared under. It never spans two runs.
 Load = namedtuple("Load", "run scenario target family concurrency shards timeout_ns")
 
+COMMANDS = ("run", "exhaust")  # of connbench, whose records are read
 CASE = ("scenario", "connector", "target", "family", "concurrency", "timeout_ns", "repetition")
 OUTCOMES = (
     "connected refused reset unreachable peer_timeout deadline_exceeded never_started cancelled exhausted "
@@ -70,6 +71,11 @@ class Run:
         self.rows = [row for row in self.all_rows if _wave_number(row, folder) not in broken]
         self.exhaustion = _optional(folder / "exhaustion.csv", ("connector", "resource", "pending"))
 
+    def missing(self):
+        """The file that a run of its kind has, and this one has not; None: it has it."""
+        name = "exhaustion.csv" if _command(self.facts) == "exhaust" or self.exhaustion else "summary.csv"
+        return None if (self.folder / name).exists() else name
+
     def load_of(self, row):
         return Load(
             self.name, row["scenario"], row["target"], row["family"], int(row["concurrency"]), int(row["shards"] or 1),
@@ -105,13 +111,20 @@ class Run:
 def runs_in(folders):
     """The runs of these folders; a folder may be a run, hold runs, or hold a gate's verdicts alone.
 
-    Each has a short name of its own. Those of one folder come in the order in which they were made.
+    Each has a short name of its own. Those of one folder come in the order in which they were made. Records of another kind
+    that lie among runs are left out, as anything else there is; alone they are refused.
     """
     found = []
     for folder in folders:
         if not folder.is_dir():
             raise Unusable(f"{folder}: no such folder")
         inside = [path.parent for path in [folder / "run.json", *sorted(folder.glob("*/run.json"))] if path.exists()]
+        others = {path: command for path in inside if (command := other_command(path))}
+        inside = [path for path in inside if path not in others]
+        if others and not inside:
+            path, command = next(iter(others.items()))
+            raise Unusable(f"{path}: records of `connbench {command}`, of which there is no page; "
+                           "`connbench run` and `connbench exhaust` make what can be shown")  # fmt: skip
         if not inside and not (folder / "verdicts.csv").exists():
             raise Unusable(
                 f"{folder}: neither a run nor a folder of runs (run.json is missing). "
@@ -121,6 +134,20 @@ def runs_in(folders):
     names = _short_names(found)
     made = [Run(folder, name) for folder, name in zip(found, names)]
     return sorted(made, key=Run.began) if len(folders) == 1 else made
+
+
+def other_command(folder):
+    """The command whose records these are, if it is none that measures ways to connect: probe. Its run.json looks like that of
+    a run, so that it is told by what it was called as, and by the files of a run not being there."""
+    if any((folder / name).exists() for name in ("summary.csv", "exhaustion.csv")):
+        return None
+    command = _command(_facts(folder / "run.json"))
+    return None if command in COMMANDS else command
+
+
+def _command(facts):
+    command_line = facts.get("command_line")
+    return command_line[1] if isinstance(command_line, list) and len(command_line) > 1 else "run"
 
 
 def verdicts_of(folders, given):

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import unittest
 
-from made_records import HOSTILE, ROOT, Records, everything
+from made_records import HOSTILE, ROOT, Records, everything, ramp
 from made_report import ReportTest
 
 from connector_records import Unusable
@@ -23,6 +23,26 @@ class PageTest(ReportTest):
 
     def test_tells_of_an_incomplete_run(self):
         self.assertIn("run is incomplete", self.page(Records(complete=False).wave("epoll", times=[9])))
+
+    def test_says_which_file_is_missing_and_makes_up_no_reason(self):
+        exhausted = {"command_line": ["connbench", "exhaust", "threads"], "exhaustion": {"resource": "threads"}}
+        for facts, file, told in (({}, "summary", "says that it is complete, but summary.csv is missing"),
+                                  ({"complete": False}, "summary", "had written by then: summary.csv is missing."),
+                                  (exhausted, "exhaustion", "says that it is complete, but exhaustion.csv is missing")):
+            run = Records(**facts).wave("epoll", times=[9])
+            run.exhaustion = ramp("epoll")
+            folder = run.write(self.folder / "run")
+            for name in ("summary", "exhaustion"):
+                if name == file or not facts.get("exhaustion"):
+                    (folder / f"{name}.csv").unlink()
+            (path,) = build.build([folder])
+            self.assertIn(told, path.read_text())
+            self.assertNotIn("was skipped, and", path.read_text())
+
+    def test_says_that_every_case_was_skipped_only_where_that_is_so(self):
+        skip = {"connector": "io-uring", "target": "accepting", "concurrency": 1, "reason": "forbidden"}
+        self.assertIn("measured nothing: every case was skipped", self.page(Records(skipped=[skip])))
+        self.assertIn("measured nothing: run.json does not say why", self.page(Records()))
 
     def test_tells_of_a_run_that_was_killed_before_its_first_wave(self):
         page = self.page(Records(complete=False))
@@ -145,6 +165,16 @@ class ProgramTest(ReportTest):
     def test_refuses_folders_without_a_run(self):
         self.assertIn("run.json is missing", self.refusal(self.folder))
         self.assertIn("no such folder", self.refusal(self.folder / "nowhere"))
+
+    def test_refuses_the_records_of_a_probe_and_leaves_them_out_among_runs(self):
+        probe = Records(command_line=["connbench", "probe", "--out", "probe"]).write(self.folder / "probe")
+        (probe / "summary.csv").unlink()
+        for folder in (probe, self.folder):
+            self.assertIn("probe: records of `connbench probe`, of which there is no page", self.refusal(folder))
+        self.assertFalse((probe / "report.html").exists())
+        Records().wave("epoll", times=[9]).write(self.folder / "run")
+        self.assertEqual(self.report(self.folder).returncode, 0)
+        self.assertIn("connbench: made", (self.folder / "report.html").read_text())
 
     def test_refuses_two_runs_of_different_schema_versions(self):
         Records().wave("epoll", times=[9]).write(self.folder / "a")
