@@ -9,8 +9,9 @@ Sections are plain dictionaries, because the page gets them as JSON and the figu
     xy: x, y; perhaps low and high (the range over repetitions), marks: [index, text], steps (true: constant between)
 """
 
-from .comparison import load_text
+from .comparison import EVERY_TARGET, load_text
 from .curves import ranked, supported
+from .runs import CASE
 from .samples import read_waves
 from .units import listed
 
@@ -27,17 +28,33 @@ class Material:
         self.waves, self.samples_kept = {}, {}
         for run in runs:
             path = run.samples_file()
-            self.samples_kept[run.name] = run.facts.get("samples", "all") if path else "none"
+            kept = run.facts.get("samples", "all")
+            self.samples_kept[run.name] = kept if path or kept != "all" else "missing"
             self.waves[run.name] = read_waves(path) if path else {}
 
     def waves_of(self, line):
         """The samples of its repetitions; those without a row in summary.csv (a killed run) are not asked for."""
         load, there = line.load, self.waves[line.load.run]
-        keys = [
-            (row["scenario"], row["connector"], row["target"], row["family"], row["concurrency"], row["timeout_ns"],
-             row["repetition"]) for row in line.rows
-        ]  # fmt: skip
+        keys = [_case(row) for row in line.rows]
         return [there[key] for key in keys if key in there] if load.run in self.waves else []
+
+    def lost_samples(self):
+        """What a reader must know of samples.csv, a sentence a run: whether it has fewer attempts than it should have."""
+        told = []
+        for run in self.runs:
+            if run.facts.get("complete") is not True or run.facts.get("samples") != "all":
+                continue  # nobody promised them
+            wanted = {}
+            for row in run.rows:
+                if row["target"] != EVERY_TARGET:
+                    wanted[_case(row)] = wanted.get(_case(row), 0) + int(row["attempts"])
+            there, path = self.waves[run.name], run.samples_file()
+            found = sum(min(count, len(there[case].outcome)) for case, count in wanted.items() if case in there)
+            if found < sum(wanted.values()):
+                has = f"{path.name} has {found:,} of {sum(wanted.values()):,} attempts" if path else "samples.csv is missing"
+                told.append(f"{run.name}: {has}, although run.json says that all were kept: it was cut short, damaged or removed. "
+                            "Curves are of what is left; the table is of summary.csv, and counts every attempt.")  # fmt: skip
+        return told
 
     def label(self, load, without=()):
         return load_text(load, self.several, without)
@@ -53,6 +70,10 @@ class Material:
     def ranked_curve(self, line, values, of):
         curve = ranked(values, of, self.points)
         return curve | {"c": self.number[line.connector], "sure": supported(of)}
+
+
+def _case(row):
+    return tuple(row[column] for column in CASE)
 
 
 class WhyNot:
@@ -71,6 +92,7 @@ class WhyNot:
 def no_samples(material, load):
     kept = material.samples_kept[load.run]
     return {
+        "missing": "samples.csv is missing",
         "none": "its samples were not kept (--samples none)",
         "failures": "only the samples of failed attempts were kept (--samples failures)",
     }.get(kept, "samples.csv has no such wave")

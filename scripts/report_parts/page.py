@@ -30,7 +30,7 @@ def page(material, sections, sentences, judged):
         policy=f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'",
         title=escape(title(material)), subtitle=escape(subtitle(material.runs)), style=style, script=script,
-        notices=_notices(material.runs), verdict=_verdict(sentences), options=options, table=table,
+        notices=_notices([*notices(material.runs), *material.lost_samples()]), verdict=_verdict(sentences), options=options, table=table,
         any_row="" if material.lines else "No wave was finished: there is nothing to compare.",
         navigation="".join(f'<a href="#{s["id"]}">{escape(s["title"])}</a>' for s in sections),
         sections="".join(_section(material, section) for section in sections),
@@ -85,8 +85,8 @@ def _hash(text):
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _notices(runs):
-    return "".join(f"<p class=notice role=note>{escape(text)}</p>" for text in notices(runs))
+def _notices(texts):
+    return "".join(f"<p class=notice role=note>{escape(text)}</p>" for text in texts)
 
 
 def _verdict(sentences):

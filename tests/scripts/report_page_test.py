@@ -1,6 +1,7 @@
 """The page and the figures that scripts/report writes: /usr/bin/python3 tests/scripts/report_page_test.py"""
 
 import base64
+import gzip
 import hashlib
 import html.parser
 import json
@@ -38,6 +39,36 @@ class PageTest(ReportTest):
             (path,) = build.build([folder])
             self.assertIn(told, path.read_text())
             self.assertNotIn("was skipped, and", path.read_text())
+
+    def page_of_samples(self, change, name="samples.csv", **facts):
+        """Of a run of two waves and five attempts, what `change` makes of its samples in the file."""
+        shutil.rmtree(self.folder / "run", ignore_errors=True)
+        run = Records(**facts).wave("epoll", 1, times=[5, 6, 7]).wave("epoll", 2, times=[8, 9])
+        data = (run.write(self.folder / "run") / "samples.csv").read_bytes()
+        (self.folder / "run/samples.csv").unlink()
+        if change:
+            (self.folder / "run" / name).write_bytes(change(data))
+        (path,) = build.build([self.folder / "run"])
+        return path.read_text()
+
+    def test_warns_of_samples_that_are_fewer_than_all(self):
+        for cut, name, told in (
+            (lambda data: data[:-9], "samples.csv", "run: samples.csv has 4 of 5 attempts, although run.json says"),
+            (lambda data: data[: data.rfind(b"\n", 0, -1) + 1], "samples.csv", "samples.csv has 4 of 5 attempts"),
+            (lambda data: data.replace(b",0,1000000000,1,0,", b"0,"), "samples.csv", "samples.csv has 4 of 5 attempts"),
+            (lambda data: gzip.compress(data[:-9]), "samples.csv.gz", "samples.csv.gz has 4 of 5 attempts"),
+            (None, "", "run: samples.csv is missing, although run.json says"),
+        ):  # fmt: skip
+            self.assertIn(told, self.page_of_samples(cut, name))
+
+    def test_warns_of_no_samples_that_nobody_promised(self):
+        for facts, change in (({}, bytes), ({"complete": False}, lambda data: data[:-9]), ({"samples": "none"}, None),
+                              ({"samples": "failures"}, lambda data: data.partition(b"\n")[0] + b"\n")):  # fmt: skip
+            self.assertNotIn("although run.json says", self.page_of_samples(change, **facts))
+        self.assertNotIn("although run.json says", self.page(everything()))
+
+    def test_says_that_samples_are_missing_where_they_are_not_said_to_be_left_out(self):
+        self.assertIn("in flight, closed loop, timeout 1 s: samples.csv is missing", self.page_of_samples(None))
 
     def test_says_that_every_case_was_skipped_only_where_that_is_so(self):
         skip = {"connector": "io-uring", "target": "accepting", "concurrency": 1, "reason": "forbidden"}
