@@ -13,6 +13,7 @@ from pathlib import Path
 from .breaking import EXHAUSTION_HEAD, exhaustion_table
 from .judged import judged_html
 from .machine import machine_html, notices
+from .searches import searches_html
 from .sections import shown_at_first
 from .table import table_html
 
@@ -32,7 +33,7 @@ def page(material, sections, sentences, judged):
         title=escape(title(material)), subtitle=escape(subtitle(material.runs)), style=style, script=script,
         notices=_notices([*notices(material.runs), *material.lost_samples()]), verdict=_verdict(sentences), options=options, table=table,
         any_row="" if material.lines else "No wave was finished: there is nothing to compare.",
-        navigation="".join(f'<a href="#{s["id"]}">{escape(s["title"])}</a>' for s in sections),
+        searches=(searches := searches_html(material)), navigation=_navigation(sections, searches),
         sections="".join(_section(material, section) for section in sections),
         judged=judged_html(judged), machine=machine_html(material.runs),
         data=embedded(payload(material, sections)),
@@ -83,6 +84,12 @@ def _text(name):
 
 def _hash(text):
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _navigation(sections, searches):
+    links = [("searches", "Highest rates")] if searches else []
+    links += [(section["id"], section["title"]) for section in sections]
+    return "".join(f'<a href="#{identity}">{escape(name)}</a>' for identity, name in links)
 
 
 def _notices(texts):

@@ -174,7 +174,7 @@ def _facts(path):
     if version != SCHEMA:
         raise Unusable(f"{path}: schema version {version}, and {SCHEMA} is what is read here: make its report with the "
                        "scripts of its own commit")  # fmt: skip
-    for key in ("skipped", "warnings", "failures"):
+    for key in ("skipped", "warnings", "failures", "rates"):
         facts[key] = facts.get(key) or []
     return facts
 

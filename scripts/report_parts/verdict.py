@@ -8,6 +8,7 @@ from .breaking import healthy_text, number, ramps, stopped_text
 from .comparison import HARNESS, is_fleet, is_open_loop
 from .distributions import gave_up
 from .fleet import fleets, waited
+from .searches import search_sentences
 from .units import duration, exact_duration, listed, significant
 
 ENOUGH = 3  # repetitions, for a range to mean something
@@ -21,7 +22,8 @@ class Sentence:
 
 
 def sentences(material, verdict_rows):
-    found = [*rates(material), *givings_up(material), *added(material), *ramp_sentences(material)]
+    found = [Sentence("Highest rate", text) for text in search_sentences(material)]
+    found += [*rates(material), *givings_up(material), *added(material), *ramp_sentences(material)]
     found += [*fleet_sentences(material), *odd_outcomes(material), *judgements(verdict_rows)]
     return found
 

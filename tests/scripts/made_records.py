@@ -46,7 +46,7 @@ class Records:
         self.facts = {
             "schema_version": 1, "run_id": "made", "complete": True, "command_line": ["connbench", "run"], "samples": "all",
             "origin": {"monotonic_ns": 0, "realtime_ns": 1_700_000_000 * 10**9}, "environment": ENVIRONMENT,
-            "skipped": [], "warnings": [], "failures": [], "lab": None,
+            "skipped": [], "warnings": [], "failures": [], "rates": [], "lab": None,
         } | facts  # fmt: skip
         self.rows, self.samples, self.exhaustion, self.verdicts = [], [], [], []
 
@@ -114,6 +114,8 @@ def everything(names=("epoll", "blocking-threads", HOSTILE)):
                 if dead:
                     run.wave(name, repetition, "blackhole", fleet, 64, 10**8, [10**8] * 40, "deadline_exceeded")
         run.exhaustion += ramp(name, stopped_at=300 if place == 2 else None)
+    run.facts["rates"] = [searched(name, 4000 / place, 4200 / place) for place, name in enumerate(names, 1)]
+    run.facts["rates"].append(searched(HOSTILE, None, None, goal=HOSTILE, target=HOSTILE, failure=HOSTILE))
     run.verdicts = [judged(names[0], "regressed", 0.12), judged(names[1], "same", 0.001), judged(HOSTILE, HOSTILE, -0.1)]
     return run
 
@@ -131,6 +133,13 @@ def ramp(connector, stopped_at=None):
             return rows
     rows[-1] |= {"healthy_p50_ns": 18_000, "healthy_p99_ns": 70_000, "recovery_pending_ns": 5, "recovery_released_ns": 5}
     return rows
+
+
+def searched(connector, held, not_held, goal="p99<5ms", target="accepting", **more):
+    """What --find-rate found, as in `rates` of run.json."""
+    return {"scenario": "steady:poisson:1000/s", "connector": connector, "target": target, "family": "4", "concurrency": 64,
+            "shards": 1, "timeout_ns": 10**9, "goal": goal, "held_per_s": held, "not_held_per_s": not_held, "tolerance": 0.05,
+            "waves_per_rate": 1, "waves": 8} | more  # fmt: skip
 
 
 def judged(benchmark, verdict, effect):

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import unittest
 
-from made_records import HOSTILE, ROOT, Records, everything, ramp
+from made_records import HOSTILE, ROOT, Records, everything, ramp, searched
 from made_report import ReportTest
 
 from connector_records import Unusable
@@ -135,6 +135,28 @@ class PageTest(ReportTest):
         for text in (script, re.search(r"<style>(.*?)</style>", page, re.S)[1]):
             self.assertIn(base64.b64encode(hashlib.sha256(text.encode()).digest()).decode(), policy)
         self.assertNotRegex(page, r"""(src|href)=["']?(https?:|//)|url\(|@import""")
+
+    def searches(self, *entries):
+        """The rows of the section of searches, as text between its cells."""
+        page = self.page(Records(rates=list(entries), command_line=["connbench", "run", "--connector", "pool,epoll"]).wave("epoll"))
+        section = re.search(r"<section id=searches>.*?<tbody>(.*?)</tbody>.*?</section>", page, re.S)
+        self.assertEqual('href="#searches"' in page, section is not None)
+        return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in section[1].split("</tr>")[:-1]] if section else None
+
+    def test_shows_what_searches_found(self):
+        load = "accepting (IPv4), at most 64 in flight, steady:poisson, timeout 1 s"
+        found = self.searches(searched("epoll", 5910.0, 6170.0), searched("pool", None, 36.8), searched("poll", 10**6, None),
+                              searched("blocking", 100, None, failure="killed by signal 9"), searched("libuv", None, None))
+        self.assertEqual(found, [
+            ["epoll", load, "p99&lt;5ms", "5,910/s", "6,170/s", "8", "found"],
+            ["pool", load, "p99&lt;5ms", "-", "36.8/s", "8", "no rate that was tried held it"],
+            ["poll", load, "p99&lt;5ms", "1,000,000/s", "-", "8", "every rate that was tried held it"],
+            ["blocking", load, "p99&lt;5ms", "100/s", "-", "8", "not found: killed by signal 9"],
+            ["libuv", load, "p99&lt;5ms", "-", "-", "8", "not begun"],
+        ])  # fmt: skip
+        fleet = searched("epoll", 5, 6, target="*", scenario="fleet:accepting=75,blackhole=25:poisson:1000/s")
+        self.assertIn("all targets (IPv4), 64 in flight, fleet:accepting=75,blackhole=25:poisson, timeout 1 s", self.searches(fleet)[0])
+        self.assertIsNone(self.searches())
 
     def test_shows_the_verdicts_of_a_gate(self):
         page = self.page(everything())

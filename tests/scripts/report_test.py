@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import unittest
 
-from made_records import SAMPLES, Records, csv_bytes, everything, judged, ramp
+from made_records import SAMPLES, Records, csv_bytes, everything, judged, ramp, searched
 from made_report import ReportTest, numpy
 
 from connector_records import Unusable
@@ -62,6 +62,19 @@ class VerdictTest(ReportTest):
         self.assertIn("18.0 µs / 70.0 µs", held)
         self.assertIn("blocking-threads was stopped at 300 pending by pthread_create: EAGAIN", stopped)
         self.assertIn("none got through", stopped)
+
+    def test_says_which_way_holds_a_goal_up_to_the_highest_rate(self):
+        load = "accepting (IPv4), at most 64 in flight, steady:poisson, timeout 1 s, p99<5ms: "
+        for searches, told in (
+            ([("epoll", 5910, 6170), ("pool", 1830, 1910), ("poll", 3000, 3200)],
+             "epoll holds it up to 5,910/s, the most; pool up to 1,830/s, the least."),
+            ([("pool", 1830, 1910), ("epoll", 1900, 1990)],
+             "epoll holds it up to 1,900/s, the most; pool up to 1,830/s, the least, which the search does not tell apart."),
+            ([("epoll", 5910, None), ("pool", None, 40), ("null", 9000, None)], "epoll holds it up to 5,910/s."),
+        ):  # fmt: skip
+            (text,) = self.said(Records(rates=[searched(*search) for search in searches]))["Highest rate"]
+            self.assertEqual(text, load + told)
+        self.assertNotIn("Highest rate", self.said(Records(rates=[searched("epoll", None, 40)])))
 
     def test_says_how_the_dead_hold_up_the_healthy(self):
         (text,) = self.said(everything(("epoll", "pool")))["Healthy hosts"]
