@@ -54,6 +54,17 @@ class CompareTest(RunsTest):
         self.assertIn("not paired", done.stdout)
         self.assertIn("3 same", done.stdout)
 
+    def test_judges_of_a_fleet_what_belongs_to_it_and_of_its_parts_what_belongs_to_them(self):
+        closed, open_loop = "fleet:accepting=90,blackhole=10", "fleet:accepting=90,blackhole=10:poisson:500/s"
+        for scenario, whole, part in (
+            (closed, {"connects_per_s", "cpu_per_attempt", "wall_time"}, {"connects_per_s"}),
+            (open_loop, {"cpu_per_attempt", "p50", "p90"}, {"p50", "p90"}),
+        ):
+            rows = [row for target in ("*", "accepting") for row in self.waves(scenario=scenario, target=target, p50_ns=1000, p90_ns=2000)]
+            cases = COMPARE.Run(self.run_of(scenario.replace("/", ""), rows), "A").cases
+            judged = {name.split("/")[1]: set(metrics) for name, metrics in cases.items()}
+            self.assertEqual(judged, {"*": whole, "accepting": part})
+
     def test_has_the_thresholds_of_the_gate(self):
         first = COMPARE.Run(self.run_of("a", self.waves()), "A")
         keys = [(name, metric) for name, metrics in first.cases.items() for metric in metrics]
