@@ -9,6 +9,7 @@
 #include "bench/commands.h"
 #include "harness/lab/external.h"
 #include "harness/lab/target.h"
+#include "harness/plan.h"
 #include "harness/registry.h"
 #include "harness/scenarios/scenario.h"
 #include "harness/units.h"
@@ -23,18 +24,27 @@ std::string describe_steps(const Traits& traits) {
   return traits.floor > traits.granularity ? fmt::format("{}, from {}", steps, format_duration(traits.floor)) : steps;
 }
 
+// What it says of itself, or why there is none here.
+TraitsAnswer ask(const ConnectorEntry& entry) {
+  const NamedConnector connector = find_connector(entry.name);
+  Retirement retirement({}, 0);
+  if (auto reason = entry.probe({connector.options, 1, retirement})) return {std::nullopt, *std::move(reason)};
+  TraitsAnswer answer = ask_traits(connector);
+  if (!answer.traits) answer.why_not.insert(0, "cannot be made: ");
+  return answer;
+}
+
 void print_connectors() {
   std::vector<std::vector<std::string>> rows{{"connector", "threads", "deadline by", "in steps of", "at most", ""}};
   for (const ConnectorEntry* entry : connectors()) {
-    Retirement retirement({}, 0);
-    const ConnectorSettings settings{Options("", entry->options), 1, retirement};
-    if (const auto reason = entry->probe(settings)) {
+    const TraitsAnswer answer = ask(*entry);
+    if (!answer.traits) {
       const std::string what =
-          entry->summary.empty() ? *reason : fmt::format("{}; not here: {}", entry->summary, *reason);
+          entry->summary.empty() ? answer.why_not : fmt::format("{}; not here: {}", entry->summary, answer.why_not);
       rows.push_back({std::string(entry->name), "-", "-", "-", "-", what});
       continue;
     }
-    const Traits traits = entry->make(settings)->traits();
+    const Traits& traits = *answer.traits;
     rows.push_back({std::string(entry->name), std::string(to_string(traits.threads)),
                     std::string(to_string(traits.deadline_by)), describe_steps(traits),
                     traits.completes_in_submit  ? "1"

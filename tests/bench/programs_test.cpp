@@ -1,5 +1,6 @@
 // The other subcommands, and the Google Benchmark programs.
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <cstdlib>
@@ -19,6 +20,17 @@ TEST(Connbench, ListsEveryConnectorAndTarget) {
   EXPECT_EQ(ended.status, 0) << ended.err;
   for (const ConnectorEntry* entry : connectors()) EXPECT_THAT(ended.out, HasSubstr(std::string(entry->summary)));
   for (const TargetEntry* entry : targets()) EXPECT_THAT(ended.out, HasSubstr(std::string(entry->summary)));
+}
+
+// A library that cannot get a descriptor may end the process that asks it.
+TEST(Connbench, ListsWhatCannotBeMadeWithTheReason) {
+  const Ended ended = connbench({"list"}, [] {
+    constexpr rlimit few{STDERR_FILENO + 3, STDERR_FILENO + 3};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+  });
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_THAT(ended.out, HasSubstr("cannot be made: "));
+  EXPECT_THAT(ended.out, HasSubstr("null "));
 }
 
 TEST(Connbench, ExaminesTheMachine) {
