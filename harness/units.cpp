@@ -27,10 +27,11 @@ constexpr Unit duration_units[] = {
     {"\u00b5s", 1'000}, {"\u03bcs", 1'000}};
 constexpr Unit size_units[] = {{"", 1}, {"KiB", 1ULL << 10}, {"MiB", 1ULL << 20}, {"GiB", 1ULL << 30}};
 
-constexpr std::string_view duration_form = "a number with a unit of ns, us, ms, s or min, such as 200ms or 1.5s";
+constexpr std::string_view duration_form =
+    "a time of 0 to 292 years with a unit of ns, us, ms, s or min, such as 200ms or 1.5s";
 constexpr std::string_view size_form = "whole bytes, or a number with KiB, MiB or GiB, such as 65536 or 64KiB";
-constexpr std::string_view count_form = "a whole number of at least 1";
-constexpr std::string_view rate_form = "a rate above zero, such as 5000/s";
+constexpr std::string_view count_form = "a whole number from 1 to 18446744073709551615";
+constexpr std::string_view rate_form = "a number above zero with /s behind it, such as 5000/s";
 
 [[noreturn]] void refuse(std::string_view text, std::string_view expected) {
   throw std::invalid_argument(fmt::format("'{}' is not valid: expected {}", text, expected));
