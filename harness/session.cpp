@@ -230,14 +230,17 @@ void Session::warn(std::string warning) {
 }
 
 void Session::warn_about_cases() {
+  std::vector<std::pair<const PlannedCase*, int64_t>> overflows;
   for (const CaseResult& result : results_) {
     std::vector<const SummaryRow*> rows;
     for (const SummaryRow& row : result.rows) rows.push_back(&row);
+    overflows.emplace_back(result.planned, listen_overflows(*result.planned, rows));
     for (std::string& warning : case_warnings(*result.planned, rows)) warn(std::move(warning));
     if (!result.failures.empty())
       warn(fmt::format("{}: {} of {} waves failed: {}", describe(result.planned->what), result.failures.size(),
                        result.rows.size(), result.failures.front()));
   }
+  if (std::string warning = overflow_warning(overflows); !warning.empty()) warn(std::move(warning));
 }
 
 }  // namespace connbench

@@ -50,13 +50,18 @@ bool cut_short_only(const PlannedCase& planned, const std::vector<const SummaryR
   return true;
 }
 
+// All of a case but its connector.
+std::string describe_load(const Case& what) {
+  const bool fleet = what.target == "*";  // its scenario names the hosts
+  return fmt::format("{} ({}{}, {} in flight{}, timeout {})", fleet ? what.scenario : what.target,
+                     what.family == Family::unix_domain ? "" : "IPv", to_string(what.family), what.concurrency,
+                     what.shards == 1 ? "" : fmt::format(" in {} shards", what.shards), format_duration(what.timeout));
+}
+
 }  // namespace
 
 std::string describe(const Case& what) {
-  const bool fleet = what.target == "*";  // its scenario names the hosts
-  return fmt::format("{} on {} ({}{}, {} in flight{}, timeout {})", what.connector, fleet ? what.scenario : what.target,
-                     what.family == Family::unix_domain ? "" : "IPv", to_string(what.family), what.concurrency,
-                     what.shards == 1 ? "" : fmt::format(" in {} shards", what.shards), format_duration(what.timeout));
+  return fmt::format("{} on {}", what.connector, describe_load(what));
 }
 
 bool has_unexplained_outcome(const PlannedCase& planned, const SummaryRow& row) {
@@ -92,27 +97,43 @@ std::vector<std::string> case_warnings(const PlannedCase& planned, const std::ve
                                    cut_short_only(planned, rows)
                                        ? "The wave's limit came first: raise --wave-limit, or lower --attempts."
                                        : "Look at stage and os_error in samples.csv."));
-  int64_t overflows = 0;
   double server_share = 0;
-  for (const SummaryRow* row : rows) {
-    overflows += std::max<int64_t>(row->usage.listen_overflows, 0);
+  for (const SummaryRow* row : rows)
     if (row->makespan_ns && *row->makespan_ns > 0 && row->usage.server_cpu_ns > 0)
       server_share = std::max(server_share,
                               static_cast<double>(row->usage.server_cpu_ns) / static_cast<double>(*row->makespan_ns));
-  }
-  // The kernel counts for the whole network namespace: only where connections are accepted is it likely to be ours.
-  if (planned.answers() && planned.target->entry->ends(planned.what.family).contains(Outcome::connected) &&
-      planned.traits.opens_sockets && overflows > 0)
-    warnings.push_back(
-        fmt::format("{}: listen queues of this machine overflowed {} times meanwhile: look what else is running, lower "
-                    "--concurrency or raise net.core.somaxconn. Where it was our server's, SYNs were sent again.",
-                    name, overflows));
   if (server_share > server_bound_share)
     warnings.push_back(
         fmt::format("{}: server-bound, its server used {:.0f} % of a processor: give it one of its own "
                     "(--cpus client=0,server=1), and read the rate as a lower bound.",
                     name, server_share * 100));
   return warnings;
+}
+
+int64_t listen_overflows(const PlannedCase& planned, const std::vector<const SummaryRow*>& rows) {
+  const bool accepted = planned.target->entry->ends(planned.what.family).contains(Outcome::connected);
+  if (!planned.answers() || !accepted || !planned.traits.opens_sockets) return 0;
+  int64_t overflows = 0;
+  for (const SummaryRow* row : rows) overflows += std::max<int64_t>(row->usage.listen_overflows, 0);
+  return overflows;
+}
+
+std::string overflow_warning(const std::vector<std::pair<const PlannedCase*, int64_t>>& overflows) {
+  std::string text, load;
+  for (const auto& [planned, count] : overflows) {
+    if (count == 0) continue;
+    const std::string own = describe_load(planned->what);
+    fmt::format_to(std::back_inserter(text), "{}{} ({})",
+                   own != load ? fmt::format("{}{}: ", text.empty() ? "" : "; ", own) : ", ", planned->what.connector,
+                   count);
+    load = own;
+  }
+  if (text.empty()) return "";
+  return fmt::format(
+      "listen queues of this machine overflowed while these were measured (how often): {}. Look what else "
+      "is running, lower --concurrency or raise net.core.somaxconn. Where it was our server's, SYNs were "
+      "sent again.",
+      text);
 }
 
 }  // namespace connbench
