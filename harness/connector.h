@@ -56,7 +56,7 @@ struct Traits {
   Duration granularity{};    ///< the (smallest) step to which its deadlines are rounded up: a jiffy for SO_SNDTIMEO
   Duration floor{};          ///< no shorter deadline can be kept
   Duration early{};          ///< a deadline may pass by so much too soon, and by as much more as the machine's tick is
-                             ///< late: the step of a library's coarse clock. Ours never do
+                             ///< late: a library's coarse clock. Ours never do (socket_option: by the tick)
   bool cancellable = true;   ///< cancel_all() ends an attempt that no packet answers
   size_t max_in_flight = 0;  ///< a limit of the mechanism (FD_SETSIZE); 0 = none of its own
   size_t pool_threads = 0;   ///< of a pool: how many there are when as many attempts are in flight

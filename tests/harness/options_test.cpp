@@ -51,7 +51,7 @@ TEST(Options, ABadValueIsAnsweredWithWhatWouldBeValid) {
                                HasSubstr("did you mean 'recv'?")));
   refuses("+wait:50", AllOf(HasSubstr("wait"), HasSubstr("'50'"), HasSubstr("200ms")));
   refuses("+stack:big", AllOf(HasSubstr("stack"), HasSubstr("64KiB")));
-  refuses("+threads:0", AllOf(HasSubstr("threads"), HasSubstr("at least 1")));
+  refuses("+threads:0", AllOf(HasSubstr("threads"), HasSubstr("from 1")));
   refuses("+detect:", HasSubstr("detect"));
 }
 

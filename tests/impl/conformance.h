@@ -57,6 +57,22 @@ inline std::string name_of_place(const testing::TestParamInfo<Place>& info) {
   return name;
 }
 
+/// The kernel's coarse clock, which its tick moves: a machine that has lost its processor ticks late.
+class CoarseClock {
+ public:
+  CoarseClock() { ::clock_gettime(CLOCK_MONOTONIC_COARSE, &told_); }
+  /// By how much more than its step it was behind at `time`, at most, if it told then what it told here.
+  Duration lateness(TimePoint time) const {
+    timespec step{};
+    ::clock_getres(CLOCK_MONOTONIC_COARSE, &step);
+    const auto duration = [](const timespec& t) { return std::chrono::seconds(t.tv_sec) + Duration(t.tv_nsec); };
+    return std::max<Duration>(Duration::zero(), time.time_since_epoch() - duration(told_) - duration(step));
+  }
+
+ private:
+  timespec told_{};
+};
+
 /// A connector, and what it was given and gave back.
 class Connecting {
  public:
@@ -103,6 +119,7 @@ class Connecting {
 
   /// Submits and reaps all of them, however few the connector takes at a time.
   void complete(std::span<const Attempt> attempts) {
+    coarse_ = {};
     const TimePoint end = now() + patience;
     while (!attempts.empty()) {
       attempts = attempts.subspan(submit(attempts));
@@ -110,6 +127,14 @@ class Connecting {
       ASSERT_LT(now(), end) << attempts.size() << " still not taken";
     }
     drain();
+  }
+
+  /// How much too soon a deadline may have passed, of what was completed last: as much as is declared, and where ticks
+  /// are counted, by a library or by the kernel for an option of the socket, as much as they were late.
+  Duration may_be_early(const Completion& completion) const {
+    const Traits traits = connector_->traits();
+    const bool in_ticks = traits.early > Duration::zero() || traits.deadline_by == Traits::DeadlineBy::socket_option;
+    return traits.early + (in_ticks ? coarse_.lateness(completion.started) : Duration::zero());
   }
 
   /// Drops the connector, and keeps its retirement.
@@ -120,6 +145,7 @@ class Connecting {
   std::unique_ptr<Connector> connector_;
   std::unordered_set<uint64_t> open_;
   std::vector<Completion> completions_;
+  CoarseClock coarse_;  // as it was before what was completed last
 };
 
 /// The first address of each host alone: what a connector makes of the others is its own (Traits::uses_all_endpoints).
