@@ -18,10 +18,12 @@
 namespace connbench {
 namespace {
 
-std::string describe_steps(const Traits& traits) {
-  if (traits.granularity <= std::chrono::microseconds(1)) return "-";
-  const std::string steps = format_duration(traits.granularity);
-  return traits.floor > traits.granularity ? fmt::format("{}, from {}", steps, format_duration(traits.floor)) : steps;
+// scripts/exact reads it, too.
+std::string describe_deadline(const Traits& traits) {
+  std::string text(to_string(traits.deadline_by));
+  if (traits.floor > traits.granularity) text += ", not before " + format_duration(traits.floor);
+  if (traits.granularity > std::chrono::microseconds(1)) text += ", steps of " + format_duration(traits.granularity);
+  return text;
 }
 
 // What it says of itself, or why there is none here.
@@ -35,18 +37,17 @@ TraitsAnswer ask(const ConnectorEntry& entry) {
 }
 
 void print_connectors() {
-  std::vector<std::vector<std::string>> rows{{"connector", "threads", "deadline by", "in steps of", "at most", ""}};
+  std::vector<std::vector<std::string>> rows{{"connector", "threads", "deadline by", "most in flight", ""}};
   for (const ConnectorEntry* entry : connectors()) {
     const TraitsAnswer answer = ask(*entry);
     if (!answer.traits) {
       const std::string what =
           entry->summary.empty() ? answer.why_not : fmt::format("{}; not here: {}", entry->summary, answer.why_not);
-      rows.push_back({std::string(entry->name), "-", "-", "-", "-", what});
+      rows.push_back({std::string(entry->name), "-", "-", "-", what});
       continue;
     }
     const Traits& traits = *answer.traits;
-    rows.push_back({std::string(entry->name), std::string(to_string(traits.threads)),
-                    std::string(to_string(traits.deadline_by)), describe_steps(traits),
+    rows.push_back({std::string(entry->name), std::string(to_string(traits.threads)), describe_deadline(traits),
                     traits.completes_in_submit  ? "1"
                     : traits.max_in_flight != 0 ? std::to_string(traits.max_in_flight)
                                                 : "-",

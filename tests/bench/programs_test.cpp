@@ -20,6 +20,7 @@ TEST(Connbench, ListsEveryConnectorAndTarget) {
   EXPECT_EQ(ended.status, 0) << ended.err;
   for (const ConnectorEntry* entry : connectors()) EXPECT_THAT(ended.out, HasSubstr(std::string(entry->summary)));
   for (const TargetEntry* entry : targets()) EXPECT_THAT(ended.out, HasSubstr(std::string(entry->summary)));
+  EXPECT_THAT(ended.out, HasSubstr("  socket option, not before 1s, steps of 5ms  ")) << "scripts/exact reads it";
 }
 
 // A library that cannot get a descriptor may end the process that asks it.
