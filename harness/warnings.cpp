@@ -24,34 +24,38 @@ size_t count_of(const SummaryRow& row, const PlannedCase& planned, size_t target
   return planned.mix == nullptr ? row.count(outcome) : row.by_target[target].count(outcome);
 }
 
-std::string outcome_counts(const PlannedCase& planned, const std::vector<const SummaryRow*>& rows) {
-  std::string text;
+// Calls `visit(target, outcome, count)` for what a case's targets do not explain.
+template <class Visit>
+void each_unexplained(const PlannedCase& planned, const std::vector<const SummaryRow*>& rows, Visit visit) {
   const auto targets = planned.targets();
   for (size_t i = 0; i < targets.size(); ++i)
     for (const Outcome outcome : all_outcomes()) {
       size_t count = 0;
       for (const SummaryRow* row : rows) count += count_of(*row, planned, i, outcome);
-      if (count == 0 || explained(planned, *targets[i], outcome)) continue;
-      fmt::format_to(std::back_inserter(text), "{}{} {}", text.empty() ? "" : ", ", count, to_string(outcome));
-      if (planned.mix != nullptr) fmt::format_to(std::back_inserter(text), " of {}", targets[i]->name);
+      if (count > 0 && !explained(planned, *targets[i], outcome)) visit(*targets[i], outcome, count);
     }
+}
+
+std::string outcome_counts(const PlannedCase& planned, const std::vector<const SummaryRow*>& rows) {
+  std::string text;
+  each_unexplained(planned, rows, [&](const NamedTarget& target, Outcome outcome, size_t count) {
+    fmt::format_to(std::back_inserter(text), "{}{} {}", text.empty() ? "" : ", ", count, to_string(outcome));
+    if (planned.mix != nullptr) fmt::format_to(std::back_inserter(text), " of {}", target.name);
+  });
   return text;
 }
 
-// Nothing that its targets do not explain, but for what the end of a wave leaves behind.
+// Nothing but what the end of a wave leaves behind.
 bool cut_short_only(const PlannedCase& planned, const std::vector<const SummaryRow*>& rows) {
-  const auto targets = planned.targets();
-  for (size_t i = 0; i < targets.size(); ++i)
-    for (const Outcome outcome : all_outcomes()) {
-      if (outcome == Outcome::never_started || outcome == Outcome::cancelled) continue;
-      for (const SummaryRow* row : rows)
-        if (count_of(*row, planned, i, outcome) > 0 && !explained(planned, *targets[i], outcome)) return false;
-    }
-  return true;
+  bool only = true;
+  each_unexplained(planned, rows, [&](const NamedTarget&, Outcome outcome, size_t) {
+    only = only && (outcome == Outcome::never_started || outcome == Outcome::cancelled);
+  });
+  return only;
 }
 
 // All of a case but its connector.
-std::string describe_load(const Case& what) {
+std::string load_text(const Case& what) {
   const bool fleet = what.target == "*";  // its scenario names the hosts
   return fmt::format("{} ({}{}, {} in flight{}, timeout {})", fleet ? what.scenario : what.target,
                      what.family == Family::unix_domain ? "" : "IPv", to_string(what.family), what.concurrency,
@@ -61,15 +65,13 @@ std::string describe_load(const Case& what) {
 }  // namespace
 
 std::string describe(const Case& what) {
-  return fmt::format("{} on {}", what.connector, describe_load(what));
+  return fmt::format("{} on {}", what.connector, load_text(what));
 }
 
 bool has_unexplained_outcome(const PlannedCase& planned, const SummaryRow& row) {
-  const auto targets = planned.targets();
-  for (size_t i = 0; i < targets.size(); ++i)
-    for (const Outcome outcome : all_outcomes())
-      if (count_of(row, planned, i, outcome) > 0 && !explained(planned, *targets[i], outcome)) return true;
-  return false;
+  bool found = false;
+  each_unexplained(planned, {&row}, [&](const NamedTarget&, Outcome, size_t) { found = true; });
+  return found;
 }
 
 std::vector<std::string> port_warnings(const RunRequest& request, const PlannedCase& planned, size_t destinations) {
@@ -122,7 +124,7 @@ std::string overflow_warning(const std::vector<std::pair<const PlannedCase*, int
   std::string text, load;
   for (const auto& [planned, count] : overflows) {
     if (count == 0) continue;
-    const std::string own = describe_load(planned->what);
+    const std::string own = load_text(planned->what);
     fmt::format_to(std::back_inserter(text), "{}{} ({})",
                    own != load ? fmt::format("{}{}: ", text.empty() ? "" : "; ", own) : ", ", planned->what.connector,
                    count);
