@@ -8,9 +8,9 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "harness/clock.h"
-#include "harness/unique_fd.h"
-#include "impl/interrupting_signal.h"
+#include "harness/support/clock.h"
+#include "harness/support/unique_fd.h"
+#include "impl/threads/interrupting_signal.h"
 
 #ifndef sigev_notify_thread_id  // glibc has the field, and before 2.38 no name for it
 #define sigev_notify_thread_id _sigev_un._tid

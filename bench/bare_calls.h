@@ -2,7 +2,7 @@
 // setsockopt(SO_LINGER), close. No stamps, no outcomes; anything but a connection throws.
 #pragma once
 
-#include "harness/endpoint.h"
+#include "harness/connector/endpoint.h"
 
 namespace connbench {
 

@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-#include "harness/unique_fd.h"
+#include "harness/support/unique_fd.h"
 
 namespace connbench {
 namespace {

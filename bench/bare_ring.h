@@ -4,7 +4,7 @@
 #include <memory>
 #include <span>
 
-#include "harness/endpoint.h"
+#include "harness/connector/endpoint.h"
 
 namespace connbench {
 

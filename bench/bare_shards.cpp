@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "bench/bare_calls.h"
-#include "harness/shards.h"
-#include "harness/unique_fd.h"
+#include "harness/support/unique_fd.h"
+#include "harness/wave/division.h"
 
 namespace connbench {
 namespace {

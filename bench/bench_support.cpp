@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <array>
 
-#include "harness/machine.h"
-#include "harness/plan.h"
-#include "harness/statistics.h"
+#include "harness/machine/machine.h"
+#include "harness/run/plan.h"
+#include "harness/support/statistics.h"
 
 namespace connbench {
 namespace {

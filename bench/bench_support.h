@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "harness/lab/target.h"
-#include "harness/registry.h"
-#include "harness/wave.h"
+#include "harness/connector/registry.h"
+#include "harness/targets/target.h"
+#include "harness/wave/wave.h"
 
 namespace connbench {
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "bench/commands.h"
-#include "harness/pending_room.h"
-#include "harness/shards.h"
+#include "harness/run/pending_room.h"
+#include "harness/wave/division.h"
 
 namespace connbench {
 namespace {

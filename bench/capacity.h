@@ -1,7 +1,7 @@
 // Whether this machine can hold what a run asks of it: asked before anything is started.
 #pragma once
 
-#include "harness/plan.h"
+#include "harness/run/plan.h"
 
 namespace connbench {
 

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <limits>
 
-#include "harness/wrapped.h"
+#include "harness/support/wrapped.h"
 
 namespace connbench {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "harness/session.h"
+#include "harness/run/session.h"
 
 namespace connbench {
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "bench/commands.h"
-#include "harness/units.h"
+#include "harness/support/units.h"
 
 namespace {
 

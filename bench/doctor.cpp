@@ -6,14 +6,14 @@
 
 #include "bench/columns.h"
 #include "bench/commands.h"
-#include "harness/kernel_timeout.h"
+#include "harness/connector/registry.h"
 #include "harness/lab/lab.h"
-#include "harness/machine.h"
-#include "harness/pending_room.h"
-#include "harness/registry.h"
-#include "harness/syscall_counter.h"
-#include "harness/units.h"
-#include "harness/wrapped.h"
+#include "harness/machine/kernel_timeout.h"
+#include "harness/machine/machine.h"
+#include "harness/run/pending_room.h"
+#include "harness/support/units.h"
+#include "harness/support/wrapped.h"
+#include "harness/syscalls/syscall_counter.h"
 
 namespace connbench {
 namespace {

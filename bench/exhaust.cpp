@@ -7,9 +7,9 @@
 #include "bench/exhaust_ramps.h"
 #include "bench/run_description.h"
 #include "harness/lab/lab.h"
-#include "harness/machine.h"
+#include "harness/machine/machine.h"
 #include "harness/record/lab_json.h"
-#include "harness/units.h"
+#include "harness/support/units.h"
 
 namespace connbench {
 namespace {

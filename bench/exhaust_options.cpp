@@ -8,9 +8,9 @@
 #include "bench/flags.h"
 #include "harness/exhaust/meter.h"
 #include "harness/exhaust/ramp_child.h"
-#include "harness/machine.h"
-#include "harness/proc_file.h"
-#include "harness/units.h"
+#include "harness/machine/machine.h"
+#include "harness/support/proc_file.h"
+#include "harness/support/units.h"
 
 namespace connbench {
 namespace {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "harness/connector/registry.h"
 #include "harness/exhaust/limit.h"
-#include "harness/registry.h"
 
 namespace connbench {
 

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "harness/machine.h"
-#include "harness/plan.h"
+#include "harness/machine/machine.h"
+#include "harness/run/plan.h"
 
 namespace connbench {
 namespace {

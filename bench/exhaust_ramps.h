@@ -9,7 +9,7 @@
 #include "bench/exhaust_options.h"
 #include "bench/exhaust_watch.h"
 #include "harness/lab/lab.h"
-#include "harness/lab/target.h"
+#include "harness/targets/target.h"
 
 namespace connbench {
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "bench/table.h"
-#include "harness/units.h"
+#include "harness/support/units.h"
 
 namespace connbench {
 namespace {

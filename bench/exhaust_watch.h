@@ -5,7 +5,7 @@
 #include <string>
 
 #include "bench/exhaust_table.h"
-#include "harness/process_watch.h"
+#include "harness/process/process_watch.h"
 
 namespace connbench {
 

@@ -15,8 +15,8 @@
 #include "bench/bare_ring.h"
 #include "bench/bench_support.h"
 #include "bench/pending_bytes.h"
-#include "harness/machine.h"
-#include "harness/statistics.h"
+#include "harness/machine/machine.h"
+#include "harness/support/statistics.h"
 
 namespace {
 

@@ -16,9 +16,9 @@
 
 #include "bench/bench_support.h"
 #include "harness/lab/lab.h"
-#include "harness/lab/target.h"
-#include "harness/machine.h"
-#include "harness/statistics.h"
+#include "harness/machine/machine.h"
+#include "harness/support/statistics.h"
+#include "harness/targets/target.h"
 
 namespace {
 

@@ -7,13 +7,13 @@
 
 #include "bench/columns.h"
 #include "bench/commands.h"
-#include "harness/lab/external.h"
-#include "harness/lab/target.h"
-#include "harness/plan.h"
-#include "harness/registry.h"
+#include "harness/connector/registry.h"
+#include "harness/run/plan.h"
 #include "harness/scenarios/scenario.h"
-#include "harness/units.h"
-#include "harness/wrapped.h"
+#include "harness/support/units.h"
+#include "harness/support/wrapped.h"
+#include "harness/targets/external.h"
+#include "harness/targets/target.h"
 
 namespace connbench {
 namespace {

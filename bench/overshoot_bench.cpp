@@ -7,8 +7,8 @@
 #include <algorithm>
 
 #include "bench/bench_support.h"
-#include "harness/statistics.h"
-#include "harness/units.h"
+#include "harness/support/statistics.h"
+#include "harness/support/units.h"
 
 namespace {
 

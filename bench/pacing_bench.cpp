@@ -10,8 +10,8 @@
 #include <algorithm>
 
 #include "bench/bench_support.h"
-#include "harness/machine.h"
-#include "harness/statistics.h"
+#include "harness/machine/machine.h"
+#include "harness/support/statistics.h"
 
 namespace {
 

@@ -16,8 +16,8 @@
 #include <thread>
 
 #include "bench/bench_support.h"
-#include "harness/machine.h"
-#include "harness/statistics.h"
+#include "harness/machine/machine.h"
+#include "harness/support/statistics.h"
 
 namespace {
 

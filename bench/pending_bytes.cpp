@@ -12,8 +12,8 @@
 #include <sstream>
 
 #include "bench/bench_support.h"
-#include "harness/ask_in_child.h"
-#include "harness/plan.h"
+#include "harness/process/ask_in_child.h"
+#include "harness/run/plan.h"
 
 namespace connbench {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "bench/bare_loops.h"
 #include "bench/bench_support.h"
-#include "harness/unique_fd.h"
+#include "harness/support/unique_fd.h"
 
 namespace {
 

@@ -4,14 +4,14 @@
 #include "bench/commands.h"
 #include "bench/flags.h"
 #include "bench/run_description.h"
-#include "harness/kernel_timeout.h"
 #include "harness/lab/lab.h"
-#include "harness/machine.h"
+#include "harness/machine/kernel_timeout.h"
+#include "harness/machine/machine.h"
+#include "harness/process/stop_signal.h"
 #include "harness/record/file.h"
 #include "harness/record/lab_json.h"
 #include "harness/record/run_folder.h"
 #include "harness/record/run_json.h"
-#include "harness/stop_signal.h"
 #include "probe/session.h"
 
 namespace connbench {

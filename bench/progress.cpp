@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "harness/units.h"
-#include "harness/warnings.h"
-#include "harness/wrapped.h"
+#include "harness/run/warnings.h"
+#include "harness/support/units.h"
+#include "harness/support/wrapped.h"
 
 namespace connbench {
 namespace {

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "harness/session.h"
+#include "harness/run/session.h"
 
 namespace connbench {
 

@@ -6,7 +6,7 @@
 
 #include "bench/columns.h"
 #include "bench/table.h"
-#include "harness/units.h"
+#include "harness/support/units.h"
 
 namespace connbench {
 namespace {

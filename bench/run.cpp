@@ -10,11 +10,11 @@
 #include "bench/run_description.h"
 #include "bench/run_options.h"
 #include "bench/table.h"
-#include "harness/machine.h"
-#include "harness/pending_room.h"
+#include "harness/machine/machine.h"
 #include "harness/record/lab_json.h"
-#include "harness/units.h"
-#include "harness/warnings.h"
+#include "harness/run/pending_room.h"
+#include "harness/run/warnings.h"
+#include "harness/support/units.h"
 
 namespace connbench {
 namespace {

@@ -3,8 +3,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "harness/machine.h"
-#include "harness/registry.h"
+#include "harness/connector/registry.h"
+#include "harness/machine/machine.h"
 
 namespace connbench {
 

@@ -7,9 +7,9 @@
 #include <random>
 
 #include "bench/flags.h"
-#include "harness/lab/external.h"
-#include "harness/machine.h"
-#include "harness/units.h"
+#include "harness/machine/machine.h"
+#include "harness/support/units.h"
+#include "harness/targets/external.h"
 
 namespace connbench {
 namespace {

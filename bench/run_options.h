@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "harness/lab/lab.h"
-#include "harness/plan.h"
 #include "harness/record/samples.h"
-#include "harness/session.h"
+#include "harness/run/plan.h"
+#include "harness/run/session.h"
 
 namespace connbench {
 

@@ -17,12 +17,12 @@
 
 #include "bench/bare_shards.h"
 #include "bench/bench_support.h"
-#include "harness/ask_in_child.h"
 #include "harness/lab/lab.h"
-#include "harness/pending_room.h"
-#include "harness/shards.h"
-#include "harness/shared.h"
-#include "harness/statistics.h"
+#include "harness/process/ask_in_child.h"
+#include "harness/process/shared.h"
+#include "harness/run/pending_room.h"
+#include "harness/support/statistics.h"
+#include "harness/wave/division.h"
 
 namespace {
 

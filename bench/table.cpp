@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "bench/fleet_table.h"
-#include "harness/units.h"
+#include "harness/support/units.h"
 
 namespace connbench {
 namespace {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "bench/columns.h"
-#include "harness/session.h"
+#include "harness/run/session.h"
 
 namespace connbench {
 

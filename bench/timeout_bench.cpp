@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include "bench/bench_support.h"
-#include "harness/plan.h"
-#include "harness/statistics.h"
-#include "harness/units.h"
+#include "harness/run/plan.h"
+#include "harness/support/statistics.h"
+#include "harness/support/units.h"
 
 namespace {
 

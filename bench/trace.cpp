@@ -9,13 +9,13 @@
 
 #include "bench/commands.h"
 #include "bench/flags.h"
-#include "harness/machine.h"
-#include "harness/plan.h"
+#include "harness/machine/machine.h"
+#include "harness/run/plan.h"
+#include "harness/support/units.h"
 #include "harness/trace/follow.h"
 #include "harness/trace/greeting.h"
 #include "harness/trace/ladder.h"
 #include "harness/trace/trace_json.h"
-#include "harness/units.h"
 
 namespace connbench {
 namespace {

@@ -14,10 +14,10 @@ target_compile_features(connbench_harness INTERFACE $<INSTALL_INTERFACE:cxx_std_
 install(TARGETS connbench_harness connbench_impl connbench_probe connbench_main EXPORT connbench)
 install(EXPORT connbench NAMESPACE connbench:: FILE connbenchTargets.cmake DESTINATION ${package})
 
-install(DIRECTORY harness DESTINATION ${headers} FILES_MATCHING PATTERN *.h PATTERN targets EXCLUDE)
+install(DIRECTORY harness DESTINATION ${headers} FILES_MATCHING PATTERN *.h)
 # What a connector can be made of: an event loop of its own, a call for a thread to sit in, a library's loop.
-foreach(header loop detect pending begin_connect source_port thread_carrier thread_per_attempt thread_pool calls/calls
-        library_connector)
+foreach(header loops/loop loops/detect loops/pending sockets/begin_connect sockets/source_port threads/thread_carrier
+        threads/thread_per_attempt threads/thread_pool threads/calls/calls libraries/library_connector)
   get_filename_component(folder impl/${header} DIRECTORY)
   install(FILES impl/${header}.h DESTINATION ${headers}/${folder})
 endforeach()
@@ -31,5 +31,5 @@ configure_package_config_file(cmake/connbenchConfig.cmake.in connbenchConfig.cma
                               NO_SET_AND_CHECK_MACRO)
 write_basic_package_version_file(connbenchConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/connbenchConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/connbenchConfigVersion.cmake
-              harness/registry.cmake
+              cmake/registry.cmake
         DESTINATION ${package})

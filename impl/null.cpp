@@ -1,5 +1,5 @@
 // Completes everything at once without a system call: what the harness itself costs. In every table.
-#include "harness/registry.h"
+#include "harness/connector/registry.h"
 
 namespace connbench::connectors_table {
 namespace {

@@ -1,11 +1,11 @@
-#include "harness/registry.h"
+#include "harness/connector/registry.h"
 
 #include <fmt/format.h>
 
 #include <stdexcept>
 #include <vector>
 
-#include "harness/units.h"
+#include "harness/support/units.h"
 
 namespace connbench {
 

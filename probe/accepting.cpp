@@ -2,7 +2,7 @@
 #include <sys/select.h>
 #include <sys/socket.h>
 
-#include "harness/units.h"
+#include "harness/support/units.h"
 #include "probe/probe.h"
 #include "probe/surroundings.h"
 #include "probe/words.h"

@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "harness/endpoint.h"
-#include "harness/unique_fd.h"
+#include "harness/connector/endpoint.h"
+#include "harness/support/unique_fd.h"
 #include "probe/surroundings.h"
 
 namespace connbench::probe {

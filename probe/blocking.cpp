@@ -5,9 +5,9 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "harness/kernel_timeout.h"
-#include "harness/machine.h"
-#include "harness/units.h"
+#include "harness/machine/kernel_timeout.h"
+#include "harness/machine/machine.h"
+#include "harness/support/units.h"
 #include "probe/children.h"
 #include "probe/probe.h"
 #include "probe/surroundings.h"

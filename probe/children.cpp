@@ -11,8 +11,8 @@
 #include <list>
 #include <vector>
 
-#include "harness/unique_fd.h"
-#include "harness/units.h"
+#include "harness/support/unique_fd.h"
+#include "harness/support/units.h"
 
 namespace connbench::probe {
 namespace {

@@ -5,8 +5,8 @@
 #include <span>
 #include <string>
 
-#include "harness/ask_in_child.h"
-#include "harness/clock.h"
+#include "harness/process/ask_in_child.h"
+#include "harness/support/clock.h"
 
 namespace connbench::probe {
 

@@ -1,7 +1,7 @@
 // Peers that are gone: one that hears nothing any more, and one that has forgotten the connection.
 #pragma once
 
-#include "harness/unique_fd.h"
+#include "harness/support/unique_fd.h"
 
 namespace connbench::probe {
 

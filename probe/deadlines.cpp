@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "harness/units.h"
+#include "harness/support/units.h"
 #include "probe/probe.h"
 #include "probe/surroundings.h"
 #include "probe/wire.h"

@@ -15,10 +15,10 @@
 #include <optional>
 #include <random>
 
-#include "harness/ask_in_child.h"
-#include "harness/kernel_timeout.h"
-#include "harness/proc_file.h"
-#include "harness/units.h"
+#include "harness/machine/kernel_timeout.h"
+#include "harness/process/ask_in_child.h"
+#include "harness/support/proc_file.h"
+#include "harness/support/units.h"
 #include "probe/probe.h"
 #include "probe/surroundings.h"
 #include "probe/words.h"

@@ -3,7 +3,7 @@
 #include <sys/socket.h>
 
 #include "harness/lab/addresses.h"
-#include "harness/units.h"
+#include "harness/support/units.h"
 #include "probe/probe.h"
 #include "probe/surroundings.h"
 #include "probe/words.h"

@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#include "harness/units.h"
+#include "harness/support/units.h"
 #include "probe/probe.h"
 #include "probe/surroundings.h"
 #include "probe/words.h"

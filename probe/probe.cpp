@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "harness/units.h"
+#include "harness/support/units.h"
 
 namespace connbench::probe {
 namespace {

@@ -67,7 +67,7 @@ Choice choose(std::string_view names);
 
 }  // namespace probe
 
-/// All claims, in their order; written by CMake (harness/registry.cmake), so that a missing one is a link error.
+/// All claims, in their order; written by CMake (cmake/registry.cmake), so that a missing one is a link error.
 std::span<const probe::Entry* const> probes();
 
 }  // namespace connbench

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "harness/record/csv.h"
-#include "harness/units.h"
+#include "harness/support/units.h"
 #include "probe/words.h"
 
 namespace connbench::probe {

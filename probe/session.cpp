@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "harness/machine.h"
+#include "harness/machine/machine.h"
 #include "probe/children.h"
 #include "probe/surroundings.h"
 

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "harness/machine.h"
-#include "harness/units.h"
+#include "harness/machine/machine.h"
+#include "harness/support/units.h"
 #include "probe/probe.h"
 #include "probe/surroundings.h"
 #include "probe/tcp_states.h"

@@ -3,7 +3,7 @@
 #include <poll.h>
 
 #include "harness/lab/addresses.h"
-#include "harness/lab/loopback_sockets.h"
+#include "harness/targets/loopback_sockets.h"
 
 namespace connbench::probe {
 namespace {

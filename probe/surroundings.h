@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "harness/clock.h"
-#include "harness/endpoint.h"
+#include "harness/connector/endpoint.h"
 #include "harness/lab/lab.h"
-#include "harness/lab/target.h"
-#include "harness/unique_fd.h"
+#include "harness/support/clock.h"
+#include "harness/support/unique_fd.h"
+#include "harness/targets/target.h"
 
 namespace connbench::probe {
 

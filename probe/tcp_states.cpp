@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <fstream>
 
-#include "harness/unique_fd.h"
+#include "harness/support/unique_fd.h"
 #include "probe/words.h"
 
 namespace connbench::probe {

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "harness/clock.h"
-#include "harness/endpoint.h"
+#include "harness/connector/endpoint.h"
+#include "harness/support/clock.h"
 
 namespace connbench::probe {
 

@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "harness/clock.h"
-#include "harness/endpoint.h"
+#include "harness/connector/endpoint.h"
 #include "harness/lab/link/packet.h"
 #include "harness/lab/link/packet_socket.h"
+#include "harness/support/clock.h"
 
 namespace connbench::probe {
 

@@ -7,8 +7,8 @@
 
 #include <algorithm>
 
-#include "harness/unique_fd.h"
-#include "harness/units.h"
+#include "harness/support/unique_fd.h"
+#include "harness/support/units.h"
 
 namespace connbench::probe {
 

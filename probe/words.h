@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "harness/clock.h"
+#include "harness/support/clock.h"
 
 namespace connbench::probe {
 

@@ -5,8 +5,8 @@
 
 #include <utility>
 
-#include "harness/registry.h"
-#include "harness/unique_fd.h"
+#include "harness/connector/registry.h"
+#include "harness/support/unique_fd.h"
 
 namespace connbench::connectors_table {
 namespace {

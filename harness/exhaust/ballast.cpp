@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "harness/descriptor_table.h"
-#include "harness/unique_fd.h"
+#include "harness/process/descriptor_table.h"
+#include "harness/support/unique_fd.h"
 
 namespace connbench {
 namespace {

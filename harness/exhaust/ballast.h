@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "harness/connector.h"
+#include "harness/connector/connector.h"
 
 namespace connbench {
 

@@ -4,9 +4,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "harness/ask_in_child.h"
 #include "harness/exhaust/limit.h"
-#include "harness/unique_fd.h"
+#include "harness/process/ask_in_child.h"
+#include "harness/support/unique_fd.h"
 
 namespace connbench {
 namespace {

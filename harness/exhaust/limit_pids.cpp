@@ -11,11 +11,11 @@
 
 #include <cstring>
 
-#include "harness/child_process.h"
-#include "harness/clock.h"
 #include "harness/exhaust/limit.h"
-#include "harness/machine.h"
-#include "harness/unique_fd.h"
+#include "harness/machine/machine.h"
+#include "harness/process/child_process.h"
+#include "harness/support/clock.h"
+#include "harness/support/unique_fd.h"
 
 namespace connbench {
 namespace {

@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "harness/exhaust/limit.h"
-#include "harness/unique_fd.h"
+#include "harness/support/unique_fd.h"
 
 namespace connbench {
 namespace {

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 
-#include "harness/proc_file.h"
-#include "harness/usage.h"
+#include "harness/machine/usage.h"
+#include "harness/support/proc_file.h"
 
 namespace connbench {
 namespace {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "harness/exhaust/ramp.h"
-#include "harness/unique_fd.h"
+#include "harness/support/unique_fd.h"
 
 namespace connbench {
 

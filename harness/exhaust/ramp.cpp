@@ -7,7 +7,7 @@
 
 #include "harness/exhaust/ballast.h"
 #include "harness/exhaust/healthy.h"
-#include "harness/statistics.h"
+#include "harness/support/statistics.h"
 
 namespace connbench {
 namespace {

@@ -8,7 +8,7 @@
 #include <memory>
 #include <span>
 
-#include "harness/connector.h"
+#include "harness/connector/connector.h"
 
 namespace connbench {
 

@@ -8,11 +8,11 @@
 #include <array>
 #include <cstring>
 
-#include "harness/child_process.h"
-#include "harness/descriptor_table.h"
 #include "harness/exhaust/meter.h"
 #include "harness/lab/capsule.h"
-#include "harness/shared.h"
+#include "harness/process/child_process.h"
+#include "harness/process/descriptor_table.h"
+#include "harness/process/shared.h"
 
 namespace connbench {
 namespace {

@@ -4,9 +4,9 @@
 #include <optional>
 #include <string>
 
+#include "harness/connector/registry.h"
 #include "harness/exhaust/limit.h"
 #include "harness/exhaust/ramp.h"
-#include "harness/registry.h"
 
 namespace connbench {
 

@@ -18,9 +18,9 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "harness/clock.h"
-#include "harness/machine.h"
-#include "harness/unique_fd.h"
+#include "harness/machine/machine.h"
+#include "harness/support/clock.h"
+#include "harness/support/unique_fd.h"
 
 namespace connbench::lab {
 namespace {

@@ -12,7 +12,7 @@
 #include "harness/lab/capture.h"
 #include "harness/lab/link/rule.h"
 #include "harness/lab/network.h"
-#include "harness/lab/server_process.h"
+#include "harness/process/server_process.h"
 
 namespace connbench::lab {
 

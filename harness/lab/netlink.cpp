@@ -17,7 +17,7 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "harness/clock.h"
+#include "harness/support/clock.h"
 
 namespace connbench::lab {
 namespace {

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "harness/unique_fd.h"
+#include "harness/support/unique_fd.h"
 
 namespace connbench::lab {
 

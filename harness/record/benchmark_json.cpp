@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "harness/units.h"
+#include "harness/support/units.h"
 
 namespace connbench {
 namespace {

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "harness/unique_fd.h"
+#include "harness/support/unique_fd.h"
 
 namespace connbench {
 

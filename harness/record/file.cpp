@@ -7,7 +7,7 @@
 
 #include <system_error>
 
-#include "harness/unique_fd.h"
+#include "harness/support/unique_fd.h"
 
 namespace connbench {
 namespace {

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <span>
 
-#include "harness/sample.h"
+#include "harness/wave/sample.h"
 
 namespace connbench {
 

@@ -2,7 +2,7 @@
 
 #include <chrono>
 
-#include "harness/clock.h"
+#include "harness/support/clock.h"
 
 namespace connbench {
 

@@ -7,11 +7,11 @@
 #include <string_view>
 #include <vector>
 
-#include "harness/rate_search.h"
 #include "harness/record/origin.h"
 #include "harness/record/samples.h"
 #include "harness/record/summary.h"
-#include "harness/wave.h"
+#include "harness/run/rate_search.h"
+#include "harness/wave/wave.h"
 
 namespace connbench {
 

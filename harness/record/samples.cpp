@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "harness/shards.h"
+#include "harness/wave/division.h"
 
 namespace connbench {
 namespace {

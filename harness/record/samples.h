@@ -6,9 +6,9 @@
 #include <string_view>
 
 #include "harness/record/csv.h"
-#include "harness/sample.h"
 #include "harness/scenarios/mix.h"
-#include "harness/wave.h"
+#include "harness/wave/sample.h"
+#include "harness/wave/wave.h"
 
 namespace connbench {
 

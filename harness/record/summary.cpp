@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "harness/record/csv.h"
-#include "harness/shards.h"
+#include "harness/wave/division.h"
 
 namespace connbench {
 namespace {

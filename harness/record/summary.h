@@ -8,12 +8,12 @@
 #include <string_view>
 #include <vector>
 
-#include "harness/outcome.h"
+#include "harness/connector/outcome.h"
 #include "harness/record/open_loop.h"
-#include "harness/sample.h"
 #include "harness/scenarios/mix.h"
-#include "harness/statistics.h"
-#include "harness/wave.h"
+#include "harness/support/statistics.h"
+#include "harness/wave/sample.h"
+#include "harness/wave/wave.h"
 
 namespace connbench {
 

@@ -7,7 +7,7 @@
 #include <numeric>
 #include <stdexcept>
 
-#include "harness/plan.h"
+#include "harness/run/plan.h"
 
 namespace connbench {
 namespace {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "harness/lab/target.h"
+#include "harness/targets/target.h"
 
 namespace connbench {
 

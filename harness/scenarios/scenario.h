@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "harness/pacing.h"
+#include "harness/wave/pacing.h"
 
 namespace connbench {
 

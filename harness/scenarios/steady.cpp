@@ -1,6 +1,6 @@
 // Attempts arrive at a rate of their own, however the earlier ones fare: latency counts from the intended start.
 #include "harness/scenarios/scenario.h"
-#include "harness/units.h"
+#include "harness/support/units.h"
 
 namespace connbench::scenarios_table {
 namespace {

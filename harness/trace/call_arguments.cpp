@@ -12,8 +12,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "harness/clock.h"
-#include "harness/units.h"
+#include "harness/support/clock.h"
+#include "harness/support/units.h"
 
 namespace connbench::trace {
 namespace {

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "harness/endpoint.h"
+#include "harness/connector/endpoint.h"
 
 namespace connbench::trace {
 

@@ -5,8 +5,8 @@
 #include <signal.h>
 #include <sys/signalfd.h>
 
-#include "harness/clock.h"
-#include "harness/unique_fd.h"
+#include "harness/support/clock.h"
+#include "harness/support/unique_fd.h"
 
 namespace connbench::trace {
 

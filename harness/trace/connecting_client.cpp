@@ -1,5 +1,5 @@
-#include "harness/runner.h"
 #include "harness/trace/follow.h"
+#include "harness/wave/runner.h"
 
 namespace connbench::trace {
 

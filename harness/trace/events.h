@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "harness/endpoint.h"
-#include "harness/outcome.h"
+#include "harness/connector/endpoint.h"
+#include "harness/connector/outcome.h"
 
 namespace connbench::trace {
 

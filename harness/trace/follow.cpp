@@ -7,14 +7,14 @@
 #include <algorithm>
 #include <limits>
 
-#include "harness/child_process.h"
+#include "harness/process/child_process.h"
+#include "harness/support/units.h"
 #include "harness/trace/child_signal.h"
 #include "harness/trace/packet_parser.h"
 #include "harness/trace/packets.h"
 #include "harness/trace/socket_states.h"
 #include "harness/trace/syscall_tracer.h"
 #include "harness/trace/traced_child.h"
-#include "harness/units.h"
 
 namespace connbench::trace {
 namespace {

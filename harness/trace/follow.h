@@ -7,12 +7,12 @@
 #include <span>
 #include <string>
 
+#include "harness/connector/registry.h"
 #include "harness/lab/lab.h"
-#include "harness/lab/target.h"
-#include "harness/registry.h"
-#include "harness/sample.h"
-#include "harness/stop_signal.h"
+#include "harness/process/stop_signal.h"
+#include "harness/targets/target.h"
 #include "harness/trace/events.h"
+#include "harness/wave/sample.h"
 
 namespace connbench::trace {
 

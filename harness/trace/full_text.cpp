@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "harness/support/units.h"
 #include "harness/trace/call_text.h"
 #include "harness/trace/ladder.h"
 #include "harness/trace/packets.h"
-#include "harness/units.h"
 
 namespace connbench::trace {
 namespace {

@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "harness/lab/addresses.h"
-#include "harness/lab/served_target.h"
+#include "harness/targets/served_target.h"
 
 namespace connbench::trace {
 namespace {

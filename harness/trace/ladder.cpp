@@ -6,9 +6,9 @@
 #include <limits>
 #include <vector>
 
+#include "harness/support/units.h"
+#include "harness/support/wrapped.h"
 #include "harness/trace/packets.h"
-#include "harness/units.h"
-#include "harness/wrapped.h"
 
 namespace connbench::trace {
 namespace {

@@ -9,7 +9,7 @@
 #include <array>
 #include <cstring>
 
-#include "harness/clock.h"
+#include "harness/support/clock.h"
 
 namespace connbench::trace {
 namespace {

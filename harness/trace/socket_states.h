@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "harness/support/unique_fd.h"
 #include "harness/trace/events.h"
-#include "harness/unique_fd.h"
 
 namespace connbench::trace {
 

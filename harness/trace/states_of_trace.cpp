@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "harness/support/units.h"
 #include "harness/trace/socket_states.h"
-#include "harness/units.h"
 
 namespace connbench::trace {
 namespace {

@@ -8,8 +8,8 @@
 
 #include <algorithm>
 
-#include "harness/clock.h"
-#include "harness/unique_fd.h"
+#include "harness/support/clock.h"
+#include "harness/support/unique_fd.h"
 
 namespace connbench::trace {
 namespace {

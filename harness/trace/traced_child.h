@@ -7,7 +7,7 @@
 #include <atomic>
 #include <string>
 
-#include "harness/shared.h"
+#include "harness/process/shared.h"
 #include "harness/trace/follow.h"
 
 namespace connbench::trace {

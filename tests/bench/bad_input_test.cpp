@@ -3,7 +3,7 @@
 #include <sys/resource.h>
 
 #include "tests/bench/program.h"
-#include "tests/harness/record/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace connbench {
 namespace {

@@ -3,11 +3,11 @@
 #include <sys/prctl.h>
 
 #include "harness/lab/lab.h"
-#include "harness/machine.h"
+#include "harness/machine/machine.h"
 #include "tests/bench/program.h"
 #include "tests/bench/records.h"
-#include "tests/harness/record/temporary_folder.h"
-#include "tests/sanitizer.h"
+#include "tests/support/sanitizer.h"
+#include "tests/support/temporary_folder.h"
 
 namespace connbench {
 namespace {

@@ -1,11 +1,11 @@
 // Runs in the lab, as a person starts them; and what is left when a part of it dies.
 #include <gmock/gmock.h>
 
-#include "harness/endpoint.h"
+#include "harness/connector/endpoint.h"
 #include "harness/lab/lab.h"
 #include "tests/bench/program.h"
 #include "tests/bench/records.h"
-#include "tests/harness/record/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace connbench {
 namespace {

@@ -7,7 +7,7 @@
 #include "harness/lab/lab.h"
 #include "tests/bench/program.h"
 #include "tests/bench/records.h"
-#include "tests/harness/record/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace connbench {
 namespace {

@@ -20,10 +20,10 @@
 #include <string>
 #include <vector>
 
-#include "harness/clock.h"
-#include "harness/proc_file.h"
-#include "harness/sanitized.h"
-#include "harness/unique_fd.h"
+#include "harness/support/clock.h"
+#include "harness/support/proc_file.h"
+#include "harness/support/sanitized.h"
+#include "harness/support/unique_fd.h"
 
 namespace connbench {
 

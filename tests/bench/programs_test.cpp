@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "harness/lab/target.h"
-#include "harness/registry.h"
+#include "harness/connector/registry.h"
+#include "harness/targets/target.h"
 #include "tests/bench/program.h"
 
 namespace connbench {

@@ -4,9 +4,9 @@
 #include <gmock/gmock.h>
 #include <pty.h>
 
-#include "harness/shards.h"
+#include "harness/wave/division.h"
 #include "tests/bench/program.h"
-#include "tests/harness/record/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace connbench {
 namespace {

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "tests/harness/record/python_csv.h"
+#include "tests/support/python_csv.h"
 
 namespace connbench {
 

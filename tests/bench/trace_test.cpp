@@ -6,8 +6,8 @@
 #include "harness/lab/lab.h"
 #include "tests/bench/program.h"
 #include "tests/bench/records.h"
-#include "tests/harness/record/temporary_folder.h"
-#include "tests/sanitizer.h"
+#include "tests/support/sanitizer.h"
+#include "tests/support/temporary_folder.h"
 
 namespace connbench {
 namespace {

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <new>
 
-#include "tests/impl/conformance.h"
+#include "tests/impl/conformance/conformance.h"
 #include "tests/impl/driven.h"
 
 namespace {

@@ -9,7 +9,7 @@
 #include <string>
 #include <thread>
 
-#include "harness/clock.h"
+#include "harness/support/clock.h"
 
 namespace connbench {
 

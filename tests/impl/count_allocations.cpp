@@ -15,8 +15,8 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "harness/ask_in_child.h"
-#include "harness/machine.h"
+#include "harness/machine/machine.h"
+#include "harness/process/ask_in_child.h"
 #include "tests/impl/driven.h"
 
 namespace {

@@ -5,9 +5,9 @@
 #include <memory>
 #include <vector>
 
-#include "harness/lab/target.h"
-#include "harness/registry.h"
-#include "harness/runner.h"
+#include "harness/connector/registry.h"
+#include "harness/targets/target.h"
+#include "harness/wave/runner.h"
 
 namespace connbench {
 

@@ -4,7 +4,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "harness/registry.h"
+#include "harness/connector/registry.h"
 
 namespace connbench {
 namespace {
@@ -17,7 +17,7 @@ std::string text_of(const std::string& path) {
 }
 
 TEST(ReadmeOfConnectors, ShowsTheWholeOfPoll) {
-  const std::string code = text_of("impl/poll.cpp");
+  const std::string code = text_of("impl/loops/poll.cpp");
   ASSERT_FALSE(code.empty());
   EXPECT_NE(text_of("impl/README.md").find("```cpp\n" + code + "```"), std::string::npos);
 }

@@ -93,7 +93,7 @@ class Outside(unittest.TestCase):
     def test_headers_include_nothing_that_is_not_installed(self):
         headers = self.package / "include/connbench"
         found = list(headers.rglob("*.h"))
-        self.assertIn(headers / "harness/connector.h", found)
+        self.assertIn(headers / "harness/connector/connector.h", found)
         for header in found:
             for included in re.findall(r'^#include "(.*)"', header.read_text(), re.MULTILINE):
                 self.assertTrue((headers / included).is_file(), f"{header} includes {included}")

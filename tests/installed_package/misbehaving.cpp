@@ -4,7 +4,7 @@
 
 #include <stdexcept>
 
-#include "harness/registry.h"
+#include "harness/connector/registry.h"
 
 namespace connbench::connectors_table {
 namespace {

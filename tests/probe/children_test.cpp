@@ -7,7 +7,7 @@
 
 #include <map>
 
-#include "harness/unique_fd.h"
+#include "harness/support/unique_fd.h"
 #include "probe/session.h"
 #include "tests/impl/census.h"
 

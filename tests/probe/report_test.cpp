@@ -4,8 +4,8 @@
 #include <gmock/gmock.h>
 
 #include "probe/children.h"
-#include "tests/harness/record/python_csv.h"
-#include "tests/harness/record/temporary_folder.h"
+#include "tests/support/python_csv.h"
+#include "tests/support/temporary_folder.h"
 
 namespace connbench::probe {
 namespace {

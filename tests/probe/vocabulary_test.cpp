@@ -5,7 +5,7 @@
 
 #include "probe/probe.h"
 #include "probe/words.h"
-#include "tests/harness/record/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace connbench::probe {
 namespace {

@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
-#include "harness/clock.h"
 #include "harness/lab/link/mapping.h"
+#include "harness/support/clock.h"
 
 namespace connbench::lab {
 

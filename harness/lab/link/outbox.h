@@ -6,9 +6,9 @@
 
 #include <array>
 
-#include "harness/clock.h"
 #include "harness/lab/link/held_frames.h"
 #include "harness/lab/link/rule.h"
+#include "harness/support/clock.h"
 
 namespace connbench::lab {
 

@@ -7,9 +7,9 @@
 #include <optional>
 #include <span>
 
-#include "harness/clock.h"
 #include "harness/lab/link/mapping.h"
-#include "harness/unique_fd.h"
+#include "harness/support/clock.h"
+#include "harness/support/unique_fd.h"
 
 namespace connbench::lab {
 

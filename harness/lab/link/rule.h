@@ -5,7 +5,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "harness/clock.h"
+#include "harness/support/clock.h"
 
 namespace connbench::lab {
 

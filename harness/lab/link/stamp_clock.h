@@ -1,7 +1,7 @@
 // The kernel stamps packets by the wall clock; the link keeps its times by one that nobody sets.
 #pragma once
 
-#include "harness/clock.h"
+#include "harness/support/clock.h"
 
 namespace connbench::lab {
 

@@ -5,7 +5,7 @@
 #include <system_error>
 #include <vector>
 
-#include "tests/harness/fake_connector.h"
+#include "tests/harness/connector/fake_connector.h"
 
 namespace connbench {
 

@@ -8,14 +8,14 @@
 
 #include <thread>
 
-#include "harness/clock.h"
+#include "harness/connector/registry.h"
 #include "harness/exhaust/ballast.h"
-#include "harness/lab/target.h"
-#include "harness/machine.h"
-#include "harness/registry.h"
-#include "harness/usage.h"
-#include "tests/harness/record/temporary_folder.h"
-#include "tests/sanitizer.h"
+#include "harness/machine/machine.h"
+#include "harness/machine/usage.h"
+#include "harness/support/clock.h"
+#include "harness/targets/target.h"
+#include "tests/support/sanitizer.h"
+#include "tests/support/temporary_folder.h"
 
 namespace connbench {
 namespace {

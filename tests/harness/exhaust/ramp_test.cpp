@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "tests/harness/exhaust/exhaustible_connector.h"
-#include "tests/harness/record/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace connbench {
 namespace {

@@ -8,9 +8,9 @@
 
 #include <filesystem>
 
-#include "harness/proc_file.h"
-#include "tests/harness/lab/plain_sockets.h"
-#include "tests/sanitizer.h"
+#include "harness/support/proc_file.h"
+#include "tests/support/plain_sockets.h"
+#include "tests/support/sanitizer.h"
 
 namespace connbench::lab {
 namespace {

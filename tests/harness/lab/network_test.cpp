@@ -8,9 +8,9 @@
 #include <set>
 
 #include "harness/lab/lab.h"
-#include "harness/machine.h"
-#include "tests/harness/lab/plain_sockets.h"
+#include "harness/machine/machine.h"
 #include "tests/impl/census.h"
+#include "tests/support/plain_sockets.h"
 
 namespace connbench::lab {
 namespace {

@@ -9,8 +9,8 @@
 #include <system_error>
 
 #include "harness/record/file.h"
-#include "tests/harness/record/python_csv.h"
-#include "tests/harness/record/temporary_folder.h"
+#include "tests/support/python_csv.h"
+#include "tests/support/temporary_folder.h"
 
 namespace connbench {
 namespace {

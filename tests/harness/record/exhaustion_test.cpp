@@ -5,8 +5,8 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "tests/harness/record/python_csv.h"
-#include "tests/harness/record/temporary_folder.h"
+#include "tests/support/python_csv.h"
+#include "tests/support/temporary_folder.h"
 
 namespace connbench {
 namespace {

@@ -8,7 +8,7 @@
 #include <system_error>
 
 #include "harness/record/file.h"
-#include "tests/harness/record/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace connbench {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "harness/clock.h"
+#include "harness/support/clock.h"
 #include "tests/harness/record/waves.h"
 
 namespace connbench {

@@ -5,9 +5,9 @@
 
 #include <limits>
 
-#include "tests/harness/record/python_csv.h"
-#include "tests/harness/record/temporary_folder.h"
 #include "tests/harness/record/waves.h"
+#include "tests/support/python_csv.h"
+#include "tests/support/temporary_folder.h"
 
 namespace connbench {
 namespace {

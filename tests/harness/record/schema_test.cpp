@@ -12,7 +12,7 @@
 #include "harness/record/run_json.h"
 #include "harness/record/samples.h"
 #include "harness/record/summary.h"
-#include "tests/harness/record/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace connbench {
 namespace {

@@ -6,9 +6,9 @@
 #include <map>
 
 #include "harness/record/csv.h"
-#include "tests/harness/record/python_csv.h"
-#include "tests/harness/record/temporary_folder.h"
 #include "tests/harness/record/waves.h"
+#include "tests/support/python_csv.h"
+#include "tests/support/temporary_folder.h"
 
 namespace connbench {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "harness/wave.h"
+#include "harness/wave/wave.h"
 
 namespace connbench {
 

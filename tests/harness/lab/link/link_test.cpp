@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "tests/harness/lab/link/in_two_ends.h"
-#include "tests/harness/lab/plain_sockets.h"
+#include "tests/support/plain_sockets.h"
 
 namespace connbench::lab {
 namespace {

@@ -7,7 +7,7 @@
 #include "harness/lab/link/random.h"
 #include "tests/harness/lab/link/frames.h"
 #include "tests/harness/lab/link/in_two_ends.h"
-#include "tests/harness/lab/plain_sockets.h"
+#include "tests/support/plain_sockets.h"
 
 namespace connbench::lab {
 namespace {

@@ -15,12 +15,12 @@
 #include <stdexcept>
 #include <string>
 
-#include "harness/ask_in_child.h"
-#include "harness/endpoint.h"
+#include "harness/connector/endpoint.h"
 #include "harness/lab/addresses.h"
 #include "harness/lab/link/link.h"
 #include "harness/lab/network.h"
-#include "harness/unique_fd.h"
+#include "harness/process/ask_in_child.h"
+#include "harness/support/unique_fd.h"
 
 namespace connbench::lab {
 

@@ -1,0 +1,145 @@
+#include "harness/connector/options.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "harness/support/units.h"
+
+namespace connbench {
+namespace {
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(separator, begin), text.size());
+    parts.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
+}
+
+void check_choice(std::string_view value, std::string_view choices) {
+  const auto valid = values_of(choices);
+  if (std::find(valid.begin(), valid.end(), value) != valid.end()) return;
+  const auto nearest = nearest_name(value, valid);
+  throw std::invalid_argument(fmt::format("'{}' is not valid: expected {}{}", value, fmt::join(valid, ", "),
+                                          nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest)));
+}
+
+void check_kind(std::string_view value, const OptionSpec& spec) {
+  switch (spec.kind) {
+    case OptionSpec::Kind::choice:
+      return check_choice(value, spec.choices);
+    case OptionSpec::Kind::duration:
+      return static_cast<void>(parse_duration(value));
+    case OptionSpec::Kind::size:
+      return static_cast<void>(parse_size(value));
+    case OptionSpec::Kind::count:
+      return static_cast<void>(parse_count(value));
+  }
+}
+
+void check(std::string_view value, const OptionSpec& spec) try {
+  check_kind(value, spec);
+} catch (const std::invalid_argument& e) {
+  throw std::invalid_argument(fmt::format("option '{}': {}", spec.name, e.what()));
+}
+
+const OptionSpec& find_spec(std::string_view name, std::span<const OptionSpec> specs) {
+  const auto found = std::find_if(specs.begin(), specs.end(), [&](const OptionSpec& s) { return s.name == name; });
+  if (found != specs.end()) return *found;
+  if (specs.empty()) throw std::invalid_argument(fmt::format("unknown option '{}': there are none here", name));
+  std::vector<std::string_view> known;
+  for (const auto& spec : specs) known.push_back(spec.name);
+  throw std::invalid_argument(unknown_name("option", name, known));
+}
+
+struct Said {
+  std::string_view name, value;
+};
+
+// "name:value" as it stands between two '+'.
+Said read_option(std::string_view item) {
+  const size_t colon = item.find(':');
+  if (colon == 0 || colon == std::string_view::npos) {
+    throw std::invalid_argument(fmt::format("'+{}': an option is written +name:value", item));
+  }
+  return {item.substr(0, colon), item.substr(colon + 1)};
+}
+
+}  // namespace
+
+std::vector<std::string_view> values_of(std::string_view choices) {
+  return choices.empty() ? std::vector<std::string_view>() : split(choices, '|');
+}
+
+std::string_view to_string(OptionSpec::Kind kind) noexcept {
+  switch (kind) {
+    case OptionSpec::Kind::choice:
+      return "choice";
+    case OptionSpec::Kind::duration:
+      return "duration";
+    case OptionSpec::Kind::size:
+      return "size";
+    case OptionSpec::Kind::count:
+      return "count";
+  }
+  return "";
+}
+
+Options::Options(std::string_view text, std::span<const OptionSpec> specs) {
+  for (const auto& spec : specs) {
+    if (!spec.fallback.empty()) check(spec.fallback, spec);
+    values_.emplace(spec.name, spec.fallback);
+  }
+  if (text.empty()) return;
+  if (text.front() != '+') throw std::invalid_argument(fmt::format("'{}': an option is written +name:value", text));
+  std::vector<std::string_view> seen;
+  for (std::string_view item : split(text.substr(1), '+')) {
+    const auto [name, value] = read_option(item);
+    const auto& spec = find_spec(name, specs);
+    if (std::find(seen.begin(), seen.end(), name) != seen.end()) {
+      throw std::invalid_argument(fmt::format("option '{}' is given twice", name));
+    }
+    seen.push_back(name);
+    check(value, spec);
+    values_.find(name)->second = value;
+  }
+}
+
+const std::string& Options::specified(std::string_view name) const {
+  const auto found = values_.find(name);
+  if (found == values_.end()) throw std::logic_error(fmt::format("option '{}' is not specified", name));
+  return found->second;
+}
+
+const std::string& Options::value(std::string_view name) const {
+  const auto& value = specified(name);
+  if (value.empty()) throw std::logic_error(fmt::format("option '{}' has no value: ask given() first", name));
+  return value;
+}
+
+std::string_view Options::choice(std::string_view name) const {
+  return value(name);
+}
+Duration Options::duration(std::string_view name) const {
+  return parse_duration(value(name));
+}
+size_t Options::size(std::string_view name) const {
+  return parse_size(value(name));
+}
+size_t Options::count(std::string_view name) const {
+  return parse_count(value(name));
+}
+bool Options::given(std::string_view name) const {
+  return !specified(name).empty();
+}
+
+std::string_view base_name(std::string_view connector_name) noexcept {
+  return connector_name.substr(0, connector_name.find('+'));
+}
+
+}  // namespace connbench

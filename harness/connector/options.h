@@ -1,0 +1,58 @@
+// Options that are part of a connector's name: `select-threads+wait:50ms+stack:64KiB`.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/support/clock.h"
+
+namespace connbench {
+
+/// One option that a connector understands.
+struct OptionSpec {
+  enum class Kind : uint8_t { choice, duration, size, count };
+  std::string_view name;
+  Kind kind;
+  std::string_view choices;   ///< for Kind::choice: the values, separated by '|'
+  std::string_view fallback;  ///< the value when the name does not say; "" = the connector decides
+  std::string_view help;
+  std::string_view misleading = {};  ///< those choices that are known to report what is not so
+
+  bool operator==(const OptionSpec&) const = default;
+};
+
+/// The values of a choice: "rst|fin|hold" → "rst", "fin", "hold"; none of "".
+std::vector<std::string_view> values_of(std::string_view choices);
+
+/// What to write for such a value: "duration", "size", … ("choice" has its choices).
+std::string_view to_string(OptionSpec::Kind kind) noexcept;
+
+/// The options of one connector, checked against its specifications. Asking for an option that was not specified is a
+/// defect of the connector and throws std::logic_error.
+class Options {
+ public:
+  Options() = default;
+  /// `text` is what follows the connector's base name: "" or "+name:value+name:value".
+  /// @throws std::invalid_argument that names the unknown option, or the value and what would be valid
+  Options(std::string_view text, std::span<const OptionSpec> specs);
+
+  std::string_view choice(std::string_view name) const;
+  Duration duration(std::string_view name) const;
+  size_t size(std::string_view name) const;  ///< bytes: "64KiB", "8MiB", "65536"
+  size_t count(std::string_view name) const;
+  bool given(std::string_view name) const;  ///< a value is there (said or by default)
+  bool knows(std::string_view name) const noexcept { return values_.contains(name); }  ///< it was specified
+
+ private:
+  const std::string& specified(std::string_view name) const;
+  const std::string& value(std::string_view name) const;
+  std::map<std::string, std::string, std::less<>> values_;  // every specified option; "" = no value
+};
+
+/// "epoll+wait:pwait2" → "epoll".
+std::string_view base_name(std::string_view connector_name) noexcept;
+
+}  // namespace connbench

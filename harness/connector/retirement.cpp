@@ -1,0 +1,82 @@
+#include "harness/connector/retirement.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstddef>
+
+namespace connbench {
+namespace {
+
+// A simultaneous open with itself: both names of the socket are the same.
+bool met_itself(int fd) noexcept {
+  sockaddr_storage own{};
+  sockaddr_storage peer{};
+  socklen_t own_size = sizeof own;
+  socklen_t peer_size = sizeof peer;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&own), &own_size) != 0) return false;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &peer_size) != 0) return false;
+  const auto* a = reinterpret_cast<const std::byte*>(&own);
+  const auto* b = reinterpret_cast<const std::byte*>(&peer);
+  return own_size == peer_size && std::equal(a, a + own_size, b);
+}
+
+void reset_on_close(int fd) noexcept {
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+}  // namespace
+
+std::string_view to_string(CloseMode mode) noexcept {
+  switch (mode) {
+    case CloseMode::rst:
+      return "rst";
+    case CloseMode::fin:
+      return "fin";
+    case CloseMode::hold:
+      return "hold";
+  }
+  return "";
+}
+
+Handshake read_handshake(int fd) noexcept {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return {};
+  constexpr uint32_t most = 127;  // what a Sample can hold; the kernel stops long before (tcp_syn_retries ≤ 127)
+  return {.known = true,
+          .syn_retransmits = static_cast<uint8_t>(std::min(info.tcpi_total_retrans, most)),
+          .round_trip = std::chrono::microseconds(info.tcpi_rtt)};
+}
+
+Retirement::Retirement(ConnectionPolicy policy, size_t expected) : policy_(policy) {
+  if (policy.close == CloseMode::hold) held_.reserve(expected);
+}
+
+bool Retirement::prepare(int fd, Completion& completion) const noexcept {
+  if (policy_.handshake) completion.handshake = read_handshake(fd);
+  if (completion.result.outcome != Outcome::connected) return false;
+  if (policy_.may_self_connect && met_itself(fd)) completion.result.outcome = Outcome::self_connected;
+  if (policy_.close == CloseMode::rst) reset_on_close(fd);
+  return policy_.close == CloseMode::hold;
+}
+
+void Retirement::retire(UniqueFd fd, Completion& completion) noexcept {
+  if (fd && prepare(fd.get(), completion)) hold(std::move(fd));
+}
+
+void Retirement::retire_before_close(int fd, Completion& completion) noexcept {
+  if (fd < 0 || !prepare(fd, completion)) return;
+  if (UniqueFd own(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); own) hold(std::move(own));
+}
+
+void Retirement::hold(UniqueFd fd) noexcept {
+  const std::lock_guard lock(mutex_);
+  held_.push_back(std::move(fd));
+}
+
+}  // namespace connbench

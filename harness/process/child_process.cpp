@@ -1,0 +1,52 @@
+#include "harness/process/child_process.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <cstring>
+
+namespace connbench {
+
+UniqueFd pidfd_of(pid_t pid) {
+  return UniqueFd(checked(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)), "pidfd_open"));
+}
+
+// By way of another constructor, after which the destructor runs even if this one fails.
+ChildProcess::ChildProcess(pid_t pid) : ChildProcess(pid, Adopted{}) {
+  pidfd_ = pidfd_of(pid);
+}
+
+ChildProcess::~ChildProcess() {
+  if (collected_) return;
+  kill();
+  collect();
+}
+
+bool ChildProcess::ended_within(Duration interval) const noexcept {
+  pollfd ended{.fd = pidfd_.get(), .events = POLLIN, .revents = 0};
+  const timespec timeout = to_timespec(interval);
+  return ::ppoll(&ended, 1, &timeout, nullptr) > 0;
+}
+
+void ChildProcess::kill() const noexcept {
+  ::kill(pid_, SIGKILL);
+}
+
+int ChildProcess::collect() noexcept {
+  collected_ = true;
+  int status = 0;
+  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  }
+  return status;
+}
+
+std::string how_it_ended(int status) {
+  if (WIFSIGNALED(status))
+    return fmt::format("killed by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)));
+  return fmt::format("ended with status {}", WEXITSTATUS(status));
+}
+
+}  // namespace connbench

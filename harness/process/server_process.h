@@ -1,0 +1,39 @@
+// A child process that serves sockets: its threads, descriptors and CPU time are not the client's.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "harness/support/unique_fd.h"
+
+namespace connbench {
+
+/// Runs until it is destroyed, or until the process that made it dies, however that dies.
+class ServerProcess {
+ public:
+  /// Given the sockets' descriptors, in their order. The process ends when it returns or throws.
+  using Serve = std::function<void(std::span<const int>)>;
+
+  /// Must be called while the process has a single thread. The caller's copies of `sockets` are closed.
+  /// `cpus`: where the child may run; empty = where the caller may.
+  /// @throws std::system_error
+  ServerProcess(std::vector<UniqueFd> sockets, const std::vector<int>& cpus, const Serve& serve);
+  ~ServerProcess();
+  ServerProcess(const ServerProcess&) = delete;
+  ServerProcess& operator=(const ServerProcess&) = delete;
+
+  pid_t pid() const noexcept { return pid_; }
+
+ private:
+  ServerProcess(const std::vector<UniqueFd>& sockets, const Serve& serve);
+
+  pid_t pid_;
+};
+
+/// Serves sockets that are only to exist: never returns.
+void hold_open(std::span<const int>);
+
+}  // namespace connbench

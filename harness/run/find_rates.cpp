@@ -1,0 +1,114 @@
+// Session::find_rates(): a search for each case, wave by wave and in turn, so that drift hits all of them alike.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "harness/run/session.h"
+#include "harness/run/warnings.h"
+
+namespace connbench {
+namespace {
+
+// How long after the last attempt was due a wave goes on: who has not connected by then breaks the goal anyhow.
+constexpr Duration grace = std::chrono::milliseconds(100);
+constexpr Duration usual_waking = std::chrono::microseconds(200);  // a timer's slack, and the way to the processor
+constexpr size_t usual_rates = 12;                                 // that a search tries: for the time left
+
+// "poisson:1000/s" → "poisson:5660/s".
+std::string arrival_at(const std::string& arrival, double rate_per_s) {
+  return fmt::format("{}{:.6g}/s", arrival.substr(0, arrival.find(':') + 1), rate_per_s);
+}
+
+Duration last_due(const std::string& arrival, uint64_t seed, size_t attempts) {
+  const auto pacing = find_scenario(arrival).entry->pacing(arrival, seed);
+  Duration last{};
+  for (size_t i = 0; i < attempts; ++i) last = pacing->next_due();
+  return last;
+}
+
+PlannedCase probe_of(const PlannedCase& planned, const RunRequest& request, double rate_per_s, unsigned repetition) {
+  const std::string arrival = arrival_at(request.arrival, rate_per_s);
+  PlannedCase probe = planned;
+  probe.load = planned.mix == nullptr ? arrival : fleet_load(*planned.mix, arrival);
+  probe.what.scenario = find_scenario(probe.load).label;
+  probe.what.attempts = request.find_rate->attempts_at(rate_per_s);
+  probe.limit = last_due(arrival, request.seed + repetition, probe.what.attempts) + request.find_rate->bound + grace;
+  return probe;
+}
+
+// Late, although there was room in flight and the processor had time: it is the machine that did not wake the runner.
+bool late_while_idle(const RateResult::Wave& wave, const PlannedCase& planned, Duration bound) {
+  const SummaryRow& row = wave.row;
+  const Traits& traits = planned.traits;
+  const size_t shards = planned.what.shards;
+  const size_t room = traits.completes_in_submit ? shards
+                      : traits.pool_threads > 0  ? std::min(planned.what.concurrency, traits.pool_threads * shards)
+                                                 : planned.what.concurrency;
+  return !wave.held && row.queue.p90 > std::max(bound / 2, usual_waking).count() &&
+         row.in_flight_mean < static_cast<double>(room) / 2 && row.usage.cpu_ns >= 0 &&
+         row.usage.cpu_ns * 2 < row.makespan_ns;
+}
+
+}  // namespace
+
+SessionEnd Session::find_rates() {
+  std::vector<RateSearch> searches;
+  for (const PlannedCase& planned : plan_.cases) {
+    searches.emplace_back(request_.first_rate, request_.repetitions, request_.find_rate->lowest_rate());
+    rates_.push_back({.planned = &planned, .held = {}, .not_held = {}, .rows = {}, .failure = {}});
+  }
+  const auto under_way = [](const RateSearch& search) { return search.next().has_value(); };
+  for (uint64_t round = 1; std::ranges::any_of(searches, under_way); ++round)
+    for (const size_t which : seeded_order(searches.size(), request_.seed + round)) {
+      if (!under_way(searches[which])) continue;
+      if (const SessionEnd end = state(); end != SessionEnd::complete) return end;
+      try_rate(searches[which], rates_[which]);
+      if (under_way(searches[which])) continue;
+      const RateResult& found = rates_[which];
+      const auto idle = std::ranges::count_if(found.rows, [&](const RateResult::Wave& wave) {
+        return late_while_idle(wave, *found.planned, request_.find_rate->bound);
+      });
+      if (idle > 0)
+        warn(
+            fmt::format("{}: {} of {} waves broke {} while its processor was mostly idle and few were in flight: the "
+                        "machine was late, not the way to connect. Leave it a processor (--cpus client=N), or --spin.",
+                        describe(found.planned->what), idle, found.rows.size(), request_.find_rate->text));
+      recorder_.rate({.what = found.planned->what,
+                      .goal = request_.find_rate->text,
+                      .waves_per_rate = request_.repetitions,
+                      .held = found.held,
+                      .not_held = found.not_held,
+                      .waves = found.rows.size(),
+                      .failure = found.failure});
+    }
+  return state();
+}
+
+void Session::try_rate(RateSearch& search, RateResult& result) {
+  const double rate = *search.next();
+  const unsigned repetition = search.wave();
+  const PlannedCase probe = probe_of(*result.planned, request_, rate, repetition);
+  const size_t about = std::max<size_t>(waves_done_ + 1, rates_.size() * usual_rates * (request_.repetitions / 2 + 1));
+  observer_.on_wave(probe, repetition, false, waves_done_, about);
+  SampleBuffer samples(probe.what.attempts);
+  WaveResult wave = this->wave(probe, samples, repetition, "");
+  const SessionEnd so_far = state();
+  if (so_far != SessionEnd::complete && wave.failure.empty()) wave.failure = "cut short";
+  wave.wave = ++waves_done_;
+  const auto assignment = probe.assignment(request_.seed, repetition);
+  SummaryRow row = recorder_.add(wave, samples.samples(), assignment ? &*assignment : nullptr);
+  if (!wave.failure.empty()) {
+    result.failure = wave.failure;
+    search.stop();
+    if (so_far == SessionEnd::complete)
+      warn(fmt::format("{}: no rate was found: {}", describe(probe.what), wave.failure));
+    return;
+  }
+  const bool held = request_.find_rate->held_by(samples.samples());
+  result.rows.push_back({.rate_per_s = rate, .held = held, .row = std::move(row)});
+  search.add(held);
+  result.held = search.held();
+  result.not_held = search.not_held();
+}
+
+}  // namespace connbench

@@ -1,0 +1,247 @@
+#include "harness/run/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+#include <random>
+
+#include "harness/lab/lab.h"
+#include "harness/machine/kernel_timeout.h"
+#include "harness/process/ask_in_child.h"
+#include "harness/support/units.h"
+#include "harness/wave/division.h"
+
+namespace connbench {
+namespace {
+
+size_t rounds(size_t attempts, size_t concurrency) {
+  return (attempts + concurrency - 1) / concurrency;
+}
+
+size_t most_in_a_shard(const Case& what) {
+  return Division{what.attempts, what.shards}.largest_share(what.concurrency);
+}
+
+// How many attempts of a wave go to targets that may never answer.
+size_t silent_attempts(const PlannedCase& planned) {
+  if (planned.mix == nullptr) return planned.answers() ? 0 : planned.what.attempts;
+  const std::vector<size_t> counts = shares(*planned.mix, planned.what.attempts);
+  size_t silent = 0;
+  for (size_t i = 0; i < counts.size(); ++i)
+    if (!planned.mix->parts[i].target.entry->answers) silent += counts[i];
+  return silent;
+}
+
+const std::string& silent_target(const PlannedCase& planned) {
+  for (const NamedTarget* target : planned.targets())
+    if (!target->entry->answers) return target->name;
+  return planned.target->name;
+}
+
+std::optional<std::string> why_no_end(const PlannedCase& planned) {
+  const Traits& traits = planned.traits;
+  if (!traits.opens_sockets || planned.answers() || traits.has_deadline() || traits.cancellable) return std::nullopt;
+  const auto kernel = planned.what.family == Family::unix_domain ? std::nullopt : kernel_connect_timeout();
+  const auto needed = kernel ? *kernel * static_cast<int64_t>(silent_attempts(planned)) : Duration::max();
+  if (kernel && needed <= planned.limit) return std::nullopt;
+  const std::string end = kernel ? fmt::format("gives up after {} an attempt", humane(*kernel)) : "never gives up";
+  return fmt::format("has no deadline and cannot be cancelled, and {} never answers: the kernel {}",
+                     silent_target(planned), end);
+}
+
+// How traits come from a child. They are asked there because libraries leave things behind in the process in which they
+// are used first (libuv: a pipe, and a handler that renews it after fork()), which the waves of all other connectors
+// would inherit.
+static_assert(std::is_trivially_copyable_v<Traits>);
+std::string as_bytes(const Traits& traits) {
+  return {reinterpret_cast<const char*>(&traits), sizeof traits};
+}
+Traits from_bytes(const std::string& bytes) {
+  Traits traits;
+  std::memcpy(&traits, bytes.data(), std::min(bytes.size(), sizeof traits));
+  return traits;
+}
+
+// Why a case cannot be run here; nothing when it can. Fills in the traits.
+std::optional<std::string> why_skipped(const RunRequest& request, PlannedCase& planned) {
+  if (planned.what.family == Family::ipv6 && request.lab != nullptr && !request.lab->has_ipv6())
+    return "this machine has no IPv6";
+  for (const NamedTarget* target : planned.targets()) {
+    if (target->entry->needs_lab && request.lab == nullptr)
+      return fmt::format("{} needs the lab: {}", target->name, request.why_no_lab);
+    if (!target->entry->serves(planned.what.family))
+      return fmt::format("{} does not exist on family {}", target->name, to_string(planned.what.family));
+  }
+  if (!planned.connector->entry->serves(planned.what.family))
+    return fmt::format("{} has no way to connect on family {}", planned.connector->entry->name,
+                       to_string(planned.what.family));
+  Retirement retirement(planned.policy, 0);
+  const ConnectorSettings settings{planned.connector->options, most_in_a_shard(planned.what), retirement};
+  if (auto reason = planned.connector->entry->probe(settings)) return reason;
+  const TraitsAnswer answer = ask_traits(*planned.connector, planned.policy);
+  if (!answer.traits) return fmt::format("cannot be made: {}", answer.why_not);
+  planned.traits = *answer.traits;
+  return why_no_end(planned);
+}
+
+// As default_wave_limit(), for what the connector can do: a pool has as many attempts under way as it has threads, and
+// a timeout below its floor, or between its steps, lasts longer.
+Duration wave_limit_for(const PlannedCase& planned) {
+  const Case& what = planned.what;
+  const Traits& traits = planned.traits;
+  const size_t at_once =
+      traits.pool_threads > 0 ? std::min(what.concurrency, traits.pool_threads * what.shards) : what.concurrency;
+  const bool coarse = traits.floor > Duration::zero();
+  const Duration each = coarse ? std::max(what.timeout, traits.floor) + traits.granularity : what.timeout;
+  return default_wave_limit(what.attempts, at_once, each);
+}
+
+// A guess, not a measurement: 50 µs an attempt where hosts answer, whole timeouts where they do not; without a
+// deadline, the limit.
+Duration expected_time(const PlannedCase& planned) {
+  constexpr Duration around_a_wave = std::chrono::milliseconds(30);
+  constexpr Duration an_attempt = std::chrono::microseconds(50);
+  const Case& what = planned.what;
+  const auto busy = an_attempt * static_cast<int64_t>(what.attempts);
+  if (planned.answers() || !planned.traits.opens_sockets) return around_a_wave + busy;
+  const auto waits = static_cast<int64_t>(std::max<size_t>(1, rounds(silent_attempts(planned), what.concurrency)));
+  const bool ends_by_itself = planned.traits.has_deadline() && what.timeout < planned.limit / waits;
+  return around_a_wave + busy + (ends_by_itself ? what.timeout * waits : planned.limit);
+}
+
+// How long the attempts of a wave take to arrive: nothing in closed loop.
+Duration arrivals_last(const RunRequest& request) {
+  const auto pacing = find_scenario(request.arrival).entry->pacing(request.arrival, request.seed + 1);
+  Duration last{};
+  if (!pacing->open_loop()) return last;
+  for (size_t i = 0; i < request.attempts; ++i) last = pacing->next_due();
+  return last;
+}
+
+// One target, or several in one queue.
+struct Load {
+  const NamedTarget* target;
+  const Mix* mix;
+  std::string name;  // in the records
+  std::string text;  // for find_scenario()
+};
+
+std::vector<Load> loads(const RunRequest& request) {
+  std::vector<Load> all;
+  for (const NamedTarget& target : request.targets) all.push_back({&target, nullptr, target.name, request.arrival});
+  for (const Mix& mix : request.mixes)
+    all.push_back({&mix.parts.front().target, &mix, "*", fleet_load(mix, request.arrival)});
+  return all;
+}
+
+bool needs_lab(const PlannedCase& planned) {
+  return std::ranges::any_of(planned.targets(), [](const NamedTarget* target) { return target->entry->needs_lab; });
+}
+
+// Calls `visit` for every combination that was asked for, skipped or not.
+template <class Visit>
+void for_each_case(const RunRequest& request, Duration arrivals, Visit visit) {
+  for (const Load& load : loads(request)) {
+    const std::string scenario = find_scenario(load.text).label;
+    for (const Family family : request.families)
+      for (const size_t concurrency : request.concurrency)
+        for (const Duration timeout : request.timeouts)
+          for (const NamedConnector& connector : request.connectors) {
+            const Duration limit =
+                request.wave_limit.value_or(arrivals + default_wave_limit(request.attempts, concurrency, timeout));
+            Case what{.scenario = scenario,
+                      .connector = connector.name,
+                      .target = load.name,
+                      .family = family,
+                      .concurrency = concurrency,
+                      .shards = request.shards,
+                      .attempts = request.attempts,
+                      .timeout = timeout};
+            PlannedCase planned{.what = std::move(what),
+                                .connector = &connector,
+                                .target = load.target,
+                                .limit = limit,
+                                .policy = request.policy,
+                                .mix = load.mix,
+                                .load = load.text};
+            planned.policy.handshake = request.handshake.value_or(needs_lab(planned));
+            visit(std::move(planned));
+          }
+  }
+}
+
+}  // namespace
+
+std::vector<const NamedTarget*> PlannedCase::targets() const {
+  if (mix == nullptr) return {target};
+  std::vector<const NamedTarget*> all;
+  for (const Mix::Part& part : mix->parts) all.push_back(&part.target);
+  return all;
+}
+
+bool PlannedCase::answers() const {
+  return std::ranges::all_of(targets(), [](const NamedTarget* one) { return one->entry->answers; });
+}
+
+std::optional<Assignment> PlannedCase::assignment(uint64_t seed, unsigned repetition) const {
+  if (mix == nullptr) return std::nullopt;
+  return assign(*mix, what.attempts, seed + repetition);
+}
+
+TraitsAnswer ask_traits(const NamedConnector& connector, const ConnectionPolicy& policy) {
+  const ChildAnswer answer = ask_in_child([&] {
+    Retirement retirement(policy, 0);
+    return as_bytes(connector.entry->make({connector.options, 1, retirement})->traits());
+  });
+  if (!answer.ok) return {std::nullopt, answer.text};
+  return {from_bytes(answer.text), ""};
+}
+
+Duration default_wave_limit(size_t attempts, size_t concurrency, Duration timeout) noexcept {
+  constexpr Duration longest = std::chrono::hours(24 * 365);  // and no overflow on the way there
+  const auto twice = static_cast<int64_t>(2 * std::min<size_t>(rounds(attempts, concurrency), SIZE_MAX / 8));
+  if (timeout > longest / twice) return longest;
+  return std::chrono::seconds(5) + timeout * twice;
+}
+
+std::vector<size_t> seeded_order(size_t n, uint64_t seed) {
+  std::vector<size_t> order(n);
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::mt19937_64 random(seed);
+  for (size_t i = n; i > 1; --i) {
+    const uint64_t biased_from = UINT64_MAX - UINT64_MAX % i;  // values from here on would favour the low positions
+    uint64_t draw = random();
+    while (draw >= biased_from) draw = random();
+    std::swap(order[i - 1], order[draw % i]);
+  }
+  return order;
+}
+
+Plan make_plan(const RunRequest& request) {
+  Plan plan;
+  const Duration arrivals = arrivals_last(request);
+  for_each_case(request, arrivals, [&](PlannedCase planned) {
+    if (auto reason = why_skipped(request, planned)) {
+      plan.skipped.push_back({planned.what, *std::move(reason)});
+    } else {
+      if (!request.wave_limit) planned.limit = arrivals + wave_limit_for(planned);
+      plan.cases.push_back(std::move(planned));
+    }
+  });
+  if (request.find_rate) {  // its waves follow from what those before them said
+    constexpr int usual_rates = 12;
+    const auto waves = static_cast<int64_t>(usual_rates * plan.cases.size() * (request.repetitions / 2 + 1));
+    plan.expected = request.find_rate->wave_lasts() * waves;
+    return plan;
+  }
+  for (unsigned repetition = 1; repetition <= request.repetitions; ++repetition)
+    for (const size_t which : seeded_order(plan.cases.size(), request.seed + repetition))
+      plan.waves.push_back({which, repetition});
+  const unsigned times = request.repetitions + (request.count_syscalls ? 1 : 0);
+  for (const PlannedCase& planned : plan.cases) plan.expected += (arrivals + expected_time(planned)) * times;
+  return plan;
+}
+
+}  // namespace connbench

@@ -1,0 +1,246 @@
+#include "harness/run/session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "harness/lab/lab.h"
+#include "harness/process/process_watch.h"
+#include "harness/run/warnings.h"
+#include "harness/targets/external.h"
+
+namespace connbench {
+namespace {
+
+// While it is counted, every system call may cost a stop of the process (strace): there the limit only ends a hang.
+// Where nothing but the limit ends the wave, it must not be longer than that of the timed ones.
+Duration counting_limit(const PlannedCase& planned) {
+  constexpr int slower = 20;
+  const bool ends_by_itself = planned.answers() || planned.traits.has_deadline();
+  return ends_by_itself ? planned.limit * slower : planned.limit;
+}
+
+}  // namespace
+
+// The open targets, and a watch over their servers.
+class Session::Servers final : public WaveParent {
+ public:
+  Servers(StopSignal& stop, const lab::Lab* lab, SessionObserver& observer)
+      : stop_(stop), observer_(observer), watch_(stop) {
+    if (lab == nullptr) return;
+    for (const auto& [pid, name] : lab->watched()) watch_.watch(pid, name);
+  }
+
+  const Target& open(const NamedTarget& named, const TargetRequest& request) {
+    auto& target = open_[{named.name, request.family}];
+    if (target) return *target;
+    target = named.open(request);
+    if (target->server() != 0)
+      watch_.watch(target->server(), fmt::format("the server of {} ({})", named.name, to_string(request.family)));
+    return *target;
+  }
+
+  const Target& get(const std::string& name, Family family) const { return *open_.at({name, family}); }
+
+  bool should_stop() override { return watch_.should_stop(); }
+  bool wants_progress() const override { return observer_.wants_progress(); }
+  void on_progress(const WaveProgress& progress) override { observer_.on_progress(progress); }
+
+  SessionEnd state() {
+    if (stop_.pending() != 0) return SessionEnd::interrupted;
+    return should_stop() ? SessionEnd::broke : SessionEnd::complete;
+  }
+
+  std::string died() { return watch_.died(); }
+
+ private:
+  StopSignal& stop_;
+  SessionObserver& observer_;
+  std::map<std::pair<std::string, Family>, std::unique_ptr<Target>> open_;
+  ProcessWatch watch_;
+};
+
+Session::Session(const RunRequest& request, const Plan& plan, const Placement& placement, Recorder& recorder,
+                 StopSignal& stop, SessionObserver& observer)
+    : request_(request),
+      plan_(plan),
+      placement_(placement),
+      recorder_(recorder),
+      observer_(observer),
+      servers_(std::make_unique<Servers>(stop, request.lab, observer)) {
+  if (request.find_rate) return;
+  for (const PlannedCase& planned : plan.cases) results_.push_back({&planned, {}, {}});
+}
+
+Session::~Session() = default;
+
+SessionEnd Session::run() {
+  for (const SkippedCase& skipped : plan_.skipped)
+    recorder_.skip({skipped.what.connector, skipped.what.target, skipped.what.family, skipped.what.concurrency,
+                    skipped.reason, "", skipped.what.target == "*" ? skipped.what.scenario : ""});
+  const NamedTarget accepting = find_target("accepting");
+  const size_t most = most_open_at_once();
+  for (const PlannedCase& planned : plan_.cases) {
+    const TargetRequest wanted{
+        .family = planned.what.family, .open_at_once = most, .cpus = placement_.server, .lab = request_.lab};
+    size_t destinations = 0;
+    for (const NamedTarget* target : planned.targets())
+      destinations += servers_->open(*target, wanted).endpoints().size();
+    if (!planned.target->entry->answers) servers_->open(accepting, wanted);
+    for (std::string& warning : port_warnings(request_, planned, destinations)) warn(std::move(warning));
+  }
+  SessionEnd end = request_.count_syscalls ? count_syscalls() : SessionEnd::complete;
+  if (end == SessionEnd::complete) end = request_.find_rate ? find_rates() : timed_waves();
+  warn_about_cases();
+  return end;
+}
+
+// Of any case: a target is opened once, for all connectors. A connection that is not reset keeps its port beyond its
+// attempt, and it is the connector's name that may say so.
+size_t Session::most_open_at_once() const {
+  size_t most = *std::ranges::max_element(request_.concurrency);
+  for (const PlannedCase& planned : plan_.cases)
+    if (planned.connector->policy(request_.policy).close != CloseMode::rst)
+      most = std::max(most, planned.what.attempts);
+  return most;
+}
+
+SessionEnd Session::count_syscalls() {
+  counting_ = probe_syscall_counting(drops_capabilities());
+  if (counting_.method.empty()) {
+    warn("system calls are not counted: " + counting_.why_not);
+    return SessionEnd::complete;
+  }
+  for (const PlannedCase& planned : plan_.cases) {
+    if (const SessionEnd end = state(); end != SessionEnd::complete) return end;
+    observer_.on_wave(planned, 0, true, waves_done_, plan_.cases.size() + plan_.waves.size());
+    SampleBuffer discarded(planned.what.attempts);
+    const WaveResult result = wave(planned, discarded, 0, counting_.method);
+    ++waves_done_;
+    if (state() != SessionEnd::complete) continue;  // what it says of a wave that was cut short is no news
+    if (result.failure.empty())
+      recorder_.count(result, counting_.method);
+    else
+      warn(fmt::format("{}: its system calls are not counted: {}", describe(planned.what), result.failure));
+  }
+  return state();
+}
+
+SessionEnd Session::timed_waves() {
+  const unsigned before = waves_done_;
+  for (const PlannedWave& next : plan_.waves) {
+    if (const SessionEnd end = state(); end != SessionEnd::complete) return end;
+    const PlannedCase& planned = plan_.cases[next.which];
+    observer_.on_wave(planned, next.repetition, false, waves_done_, before + plan_.waves.size());
+    SampleBuffer samples(planned.what.attempts);
+    WaveResult result = wave(planned, samples, next.repetition, "");
+    const SessionEnd so_far = state();
+    if (so_far != SessionEnd::complete && result.failure.empty())  // some of it was measured, but not this wave
+      result.failure =
+          so_far == SessionEnd::broke ? fmt::format("cut short: {} died", died()) : "cut short by a signal";
+    result.wave = ++waves_done_ - before;
+    if (!result.failure.empty() && so_far == SessionEnd::complete)
+      results_[next.which].failures.push_back(result.failure);
+    const auto assignment = planned.assignment(request_.seed, next.repetition);
+    results_[next.which].rows.push_back(recorder_.add(result, samples.samples(), assignment ? &*assignment : nullptr));
+  }
+  return state();
+}
+
+WaveResult Session::wave(const PlannedCase& planned, SampleBuffer& samples, unsigned repetition,
+                         std::string_view counting) {
+  const Target& target = servers_->get(planned.target->name, planned.what.family);
+  const auto pacing = [&] {
+    return find_scenario(planned.load).entry->pacing(planned.load, request_.seed + repetition);
+  };
+  const auto assignment = planned.assignment(request_.seed, repetition);
+  const auto routes = assignment ? this->routes(planned, *assignment) : std::vector<std::span<const Endpoint>>();
+  WaveResult result = run_wave({.what = &planned.what,
+                                .connector = planned.connector,
+                                .endpoints = target.endpoints(),
+                                .endpoints_per_attempt = target.endpoints_per_attempt(),
+                                .routes = routes,
+                                .warm_up = answering(planned).endpoints(),
+                                .server = server_of(planned),
+                                .limit = counting.empty() ? planned.limit : counting_limit(planned),
+                                .policy = planned.policy,
+                                .pacing = pacing,
+                                .gap = planned.target->entry == &external_target ? request_.external_gap : Duration{},
+                                .spin = request_.spin,
+                                .drop_capabilities = drops_capabilities(),
+                                .cpus = placement_.client,
+                                .syscall_method = counting},
+                               samples, *servers_);
+  result.repetition = repetition;
+  return result;
+}
+
+// Each target's addresses in turn, as without a fleet.
+std::vector<std::span<const Endpoint>> Session::routes(const PlannedCase& planned, const Assignment& assignment) const {
+  struct Turn {
+    const Target* target;
+    size_t next;
+  };
+  std::vector<Turn> turns;
+  for (const std::string& name : assignment.targets) turns.push_back({&servers_->get(name, planned.what.family), 0});
+  std::vector<std::span<const Endpoint>> routes;
+  routes.reserve(assignment.of.size());
+  for (const uint8_t of : assignment.of) {
+    auto& [target, next] = turns[of];
+    const size_t each = target->endpoints_per_attempt();
+    routes.push_back(target->endpoints().subspan(next, each));
+    next = (next + each) % target->endpoints().size();
+  }
+  return routes;
+}
+
+// Of a fleet, whoever does the work: the only one that can connect. Of several nobody's time is all of it.
+pid_t Session::server_of(const PlannedCase& planned) const {
+  pid_t server = 0;
+  size_t serving = 0;
+  for (const NamedTarget* target : planned.targets()) {
+    if (planned.mix != nullptr && !can_connect(*target, planned.what.family)) continue;
+    server = servers_->get(target->name, planned.what.family).server();
+    if (server != 0) ++serving;
+  }
+  return serving == 1 ? server : 0;
+}
+
+const Target& Session::answering(const PlannedCase& planned) const {
+  const bool first_does = planned.target->entry->answers;
+  return servers_->get(first_does ? planned.target->name : "accepting", planned.what.family);
+}
+
+// What a user namespace has given is for building the lab, not for connecting.
+bool Session::drops_capabilities() const {
+  return request_.lab != nullptr && request_.lab->rights() == lab::Rights::user_space;
+}
+
+SessionEnd Session::state() {
+  return servers_->state();
+}
+
+std::string Session::died() const {
+  return servers_->died();
+}
+
+void Session::warn(std::string warning) {
+  recorder_.warn(warning);
+  warnings_.push_back(std::move(warning));
+}
+
+void Session::warn_about_cases() {
+  std::vector<std::pair<const PlannedCase*, int64_t>> overflows;
+  for (const CaseResult& result : results_) {
+    std::vector<const SummaryRow*> rows;
+    for (const SummaryRow& row : result.rows) rows.push_back(&row);
+    overflows.emplace_back(result.planned, listen_overflows(*result.planned, rows));
+    for (std::string& warning : case_warnings(*result.planned, rows)) warn(std::move(warning));
+    if (!result.failures.empty())
+      warn(fmt::format("{}: {} of {} waves failed: {}", describe(result.planned->what), result.failures.size(),
+                       result.rows.size(), result.failures.front()));
+  }
+  if (std::string warning = overflow_warning(overflows); !warning.empty()) warn(std::move(warning));
+}
+
+}  // namespace connbench

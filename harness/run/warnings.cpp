@@ -1,0 +1,141 @@
+#include "harness/run/warnings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "harness/machine/machine.h"
+#include "harness/support/units.h"
+
+namespace connbench {
+namespace {
+
+constexpr double server_bound_share = 0.8;  // of one processor
+
+bool explained(const PlannedCase& planned, const NamedTarget& target, Outcome outcome) {
+  if (target.entry->ends(planned.what.family).contains(outcome) || !planned.traits.opens_sockets) return true;
+  // What starves behind the dead until the wave ends is what a fleet is there to show.
+  const bool starved = outcome == Outcome::never_started || outcome == Outcome::cancelled;
+  return starved && planned.mix != nullptr && !planned.answers();
+}
+
+// How many attempts at one target of the case ended so.
+size_t count_of(const SummaryRow& row, const PlannedCase& planned, size_t target, Outcome outcome) {
+  return planned.mix == nullptr ? row.count(outcome) : row.by_target[target].count(outcome);
+}
+
+// Calls `visit(target, outcome, count)` for what a case's targets do not explain.
+template <class Visit>
+void each_unexplained(const PlannedCase& planned, const std::vector<const SummaryRow*>& rows, Visit visit) {
+  const auto targets = planned.targets();
+  for (size_t i = 0; i < targets.size(); ++i)
+    for (const Outcome outcome : all_outcomes()) {
+      size_t count = 0;
+      for (const SummaryRow* row : rows) count += count_of(*row, planned, i, outcome);
+      if (count > 0 && !explained(planned, *targets[i], outcome)) visit(*targets[i], outcome, count);
+    }
+}
+
+std::string outcome_counts(const PlannedCase& planned, const std::vector<const SummaryRow*>& rows) {
+  std::string text;
+  each_unexplained(planned, rows, [&](const NamedTarget& target, Outcome outcome, size_t count) {
+    fmt::format_to(std::back_inserter(text), "{}{} {}", text.empty() ? "" : ", ", count, to_string(outcome));
+    if (planned.mix != nullptr) fmt::format_to(std::back_inserter(text), " of {}", target.name);
+  });
+  return text;
+}
+
+// Nothing but what the end of a wave leaves behind.
+bool cut_short_only(const PlannedCase& planned, const std::vector<const SummaryRow*>& rows) {
+  bool only = true;
+  each_unexplained(planned, rows, [&](const NamedTarget&, Outcome outcome, size_t) {
+    only = only && (outcome == Outcome::never_started || outcome == Outcome::cancelled);
+  });
+  return only;
+}
+
+// All of a case but its connector.
+std::string load_text(const Case& what) {
+  const bool fleet = what.target == "*";  // its scenario names the hosts
+  return fmt::format("{} ({}{}, {} in flight{}, timeout {})", fleet ? what.scenario : what.target,
+                     what.family == Family::unix_domain ? "" : "IPv", to_string(what.family), what.concurrency,
+                     what.shards == 1 ? "" : fmt::format(" in {} shards", what.shards), format_duration(what.timeout));
+}
+
+}  // namespace
+
+std::string describe(const Case& what) {
+  return fmt::format("{} on {}", what.connector, load_text(what));
+}
+
+bool has_unexplained_outcome(const PlannedCase& planned, const SummaryRow& row) {
+  bool found = false;
+  each_unexplained(planned, {&row}, [&](const NamedTarget&, Outcome, size_t) { found = true; });
+  return found;
+}
+
+std::vector<std::string> port_warnings(const RunRequest& request, const PlannedCase& planned, size_t destinations) {
+  if (planned.what.family == Family::unix_domain || !planned.traits.opens_sockets) return {};
+  const PortRange range = ephemeral_ports();
+  const size_t ports = range.size();
+  // A reset connection gives its port back at once; one that is held, or in TIME_WAIT, keeps it beyond its attempt.
+  const CloseMode close = planned.connector->policy(request.policy).close;
+  const size_t at_once = close == CloseMode::rst ? planned.what.concurrency : planned.what.attempts;
+  const size_t each = at_once / std::max<size_t>(destinations, 1);
+  if (each <= ports / 2) return {};
+  return {
+      fmt::format("{}: {} connections to one destination use more than half of the {} ephemeral ports: the kernel's "
+                  "port search will dominate. Lower --concurrency, use --close rst, or widen "
+                  "net.ipv4.ip_local_port_range.",
+                  describe(planned.what), each, ports)};
+}
+
+std::vector<std::string> case_warnings(const PlannedCase& planned, const std::vector<const SummaryRow*>& rows) {
+  std::vector<std::string> warnings;
+  const std::string name = describe(planned.what);
+  if (const std::string odd = outcome_counts(planned, rows); !odd.empty())
+    warnings.push_back(fmt::format("{}: ended otherwise than {} explains: {}. {}", name,
+                                   planned.mix == nullptr ? planned.target->name : "its target", odd,
+                                   cut_short_only(planned, rows)
+                                       ? "The wave's limit came first: raise --wave-limit, or lower --attempts."
+                                       : "Look at stage and os_error in samples.csv."));
+  double server_share = 0;
+  for (const SummaryRow* row : rows)
+    if (row->makespan_ns && *row->makespan_ns > 0 && row->usage.server_cpu_ns > 0)
+      server_share = std::max(server_share,
+                              static_cast<double>(row->usage.server_cpu_ns) / static_cast<double>(*row->makespan_ns));
+  if (server_share > server_bound_share)
+    warnings.push_back(
+        fmt::format("{}: server-bound, its server used {:.0f} % of a processor: give it one of its own "
+                    "(--cpus client=0,server=1), and read the rate as a lower bound.",
+                    name, server_share * 100));
+  return warnings;
+}
+
+int64_t listen_overflows(const PlannedCase& planned, const std::vector<const SummaryRow*>& rows) {
+  const bool accepted = planned.target->entry->ends(planned.what.family).contains(Outcome::connected);
+  if (!planned.answers() || !accepted || !planned.traits.opens_sockets) return 0;
+  int64_t overflows = 0;
+  for (const SummaryRow* row : rows) overflows += std::max<int64_t>(row->usage.listen_overflows, 0);
+  return overflows;
+}
+
+std::string overflow_warning(const std::vector<std::pair<const PlannedCase*, int64_t>>& overflows) {
+  std::string text, load;
+  for (const auto& [planned, count] : overflows) {
+    if (count == 0) continue;
+    const std::string own = load_text(planned->what);
+    fmt::format_to(std::back_inserter(text), "{}{} ({})",
+                   own != load ? fmt::format("{}{}: ", text.empty() ? "" : "; ", own) : ", ", planned->what.connector,
+                   count);
+    load = own;
+  }
+  if (text.empty()) return "";
+  return fmt::format(
+      "listen queues of this machine overflowed while these were measured (how often): {}. Look what else "
+      "is running, lower --concurrency or raise net.core.somaxconn. Where it was our server's, SYNs were "
+      "sent again.",
+      text);
+}
+
+}  // namespace connbench

@@ -1,0 +1,168 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "harness/support/clock.h"
+#include "harness/support/proc_file.h"
+#include "harness/syscalls/syscall_methods.h"
+
+namespace connbench {
+namespace {
+
+// strace makes this process's first waitid() fail with an error that waitid() does not have. That, and not TracerPid,
+// tells that calls are being counted from here on: between attaching and counting strace leaves a gap.
+constexpr const char* inject_marker = "inject=waitid:error=EXFULL:when=1";
+constexpr int marker = EXFULL;
+// All that is called between the first counted call and the last, by start() and stop() themselves.
+constexpr std::string_view own_calls[] = {"waitid", "kill"};
+
+// A row of the table is: % time, seconds, usecs/call, calls, [errors,] name.
+std::vector<SyscallCount> parse_table(std::string_view text) {
+  std::vector<SyscallCount> counts;
+  bool in_table = false;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (line.starts_with("------")) in_table = !in_table;
+    const std::string_view calls = word(line, 3);
+    uint64_t number = 0;
+    if (!in_table || std::from_chars(calls.data(), calls.data() + calls.size(), number).ec != std::errc()) continue;
+    const std::string_view name = line.substr(line.find_last_of(' ') + 1);
+    if (std::ranges::find(own_calls, name) == std::end(own_calls)) counts.push_back({std::string(name), number});
+  }
+  std::ranges::sort(counts, {}, &SyscallCount::name);
+  return counts;
+}
+
+[[noreturn]] void exec_strace(pid_t target, int go, int output) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::setsid();  // an interrupt typed at the terminal is not meant for strace
+  ::signal(SIGINT, SIG_DFL);
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  char byte;
+  // Not before the target has named its tracer, and not at all if it is gone.
+  if (::read(go, &byte, 1) != 1 || ::getppid() != target) ::_exit(1);
+  const std::string pid = std::to_string(target);
+  ::dup2(output, STDERR_FILENO);
+  ::execlp("strace", "strace", "-c", "-f", "-q", "-e", inject_marker, "-p", pid.c_str(), nullptr);
+  const int error = errno;
+  const std::string why = fmt::format("strace cannot be run: {}\n", std::generic_category().message(error));
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, why.data(), why.size());
+  ::_exit(error == ENOENT ? 127 : 126);
+}
+
+class StraceCounter final : public SyscallCounter {
+ public:
+  ~StraceCounter() override {
+    if (strace_ == 0) return;
+    ::kill(strace_, SIGKILL);
+    wait_for_end();
+  }
+
+  void start() override {
+    output_ = out_of_the_way(UniqueFd(checked(::memfd_create("strace", MFD_CLOEXEC), "memfd_create")));
+    launch();
+    wait_until_counting();
+  }
+
+  std::vector<SyscallCount> stop() override {
+    if (!is_running()) fail("strace ended before it was told to");
+    ::kill(strace_, SIGINT);
+    wait_for_end();
+    const std::string text = output();
+    if (text.find("------") == std::string::npos) fail("strace gave no table");
+    return parse_table(text);
+  }
+
+ private:
+  // Everything that it opens is closed again before strace counts.
+  void launch() {
+    int ends[2];
+    checked(::pipe2(ends, O_CLOEXEC), "pipe2");
+    const UniqueFd wait(ends[0]), go(ends[1]);
+    const pid_t self = ::getpid();
+    strace_ = checked(::fork(), "fork");
+    if (strace_ == 0) exec_strace(self, wait.get(), output_.get());
+    ::prctl(PR_SET_PTRACER, strace_);  // fails where there is no yama to be asked
+    if (::write(go.get(), "", 1) != 1) checked(-1, "write(pipe)");
+  }
+
+  // Calls nothing but waitid() once strace counts; the clock is read in user space.
+  void wait_until_counting() {
+    const TimePoint deadline = now() + std::chrono::seconds(10);
+    while (is_running()) {
+      if (errno == marker) return;
+      if (now() > deadline) fail("strace did not attach within 10 s");
+    }
+    fail("strace did not attach");
+  }
+
+  // errno is the marker when strace answered in the kernel's place.
+  bool is_running() const {
+    siginfo_t info{};
+    errno = 0;
+    const int result = ::waitid(P_PID, static_cast<id_t>(strace_), &info, WEXITED | WNOHANG | WNOWAIT);
+    return result < 0 ? errno == marker : info.si_pid == 0;
+  }
+
+  int wait_for_end() {
+    siginfo_t info{};
+    while (::waitid(P_PID, static_cast<id_t>(strace_), &info, WEXITED) < 0 && errno == EINTR) {
+    }
+    strace_ = 0;
+    return info.si_code == CLD_EXITED ? info.si_status : -1;
+  }
+
+  std::string output() const {
+    std::string text;
+    std::array<char, 4096> part;
+    ssize_t length;
+    while ((length = ::pread(output_.get(), part.data(), part.size(), static_cast<off_t>(text.size()))) > 0) {
+      text.append(part.data(), static_cast<size_t>(length));
+    }
+    return text;
+  }
+
+  // 127 is the child's word for "there is no strace"; anything else at this point is ptrace being refused.
+  [[noreturn]] void fail(const char* what) {
+    int status = -1;
+    if (strace_ != 0) {
+      ::kill(strace_, SIGKILL);
+      status = wait_for_end();
+    }
+    const std::string said = output();
+    const std::string text = said.empty() ? what : said.substr(0, said.find('\n'));
+    throw std::system_error(status == 127 ? ENOENT : EPERM, std::generic_category(), text);
+  }
+
+  UniqueFd output_{-1};
+  pid_t strace_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<SyscallCounter> make_strace_counter() {
+  // strace -f looks its target's threads up in /proc, by number.
+  if (read_text("/proc/self/stat").value_or("").starts_with(std::to_string(::getpid()) + " ")) {
+    return std::make_unique<StraceCounter>();
+  }
+  throw std::system_error(ESRCH, std::generic_category(), "/proc belongs to another PID namespace");
+}
+
+std::string strace_remedy(int error) {
+  if (error == ENOENT) return "apt-get install strace";
+  if (error != EPERM) return "";
+  const std::string scope = read_text("/proc/sys/kernel/yama/ptrace_scope").value_or("absent");
+  return fmt::format("ptrace may be refused: kernel.yama.ptrace_scope is {}, or a container forbids it", scope);
+}
+
+}  // namespace connbench

@@ -1,0 +1,176 @@
+#include "harness/targets/accept_server.h"
+
+#include <sys/epoll.h>
+#include <time.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "harness/support/clock.h"
+#include "harness/targets/served_target.h"
+
+namespace connbench {
+namespace {
+
+/// Open connections in the order of their arrival.
+class HeldConnections {
+ public:
+  void add(int fd) {
+    const auto index = static_cast<size_t>(fd);
+    if (index >= links_.size()) links_.resize(2 * index + 1);
+    links_[index] = {.older = newest_, .newer = -1};
+    (newest_ < 0 ? oldest_ : link(newest_).newer) = fd;
+    newest_ = fd;
+  }
+
+  void close(int fd) {
+    const Link at = link(fd);
+    (at.older < 0 ? oldest_ : link(at.older).newer) = at.newer;
+    (at.newer < 0 ? newest_ : link(at.newer).older) = at.older;
+    ::close(fd);
+  }
+
+  /// False when there is none.
+  bool close_oldest() {
+    if (oldest_ < 0) return false;
+    close(oldest_);
+    return true;
+  }
+
+ private:
+  struct Link {
+    int older;
+    int newer;
+  };
+  Link& link(int fd) { return links_[static_cast<size_t>(fd)]; }
+
+  std::vector<Link> links_;  // by descriptor
+  int oldest_ = -1;
+  int newest_ = -1;
+};
+
+/// The time of day as a line, as the daytime service (RFC 867) sends it; written anew once a second.
+class Greeting {
+ public:
+  const std::string& text() {
+    const time_t seconds = ::time(nullptr);
+    if (seconds == written_) return text_;
+    written_ = seconds;
+    tm utc{};
+    ::gmtime_r(&seconds, &utc);
+    std::array<char, 64> line{};
+    text_.assign(line.data(), ::strftime(line.data(), line.size(), "%A, %B %d, %Y %H:%M:%S-UTC\r\n", &utc));
+    return text_;
+  }
+
+ private:
+  time_t written_ = 0;
+  std::string text_;
+};
+
+bool out_of_resources(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+void sleep_for(Duration duration) {
+  const timespec time = to_timespec(duration);
+  ::clock_nanosleep(CLOCK_MONOTONIC, 0, &time, nullptr);
+}
+
+/// Whether the peer has closed or reset already.
+bool is_over(int fd) {
+  char byte = 0;
+  const ssize_t got = ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return got == 0 || (got < 0 && errno != EAGAIN);
+}
+
+// While connections keep coming, a server that only holds them sleeps between two rounds: nobody waits for its accept
+// (the kernel has finished the handshake), and a sleeper in epoll_wait would be woken by the client's own connect(),
+// which made each one a quarter more expensive for the client. Short enough for any backlog.
+constexpr Duration between_rounds = std::chrono::microseconds(100);
+constexpr Duration until_resources_return = std::chrono::milliseconds(1);
+
+class AcceptServer {
+ public:
+  AcceptServer(std::span<const int> listeners, AfterAccept then)
+      : then_(then), epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {
+    for (const int listener : listeners) checked(watch(listener, ~listener, EPOLLIN), "epoll_ctl");
+  }
+
+  [[noreturn]] void run() {
+    std::array<epoll_event, 256> events{};
+    for (;;) {
+      const int wait = ::epoll_wait(epoll_.get(), events.data(), events.size(), -1);
+      const std::span ready(events.data(), static_cast<size_t>(std::max(wait, 0)));
+      // What ended comes first: an accept can be given the number of a connection that was closed for it, and then an
+      // older event must not be left that names the same number.
+      for (const epoll_event& event : ready) {
+        if (event.data.fd >= 0) held_.close(event.data.fd);
+      }
+      for (const epoll_event& event : ready) {
+        if (event.data.fd < 0) accept_from(~event.data.fd);
+      }
+      if (then_ == AfterAccept::hold) sleep_for(between_rounds);
+    }
+  }
+
+ private:
+  /// `name` is what the event says: a connection's descriptor, or the complement of a listener's.
+  int watch(int fd, int name, uint32_t what) {
+    epoll_event event{.events = what, .data = {.fd = name}};
+    return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
+  }
+
+  /// A batch: the listener is level-triggered, so what is left over is reported again, after the others had their turn.
+  /// With every descriptor in use accept4 says EMFILE even when nobody waits, so one ends up spare.
+  void accept_from(int listener) {
+    for (int left = 256; left > 0; --left) {
+      const int fd = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (fd >= 0) {
+        take(fd);
+      } else if (out_of_resources(errno)) {
+        if (!held_.close_oldest()) return sleep_for(until_resources_return);
+      } else if (errno == EAGAIN) {
+        return;
+      }
+    }
+  }
+
+  void take(int fd) {
+    if (then_ == AfterAccept::greet) greet(fd);
+    // A server that has fallen behind accepts what is over already: cheaper to see at once than through epoll.
+    if (then_ != AfterAccept::close && !is_over(fd) && watch(fd, fd, EPOLLRDHUP | EPOLLET) == 0) {
+      held_.add(fd);
+    } else {
+      ::close(fd);
+    }
+  }
+
+  void greet(int fd) {
+    const std::string& line = greeting_.text();
+    std::ignore = ::send(fd, line.data(), line.size(), MSG_NOSIGNAL);  // a peer that has gone misses it
+  }
+
+  AfterAccept then_;
+  UniqueFd epoll_;
+  HeldConnections held_;
+  Greeting greeting_;
+};
+
+}  // namespace
+
+void serve_accepting(std::span<const int> listeners, AfterAccept then) {
+  AcceptServer(listeners, then).run();
+}
+
+std::unique_ptr<Target> accept_on(BoundSockets bound, const TargetRequest& request, AfterAccept then) {
+  listen_on(bound, longest_backlog());
+  return std::make_unique<ServedTarget>(std::move(bound), request.cpus,
+                                        [then](std::span<const int> listeners) { serve_accepting(listeners, then); });
+}
+
+}  // namespace connbench

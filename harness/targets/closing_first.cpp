@@ -1,0 +1,15 @@
+#include "harness/targets/accept_server.h"
+
+namespace connbench::targets_table {
+
+extern const TargetEntry closing_first;
+const TargetEntry closing_first{
+    .name = "closing-first",
+    .summary = "accepts and closes at once (FIN)",
+    .families = ip_families,
+    .answers = true,
+    .ends = [](Family) { return OutcomeSet{Outcome::connected}; },
+    .open = [](const TargetRequest& request) { return accept_on(bind_loopback(request), request, AfterAccept::close); },
+};
+
+}  // namespace connbench::targets_table

@@ -1,0 +1,56 @@
+#include <algorithm>
+
+#include "harness/targets/target.h"
+
+namespace connbench::targets_table {
+namespace {
+
+/// Each host: an address of ::1 whose SYNs are dropped, then one of 127/8 that accepts.
+class DualStack final : public Target {
+ public:
+  explicit DualStack(const TargetRequest& request)
+      : dead_(open_for("backlog-full", Family::ipv6, request)), live_(open_for("accepting", Family::ipv4, request)) {
+    const auto dead = dead_->endpoints();
+    const auto live = live_->endpoints();
+    for (size_t i = 0; i < std::max(dead.size(), live.size()); ++i) {
+      endpoints_.push_back(dead[i % dead.size()]);
+      endpoints_.push_back(live[i % live.size()]);
+    }
+  }
+
+  std::span<const Endpoint> endpoints() const override { return endpoints_; }
+  size_t endpoints_per_attempt() const override { return 2; }
+  /// The one that works. The other only holds its sockets open.
+  pid_t server() const override { return live_->server(); }
+
+ private:
+  static std::unique_ptr<Target> open_for(std::string_view name, Family family, TargetRequest request) {
+    request.family = family;
+    return find_target(name).open(request);
+  }
+
+  std::unique_ptr<Target> dead_;
+  std::unique_ptr<Target> live_;
+  std::vector<Endpoint> endpoints_;
+};
+
+}  // namespace
+
+/// It does not "answer": connectors that take an attempt's first address only stay pending.
+extern const TargetEntry dual_stack;
+const TargetEntry dual_stack{
+    .name = "dual-stack",
+    .summary = "hosts of two addresses: first ::1, where SYNs are dropped, then IPv4, which accepts",
+    .families = std::span(ip_families).first<1>(),
+    .answers = false,
+    .ends =
+        [](Family) {
+          using enum Outcome;
+          return OutcomeSet{connected, deadline_exceeded, peer_timeout, cancelled, never_started};
+        },
+    .open = [](const TargetRequest& request) -> std::unique_ptr<Target> {
+      return std::make_unique<DualStack>(request);
+    },
+};
+
+}  // namespace connbench::targets_table

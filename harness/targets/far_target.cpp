@@ -1,0 +1,91 @@
+#include "harness/targets/far_target.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "harness/machine/machine.h"
+#include "harness/support/units.h"
+
+namespace connbench::lab {
+namespace {
+
+constexpr uint16_t discard_port = 9;  // RFC 863; nothing listens there, or anywhere else in the lab
+constexpr uint16_t first_far_port = 7000;
+constexpr size_t addresses_of_a_block = 250;
+
+Endpoint endpoint(Family family, Block block, size_t n, uint16_t port) {
+  if (family == Family::ipv6) return Endpoint::ipv6(ipv6_address(block, static_cast<uint16_t>(n)), port);
+  return Endpoint::ipv4(ipv4_address(block, static_cast<uint32_t>(n)), port);
+}
+
+// So many addresses that each is the destination of at most a quarter of the ephemeral ports. The first of the
+// blackhole is its router.
+std::vector<Endpoint> spread(const TargetRequest& request, Block block, uint16_t port) {
+  const size_t first = block == Block::blackhole ? 1 : 0;
+  const size_t most = block == Block::blackhole ? blackhole_addresses : addresses_of_a_block;
+  const size_t each = std::max<size_t>(1, ephemeral_ports().size() / 4);
+  const size_t count = std::clamp<size_t>((request.open_at_once + each - 1) / each, 1, most);
+  std::vector<Endpoint> endpoints;
+  for (size_t i = 0; i < count; ++i) endpoints.push_back(endpoint(request.family, block, first + i, port));
+  return endpoints;
+}
+
+class UnservedTarget final : public Target {
+ public:
+  explicit UnservedTarget(std::vector<Endpoint> endpoints) : endpoints_(std::move(endpoints)) {}
+  std::span<const Endpoint> endpoints() const override { return endpoints_; }
+  pid_t server() const override { return 0; }
+
+ private:
+  std::vector<Endpoint> endpoints_;
+};
+
+}  // namespace
+
+std::unique_ptr<Target> accept_far(const TargetRequest& request, const LinkRule& rule) {
+  const Block block = request.lab->add_far(rule);
+  const auto port = static_cast<uint16_t>(first_far_port + static_cast<uint16_t>(block));
+  const Visit server = request.lab->visit_server();
+  BoundSockets bound;
+  bound.sockets.push_back(stream_socket(request.family));
+  const Endpoint any = request.family == Family::ipv6 ? Endpoint::ipv6(in6addr_any, port) : Endpoint::ipv4(0, port);
+  const int only = 1;  // or the next target's IPv4 socket could not have the port
+  if (request.family == Family::ipv6)
+    checked(::setsockopt(bound.sockets[0].get(), IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only), "IPV6_V6ONLY");
+  checked(::bind(bound.sockets[0].get(), any.address(), any.size()), "bind");
+  bound.endpoints = spread(request, block, port);
+  return accept_on(std::move(bound), request, AfterAccept::hold);
+}
+
+std::unique_ptr<Target> unserved_far(const TargetRequest& request, const LinkRule& rule) {
+  return unserved(request, request.lab->add_far(rule));
+}
+
+std::unique_ptr<Target> unserved(const TargetRequest& request, Block block) {
+  return std::make_unique<UnservedTarget>(spread(request, block, discard_port));
+}
+
+Duration parse_round_trip(std::string_view text) {
+  constexpr Duration longest = std::chrono::seconds(10);
+  const Duration round_trip = parse_duration(text);
+  if (round_trip > longest) throw std::invalid_argument("a round trip of at most 10s");
+  return round_trip;
+}
+
+void check_round_trip(std::string_view text) {
+  parse_round_trip(text);
+}
+
+uint8_t parse_losses(std::string_view text) {
+  const size_t losses = parse_count(text);
+  if (losses < 1 || losses > 10) throw std::invalid_argument("1 to 10 of them can be lost");
+  return static_cast<uint8_t>(losses);
+}
+
+void check_losses(std::string_view text) {
+  parse_losses(text);
+}
+
+}  // namespace connbench::lab

@@ -1,0 +1,23 @@
+#include "harness/targets/far_target.h"
+
+namespace connbench::targets_table {
+
+extern const TargetEntry host_unreachable;
+const TargetEntry host_unreachable{
+    .name = "host-unreachable",
+    .parameter = "D",
+    .fallback = "20ms",
+    .summary = "a router far away says that the host is not reached, after a round trip of D",
+    .families = ip_families,
+    .needs_lab = true,
+    .answers = true,
+    .check = lab::check_round_trip,
+    .ends = [](Family) { return OutcomeSet{Outcome::unreachable}; },
+    .open =
+        [](const TargetRequest& request) {
+          return lab::unserved_far(request, {.answer = lab::LinkRule::Answer::host_unreachable,
+                                             .delay = lab::parse_round_trip(request.parameter) / 2});
+        },
+};
+
+}  // namespace connbench::targets_table

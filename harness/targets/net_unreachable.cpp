@@ -1,0 +1,16 @@
+#include "harness/targets/far_target.h"
+
+namespace connbench::targets_table {
+
+extern const TargetEntry net_unreachable;
+const TargetEntry net_unreachable{
+    .name = "net-unreachable",
+    .summary = "no route leads there: the kernel itself says so, at once",
+    .families = ip_families,
+    .needs_lab = true,
+    .answers = true,
+    .ends = [](Family) { return OutcomeSet{Outcome::unreachable}; },
+    .open = [](const TargetRequest& request) { return lab::unserved(request, lab::Block::no_route); },
+};
+
+}  // namespace connbench::targets_table

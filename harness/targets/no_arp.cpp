@@ -1,0 +1,20 @@
+#include "harness/targets/far_target.h"
+
+namespace connbench::targets_table {
+
+extern const TargetEntry no_arp;
+const TargetEntry no_arp{
+    .name = "no-arp",
+    .summary = "an address on the own network that nobody has: unreachable after some seconds",
+    .families = ip_families,
+    .needs_lab = true,
+    .answers = false,
+    .ends =
+        [](Family) {
+          return OutcomeSet{Outcome::unreachable, Outcome::deadline_exceeded, Outcome::peer_timeout, Outcome::cancelled,
+                            Outcome::never_started};
+        },
+    .open = [](const TargetRequest& request) { return lab::unserved(request, lab::Block::no_arp); },
+};
+
+}  // namespace connbench::targets_table

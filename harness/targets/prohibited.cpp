@@ -1,0 +1,16 @@
+#include "harness/targets/far_target.h"
+
+namespace connbench::targets_table {
+
+extern const TargetEntry prohibited;
+const TargetEntry prohibited{
+    .name = "prohibited",
+    .summary = "a route forbids it: the kernel itself says so, at once",
+    .families = ip_families,
+    .needs_lab = true,
+    .answers = true,
+    .ends = [](Family) { return OutcomeSet{Outcome::not_permitted}; },
+    .open = [](const TargetRequest& request) { return lab::unserved(request, lab::Block::prohibited); },
+};
+
+}  // namespace connbench::targets_table

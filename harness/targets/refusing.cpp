@@ -1,0 +1,18 @@
+#include "harness/targets/served_target.h"
+
+namespace connbench::targets_table {
+
+/// Bound and never listening: the port is nobody else's, and answers every SYN with an RST.
+extern const TargetEntry refusing;
+const TargetEntry refusing{
+    .name = "refusing",
+    .summary = "nobody listens: every connect is refused",
+    .families = every_family,
+    .answers = true,
+    .ends = [](Family) { return OutcomeSet{Outcome::refused}; },
+    .open = [](const TargetRequest& request) -> std::unique_ptr<Target> {
+      return std::make_unique<ServedTarget>(bind_loopback(request), request.cpus, hold_open);
+    },
+};
+
+}  // namespace connbench::targets_table

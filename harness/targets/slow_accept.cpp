@@ -1,0 +1,52 @@
+#include <time.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "harness/support/units.h"
+#include "harness/targets/ends.h"
+#include "harness/targets/served_target.h"
+
+namespace connbench::targets_table {
+namespace {
+
+Duration interval_of(std::string_view parameter) {
+  const Duration interval = parse_duration(parameter);
+  if (interval <= Duration::zero() || interval > std::chrono::seconds(10))
+    throw std::invalid_argument("an interval above 0 and up to 10s");
+  return interval;
+}
+
+void check(std::string_view parameter) {
+  interval_of(parameter);
+}
+
+// The kernel finishes handshakes as long as there is room in the queue; then SYNs are dropped, and sent again after 1
+// s.
+std::unique_ptr<Target> open_slow_accept(const TargetRequest& request) {
+  const Duration interval = interval_of(request.parameter);
+  BoundSockets bound = bind_loopback(request);
+  listen_on(bound, longest_backlog());
+  return std::make_unique<ServedTarget>(std::move(bound), request.cpus, [interval](std::span<const int> listeners) {
+    for (TimePoint next = now();; sleep_until(next += interval))
+      for (const int listener : listeners)
+        if (const int fd = ::accept(listener, nullptr, nullptr); fd >= 0) ::close(fd);
+  });
+}
+
+}  // namespace
+
+extern const TargetEntry slow_accept;
+const TargetEntry slow_accept{
+    .name = "slow-accept",
+    .parameter = "D",
+    .fallback = "1ms",
+    .summary = "accepts one connection every D: waits when its queue is full",
+    .families = ip_families,
+    .answers = false,
+    .check = check,
+    .ends = connected_in_the_end,
+    .open = open_slow_accept,
+};
+
+}  // namespace connbench::targets_table

@@ -1,0 +1,54 @@
+#include "harness/targets/target.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "harness/support/units.h"
+
+namespace connbench {
+namespace {
+
+NamedTarget named(const TargetEntry& entry, std::string_view name) {
+  const size_t colon = name.find(':');
+  const std::string_view given = colon == std::string_view::npos ? entry.fallback : name.substr(colon + 1);
+  if (entry.check == nullptr) {
+    if (colon != std::string_view::npos) throw std::invalid_argument(fmt::format("{} takes no parameter", entry.name));
+    return {&entry, std::string(entry.name), ""};
+  }
+  try {
+    entry.check(given);
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(
+        fmt::format("'{}': {}. It looks like {}:{}", name, error.what(), entry.name, entry.fallback));
+  }
+  return {&entry, fmt::format("{}:{}", entry.name, given), std::string(given)};
+}
+
+}  // namespace
+
+bool TargetEntry::serves(Family family) const noexcept {
+  return std::find(families.begin(), families.end(), family) != families.end();
+}
+
+std::unique_ptr<Target> NamedTarget::open(TargetRequest request) const {
+  request.parameter = parameter;
+  return entry->open(request);
+}
+
+bool is_target(std::string_view name) noexcept {
+  return std::ranges::any_of(targets(), [name](const TargetEntry* entry) { return entry->name == name; });
+}
+
+NamedTarget find_target(std::string_view name) {
+  std::vector<std::string_view> known;
+  const std::string_view base = name.substr(0, name.find(':'));
+  for (const TargetEntry* entry : targets()) {
+    if (entry->name == base) return named(*entry, name);
+    known.push_back(entry->name);
+  }
+  throw std::invalid_argument(unknown_name("target", base, known));
+}
+
+}  // namespace connbench

@@ -1,0 +1,207 @@
+// A Boost.Fiber for each attempt, which calls connect() and suspends until its socket is ready. Choose it for "a thread
+// per connection, but cheap": code that reads as if it blocked, a stack each, and one thread whose scheduler waits in
+// epoll.
+#include <fmt/format.h>
+#include <sys/epoll.h>
+
+#include <array>
+#include <boost/fiber/algo/round_robin.hpp>
+#include <boost/fiber/condition_variable.hpp>
+#include <boost/fiber/fiber.hpp>
+#include <boost/fiber/fixedsize_stack.hpp>
+#include <boost/fiber/mutex.hpp>
+#include <boost/fiber/operations.hpp>
+#include <boost/version.hpp>
+#include <climits>
+#include <deque>
+#include <mutex>
+
+#include "impl/libraries/library_connector.h"
+#include "impl/sockets/begin_connect.h"
+
+#ifdef __has_feature
+#if __has_feature(thread_sanitizer)
+#define CONNBENCH_THREAD_SANITIZER
+#endif
+#endif
+#ifdef __SANITIZE_THREAD__
+#define CONNBENCH_THREAD_SANITIZER
+#endif
+
+namespace connbench::connectors_table {
+namespace {
+
+namespace fibers = boost::fibers;
+
+class BoostFiber final : public LibraryConnector {
+ public:
+  explicit BoostFiber(const ConnectorSettings& settings)
+      : LibraryConnector(settings),
+        epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+        stack_(settings.options.size("stack")),
+        slots_(settings.max_in_flight) {
+    for (Slot& slot : slots_) adopt(slot);
+    fibers::use_scheduling_algorithm<EpollScheduler>(*this);
+  }
+
+  // Fibers that have ended are freed by the scheduler, when it has its turn.
+  ~BoostFiber() override {
+    shut_down();
+    boost::this_fiber::yield();
+    fibers::use_scheduling_algorithm<fibers::algo::round_robin>();
+  }
+
+  Traits traits() const override { return {.granularity = std::chrono::milliseconds(1)}; }
+
+ private:
+  struct Slot : InFlight {
+    Attempt attempt{};
+    fibers::mutex mutex;
+    fibers::condition_variable woken;
+    uint32_t events = 0;
+    int wait_error = 0;
+    bool cancelled = false;
+  };
+
+  // Runs fibers in turn; when none can run, it waits until one can.
+  class EpollScheduler final : public fibers::algo::round_robin {
+   public:
+    explicit EpollScheduler(BoostFiber& owner) : owner_(owner) {}
+    void suspend_until(const std::chrono::steady_clock::time_point& time) noexcept override { owner_.wait(time); }
+    void notify() noexcept override {}  // for other threads
+
+   private:
+    BoostFiber& owner_;
+  };
+
+  void begin(InFlight& in_flight, const Attempt& attempt) override {
+    auto& slot = static_cast<Slot&>(in_flight);
+    slot.attempt = attempt;
+    slot.cancelled = false;
+    try {
+      fibers::fiber(std::allocator_arg, fibers::fixedsize_stack(stack_), [this, &slot] { connect(slot); }).detach();
+    } catch (const std::bad_alloc&) {  // of its stack
+      decide(slot, {.call = Call::pthread_create, .error = ENOMEM});
+      ended(slot);
+    }
+  }
+
+  void connect(Slot& slot) {
+    if (slot.cancelled) {
+      slot.completion.result.outcome = Outcome::never_started;
+      slot.completion.finished = now();
+    } else {
+      Begun begun = begin_connect(slot.attempt, port_);
+      slot.completion.started = begun.started;
+      decide(slot, begun.pending() ? wait_for(slot, begun) : begun.evidence);
+      retirement().retire(std::move(begun.fd), slot.completion);
+    }
+    ended(slot);
+    something_ended_ = true;
+    reaper_.notify_one();
+  }
+
+  Evidence wait_for(Slot& slot, const Begun& begun) {
+    epoll_event event{.events = EPOLLOUT | EPOLLONESHOT, .data = {.ptr = &slot}};
+    for (int operation = EPOLL_CTL_ADD;; operation = EPOLL_CTL_MOD) {
+      slot.events = 0;
+      slot.wait_error = 0;
+      if (::epoll_ctl(epoll_.get(), operation, begun.fd.get(), &event) != 0)
+        return {.call = Call::wait, .error = errno};
+      std::unique_lock lock(slot.mutex);
+      const bool in_time = slot.woken.wait_until(lock, begun.started + slot.attempt.timeout, [&slot] {
+        return slot.events != 0 || slot.wait_error != 0 || slot.cancelled;
+      });
+      if (slot.cancelled) return {.call = Call::wait, .cancelled = true};
+      if (slot.wait_error != 0) return {.call = Call::wait, .error = slot.wait_error};
+      if (!in_time) return {.call = Call::wait, .deadline_passed = true};
+      const Evidence evidence = end_connect(begun.fd.get(), slot.family);
+      // Of an error alone SO_ERROR may have nothing yet (ICMP wakes those who wait a moment before): ask again.
+      if (evidence.error != 0 || (slot.events & EPOLLOUT) != 0) return evidence;
+    }
+  }
+
+  void give_up(InFlight& in_flight) override {
+    auto& slot = static_cast<Slot&>(in_flight);
+    slot.cancelled = true;
+    slot.woken.notify_one();
+  }
+
+  void turn(TimePoint wake) override {
+    something_ended_ = false;
+    if (wake == at_once) {
+      wait(at_once);
+      boost::this_fiber::yield();
+    } else {
+      std::unique_lock lock(mutex_);
+      reaper_.wait_until(lock, wake, [this] { return something_ended_; });
+    }
+  }
+
+  // Wakes the fibers whose sockets are ready. Without the wait nothing more can be learnt of any: then it wakes them
+  // all.
+  void wait(TimePoint until) noexcept {
+    const int64_t wait = until == at_once ? 0 : milliseconds_until(until);
+    const int count = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()),
+                                   static_cast<int>(std::min<int64_t>(wait, INT_MAX)));
+    const int error = errno;
+    if (count < 0 && error != EINTR) {
+      for (Slot& slot : slots_) {
+        slot.wait_error = error;
+        slot.woken.notify_one();
+      }
+    }
+    for (int i = 0; i < count; ++i) {
+      const epoll_event& event = events_[static_cast<size_t>(i)];
+      auto& slot = *static_cast<Slot*>(event.data.ptr);
+      slot.events = event.events;
+      slot.woken.notify_one();
+    }
+  }
+
+  SourcePort port_;  // the kernel's choice
+  UniqueFd epoll_;
+  size_t stack_;
+  std::array<epoll_event, 256> events_{};
+  std::deque<Slot> slots_;
+  fibers::mutex mutex_;
+  fibers::condition_variable reaper_;  // the fiber in reap()
+  bool something_ended_ = false;
+};
+
+std::optional<std::string> probe([[maybe_unused]] const ConnectorSettings& settings) {
+#ifdef CONNBENCH_THREAD_SANITIZER
+  return "ThreadSanitizer cannot follow how Boost.Fiber switches stacks";
+#else
+  if (const size_t least = fibers::fixedsize_stack::traits_type::minimum_size(); settings.options.size("stack") < least)
+    return fmt::format("a fiber needs a stack of {} bytes at least", least);
+  return std::nullopt;
+#endif
+}
+
+constexpr OptionSpec options[] = {
+    {.name = "stack",
+     .kind = OptionSpec::Kind::size,
+     .choices = {},
+     .fallback = "64KiB",
+     .help = "stack of each fiber"},
+};
+
+}  // namespace
+
+extern const ConnectorEntry boost_fiber;
+const ConnectorEntry boost_fiber{
+    .name = "boost-fiber",
+    .summary = "a Boost.Fiber each, suspended while it connects; one thread",
+    .options = options,
+    .probe = probe,
+    .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
+      return std::make_unique<BoostFiber>(settings);
+    },
+    .library = []() -> Library {
+      return {"boost",
+              fmt::format("{}.{}.{}", BOOST_VERSION / 100'000, BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100), false};
+    },
+};
+
+}  // namespace connbench::connectors_table

@@ -1,0 +1,129 @@
+// libev: an ev_io and an ev_timer for each attempt. Choose it for a small loop in C around system calls of one's own:
+// it watches sockets and opens none.
+#include <ev.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+
+#include <deque>
+
+#include "impl/libraries/library_connector.h"
+#include "impl/sockets/begin_connect.h"
+
+namespace connbench::connectors_table {
+namespace {
+
+double seconds(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+class Libev final : public LibraryConnector {
+ public:
+  explicit Libev(const ConnectorSettings& settings)
+      : LibraryConnector(settings), loop_(::ev_loop_new(EVFLAG_AUTO)), slots_(settings.max_in_flight) {
+    if (loop_ == nullptr) throw std::system_error(errno, std::generic_category(), "ev_loop_new");
+    ev_init(&wake_, [](struct ev_loop*, ev_timer*, int) {});
+    for (Slot& slot : slots_) {
+      slot.owner = this;
+      slot.io.data = slot.timer.data = &slot;
+      ev_init(&slot.io, on_ready);
+      ev_init(&slot.timer, on_timer);
+      adopt(slot);
+    }
+  }
+
+  ~Libev() override {
+    shut_down();
+    ::ev_timer_stop(loop_, &wake_);
+    ::ev_loop_destroy(loop_);
+  }
+
+  // It waits in epoll_wait(), in whole milliseconds.
+  Traits traits() const override {
+    return {.deadline_by = Traits::DeadlineBy::timer, .granularity = std::chrono::milliseconds(1)};
+  }
+
+ private:
+  struct Slot : InFlight {
+    Libev* owner = nullptr;
+    UniqueFd fd{-1};
+    ev_io io{};
+    ev_timer timer{};
+  };
+
+  void begin(InFlight& in_flight, const Attempt& attempt) override {
+    auto& slot = static_cast<Slot&>(in_flight);
+    Begun begun = begin_connect(attempt, port_);
+    slot.completion.started = begun.started;
+    slot.fd = std::move(begun.fd);
+    if (!begun.pending()) return finish(slot, begun.evidence);
+    ev_io_set(&slot.io, slot.fd.get(), EV_WRITE);
+    ::ev_io_start(loop_, &slot.io);
+    start(slot.timer, attempt.timeout);
+  }
+
+  // The loop's own idea of now is as old as its last turn.
+  void start(ev_timer& timer, Duration duration) {
+    ::ev_now_update(loop_);
+    ev_timer_set(&timer, seconds(duration), 0.);
+    ::ev_timer_start(loop_, &timer);
+  }
+
+  static void on_ready(struct ev_loop*, ev_io* io, int) {
+    auto& slot = *static_cast<Slot*>(io->data);
+    const Evidence evidence = end_connect(slot.fd.get(), slot.family);
+    if (evidence.error == 0 && still_connecting(slot.fd.get())) return;
+    slot.owner->finish(slot, evidence);
+  }
+
+  static void on_timer(struct ev_loop*, ev_timer* timer, int) {
+    auto& slot = *static_cast<Slot*>(timer->data);
+    slot.owner->finish(slot, {.call = Call::wait, .deadline_passed = true});
+  }
+
+  void give_up(InFlight& in_flight) override {
+    finish(static_cast<Slot&>(in_flight), {.call = Call::wait, .cancelled = true});
+  }
+
+  void finish(Slot& slot, const Evidence& evidence) {
+    decide(slot, evidence);
+    ::ev_io_stop(loop_, &slot.io);
+    ::ev_timer_stop(loop_, &slot.timer);
+    retirement().retire(std::move(slot.fd), slot.completion);
+    ended(slot);
+  }
+
+  // The wake-up is moved only to an earlier time: one too many costs a turn, moving it on would cost one per reap.
+  void turn(TimePoint wake) override {
+    if (wake != at_once && wake < wake_set_for_) {
+      ::ev_timer_stop(loop_, &wake_);
+      start(wake_, std::max(wake - now(), Duration::zero()));
+      wake_set_for_ = wake;
+    }
+    ::ev_run(loop_, wake == at_once ? EVRUN_NOWAIT : EVRUN_ONCE);
+    if (!ev_is_active(&wake_)) wake_set_for_ = TimePoint::max();
+  }
+
+  SourcePort port_;  // the kernel's choice
+  struct ev_loop* loop_;
+  ev_timer wake_{};
+  TimePoint wake_set_for_ = TimePoint::max();
+  std::deque<Slot> slots_;
+};
+
+}  // namespace
+
+extern const ConnectorEntry libev;
+const ConnectorEntry libev{
+    .name = "libev",
+    .summary = "libev: connect() watched by an ev_io, with an ev_timer each",
+    .options = {},
+    .probe = [](const ConnectorSettings&) { return std::optional<std::string>(); },
+    .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
+      return std::make_unique<Libev>(settings);
+    },
+    .library = []() -> Library {
+      return {"libev", fmt::format("{}.{}", ::ev_version_major(), ::ev_version_minor()), false};
+    },
+};
+
+}  // namespace connbench::connectors_table

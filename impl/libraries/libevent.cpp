@@ -1,0 +1,159 @@
+// libevent: a bufferevent for each attempt, bufferevent_socket_connect() and its write timeout. Choose it for a program
+// that will read and write through the same bufferevent. Its clock is the kernel's coarse one unless it is asked for
+// another: a timeout may pass up to a tick too soon, and more where the tick is late.
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <sys/timerfd.h>
+#include <time.h>
+
+#include <deque>
+
+#include "impl/libraries/library_connector.h"
+
+namespace connbench::connectors_table {
+namespace {
+
+Duration coarse_clock_step() {
+  timespec step{};
+  ::clock_getres(CLOCK_MONOTONIC_COARSE, &step);
+  return std::chrono::seconds(step.tv_sec) + std::chrono::nanoseconds(step.tv_nsec);
+}
+
+timeval to_timeval(Duration duration) {
+  const auto whole = std::chrono::ceil<std::chrono::microseconds>(duration).count();
+  return {whole / 1'000'000, whole % 1'000'000};
+}
+
+template <class T>
+T* made(T* object, const char* call) {
+  if (object == nullptr) throw std::system_error(errno != 0 ? errno : ENOMEM, std::generic_category(), call);
+  return object;
+}
+
+struct Free {
+  void operator()(event_base* base) const { ::event_base_free(base); }
+  void operator()(event* watched) const { ::event_free(watched); }
+};
+
+class Libevent final : public LibraryConnector {
+ public:
+  explicit Libevent(const ConnectorSettings& settings)
+      : LibraryConnector(settings),
+        base_(made(::event_base_new(), "event_base_new")),
+        alarm_(checked(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd_create")),
+        wake_(made(::event_new(base_.get(), alarm_.get(), EV_READ | EV_PERSIST, on_alarm, this), "event_new")),
+        slots_(settings.max_in_flight) {
+    if (::event_add(wake_.get(), nullptr) != 0) throw std::system_error(errno, std::generic_category(), "event_add");
+    for (Slot& slot : slots_) {
+      slot.owner = this;
+      adopt(slot);
+    }
+  }
+  ~Libevent() override { shut_down(); }
+
+  Traits traits() const override {
+    return {.deadline_by = Traits::DeadlineBy::timer,
+            .granularity = std::chrono::milliseconds(1),  // it waits in epoll_wait()
+            .early = coarse_clock_step()};
+  }
+
+ private:
+  struct Slot : InFlight {
+    Libevent* owner = nullptr;
+    bufferevent* connection = nullptr;
+    bool beginning = false;  // in bufferevent_socket_connect()
+  };
+
+  void begin(InFlight& in_flight, const Attempt& attempt) override {
+    auto& slot = static_cast<Slot&>(in_flight);
+    const Endpoint& to = attempt.endpoints.front();
+    slot.connection = ::bufferevent_socket_new(base_.get(), -1, 0);
+    if (slot.connection == nullptr) {
+      slot.completion.result = {Outcome::exhausted, Stage::none, ENOMEM};
+      return ended(slot);
+    }
+    const timeval timeout = to_timeval(attempt.timeout);
+    ::bufferevent_set_timeouts(slot.connection, nullptr, &timeout);
+    ::bufferevent_setcb(slot.connection, nullptr, nullptr, on_event, &slot);
+    slot.beginning = true;
+    slot.completion.started = now();
+    const int result = ::bufferevent_socket_connect(slot.connection, to.address(), static_cast<int>(to.size()));
+    const int error = errno;
+    if (result != 0 && !slot.decided) finish(slot, {.call = call_that_failed(error), .error = error});
+    slot.beginning = false;
+  }
+
+  static void on_event(bufferevent*, short what, void* of) {
+    auto& slot = *static_cast<Slot*>(of);
+    const int error = EVUTIL_SOCKET_ERROR();
+    if (slot.decided) return;
+    if ((what & BEV_EVENT_CONNECTED) != 0) {
+      slot.owner->finish(slot, {.call = call_that_told(0, slot.family)});
+    } else if ((what & BEV_EVENT_TIMEOUT) != 0) {
+      slot.owner->finish(slot, {.call = Call::wait, .deadline_passed = true});
+    } else if (slot.beginning) {  // some versions call back from here as well
+      slot.owner->finish(slot, {.call = call_that_failed(error), .error = error});
+    } else if (slot.family == AF_UNIX) {
+      // ECONNREFUSED from connect() is the only error that is put off, and it is not in errno any more.
+      slot.owner->finish(slot, {.call = Call::connect, .error = ECONNREFUSED});
+    } else {
+      slot.owner->finish(slot, {.call = Call::so_error, .error = error});
+    }
+  }
+
+  void give_up(InFlight& in_flight) override {
+    finish(static_cast<Slot&>(in_flight), {.call = Call::wait, .cancelled = true});
+  }
+
+  // The socket is taken away from the bufferevent first, which frees itself when it is not in use any more.
+  void finish(Slot& slot, const Evidence& evidence) {
+    decide(slot, evidence);
+    bufferevent* const connection = std::exchange(slot.connection, nullptr);
+    UniqueFd fd(::bufferevent_getfd(connection));
+    ::bufferevent_setfd(connection, -1);
+    ::bufferevent_free(connection);
+    retirement().retire(std::move(fd), slot.completion);
+    ended(slot);
+  }
+
+  // reap() is woken by a timerfd: with its timers, libevent would spin until its coarse clock has caught up. The
+  // wake-up is moved only to an earlier time: one too many costs a turn, moving it on would cost a system call per
+  // reap.
+  void turn(TimePoint wake) override {
+    if (wake != at_once && wake < wake_set_for_) {
+      const itimerspec at{.it_interval = {}, .it_value = to_timespec(wake)};
+      ::timerfd_settime(alarm_.get(), TFD_TIMER_ABSTIME, &at, nullptr);
+      wake_set_for_ = wake;
+    }
+    ::event_base_loop(base_.get(), wake == at_once ? EVLOOP_NONBLOCK : EVLOOP_ONCE);
+  }
+
+  static void on_alarm(evutil_socket_t fd, short, void* of) {
+    uint64_t expirations;
+    if (::read(fd, &expirations, sizeof expirations) > 0) static_cast<Libevent*>(of)->wake_set_for_ = TimePoint::max();
+  }
+
+  std::unique_ptr<event_base, Free> base_;
+  UniqueFd alarm_;
+  std::unique_ptr<event, Free> wake_;
+  TimePoint wake_set_for_ = TimePoint::max();
+  std::deque<Slot> slots_;
+};
+
+}  // namespace
+
+extern const ConnectorEntry libevent;
+const ConnectorEntry libevent{
+    .name = "libevent",
+    .summary = "libevent: a bufferevent each, with its write timeout",
+    .options = {},
+    .probe = [](const ConnectorSettings&) { return std::optional<std::string>(); },
+    .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
+      return std::make_unique<Libevent>(settings);
+    },
+    .library = []() -> Library {
+      return {"libevent", ::event_get_version(), true};
+    },
+};
+
+}  // namespace connbench::connectors_table

@@ -1,0 +1,144 @@
+// libuv: uv_tcp_connect() and a uv_timer for each attempt. Choose it where libuv is the loop already (Node.js, bindings
+// of many languages). Its clock counts whole milliseconds, so that a timer may fire up to one too soon; TCP only,
+// because its pipes do not know abstract names.
+#include <sys/socket.h>
+#include <time.h>
+#include <uv.h>
+
+#include <algorithm>
+#include <deque>
+
+#include "impl/libraries/library_connector.h"
+
+namespace connbench::connectors_table {
+namespace {
+
+// A result of libuv, which is -errno, as Evidence wants it.
+int errno_of(int result) {
+  return -result;
+}
+
+void must(int result, const char* call) {
+  if (result < 0) throw std::system_error(errno_of(result), std::generic_category(), call);
+}
+
+// libuv rounds its clock down to milliseconds, and reads the coarse one where that has a step of 1 ms or less.
+Duration clock_step() {
+  using std::chrono::milliseconds;
+  timespec step{};
+  ::clock_getres(CLOCK_MONOTONIC_COARSE, &step);
+  const Duration coarse = std::chrono::seconds(step.tv_sec) + std::chrono::nanoseconds(step.tv_nsec);
+  return coarse <= milliseconds(1) ? milliseconds(1) + coarse : Duration(milliseconds(1));
+}
+
+class Libuv final : public LibraryConnector {
+ public:
+  explicit Libuv(const ConnectorSettings& settings) : LibraryConnector(settings), slots_(settings.max_in_flight) {
+    must(::uv_loop_init(&loop_), "uv_loop_init");
+    must(::uv_timer_init(&loop_, &wake_), "uv_timer_init");
+    for (Slot& slot : slots_) {
+      slot.owner = this;
+      slot.tcp.data = slot.timer.data = slot.request.data = &slot;
+      must(::uv_timer_init(&loop_, &slot.timer), "uv_timer_init");
+      adopt(slot);
+    }
+  }
+
+  ~Libuv() override {
+    shut_down();
+    for (Slot& slot : slots_) ::uv_close(reinterpret_cast<uv_handle_t*>(&slot.timer), nullptr);
+    ::uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
+    ::uv_run(&loop_, UV_RUN_DEFAULT);
+    ::uv_loop_close(&loop_);
+  }
+
+  Traits traits() const override {
+    return {
+        .deadline_by = Traits::DeadlineBy::timer, .granularity = std::chrono::milliseconds(1), .early = clock_step()};
+  }
+
+ private:
+  struct Slot : InFlight {
+    Libuv* owner = nullptr;
+    uv_tcp_t tcp{};
+    uv_connect_t request{};
+    uv_timer_t timer{};
+  };
+
+  // The loop's own idea of now is as old as its last turn.
+  void begin(InFlight& in_flight, const Attempt& attempt) override {
+    auto& slot = static_cast<Slot&>(in_flight);
+    ::uv_tcp_init(&loop_, &slot.tcp);
+    slot.completion.started = now();
+    ::uv_update_time(&loop_);
+    ::uv_timer_start(&slot.timer, on_timer, static_cast<uint64_t>(whole_milliseconds(attempt.timeout)), 0);
+    if (const int result = ::uv_tcp_connect(&slot.request, &slot.tcp, attempt.endpoints.front().address(), on_connect);
+        result != 0) {
+      const int error = errno_of(result);
+      finish(slot, {.call = call_that_failed(error), .error = error});
+    }
+  }
+
+  static void on_connect(uv_connect_t* request, int status) {
+    auto& slot = *static_cast<Slot*>(request->data);
+    if (!slot.decided) slot.owner->finish(slot, {.call = Call::so_error, .error = errno_of(status)});
+  }
+
+  static void on_timer(uv_timer_t* timer) {
+    auto& slot = *static_cast<Slot*>(timer->data);
+    slot.owner->finish(slot, {.call = Call::wait, .deadline_passed = true});
+  }
+
+  void give_up(InFlight& in_flight) override {
+    finish(static_cast<Slot&>(in_flight), {.call = Call::wait, .cancelled = true});
+  }
+
+  // libuv closes the socket itself, and calls back when it has; a connect that was pending is told UV_ECANCELED before.
+  void finish(Slot& slot, const Evidence& evidence) {
+    decide(slot, evidence);
+    ::uv_timer_stop(&slot.timer);
+    auto* const handle = reinterpret_cast<uv_handle_t*>(&slot.tcp);
+    uv_os_fd_t fd = -1;
+    if (::uv_fileno(handle, &fd) == 0) retirement().retire_before_close(fd, slot.completion);
+    ::uv_close(handle, [](uv_handle_t* closed) {
+      auto& old = *static_cast<Slot*>(closed->data);
+      old.owner->ended(old);
+    });
+  }
+
+  // The wake-up is moved only to an earlier time: one too many costs a turn, moving it on would cost one per reap.
+  void turn(TimePoint wake) override {
+    if (wake != at_once && wake < wake_set_for_) {
+      ::uv_update_time(&loop_);
+      ::uv_timer_start(
+          &wake_, [](uv_timer_t*) {}, static_cast<uint64_t>(milliseconds_until(wake)), 0);
+      wake_set_for_ = wake;
+    }
+    ::uv_run(&loop_, wake == at_once ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+    if (::uv_is_active(reinterpret_cast<uv_handle_t*>(&wake_)) == 0) wake_set_for_ = TimePoint::max();
+  }
+
+  uv_loop_t loop_{};
+  uv_timer_t wake_{};
+  TimePoint wake_set_for_ = TimePoint::max();
+  std::deque<Slot> slots_;
+};
+
+}  // namespace
+
+extern const ConnectorEntry libuv;
+const ConnectorEntry libuv{
+    .name = "libuv",
+    .summary = "libuv: uv_tcp_connect(), and a uv_timer each, of whole milliseconds",
+    .options = {},
+    .probe = [](const ConnectorSettings&) { return std::optional<std::string>(); },
+    .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
+      return std::make_unique<Libuv>(settings);
+    },
+    .families = ip_families,
+    .library = []() -> Library {
+      return {"libuv", ::uv_version_string(), true};
+    },
+};
+
+}  // namespace connbench::connectors_table

@@ -1,0 +1,19 @@
+// One thread, one epoll, everything in flight at once. Choose it for many connections: what is pending costs a socket
+// and an entry of a table, and no thread. Level-triggered, and each socket reported once (EPOLLONESHOT): a connection
+// that is kept would otherwise stay ready, and wake every wait.
+#include "impl/loops/epoll_loop.h"
+
+namespace connbench::connectors_table {
+
+extern const ConnectorEntry epoll;
+const ConnectorEntry epoll{
+    .name = "epoll",
+    .summary = "one thread, one epoll loop, level-triggered",
+    .options = epoll_options,
+    .probe = probe_epoll,
+    .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
+      return std::make_unique<EpollLoop>(settings, EPOLLONESHOT);
+    },
+};
+
+}  // namespace connbench::connectors_table

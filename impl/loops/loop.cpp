@@ -1,0 +1,87 @@
+#include "impl/loops/loop.h"
+
+#include <algorithm>
+
+#include "impl/sockets/begin_connect.h"
+
+namespace connbench {
+
+LoopConnector::LoopConnector(const ConnectorSettings& settings)
+    : retirement_(settings.retirement),
+      port_(settings.options),
+      detect_(detect_of(settings.options)),
+      pending_(settings.max_in_flight) {
+  done_.reserve(settings.max_in_flight);
+}
+
+size_t LoopConnector::submit(std::span<const Attempt> attempts) {
+  size_t taken = 0;
+  for (const Attempt& attempt : attempts) {
+    if (pending_.full()) break;
+    start(attempt);
+    ++taken;
+  }
+  return taken;
+}
+
+void LoopConnector::start(const Attempt& attempt) {
+  Begun begun = begin_connect(attempt, port_);
+  if (!begun.pending()) return complete(attempt.id, begun.started, now(), begun.evidence, std::move(begun.fd));
+  const uint32_t index = pending_.add(std::move(begun.fd), attempt, begun.started);
+  if (const Evidence evidence = watch(index); evidence.error != 0) end(index, evidence, now());
+}
+
+size_t LoopConnector::reap(std::vector<Completion>& completions, TimePoint wait_until) {
+  while (pending_.size() > 0) {
+    const TimePoint wake = done_.empty() ? std::min(wait_until, pending_.next_deadline()) : at_once;
+    const int error = wait(std::max(wake, at_once));
+    const TimePoint time = now();
+    expire(time);
+    // Without the wait nothing more can be learnt of any attempt, and to ask again would be to spin.
+    if (error != 0 && error != EINTR) end_all({.call = Call::wait, .error = error});
+    if (!done_.empty() || time >= wait_until) break;
+  }
+  const size_t count = done_.size();
+  completions.insert(completions.end(), done_.begin(), done_.end());
+  done_.clear();
+  return count;
+}
+
+bool LoopConnector::ready(uint32_t index, bool writable) {
+  const Pending::Entry& entry = pending_[index];
+  const std::optional<Evidence> evidence = ask(detect_, entry.fd.get(), *entry.to, writable);
+  if (!evidence) return false;
+  end(index, *evidence, now());
+  return true;
+}
+
+void LoopConnector::expire(TimePoint time) {
+  for (uint32_t index; (index = pending_.overdue(time)) != Pending::none;)
+    end(index, {.call = Call::wait, .deadline_passed = true}, time);
+}
+
+void LoopConnector::cancel_all() {
+  end_all({.call = Call::wait, .cancelled = true});
+}
+
+void LoopConnector::end_all(const Evidence& evidence) {
+  while (pending_.size() > 0) end(pending_.any(), evidence, now());
+}
+
+void LoopConnector::end(uint32_t index, Evidence evidence, TimePoint finished) {
+  const Pending::Entry& entry = pending_[index];
+  evidence.family = entry.to->family();
+  const uint64_t id = entry.id;
+  const TimePoint started = entry.started;
+  unwatch(index);
+  complete(id, started, finished, evidence, pending_.remove(index));
+}
+
+void LoopConnector::complete(uint64_t id, TimePoint started, TimePoint finished, const Evidence& evidence,
+                             UniqueFd fd) {
+  Completion& completion = done_.emplace_back(
+      Completion{.id = id, .result = classify(evidence), .started = started, .finished = finished, .handshake = {}});
+  retirement_.retire(std::move(fd), completion);
+}
+
+}  // namespace connbench

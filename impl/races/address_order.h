@@ -1,0 +1,27 @@
+// In which order the addresses of one host are tried.
+#pragma once
+
+#include <algorithm>
+#include <span>
+
+#include "harness/connector/endpoint.h"
+
+namespace connbench {
+
+/// The address to be tried as number `position` (from 0) when families take turns: RFC 8305, section 4, with a First
+/// Address Family Count of 1. The first family is that of the first address; each keeps its own order, and what is left
+/// of the longer one comes last. Linear in the addresses, which are few.
+inline const Endpoint& interleaved(std::span<const Endpoint> addresses, size_t position) noexcept {
+  const sa_family_t first = addresses.front().family();
+  const auto is_first = [first](const Endpoint& endpoint) { return endpoint.family() == first; };
+  const auto of_first = static_cast<size_t>(std::ranges::count_if(addresses, is_first));
+  const size_t pairs = std::min(of_first, addresses.size() - of_first);
+  const bool in_pair = position < 2 * pairs;
+  const bool wanted = in_pair ? position % 2 == 0 : of_first > pairs;
+  size_t skip = in_pair ? position / 2 : position - pairs;
+  for (const Endpoint& endpoint : addresses)
+    if (is_first(endpoint) == wanted && skip-- == 0) return endpoint;
+  return addresses.front();
+}
+
+}  // namespace connbench

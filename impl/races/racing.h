@@ -1,0 +1,81 @@
+// One thread, one epoll, and for each attempt a race over all addresses of its host.
+#pragma once
+
+#include <optional>
+
+#include "harness/connector/registry.h"
+#include "impl/sockets/due_lists.h"
+#include "impl/sockets/source_port.h"
+#include "impl/sockets/timed_epoll.h"
+
+namespace connbench {
+
+/// How the addresses of an attempt are tried.
+struct RaceRules {
+  bool families_take_turns = false;  ///< interleaved() rather than as given
+  bool one_at_a_time = false;        ///< a try is given up when the next begins
+  /// When the next try begins, counted from the one before; none: when that has had an equal share of the attempt's
+  /// timeout. The last try has all the time that is left.
+  std::optional<Duration> next_after;
+};
+
+/// A try that fails lets the next begin at once. The first that connects wins, and the others are closed at once. When
+/// all have failed, the attempt ends as the try that failed last: until then something could still be hoped for, and
+/// with one address it is what every other connector says. The attempt's timeout ends all of it.
+class RacingConnector : public Connector {
+ public:
+  RacingConnector(const ConnectorSettings& settings, const RaceRules& rules);
+
+  Traits traits() const final {
+    return {.deadline_by = Traits::DeadlineBy::timer, .granularity = Duration(1), .uses_all_endpoints = true};
+  }
+  size_t submit(std::span<const Attempt> attempts) final;
+  size_t reap(std::vector<Completion>& completions, TimePoint wait_until) final;
+  void cancel_all() final;
+  size_t in_flight() const final { return live_ + done_.size(); }
+
+ private:
+  static constexpr uint32_t none = DueLists::none;
+
+  struct Race {
+    Attempt attempt{};
+    TimePoint started{};
+    Evidence failure{};     // of the try that failed last
+    size_t begun = 0;       // tries
+    uint32_t tries = none;  // those that go on
+    uint32_t next_free = none;
+  };
+  struct Try {
+    UniqueFd fd{-1};
+    sa_family_t family = AF_UNSPEC;
+    uint32_t race = none;
+    uint32_t next = none;     // of the same race, or of the free list
+    uint32_t generation = 0;  // so that readiness of an earlier user of this entry is known as such
+  };
+
+  void begin_next(uint32_t race);
+  const Endpoint& address(const Race& race) const;
+  Duration until_next(const Race& race) const;
+  uint32_t add_try(uint32_t race, UniqueFd fd, sa_family_t family);
+  UniqueFd remove_try(uint32_t index);
+  void drop_tries(Race& race);
+  void on_event(uint64_t tag, uint32_t events);
+  void expire(TimePoint time);
+  void end_all(const Evidence& evidence);
+  void end(uint32_t race, const Evidence& evidence, TimePoint finished, UniqueFd winner = UniqueFd(-1));
+
+  Retirement& retirement_;
+  RaceRules rules_;
+  SourcePort port_;  // the kernel's choice
+  TimedEpoll epoll_;
+  std::vector<Race> races_;
+  std::vector<Try> tries_;  // grows to the most that ever went on at once
+  uint32_t free_race_ = none;
+  uint32_t free_try_ = none;
+  size_t live_ = 0;
+  DueLists deadlines_;   // of races
+  DueLists next_tries_;  // of races that have addresses left
+  std::vector<Completion> done_;
+};
+
+}  // namespace connbench

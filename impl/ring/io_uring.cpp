@@ -1,0 +1,358 @@
+// One thread, one io_uring: sockets are made, connected, timed out and closed by requests, many of them in one system
+// call. Choose it where system calls are what a connection costs, on a recent kernel (6.8) that permits it.
+//
+// A socket lives in a slot of the ring (a direct descriptor) from socket() to close(), so that socket() and connect()
+// are one chain of requests. What is offered is sent by the next reap(), in one io_uring_enter with all
+// that was offered since: these attempts share one `started`, and the last of them waits for the others to be begun.
+// With n in flight in closed loop that is up to n attempts (the runner offers at most 256 at a time).
+//
+// Whose deadline has passed loses its address, at a cost that does not grow. +deadline:link is the ring's own way, a
+// timeout linked to each connect: it looks for its request in one of at most 256 lists, and where tens of thousands are
+// pending in a ring, that takes longer than to begin one.
+#include <algorithm>
+#include <iterator>
+#include <memory>
+#include <system_error>
+#include <vector>
+
+#include "harness/connector/registry.h"
+#include "impl/ring/ring.h"
+#include "impl/sockets/due_lists.h"
+
+namespace connbench::connectors_table {
+namespace {
+
+constexpr OptionSpec deadline_option{
+    .name = "deadline",
+    .kind = OptionSpec::Kind::choice,
+    .choices = "ring|link",
+    .fallback = "ring",
+    .help = "one wait for the next deadline of all, or a timeout linked to each connect"};
+constexpr OptionSpec options[] = {deadline_option};
+
+// A connect makes three requests (socket, connect, timeout), an end two (SO_LINGER, close).
+constexpr size_t largest_batch = 256;
+constexpr size_t most_taken_at_once = 512;
+// The kernel touches a socket twice to end it, a few kilobytes that have long left the cache. So few are there still
+// the second time: with 18,000 overdue, giving up 512 at a time was some three times as late at p99, and one at a time
+// too.
+constexpr size_t most_given_up_at_once = 16;
+constexpr unsigned submissions_for(size_t max_in_flight) {
+  return static_cast<unsigned>(3 * std::min(max_in_flight, largest_batch) + 1);
+}
+
+// What could not be cancelled the first time, because the kernel was busy with it, is cancelled again; long after it
+// would have been taken, however many end at one time.
+constexpr Duration cancel_again = std::chrono::milliseconds(100);
+
+// Of some of what ends, at least.
+bool needs_descriptors(const ConnectionPolicy& policy) {
+  return policy.needs_descriptor(true) || policy.needs_descriptor(false);
+}
+
+class IoUring final : public Connector {
+ public:
+  explicit IoUring(const ConnectorSettings& settings)
+      : retirement_(settings.retirement),
+        linked_(settings.options.choice("deadline") == "link"),
+        batch_(std::min(settings.max_in_flight, largest_batch)),
+        slots_(settings.max_in_flight),
+        due_(linked_ ? 0 : settings.max_in_flight) {
+    for (size_t i = slots_.size(); i-- > 0;) release(static_cast<uint32_t>(i));
+    if (needs_descriptors(retirement_.policy())) completion_of_.resize(slots_.size());
+    queued_.reserve(batch_);
+    deadlines_.resize(linked_ ? batch_ : 0);
+    open_ring();
+  }
+
+  Traits traits() const override {
+    return {.deadline_by = linked_ ? Traits::DeadlineBy::linked_request : Traits::DeadlineBy::wait,
+            .granularity = Duration(1)};
+  }
+
+  size_t submit(std::span<const Attempt> attempts) override {
+    size_t taken = 0;
+    for (const Attempt& attempt : attempts) {
+      if (live_ + queued_.size() == slots_.size()) break;
+      if (!ring_) {
+        const TimePoint time = now();
+        ended_.push_back(failed(attempt.id, attempt.endpoints.front().family(), time, time));
+      } else {
+        if (queued_.size() == batch_) send();
+        queued_.push_back(attempt);
+      }
+      ++taken;
+    }
+    return taken;
+  }
+
+  size_t reap(std::vector<Completion>& completions, TimePoint wait_until) override {
+    const size_t before = completions.size();
+    std::ranges::move(ended_, std::back_inserter(completions));
+    ended_.clear();
+    while (live_ + queued_.size() > 0) {
+      begin_queued();  // before the wait is measured: their deadlines may be the next
+      const TimePoint wake = completions.size() > before ? TimePoint{} : std::min(wait_until, next_wake());
+      const int error = linked_ ? ring_->wait(wake) : wait_exactly(wake);
+      const TimePoint time = take(completions);
+      if (completions.size() > before) cancel_again_at_ = time + cancel_again;
+      if (error != 0 && error != EINTR) fail_all(completions, error);
+      give_up_overdue(completions, time);
+      if (completions.size() > before || time >= wait_until) break;
+    }
+    if (ring_) dispose(completions);
+    return completions.size() - before;
+  }
+
+  void cancel_all() override {
+    cancelled_ = true;
+    for (const Attempt& attempt : queued_)
+      ended_.push_back({.id = attempt.id, .result = {Outcome::never_started, Stage::none, 0}});
+    queued_.clear();
+    if (live_ > 0) cancel_live(now());
+  }
+
+  size_t in_flight() const override { return live_ + queued_.size() + ended_.size(); }
+
+ private:
+  struct Slot {
+    uint64_t id = 0;
+    TimePoint started{};
+    TimePoint deadline{};
+    uint32_t next_free = DueLists::none;
+    sa_family_t family = AF_UNSPEC;
+    bool live : 1 = false;      // the ring has its connect()
+    bool given_up : 1 = false;  // and the attempt is over: its deadline has passed
+    bool closing : 1 = false;   // and the ring has been told to close it
+  };
+
+  void open_ring() {
+    const unsigned submissions = submissions_for(slots_.size());
+    ring_ = std::make_unique<Ring>(submissions, std::max(2 * submissions, static_cast<unsigned>(slots_.size())),
+                                   static_cast<unsigned>(slots_.size()));
+  }
+
+  void release(uint32_t slot) {
+    slots_[slot].live = false;
+    slots_[slot].next_free = free_;
+    free_ = slot;
+  }
+
+  // What is queued goes to the ring, and is sent by the system call that follows.
+  void begin_queued() {
+    if (queued_.empty()) return;
+    const TimePoint started = now();
+    for (size_t i = 0; i < queued_.size(); ++i) begin(queued_[i], started, i);
+    queued_.clear();
+  }
+
+  void begin(const Attempt& attempt, TimePoint started, size_t position) {
+    const uint32_t index = free_;
+    Slot& slot = slots_[index];
+    free_ = slot.next_free;
+    const Endpoint& to = attempt.endpoints.front();
+    slot = {.id = attempt.id,
+            .started = started,
+            .deadline = started + attempt.timeout,
+            .family = to.family(),
+            .live = true};
+    ++live_;
+    ring_->connect(index, to, deadline_of(slot, attempt.timeout, index, position));
+  }
+
+  // The deadline to link to the request. A UNIX socket has none: told not to block, its connect() does not wait.
+  const __kernel_timespec* deadline_of(const Slot& slot, Duration timeout, uint32_t index, size_t position) {
+    if (slot.family == AF_UNIX) return nullptr;
+    if (!linked_) {
+      due_.add(index, slot.started, timeout);
+      return nullptr;
+    }
+    const timespec at = to_timespec(slot.deadline);
+    deadlines_[position] = {.tv_sec = at.tv_sec, .tv_nsec = at.tv_nsec};
+    return &deadlines_[position];
+  }
+
+  // An error stays with the ring: the next wait() has it.
+  void send() {
+    begin_queued();
+    ring_->submit();
+  }
+
+  // The kernel counts a wait from when it has submitted what comes with it, and socket() and connect() take 40 µs:
+  // where the deadlines depend on the wait they are submitted before. What then is ready needs none.
+  int wait_exactly(TimePoint wake) {
+    if (wake <= TimePoint{}) return ring_->wait(wake);
+    const int error = ring_->submit();
+    if ((error != 0 && error != EINTR) || ring_->ready() > 0) return error;
+    return ring_->wait(wake);
+  }
+
+  TimePoint next_wake() const { return std::min(due_.next(), cancelled_ ? cancel_again_at_ : TimePoint::max()); }
+
+  // Returns when it looked. What comes after the clock was read stays for the next time, or it would seem to have ended
+  // before it did.
+  TimePoint take(std::vector<Completion>& completions) {
+    const size_t known = std::min(ring_->ready(), most_taken_at_once);
+    const TimePoint time = now();
+    ring_->take(known, [&](Ring::Tag tag, uint32_t index, int result) {
+      if (tag == Ring::Tag::connect) end(completions, index, {.call = Call::connect, .error = -result}, time);
+      if (tag == Ring::Tag::socket) end(completions, index, {.call = Call::socket, .error = -result}, time);
+      if (tag == Ring::Tag::install) retire(completions[completion_of_[index]], index, result);
+    });
+    return time;
+  }
+
+  void end(std::vector<Completion>& completions, uint32_t index, Evidence evidence, TimePoint time) {
+    Slot& slot = slots_[index];
+    if (slot.given_up) {
+      --leaving_;
+      if (!slot.closing) ring_->close(index);  // it came before its descriptor
+    } else {
+      evidence.cancelled = cancelled_;
+      evidence.deadline_passed = evidence.error == ECANCELED && time >= slot.deadline;
+      complete(completions, slot, evidence, time);
+      if (evidence.call != Call::socket) close(index, completions);
+      due_.remove(index);
+      --live_;
+    }
+    release(index);
+  }
+
+  static void complete(std::vector<Completion>& completions, const Slot& slot, Evidence evidence, TimePoint time) {
+    evidence.family = slot.family;
+    completions.push_back(
+        {.id = slot.id, .result = classify(evidence), .started = slot.started, .finished = time, .handshake = {}});
+  }
+
+  // The requests are sent once `finished` is stamped, and before any attempt that comes after.
+  void close(uint32_t index, const std::vector<Completion>& completions) {
+    const bool connected = completions.back().result.outcome == Outcome::connected;
+    if (retirement_.policy().needs_descriptor(connected)) {
+      install(index, completions);
+    } else if (connected && retirement_.policy().close == CloseMode::rst) {
+      ring_->reset_on_close(index);
+    }
+    ring_->close(index);
+  }
+
+  // For the last of the completions. The slot is not used again before the reap() that asks for its descriptor has it.
+  void install(uint32_t index, const std::vector<Completion>& completions) {
+    ring_->install(index, index);
+    completion_of_[index] = static_cast<uint32_t>(completions.size() - 1);
+    ++installing_;
+  }
+
+  void retire(Completion& completion, uint32_t index, int descriptor) {
+    --installing_;
+    if (descriptor >= 0)
+      retirement_.retire(UniqueFd(descriptor), completion);
+    else if (completion.result.outcome == Outcome::connected)  // it was to be kept, and there is no descriptor for it
+      completion.result = classify({.call = Call::socket, .error = -descriptor});
+    if (slots_[index].live) disconnect(index);
+  }
+
+  void disconnect(uint32_t index) {
+    ring_->disconnect(index);
+    ring_->close(index);
+    slots_[index].closing = true;
+  }
+
+  // Descriptors and slots are back with the system call that asks for them, but for an interrupt in between.
+  void dispose(std::vector<Completion>& completions) {
+    int error = ring_->submit();
+    while (installing_ + leaving_ > 0 && (error == 0 || error == EINTR)) {
+      take(completions);
+      if (installing_ + leaving_ > 0) error = ring_->wait(TimePoint{});
+    }
+    if (error != 0 && error != EINTR) fail_all(completions, error);
+  }
+
+  // These attempts are over, whatever still becomes of them: what connects in the last moment is reset. Their slots are
+  // free when the ring has given back their connect().
+  void give_up_overdue(std::vector<Completion>& completions, TimePoint time) {
+    size_t count = 0;
+    for (uint32_t index; (index = due_.overdue(time)) != DueLists::none;) {
+      if (++count % most_given_up_at_once == 0) ring_->submit();  // what fails to be sent, dispose() sends
+      Slot& slot = slots_[index];
+      slot.given_up = true;
+      complete(completions, slot, {.call = Call::wait, .deadline_passed = true}, time);
+      // What the kernel knows of the handshake it forgets with the address.
+      retirement_.policy().needs_descriptor(false) ? install(index, completions) : disconnect(index);
+      due_.remove(index);
+      --live_;
+      ++leaving_;
+    }
+    if (cancelled_ && live_ > 0 && time >= cancel_again_at_) cancel_live(time);
+  }
+
+  // One by one, although one request could cancel all (IORING_ASYNC_CANCEL_ALL): that looks again, for each that it
+  // finds, at all that it has found, 78 µs each with 10,000 pending and 2.6 with 1,000. The last slots first: the
+  // kernel keeps requests in at most 256 lists, the youngest in front (0.8 µs each, 1.7 from the other end).
+  void cancel_live(TimePoint time) {
+    for (auto index = static_cast<uint32_t>(slots_.size()); index-- > 0;)
+      if (slots_[index].live && !slots_[index].given_up) ring_->cancel(index);
+    cancel_again_at_ = time + cancel_again;
+  }
+
+  // Without the ring nothing more can be learnt of any attempt. Closing it ends what the kernel still does for it;
+  // those that come later get a new one, or learn why there is none.
+  void fail_all(std::vector<Completion>& completions, int error) {
+    ring_error_ = error;
+    const TimePoint time = now();
+    for (uint32_t index = 0; index < slots_.size(); ++index) {
+      const Slot& slot = slots_[index];
+      if (!slot.live) continue;
+      if (!slot.given_up) completions.push_back(failed(slot.id, slot.family, slot.started, time));
+      due_.remove(index);
+      release(index);
+    }
+    live_ = leaving_ = installing_ = 0;
+    ring_.reset();
+    try {
+      open_ring();
+    } catch (const std::system_error& no_ring) {
+      ring_error_ = no_ring.code().value();
+    }
+  }
+
+  Completion failed(uint64_t id, sa_family_t family, TimePoint started, TimePoint finished) const {
+    const Evidence evidence{.call = Call::wait, .error = ring_error_, .family = family};
+    return {.id = id, .result = classify(evidence), .started = started, .finished = finished, .handshake = {}};
+  }
+
+  Retirement& retirement_;
+  bool linked_;
+  size_t batch_;  // sent at once, at most
+  std::vector<Slot> slots_;
+  uint32_t free_ = DueLists::none;
+  size_t live_ = 0;                           // slots whose attempt has begun and not ended
+  size_t leaving_ = 0;                        // slots whose attempt was given up, and whose connect() is not back
+  std::vector<Attempt> queued_;               // accepted, not begun
+  std::vector<Completion> ended_;             // by cancel_all(), before they began
+  std::vector<__kernel_timespec> deadlines_;  // of what is queued, until it is sent
+  DueLists due_;                              // without linked timeouts
+  bool cancelled_ = false;
+  TimePoint cancel_again_at_{};
+  size_t installing_ = 0;                // completions that wait for their descriptor
+  std::vector<uint32_t> completion_of_;  // by slot, where that is one of them
+  std::unique_ptr<Ring> ring_;           // none after it failed and no other could be had
+  int ring_error_ = 0;
+};
+
+}  // namespace
+
+extern const ConnectorEntry io_uring;
+const ConnectorEntry io_uring{
+    .name = "io-uring",
+    .summary = "one thread, one io_uring: linked requests on direct descriptors, many in one system call",
+    .options = options,
+    .probe =
+        [](const ConnectorSettings& settings) {
+          return Ring::probe(settings.max_in_flight, needs_descriptors(settings.retirement.policy()));
+        },
+    .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
+      return std::make_unique<IoUring>(settings);
+    },
+};
+
+}  // namespace connbench::connectors_table

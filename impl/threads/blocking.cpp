@@ -1,0 +1,57 @@
+// One blocking connect() after another: what most programs do. Choose it for a handful of connections to hosts that
+// answer; a host that does not holds everything behind it until the kernel gives up (135 s by Linux's defaults).
+#include "harness/connector/registry.h"
+#include "impl/threads/calls/calls.h"
+
+namespace connbench::connectors_table {
+namespace {
+
+class Blocking final : public Connector {
+ public:
+  explicit Blocking(const ConnectorSettings& settings)
+      : port_(settings.options), context_{settings.retirement, cancelled_, port_} {}
+
+  Traits traits() const override {
+    Traits traits = plain_call_traits();
+    traits.completes_in_submit = true;
+    traits.cancellable = false;  // the one thread that could cancel is the one that sits in connect()
+    return traits;
+  }
+
+  size_t submit(std::span<const Attempt> attempts) override {
+    if (done_ || attempts.empty()) return 0;
+    done_ = plain_call(attempts.front(), context_);
+    return 1;
+  }
+
+  size_t reap(std::vector<Completion>& completions, TimePoint) override {
+    if (!done_) return 0;
+    completions.push_back(*done_);
+    done_.reset();
+    return 1;
+  }
+
+  void cancel_all() override {}
+  size_t in_flight() const override { return done_ ? 1 : 0; }
+
+ private:
+  const std::atomic<bool> cancelled_{false};
+  SourcePort port_;
+  CallContext context_;
+  std::optional<Completion> done_;
+};
+
+}  // namespace
+
+extern const ConnectorEntry blocking;
+const ConnectorEntry blocking{
+    .name = "blocking",
+    .summary = "connect() in the caller's thread, one after another; the kernel's own timeout",
+    .options = {&source_port_option, 1},
+    .probe = probe_source_port,
+    .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
+      return std::make_unique<Blocking>(settings);
+    },
+};
+
+}  // namespace connbench::connectors_table

@@ -1,0 +1,18 @@
+// A pool of threads in blocking connect()s. What many servers do for outgoing calls: nothing is made per attempt, but
+// as many hosts that are gone as there are threads hold up all the others, until the kernel gives up.
+#include "impl/threads/thread_pool.h"
+
+namespace connbench::connectors_table {
+
+extern const ConnectorEntry blocking_pool;
+const ConnectorEntry blocking_pool{
+    .name = "blocking-pool",
+    .summary = "a pool of threads, blocking connect(); the kernel's own timeout",
+    .options = pool_options,
+    .probe = probe_pool,
+    .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
+      return std::make_unique<ThreadPool>(settings, plain_call, plain_call_traits());
+    },
+};
+
+}  // namespace connbench::connectors_table

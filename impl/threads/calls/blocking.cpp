@@ -1,0 +1,61 @@
+#include "impl/sockets/begin_connect.h"
+#include "impl/threads/calls/calls.h"
+
+namespace connbench {
+namespace {
+
+// Arms, connects, and sees to interruptions of it.
+Evidence connect_blocking(int fd, const Endpoint& to, TimePoint deadline, const ConnectBound* bound,
+                          const CallContext& context) {
+  Evidence evidence{.family = to.family()};
+  const bool unix_domain = to.family() == AF_UNIX;
+  // A UNIX connect() that slept for room in a backlog has begun nothing: after a signal it is called again.
+  do {
+    evidence.call = bound != nullptr ? bound->call : Call::connect;
+    if (bound != nullptr && (evidence.error = bound->arm(fd, deadline)) != 0) return evidence;
+    evidence.call = Call::connect;
+    evidence.error = ::connect(fd, to.address(), to.size()) == 0 ? 0 : errno;
+  } while (evidence.error == EINTR && unix_domain && !context.is_cancelled() && now() < deadline);
+  // A signal does not end a blocking TCP connect(): the handshake goes on, and a second call would wait for a whole
+  // period again. So: wait for the rest, then SO_ERROR.
+  if (evidence.error == EINTR && !unix_domain) {
+    const bool kernel_ends_it = bound == nullptr || bound->ends_handshake;
+    return wait_for_end(fd, to.family(), kernel_ends_it ? TimePoint::max() : deadline, poll_once, context);
+  }
+  // EINPROGRESS from a blocking TCP socket, EAGAIN from a UNIX one: the send timeout has passed, and nothing else has.
+  // EINTR from a UNIX one: so has the deadline, unless it was cancelled, which goes before.
+  evidence.deadline_passed =
+      evidence.error == EINPROGRESS || (unix_domain && (evidence.error == EAGAIN || evidence.error == EINTR));
+  return evidence;
+}
+
+}  // namespace
+
+Completion blocking_call(const Attempt& attempt, const CallContext& context, const ConnectBound* bound) {
+  Completion completion{.id = attempt.id, .started = now()};
+  const Endpoint& to = attempt.endpoints.front();
+  const TimePoint deadline = bound == nullptr ? TimePoint::max() : completion.started + attempt.timeout;
+  UniqueFd fd(-1);
+  Evidence evidence = open_and_connect(
+      fd, to, 0, context.port, [&](int socket) { return connect_blocking(socket, to, deadline, bound, context); });
+  completion.finished = now();
+  // The option was chosen so that it does not end the handshake before the deadline; what ends it earlier is the limit
+  // that the kernel has of its own.
+  if (evidence.error == ETIMEDOUT && bound != nullptr && bound->ends_handshake)
+    evidence.deadline_passed = completion.finished >= deadline;
+  if (bound != nullptr && bound->disarm != nullptr) bound->disarm();
+  evidence.cancelled = context.is_cancelled();
+  completion.result = classify(evidence);
+  context.retirement.retire(std::move(fd), completion);
+  return completion;
+}
+
+Completion plain_call(const Attempt& attempt, const CallContext& context) {
+  return blocking_call(attempt, context, nullptr);
+}
+
+Traits plain_call_traits() {
+  return {.deadline_by = Traits::DeadlineBy::kernel};
+}
+
+}  // namespace connbench

@@ -1,0 +1,42 @@
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <climits>
+
+#include "harness/support/unique_fd.h"
+#include "impl/threads/calls/calls.h"
+#include "impl/threads/calls/jiffy.h"
+
+namespace connbench {
+namespace {
+
+using std::chrono::milliseconds;
+
+// The kernel subtracts two of its millisecond stamps, each cut off: a difference of n may be a little over n − 1. Zero
+// would mean no timeout.
+int set_user_timeout(int fd, TimePoint deadline) {
+  constexpr Duration longest = milliseconds(INT_MAX - 1);
+  const auto left = std::clamp<Duration>(deadline - now(), Duration::zero(), longest);
+  const auto value = static_cast<unsigned>((std::chrono::ceil<milliseconds>(left) + milliseconds(1)).count());
+  return ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, sizeof value) == 0 ? 0 : errno;
+}
+
+constexpr ConnectBound user_timeout{.call = Call::setsockopt, .arm = set_user_timeout, .ends_handshake = true};
+
+}  // namespace
+
+Completion user_timeout_call(const Attempt& attempt, const CallContext& context) {
+  return blocking_call(attempt, context, &user_timeout);
+}
+
+// The kernel looks at the timeout when a retransmission is due, and not before the first: 1 s after the SYN
+// (TCP_TIMEOUT_INIT, RFC 6298).
+Traits user_timeout_call_traits() {
+  return {.deadline_by = Traits::DeadlineBy::socket_option,
+          .granularity = jiffy() + milliseconds(1),
+          .floor = std::chrono::seconds(1)};
+}
+
+}  // namespace connbench

@@ -1,0 +1,18 @@
+// A pool of threads: non-blocking connect(), ppoll() with the timeout, SO_ERROR. The pool to choose where a pool it is
+// to be: exact deadlines, any descriptor, no signal.
+#include "impl/threads/thread_pool.h"
+
+namespace connbench::connectors_table {
+
+extern const ConnectorEntry poll_pool;
+const ConnectorEntry poll_pool{
+    .name = "poll-pool",
+    .summary = "a pool of threads, non-blocking connect(), ppoll() with the timeout",
+    .options = pool_options,
+    .probe = probe_pool,
+    .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
+      return std::make_unique<ThreadPool>(settings, poll_call, poll_call_traits());
+    },
+};
+
+}  // namespace connbench::connectors_table

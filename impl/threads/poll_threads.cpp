@@ -1,0 +1,18 @@
+// A thread per attempt: non-blocking connect(), then ppoll() for the timeout, then SO_ERROR. What select-threads does,
+// without its limit on descriptors and with nanoseconds: choose it over that one wherever there is poll().
+#include "impl/threads/thread_per_attempt.h"
+
+namespace connbench::connectors_table {
+
+extern const ConnectorEntry poll_threads;
+const ConnectorEntry poll_threads{
+    .name = "poll-threads",
+    .summary = "a thread per attempt, non-blocking connect(), ppoll() with the timeout",
+    .options = thread_options,
+    .probe = probe_source_port,
+    .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
+      return std::make_unique<ThreadPerAttempt>(settings, poll_call, poll_call_traits());
+    },
+};
+
+}  // namespace connbench::connectors_table

@@ -1,0 +1,27 @@
+// A pool of threads: non-blocking connect(), select() with the timeout, SO_ERROR. As sndtimeo-pool, with deadlines to
+// the microsecond; for old interfaces only, since no descriptor may reach FD_SETSIZE.
+#include <algorithm>
+
+#include "impl/sockets/select_limit.h"
+#include "impl/threads/thread_pool.h"
+
+namespace connbench::connectors_table {
+
+extern const ConnectorEntry select_pool;
+const ConnectorEntry select_pool{
+    .name = "select-pool",
+    .summary = "a pool of threads, non-blocking connect(), select() with the timeout",
+    .options = pool_options,
+    .probe =
+        [](const ConnectorSettings& settings) {
+          auto reason = probe_select(std::min(settings.options.count("threads"), settings.max_in_flight));
+          return reason ? reason : probe_pool(settings);
+        },
+    .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
+      Traits traits = select_call_traits();
+      traits.max_in_flight = 0;  // what waits in the queue has no descriptor: its threads are the limit
+      return std::make_unique<ThreadPool>(settings, select_call, traits);
+    },
+};
+
+}  // namespace connbench::connectors_table

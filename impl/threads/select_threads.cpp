@@ -1,0 +1,23 @@
+// A thread per attempt: non-blocking connect(), then select() for the timeout, then SO_ERROR. The textbook way to bound
+// one connect(); each descriptor must lie below FD_SETSIZE, also when every thread watches only one.
+#include "impl/sockets/select_limit.h"
+#include "impl/threads/thread_per_attempt.h"
+
+namespace connbench::connectors_table {
+
+extern const ConnectorEntry select_threads;
+const ConnectorEntry select_threads{
+    .name = "select-threads",
+    .summary = "a thread per attempt, non-blocking connect(), select() with the timeout",
+    .options = thread_options,
+    .probe =
+        [](const ConnectorSettings& settings) {
+          auto reason = probe_select(settings.max_in_flight);
+          return reason ? reason : probe_source_port(settings);
+        },
+    .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
+      return std::make_unique<ThreadPerAttempt>(settings, select_call, select_call_traits());
+    },
+};
+
+}  // namespace connbench::connectors_table

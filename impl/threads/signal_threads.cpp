@@ -1,0 +1,20 @@
+// A thread per attempt in a blocking connect() that a timer's signal interrupts (timer_create, SIGEV_THREAD_ID). Choose
+// it to put an exact timeout on code that must block, such as a library's connect(): it needs a signal number of its
+// own, whose handler belongs to the whole process.
+#include "impl/threads/thread_per_attempt.h"
+
+namespace connbench::connectors_table {
+
+extern const ConnectorEntry signal_threads;
+const ConnectorEntry signal_threads{
+    .name = "signal-threads",
+    .summary = "a thread per attempt, blocking connect() that a timer's signal interrupts",
+    .options = thread_options,
+    .probe = probe_source_port,
+    .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
+      prepare_signal_calls();
+      return std::make_unique<ThreadPerAttempt>(settings, signal_call, signal_call_traits());
+    },
+};
+
+}  // namespace connbench::connectors_table

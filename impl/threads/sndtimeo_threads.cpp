@@ -1,0 +1,18 @@
+// A thread per attempt in a connect() that SO_SNDTIMEO bounds: the smallest change to a blocking program that gives it
+// a timeout. Rounded up to jiffies; errno is EINPROGRESS, and the socket must then be closed.
+#include "impl/threads/thread_per_attempt.h"
+
+namespace connbench::connectors_table {
+
+extern const ConnectorEntry sndtimeo_threads;
+const ConnectorEntry sndtimeo_threads{
+    .name = "sndtimeo-threads",
+    .summary = "a thread per attempt, connect() bounded by SO_SNDTIMEO",
+    .options = thread_options,
+    .probe = probe_source_port,
+    .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
+      return std::make_unique<ThreadPerAttempt>(settings, sndtimeo_call, sndtimeo_call_traits());
+    },
+};
+
+}  // namespace connbench::connectors_table

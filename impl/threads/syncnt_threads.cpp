@@ -1,0 +1,19 @@
+// A thread per attempt in a connect() that ends when TCP_SYNCNT SYNs were sent again: the smallest count that does not
+// give up before the timeout. Choose it to say how often to try rather than how long: steps are 3, 7, 15 ... seconds.
+#include "impl/threads/thread_per_attempt.h"
+
+namespace connbench::connectors_table {
+
+extern const ConnectorEntry syncnt_threads;
+const ConnectorEntry syncnt_threads{
+    .name = "syncnt-threads",
+    .summary = "a thread per attempt, connect() bounded by TCP_SYNCNT",
+    .options = thread_options,
+    .probe = probe_source_port,
+    .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
+      return std::make_unique<ThreadPerAttempt>(settings, syncnt_call, syncnt_call_traits());
+    },
+    .families = ip_families,  // on UNIX sockets there would be no deadline
+};
+
+}  // namespace connbench::connectors_table

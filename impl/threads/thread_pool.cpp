@@ -1,0 +1,90 @@
+#include "impl/threads/thread_pool.h"
+
+#include <algorithm>
+#include <system_error>
+
+namespace connbench {
+namespace {
+
+Traits pool_of(size_t threads, Traits traits) {
+  traits.threads = Traits::Threads::pool;
+  traits.pool_threads = threads;
+  return traits;
+}
+
+}  // namespace
+
+ThreadPool::ThreadPool(const ConnectorSettings& settings, BlockingCall call, const Traits& call_traits)
+    : ThreadCarrier(settings, call, pool_of(settings.options.count("threads"), call_traits)) {
+  const ThreadAttributes attributes(settings.options.size("stack"));
+  const size_t count = std::min(settings.options.count("threads"), settings.max_in_flight);
+  threads_.reserve(count);
+  for (size_t i = 0; i < count; ++i) {
+    pthread_t thread{};
+    if (const int error = pthread_create(&thread, attributes.get(), thread_main, this); error != 0) {
+      stop();
+      throw std::system_error(error, std::generic_category(), "pthread_create");
+    }
+    threads_.push_back(thread);
+  }
+}
+
+ThreadPool::~ThreadPool() {
+  cancel_and_drain();
+  stop();
+}
+
+void ThreadPool::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    over_ = true;
+  }
+  work_.notify_all();
+  for (const pthread_t thread : threads_) pthread_join(thread, nullptr);
+}
+
+void ThreadPool::start(std::span<Seat* const> seats) {
+  size_t wanted = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    for (Seat* seat : seats) {
+      seat->next = nullptr;
+      (oldest_ == nullptr ? oldest_ : youngest_->next) = seat;
+      youngest_ = seat;
+    }
+    wanted = std::min(idle_, seats.size());
+  }
+  for (size_t i = 0; i < wanted; ++i) work_.notify_one();
+}
+
+// Waits for work; nullptr: there will be none.
+ThreadCarrier::Seat* ThreadPool::next() {
+  std::unique_lock lock(mutex_);
+  ++idle_;
+  work_.wait(lock, [this] { return oldest_ != nullptr || over_; });
+  --idle_;
+  if (oldest_ == nullptr) return nullptr;
+  Seat* seat = oldest_;
+  oldest_ = seat->next;
+  return seat;
+}
+
+void* ThreadPool::thread_main(void* argument) {
+  auto& pool = *static_cast<ThreadPool*>(argument);
+  while (Seat* seat = pool.next()) {
+    pool.run(*seat);
+    pool.finish(*seat);
+  }
+  return nullptr;
+}
+
+void ThreadPool::interrupt_all() {
+  for (const pthread_t thread : threads_) interrupt(thread);
+}
+
+std::optional<std::string> probe_pool(const ConnectorSettings& settings) {
+  if (settings.options.count("threads") == 0) return "a pool without threads connects nothing";
+  return probe_source_port(settings);
+}
+
+}  // namespace connbench

@@ -1,0 +1,82 @@
+#include "harness/connector/options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+namespace connbench {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+
+constexpr OptionSpec specs[] = {
+    {"detect", OptionSpec::Kind::choice, "so-error|recv|second-connect", "so-error", "how success is seen"},
+    {"wait", OptionSpec::Kind::duration, "", "50ms", "how long"},
+    {"stack", OptionSpec::Kind::size, "", "", "bytes of a thread's stack"},
+    {"threads", OptionSpec::Kind::count, "", "", "size of the pool"}};
+
+auto refuses(std::string_view text, const testing::Matcher<std::string>& message) {
+  EXPECT_THAT([&] { Options(text, specs); }, ThrowsMessage<std::invalid_argument>(message)) << text;
+}
+
+TEST(Options, HoldsTheDefaultsWhenNothingIsSaid) {
+  const Options options("", specs);
+  EXPECT_EQ(options.choice("detect"), "so-error");
+  EXPECT_EQ(options.duration("wait"), 50ms);
+  EXPECT_FALSE(options.given("stack")) << "left to the connector";
+  EXPECT_TRUE(options.given("wait"));
+}
+
+TEST(Options, ReadsWhatIsSaid) {
+  const Options options("+wait:20ms+stack:64KiB+threads:8+detect:recv", specs);
+  EXPECT_EQ(options.duration("wait"), 20ms);
+  EXPECT_EQ(options.size("stack"), 65536U);
+  EXPECT_EQ(options.count("threads"), 8U);
+  EXPECT_EQ(options.choice("detect"), "recv");
+}
+
+TEST(Options, AnUnknownOptionIsAnsweredWithTheNearestAndTheList) {
+  refuses("+dectet:recv",
+          AllOf(HasSubstr("'dectet'"), HasSubstr("did you mean 'detect'?"), HasSubstr("detect, wait, stack, threads")));
+  refuses("+colour:red", AllOf(HasSubstr("'colour'"), testing::Not(HasSubstr("did you mean"))));
+  EXPECT_THAT([] { Options("+wait:1ms", {}); }, ThrowsMessage<std::invalid_argument>(HasSubstr("none")));
+}
+
+TEST(Options, ABadValueIsAnsweredWithWhatWouldBeValid) {
+  refuses("+detect:rcv", AllOf(HasSubstr("detect"), HasSubstr("'rcv'"), HasSubstr("so-error, recv, second-connect"),
+                               HasSubstr("did you mean 'recv'?")));
+  refuses("+wait:50", AllOf(HasSubstr("wait"), HasSubstr("'50'"), HasSubstr("200ms")));
+  refuses("+stack:big", AllOf(HasSubstr("stack"), HasSubstr("64KiB")));
+  refuses("+threads:0", AllOf(HasSubstr("threads"), HasSubstr("from 1")));
+  refuses("+detect:", HasSubstr("detect"));
+}
+
+TEST(Options, RefusesAnOptionGivenTwice) {
+  refuses("+wait:1ms+wait:1ms", AllOf(HasSubstr("'wait'"), HasSubstr("twice")));
+}
+
+TEST(Options, RefusesWhatIsNotWrittenAsAnOption) {
+  for (const char* text : {"wait:1ms", "+", "+wait", "+wait:1ms+", "++wait:1ms", "+:1ms", "+wait=1ms"}) {
+    refuses(text, HasSubstr("+name:value"));
+  }
+}
+
+TEST(Options, AskingForWhatWasNotSpecifiedIsADefect) {
+  const Options options("", specs);
+  EXPECT_THROW(options.count("colour"), std::logic_error);
+  EXPECT_THROW(options.given("colour"), std::logic_error);
+  EXPECT_THROW(options.size("stack"), std::logic_error) << "no value is no number";
+}
+
+TEST(Options, TheBaseNameEndsAtTheFirstOption) {
+  EXPECT_EQ(base_name("epoll+wait:pwait2+stack:64KiB"), "epoll");
+  EXPECT_EQ(base_name("epoll"), "epoll");
+  EXPECT_EQ(base_name(""), "");
+}
+
+}  // namespace
+}  // namespace connbench

@@ -1,0 +1,150 @@
+#include "harness/process/server_process.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <fstream>
+#include <memory>
+
+#include "tests/support/plain_sockets.h"
+
+namespace connbench {
+namespace {
+
+struct Pipe {
+  UniqueFd reading{-1};
+  UniqueFd writing{-1};
+};
+
+Pipe make_pipe() {
+  int ends[2];
+  checked(::pipe2(ends, O_CLOEXEC), "pipe2");
+  return {UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+UniqueFd make_pair(std::vector<UniqueFd>& given) {
+  int ends[2];
+  checked(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), "socketpair");
+  given.emplace_back(ends[1]);
+  return UniqueFd(ends[0]);
+}
+
+/// Answers each byte on its first socket with itself.
+void echo(std::span<const int> sockets) {
+  char byte = 0;
+  while (::read(sockets[0], &byte, 1) == 1 && ::write(sockets[0], &byte, 1) == 1) {
+  }
+}
+
+/// Whether the server serves: its set-up is then behind it, and so are the signals sent before.
+bool echoes(const UniqueFd& peer) {
+  char byte = 'x';
+  return ::write(peer.get(), &byte, 1) == 1 && plain::ready_within(peer, plain::patience_ms) &&
+         ::read(peer.get(), &byte, 1) == 1 && byte == 'x';
+}
+
+TEST(ServerProcess, ServesItsSocketsFromAProcessOfItsOwn) {
+  std::vector<UniqueFd> given;
+  const UniqueFd peer = make_pair(given);
+  const ServerProcess server(std::move(given), {}, echo);
+  EXPECT_TRUE(echoes(peer));
+  EXPECT_NE(server.pid(), ::getpid());
+  std::string name;
+  std::getline(std::ifstream("/proc/" + std::to_string(server.pid()) + "/comm"), name);
+  EXPECT_EQ(name, "connbench-serve");
+}
+
+TEST(ServerProcess, IsTheOnlyOwnerOfItsSockets) {
+  std::vector<UniqueFd> given;
+  const UniqueFd peer = make_pair(given);
+  { const ServerProcess server(std::move(given), {}, echo); }
+  EXPECT_EQ(plain::receive(peer), plain::end_of_stream);
+}
+
+TEST(ServerProcess, OutlivesAForkOfItsOwner) {
+  std::vector<UniqueFd> given;
+  const UniqueFd peer = make_pair(given);
+  auto server = std::make_unique<ServerProcess>(std::move(given), std::vector<int>{}, echo);
+  const pid_t fork = checked(::fork(), "fork");
+  if (fork == 0) {
+    server.reset();
+    ::_exit(0);
+  }
+  ASSERT_EQ(::waitpid(fork, nullptr, 0), fork);
+  EXPECT_TRUE(echoes(peer));
+}
+
+TEST(ServerProcess, HoldsNoDescriptorButItsSocketsAndTheStandardOnes) {
+  Pipe before = make_pipe();
+  std::vector<UniqueFd> given;
+  const UniqueFd first = make_pair(given);
+  Pipe between = make_pipe();
+  const UniqueFd second = make_pair(given);
+  std::swap(given[0], given[1]);
+  const ServerProcess server(std::move(given), {}, echo);
+  before.writing.reset(-1);
+  between.writing.reset(-1);
+  EXPECT_TRUE(plain::ready_within(before.reading, plain::patience_ms)) << "somebody else still holds the pipe";
+  EXPECT_TRUE(plain::ready_within(between.reading, plain::patience_ms)) << "somebody else still holds the pipe";
+  EXPECT_TRUE(echoes(second)) << "the sockets keep the order in which they were given";
+  EXPECT_FALSE(plain::ready_within(first, 0)) << "it has closed one of its own sockets";
+}
+
+TEST(ServerProcess, LeavesTheTerminalsSignalsToItsParent) {
+  std::vector<UniqueFd> given;
+  const UniqueFd peer = make_pair(given);
+  const ServerProcess server(std::move(given), {}, echo);
+  ASSERT_TRUE(echoes(peer));
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) ::kill(server.pid(), signal);
+  EXPECT_TRUE(echoes(peer));
+}
+
+TEST(ServerProcess, RaisesItsDescriptorLimitAndLeavesOurs) {
+  rlimit ours{};
+  checked(::getrlimit(RLIMIT_NOFILE, &ours), "getrlimit");
+  const rlimit lowered{.rlim_cur = std::min<rlim_t>(256, ours.rlim_max), .rlim_max = ours.rlim_max};
+  checked(::setrlimit(RLIMIT_NOFILE, &lowered), "setrlimit");
+  std::vector<UniqueFd> given;
+  const UniqueFd peer = make_pair(given);
+  const ServerProcess server(std::move(given), {}, echo);
+  EXPECT_TRUE(echoes(peer));
+  rlimit its{};
+  checked(::prlimit(server.pid(), RLIMIT_NOFILE, nullptr, &its), "prlimit");
+  EXPECT_EQ(its.rlim_cur, ours.rlim_max);
+  checked(::setrlimit(RLIMIT_NOFILE, &ours), "setrlimit");
+}
+
+TEST(ServerProcess, RunsOnTheProcessorsThatItWasGiven) {
+  cpu_set_t allowed;
+  checked(::sched_getaffinity(0, sizeof allowed, &allowed), "sched_getaffinity");
+  int last = CPU_SETSIZE - 1;
+  while (!CPU_ISSET(static_cast<size_t>(last), &allowed)) --last;
+  const ServerProcess server({}, {last}, hold_open);
+  cpu_set_t its;
+  checked(::sched_getaffinity(server.pid(), sizeof its, &its), "sched_getaffinity");
+  EXPECT_EQ(CPU_COUNT(&its), 1);
+  EXPECT_TRUE(CPU_ISSET(static_cast<size_t>(last), &its));
+}
+
+TEST(ServerProcess, NamesTheCallWhenAProcessorDoesNotExistAndLeavesNoChild) {
+  try {
+    const ServerProcess server({}, {CPU_SETSIZE - 1}, hold_open);
+    FAIL() << "this machine has 1024 processors";
+  } catch (const std::system_error& e) {
+    EXPECT_THAT(e.what(), testing::HasSubstr("sched_setaffinity"));
+  }
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);
+  EXPECT_EQ(errno, ECHILD);
+}
+
+TEST(ServerProcess, EndsInsteadOfReturningIntoTheCallersCode) {
+  const ServerProcess server({}, {}, [](std::span<const int>) {});
+  EXPECT_TRUE(plain::ready_within(plain::watch_process(server.pid()), plain::patience_ms));
+}
+
+}  // namespace
+}  // namespace connbench

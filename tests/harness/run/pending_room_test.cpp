@@ -1,0 +1,66 @@
+#include "harness/run/pending_room.h"
+
+#include <gmock/gmock.h>
+#include <sys/resource.h>
+
+#include "harness/lab/lab.h"
+
+namespace connbench {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(PendingRoom, InOneTableIsTheLimitWithoutWhatTheHarnessNeeds) {
+  EXPECT_EQ(pending_by_descriptors().value, descriptor_limit().value - descriptors_of_the_harness);
+}
+
+TEST(PendingRoom, IsNothingWhereTheLimitIsBelowWhatTheHarnessNeeds) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit lowered{.rlim_cur = 20, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &lowered), 0);
+  const Limit limit = pending_by_descriptors();
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_EQ(limit.value, 0U);
+}
+
+TEST(PendingRoom, IsHalvedWhereAnAttemptTakesTwice) {
+  const PendingCost twice{.slab_bytes = 2 * usual_pending_cost.slab_bytes + pending_user_bytes,
+                          .tcp_pages = 2 * usual_pending_cost.tcp_pages,
+                          .measured = false};
+  const auto of_tcp = pending_by_tcp_memory(usual_pending_cost);
+  if (!of_tcp) GTEST_SKIP() << "this network namespace does not show net.ipv4.tcp_mem";
+  // Others on this machine use both meanwhile.
+  EXPECT_NEAR(double(pending_by_tcp_memory(twice)->value), double(of_tcp->value) / 2, double(of_tcp->value) / 10);
+  const auto of_memory = pending_by_memory(usual_pending_cost);
+  EXPECT_NEAR(double(pending_by_memory(twice)->value), double(of_memory->value) / 2, double(of_memory->value) / 10);
+  EXPECT_THAT(of_tcp->how_to_raise, HasSubstr("sysctl -w net.ipv4.tcp_mem="));
+}
+
+TEST(PendingRoom, IsKnownInTheLabOfWhoNotedItBefore) {
+  note_tcp_memory();
+  if (!pending_by_tcp_memory(usual_pending_cost)) GTEST_SKIP() << "this network namespace does not show it either";
+  int inside = -1;
+  try {
+    inside = lab::run_in_lab({}, [](lab::Lab&) { return pending_by_tcp_memory(usual_pending_cost) ? 0 : 1; });
+  } catch (const lab::Unavailable& error) {
+    GTEST_SKIP() << error.what();
+  }
+  EXPECT_EQ(inside, 0);
+}
+
+// On a busy machine it says that it cannot tell.
+TEST(PendingRoom, IsMeasuredInALabOrNotAtAll) {
+  const auto cost = measure_pending_cost();
+  if (!cost) GTEST_SKIP() << "no lab, or too much went on meanwhile";
+  EXPECT_TRUE(cost->measured);
+  EXPECT_GE(cost->slab_bytes, 2'000) << "a TCP socket alone has more";
+}
+
+TEST(PendingRoom, OfPortsIsThatOfTheWholeBlackhole) {
+  EXPECT_EQ(pending_by_ports().value % ephemeral_ports().size(), 0U);
+  EXPECT_GT(pending_by_ports().value, ephemeral_ports().size());
+}
+
+}  // namespace
+}  // namespace connbench

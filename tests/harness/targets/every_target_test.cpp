@@ -1,0 +1,131 @@
+// What holds for every target of the table, over every family that it serves: a new one is tested without a new test.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <set>
+
+#include "harness/targets/loopback_sockets.h"
+#include "harness/targets/target.h"
+#include "tests/support/plain_sockets.h"
+
+namespace connbench {
+namespace {
+
+using plain::connect_to;
+using plain::patience_ms;
+using plain::ready_within;
+
+struct Service {
+  const TargetEntry* entry;
+  Family family;
+};
+
+void PrintTo(const Service& service, std::ostream* out) {
+  *out << service.entry->name << " over " << to_string(service.family);
+}
+
+std::vector<Service> every_service() {
+  std::vector<Service> all;
+  for (const TargetEntry* entry : targets()) {
+    if (entry->needs_lab) continue;  // far_targets.cpp
+    for (const Family family : entry->families) all.push_back({entry, family});
+  }
+  return all;
+}
+
+std::string name_of(const testing::TestParamInfo<Service>& info) {
+  std::string name(info.param.entry->name);
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name + "_over_" + std::string(to_string(info.param.family));
+}
+
+class EveryTarget : public testing::TestWithParam<Service> {
+ protected:
+  void SetUp() override {
+    if (!plain::machine_has(*GetParam().entry, GetParam().family)) GTEST_SKIP() << "this machine has no ::1";
+  }
+  std::unique_ptr<Target> open(size_t open_at_once = 1) const {
+    return find_target(GetParam().entry->name).open({.family = GetParam().family, .open_at_once = open_at_once});
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Loopback, EveryTarget, testing::ValuesIn(every_service()), name_of);
+
+TEST_P(EveryTarget, IsReachedOnLoopbackOnly) {
+  const auto target = open(100'000);
+  for (const Endpoint& endpoint : target->endpoints()) {
+    EXPECT_THAT(endpoint.to_string(), testing::AnyOf(testing::StartsWith("127."), testing::StartsWith("[::1]:"),
+                                                     testing::StartsWith("unix:@")));
+  }
+}
+
+TEST_P(EveryTarget, HasNoPortThatAClientCouldBeGiven) {
+  const auto target = open(100'000);
+  for (const Endpoint& endpoint : target->endpoints()) {
+    EXPECT_FALSE(ephemeral_ports().contains(endpoint.port())) << endpoint.to_string();
+  }
+}
+
+TEST_P(EveryTarget, HasAHostForEachQuarterOfTheEphemeralPortsThatMayBeOpenAtOnce) {
+  const size_t quarter = ephemeral_ports().size() / 4;
+  const auto target = open(3 * quarter + 1);
+  std::set<std::string> distinct;
+  for (const Endpoint& endpoint : target->endpoints()) distinct.insert(endpoint.to_string());
+  const size_t each = target->endpoints_per_attempt();
+  EXPECT_EQ(distinct.size(), GetParam().family == Family::unix_domain ? 1U : 4 * each);
+  EXPECT_EQ(open(quarter)->endpoints().size(), each);
+}
+
+TEST_P(EveryTarget, AnswersOrStaysSilentAsItSaysOnTheFirstAddressOfEachHost) {
+  const auto target = open(ephemeral_ports().size());
+  for (size_t host = 0; host < target->endpoints().size(); host += target->endpoints_per_attempt()) {
+    const Endpoint& endpoint = target->endpoints()[host];
+    const auto attempt = connect_to(endpoint, SOCK_NONBLOCK);
+    const int wait_ms = GetParam().entry->answers ? patience_ms : 20;
+    const bool answered =
+        attempt.error != EAGAIN && (attempt.error != EINPROGRESS || ready_within(attempt.socket, wait_ms, POLLOUT));
+    const bool may_answer = GetParam().entry->ends(GetParam().family).contains(Outcome::connected);
+    if (may_answer && !GetParam().entry->answers) continue;  // it may, or it may not
+    EXPECT_EQ(answered, GetParam().entry->answers) << endpoint.to_string();
+  }
+}
+
+TEST_P(EveryTarget, TakesItsServerWithIt) {
+  auto target = open();
+  const UniqueFd server = plain::watch_process(target->server());
+  ASSERT_FALSE(ready_within(server, 0)) << "it has ended early";
+  target.reset();
+  EXPECT_TRUE(ready_within(server, 0));
+}
+
+TEST_P(EveryTarget, HasNoServerLeftWhenTheProcessThatOpenedItIsKilled) {
+  checked(::prctl(PR_SET_CHILD_SUBREAPER, 1), "prctl");  // an orphaned server is ours to wait for
+  int ends[2];
+  checked(::pipe2(ends, O_CLOEXEC), "pipe2");
+  const UniqueFd told(ends[0]);
+  UniqueFd telling(ends[1]);
+  const pid_t opener = checked(::fork(), "fork");
+  if (opener == 0) {
+    const auto target = open();
+    const pid_t pid = target->server();
+    if (::write(telling.get(), &pid, sizeof pid) == sizeof pid) ::pause();
+    ::_exit(1);
+  }
+  telling.reset(-1);
+  pid_t pid = 0;
+  const bool heard = ready_within(told, patience_ms) && ::read(told.get(), &pid, sizeof pid) == sizeof pid;
+  const UniqueFd server = heard ? plain::watch_process(pid) : UniqueFd(-1);
+  const bool was_alive = heard && !ready_within(server, 0);
+  ::kill(opener, SIGKILL);
+  ::waitpid(opener, nullptr, 0);
+  ASSERT_TRUE(was_alive);
+  EXPECT_TRUE(ready_within(server, patience_ms));
+  ::kill(pid, SIGKILL);
+  ::waitpid(pid, nullptr, 0);
+}
+
+}  // namespace
+}  // namespace connbench

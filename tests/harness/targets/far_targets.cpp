@@ -1,0 +1,172 @@
+// What each target of the lab does to a plain connect(), over each family.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <netinet/tcp.h>
+
+#include "harness/connector/retirement.h"
+#include "harness/support/clock.h"
+#include "harness/targets/target.h"
+#include "tests/support/lab_of_tests.h"
+#include "tests/support/plain_sockets.h"
+
+namespace connbench {
+namespace {
+
+using namespace std::chrono_literals;
+using plain::connect_to;
+using plain::Connection;
+using plain::ready_within;
+
+class FarTarget : public testing::TestWithParam<Family> {
+ protected:
+  void SetUp() override {
+    if (lab_of_tests() == nullptr) GTEST_SKIP() << why_no_lab_of_tests();
+    if (GetParam() == Family::ipv6 && !lab_of_tests()->has_ipv6()) GTEST_SKIP() << "this machine has no IPv6";
+  }
+
+  std::unique_ptr<Target> open(std::string_view name, size_t open_at_once = 1) const {
+    return find_target(name).open({.family = GetParam(), .open_at_once = open_at_once, .lab = lab_of_tests()});
+  }
+
+  struct Timed {
+    Connection connection;
+    Duration took;
+  };
+  static Timed timed_connect(const Target& target) {
+    const TimePoint begin = now();
+    Connection connection = connect_to(target.endpoints()[0]);
+    return {std::move(connection), now() - begin};
+  }
+
+  // What makes `n` connects, in turn, to a target see: their errno, 0 = connected.
+  std::vector<int> errors_of(std::string_view name, int n = 5) const {
+    const auto target = open(name);
+    std::vector<int> errors;
+    for (int i = 0; i < n; ++i) errors.push_back(timed_connect(*target).connection.error);
+    return errors;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Over, FarTarget, testing::ValuesIn(ip_families),
+                         [](const auto& over) { return std::string(to_string(over.param)); });
+
+TEST_P(FarTarget, DelayedConnectsAfterItsRoundTripAndNeverBefore) {
+  for (const auto& [name, round_trip] :
+       {std::pair{"delayed:1ms", 1ms}, {"delayed:20ms", 20ms}, {"delayed:80ms", 80ms}}) {
+    const auto target = open(name);
+    for (int i = 0; i < 5; ++i) {
+      const Timed timed = timed_connect(*target);
+      EXPECT_EQ(timed.connection.error, 0);
+      EXPECT_GE(timed.took, round_trip) << name;
+      EXPECT_GE(read_handshake(timed.connection.socket.get()).round_trip, round_trip) << name;
+    }
+  }
+}
+
+TEST_P(FarTarget, DelayedTwiceHasTwoDelays) {
+  const auto fast = open("delayed:1ms");
+  const auto slow = open("delayed:150ms");
+  EXPECT_LT(timed_connect(*fast).took, 150ms);
+  EXPECT_GE(timed_connect(*slow).took, 150ms);
+  EXPECT_LT(timed_connect(*fast).took, 150ms);
+}
+
+TEST_P(FarTarget, JitteredStaysWithinItsBoundAndVaries) {
+  const auto target = open("jittered:40ms~40ms");
+  Duration shortest = 1h;
+  Duration longest{};
+  for (int i = 0; i < 20; ++i) {
+    const Timed timed = timed_connect(*target);
+    ASSERT_EQ(timed.connection.error, 0);
+    shortest = std::min(shortest, timed.took);
+    longest = std::max(longest, timed.took);
+  }
+  EXPECT_GT(longest - shortest, 10ms);
+}
+
+TEST_P(FarTarget, LossySynLosesTheFirstSynsOfEachConnection) {
+  for (const unsigned losses : {1U, 2U}) {
+    const auto target = open(fmt::format("lossy-syn:{}", losses));
+    const Timed timed = timed_connect(*target);
+    ASSERT_EQ(timed.connection.error, 0);
+    EXPECT_EQ(read_handshake(timed.connection.socket.get()).syn_retransmits, losses);
+    EXPECT_GE(timed.took, losses * 1s);  // while net.ipv4.tcp_syn_linear_timeouts is 2 or more, or 0
+  }
+}
+
+TEST_P(FarTarget, LossySynackLosesTheFirstAnswers) {
+  const auto target = open("lossy-synack:1");
+  const Timed timed = timed_connect(*target);
+  ASSERT_EQ(timed.connection.error, 0);
+  EXPECT_GE(timed.took, 900ms);  // then either side has sent again: the server its answer, or the client its SYN
+}
+
+TEST_P(FarTarget, LossyLosesSomeAndNotAll) {
+  const auto target = open("lossy:50%");
+  std::vector<Connection> connections;
+  for (int i = 0; i < 100; ++i) connections.push_back(connect_to(target->endpoints()[0], SOCK_NONBLOCK));
+  std::vector<pollfd> polled;
+  for (const Connection& connection : connections) polled.push_back({connection.socket.get(), POLLOUT, 0});
+  const int connected = ::poll(polled.data(), polled.size(), plain::patience_ms);
+  EXPECT_GT(connected, 0);
+  EXPECT_LT(connected, 100);
+}
+
+TEST_P(FarTarget, RefusedFarIsRefusedAfterARoundTrip) {
+  const auto target = open("refused-far:30ms");
+  const Timed timed = timed_connect(*target);
+  EXPECT_EQ(timed.connection.error, ECONNREFUSED);
+  EXPECT_GE(timed.took, 30ms);
+}
+
+TEST_P(FarTarget, HostUnreachableIsSaidByARouterAfterARoundTrip) {
+  const auto target = open("host-unreachable:30ms");
+  for (int i = 0; i < 5; ++i) {
+    const Timed timed = timed_connect(*target);
+    EXPECT_EQ(timed.connection.error, EHOSTUNREACH);
+    EXPECT_GE(timed.took, 30ms);
+  }
+}
+
+TEST_P(FarTarget, NetUnreachableAndProhibitedAreSaidAtOnce) {
+  EXPECT_THAT(errors_of("net-unreachable"), testing::Each(ENETUNREACH));
+  EXPECT_THAT(errors_of("prohibited"), testing::Each(EACCES));
+}
+
+TEST_P(FarTarget, NoArpIsUnreachableWhenNobodyHasAnswered) {
+  const Timed timed = timed_connect(*open("no-arp"));
+  EXPECT_EQ(timed.connection.error, EHOSTUNREACH);
+  EXPECT_GE(timed.took, 1s);
+}
+
+TEST_P(FarTarget, BlackholeKeepsEverybodyWaiting) {
+  const auto target = open("blackhole", 1000);
+  std::vector<Connection> connections;
+  for (size_t i = 0; i < 1000; ++i)
+    connections.push_back(connect_to(target->endpoints()[i % target->endpoints().size()], SOCK_NONBLOCK));
+  EXPECT_FALSE(ready_within(connections.front().socket, 1500, POLLOUT));
+  for (const Connection& connection : connections) {
+    ASSERT_EQ(connection.error, EINPROGRESS);
+    tcp_info info{};
+    socklen_t size = sizeof info;
+    checked(::getsockopt(connection.socket.get(), IPPROTO_TCP, TCP_INFO, &info, &size), "TCP_INFO");
+    ASSERT_EQ(info.tcpi_state, TCP_SYN_SENT);
+  }
+}
+
+TEST_P(FarTarget, SpreadsOverAddressesWhereManyAreOpenAtOnce) {
+  for (const char* name : {"blackhole", "delayed", "no-arp", "host-unreachable"})
+    EXPECT_GT(open(name, 100'000)->endpoints().size(), 10U) << name;
+  const auto delayed = open("delayed:1ms", 50'000);
+  for (const Endpoint& endpoint : delayed->endpoints())
+    EXPECT_EQ(connect_to(endpoint).error, 0) << endpoint.to_string();
+}
+
+TEST_P(FarTarget, TellsOfItsWork) {
+  const uint64_t before = lab_of_tests()->link_report().frames;
+  EXPECT_EQ(timed_connect(*open("delayed:1ms")).connection.error, 0);
+  EXPECT_GE(lab_of_tests()->link_report().frames, before + 2);  // the third may still be on its way
+  EXPECT_GT(lab_of_tests()->link_report().lateness.quantile(0.5), 0ns);
+}
+
+}  // namespace
+}  // namespace connbench

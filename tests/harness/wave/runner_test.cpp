@@ -1,0 +1,301 @@
+#include "harness/wave/runner.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "harness/record/summary.h"
+#include "tests/harness/connector/fake_connector.h"
+
+namespace connbench {
+namespace {
+
+using testing::Each;
+
+class Drives : public testing::Test {
+ protected:
+  void SetUp() override { simulated = TimePoint(1000s); }
+
+  std::vector<Sample> drive_wave(FakeConnector& connector, Pacing& pacing, size_t attempts, size_t concurrency,
+                                 Duration limit = 1h) {
+    std::vector<Sample> samples(attempts);
+    drive(connector,
+          {.endpoints = endpoints_,
+           .concurrency = concurrency,
+           .timeout = 1s,
+           .limit = limit,
+           .pacing = &pacing,
+           .stop = &stop_,
+           .clock = simulated_now,
+           .sleep = simulated_sleep},
+          samples);
+    return samples;
+  }
+
+  std::atomic<bool> stop_{false};
+  std::vector<Endpoint> endpoints_{Endpoint::ipv4(INADDR_LOOPBACK, 1), Endpoint::ipv4(INADDR_LOOPBACK, 2)};
+};
+
+size_t count_of(Outcome outcome, const std::vector<Sample>& samples) {
+  return static_cast<size_t>(std::ranges::count(samples, outcome, &Sample::outcome));
+}
+
+bool all_done(const std::vector<Sample>& samples) {
+  return std::ranges::all_of(samples, [](const Sample& sample) { return sample.state == Sample::State::done; });
+}
+
+Duration queueing(const Sample& sample) {
+  return Duration(sample.started_ns - sample.scheduled_ns);
+}
+
+std::vector<uint64_t> in_order(size_t count) {
+  std::vector<uint64_t> ids(count);
+  for (size_t i = 0; i < count; ++i) ids[i] = i;
+  return ids;
+}
+
+// Else the deadlines of the first would pass while the last of half a million are begun.
+TEST_F(Drives, LooksAtWhatHasEndedWhileItBeginsMany) {
+  FakeConnector connector({.capacity = 5000, .answers = false});
+  drive_wave(connector, *closed_loop(), 2000, 2000, 10ms);
+  EXPECT_GE(connector.reaps, connector.submits);
+  EXPECT_GT(connector.submits, 2000U / 300);
+}
+
+TEST_F(Drives, InClosedLoopNeverMoreThanTheConcurrency) {
+  for (const size_t concurrency : {1U, 7U, 300U, 2000U}) {
+    FakeConnector connector({.capacity = 5000});
+    const auto samples = drive_wave(connector, *closed_loop(), 1000, concurrency);
+    EXPECT_EQ(connector.most_in_flight, std::min<size_t>(concurrency, 1000));
+    EXPECT_EQ(connector.ids, in_order(1000));
+    EXPECT_EQ(count_of(Outcome::connected, samples), 1000U);
+    EXPECT_TRUE(all_done(samples));
+  }
+}
+
+TEST_F(Drives, InClosedLoopTheNextAttemptIsWantedWhenOneHasEnded) {
+  FakeConnector connector({.service = 5ms});
+  const auto samples = drive_wave(connector, *closed_loop(), 4, 1);
+  for (size_t i = 0; i < samples.size(); ++i) {
+    EXPECT_EQ(samples[i].scheduled_ns, to_ns(TimePoint(1000s) + 5ms * i));
+    EXPECT_EQ(queueing(samples[i]), 0ns);
+    EXPECT_EQ(samples[i].reaped_ns, samples[i].finished_ns);
+  }
+}
+
+TEST_F(Drives, SpreadOverTheEndpointsInTurn) {
+  std::vector<uint16_t> ports;
+  class Recorder final : public Connector {
+   public:
+    explicit Recorder(std::vector<uint16_t>& seen) : seen_(seen) {}
+    Traits traits() const override { return {}; }
+    size_t submit(std::span<const Attempt> attempts) override {
+      for (const Attempt& attempt : attempts) {
+        seen_.push_back(attempt.endpoints.front().port());
+        ids_.push_back(attempt.id);
+      }
+      return attempts.size();
+    }
+    size_t reap(std::vector<Completion>& completions, TimePoint) override {
+      for (const uint64_t id : ids_) completions.push_back({.id = id});
+      return std::exchange(ids_, {}).size();
+    }
+    void cancel_all() override {}
+    size_t in_flight() const override { return ids_.size(); }
+
+   private:
+    std::vector<uint16_t>& seen_;
+    std::vector<uint64_t> ids_;
+  } recorder(ports);
+  std::vector<Sample> samples(5);
+  const auto pacing = closed_loop();
+  drive(recorder, {.endpoints = endpoints_, .concurrency = 3, .limit = 1h, .pacing = pacing.get()}, samples);
+  EXPECT_EQ(ports, (std::vector<uint16_t>{1, 2, 1, 2, 1}));
+}
+
+// A connector that is full is offered the rest again later, and what waited for it shows as queueing.
+TEST_F(Drives, OfferAgainInOrderWhatWasNotTakenAndKeepWhenItWasFirstWanted) {
+  FakeConnector connector({.capacity = 3, .service = 10ms});
+  const auto samples = drive_wave(connector, *closed_loop(), 9, 9);
+  EXPECT_EQ(connector.ids, in_order(9));
+  EXPECT_THAT(connector.scheduled, Each(TimePoint(1000s)));
+  for (size_t i = 0; i < samples.size(); ++i) EXPECT_EQ(queueing(samples[i]), 10ms * (i / 3)) << i;
+  EXPECT_LT(connector.reaps, 20U) << "reaped without waiting";
+}
+
+TEST_F(Drives, InOpenLoopAttemptsAreWantedWhenTheyAreDue) {
+  FakeConnector connector({.service = 30us});
+  const auto samples = drive_wave(connector, *uniform_arrivals(5000), 100, 50);
+  for (size_t i = 0; i < samples.size(); ++i) {
+    EXPECT_EQ(samples[i].scheduled_ns, to_ns(TimePoint(1000s) + 200us * i));
+    EXPECT_EQ(queueing(samples[i]), 0ns) << i;
+  }
+  EXPECT_LT(connector.reaps, 400U) << "spun until the next was due";
+}
+
+TEST_F(Drives, InOpenLoopPoissonTimesAreThoseOfItsSeed) {
+  FakeConnector connector({.service = 30us});
+  const auto samples = drive_wave(connector, *poisson_arrivals(5000, 11), 100, 100);
+  const auto again = poisson_arrivals(5000, 11);
+  for (const Sample& sample : samples) EXPECT_EQ(sample.scheduled_ns, to_ns(TimePoint(1000s) + again->next_due()));
+}
+
+// No coordinated omission: half as fast as asked, the i-th attempt starts i × 200 µs late, and its sample says so.
+TEST_F(Drives, InOpenLoopASlowConnectorShowsGrowingQueueing) {
+  FakeConnector connector({.service = 400us, .one_at_a_time = true});
+  const auto samples = drive_wave(connector, *uniform_arrivals(5000), 200, 1);
+  for (size_t i = 0; i < samples.size(); ++i) {
+    EXPECT_EQ(samples[i].scheduled_ns, to_ns(TimePoint(1000s) + 200us * i));
+    EXPECT_EQ(queueing(samples[i]), 200us * i) << i;
+    EXPECT_EQ(samples[i].finished_ns - samples[i].started_ns, Duration(400us).count());
+  }
+}
+
+TEST_F(Drives, InOpenLoopAFullConnectorIsWaitedFor) {
+  FakeConnector connector({.capacity = 1, .service = 400us});
+  const auto samples = drive_wave(connector, *uniform_arrivals(5000), 100, 50);
+  EXPECT_EQ(queueing(samples.back()), 200us * 99);
+  EXPECT_LE(connector.reaps, 250U) << "reaped without waiting";
+}
+
+// What was due and found no room until the wave ended was wanted all the same: its sample says when.
+TEST_F(Drives, InOpenLoopWhatNeverFoundRoomWasOfferedAndIsLate) {
+  FakeConnector connector({.answers = false});
+  const auto samples = drive_wave(connector, *uniform_arrivals(10), 100, 4, 5s);
+  EXPECT_EQ(count_of(Outcome::cancelled, samples), 4U);
+  EXPECT_EQ(count_of(Outcome::never_started, samples), 96U);
+  for (size_t i = 0; i <= 50; ++i) EXPECT_EQ(samples[i].scheduled_ns, to_ns(TimePoint(1000s) + 100ms * i)) << i;
+  EXPECT_EQ(samples[51].scheduled_ns, 0) << "it was due after the wave's end";
+  const OpenLoopAccount sum = account(samples);
+  EXPECT_EQ(sum.offered, 51U);
+  EXPECT_EQ(sum.started, 4U);
+  EXPECT_EQ(sum.completed, 0U);
+  EXPECT_EQ(sum.late, 47U);
+}
+
+// Twice what is sustainable: each attempt connects in 400 µs, as ever; what a user waits grows to the wave's half.
+TEST_F(Drives, AtTwiceTheSustainableRateTheAccountShowsAGrowingQueue) {
+  FakeConnector connector({.service = 400us, .one_at_a_time = true});
+  const auto samples = drive_wave(connector, *uniform_arrivals(5000), 4000, 1000);
+  WaveResult wave;
+  const SummaryRow row = summarise("run", 0, wave, samples);
+  EXPECT_EQ(row.connecting.p99, Duration(400us).count()) << "alone it looks rosy";
+  EXPECT_EQ(row.response.max, Duration(400us + 200us * 3999).count());
+  EXPECT_EQ(row.response.p50, Duration(400us + 200us * 1999).count());
+  EXPECT_EQ(row.arrivals.offered, 4000U);
+  EXPECT_EQ(row.arrivals.completed, 4000U);
+  EXPECT_EQ(row.arrivals.late, 3994U) << "all but those that were at most a millisecond late";
+  EXPECT_NEAR(*row.connects_per_s, 2500, 1);
+}
+
+// A sleep that oversleeps, as a kernel's does; the clock moves a little at each look.
+constexpr Duration oversleep = 300us;
+TimePoint creeping_now() {
+  simulated += 500ns;
+  return simulated;
+}
+void late_sleep(TimePoint until) {
+  simulated = std::max(simulated, until) + oversleep;
+}
+
+std::vector<Sample> drive_over_sleeping(bool spin, FakeConnector& connector) {
+  std::vector<Sample> samples(20);
+  const std::vector<Endpoint> endpoints{Endpoint::ipv4(INADDR_LOOPBACK, 1)};
+  const auto pacing = uniform_arrivals(100);
+  drive(connector,
+        {.endpoints = endpoints,
+         .concurrency = 100,
+         .limit = 1h,
+         .pacing = pacing.get(),
+         .spin = spin,
+         .clock = creeping_now,
+         .sleep = late_sleep},
+        samples);
+  return samples;
+}
+
+TEST_F(Drives, SpinningStartsInTimeWhereSleepingDoesNot) {
+  FakeConnector slept({.service = 30us});
+  const auto late = drive_over_sleeping(false, slept);
+  for (size_t i = 1; i < late.size(); ++i) EXPECT_GE(queueing(late[i]), oversleep) << i;
+  FakeConnector spun({.service = 30us});
+  const auto in_time = drive_over_sleeping(true, spun);
+  for (const Sample& sample : in_time) EXPECT_LE(queueing(sample), 1us);
+}
+
+TEST_F(Drives, SpinningTakesCompletionsMeanwhile) {
+  FakeConnector connector({.service = 9600us});  // ends within the stretch before the next
+  for (const Sample& sample : drive_over_sleeping(true, connector)) {
+    EXPECT_LE(queueing(sample), 1us);
+    EXPECT_LE(sample.reaped_ns - sample.finished_ns, Duration(1us).count());
+  }
+}
+
+TEST_F(Drives, AnAttemptOfAFleetGoesToItsOwnTarget) {
+  std::vector<std::span<const Endpoint>> routes;
+  for (const size_t to : {1U, 0U, 0U, 1U}) routes.push_back(std::span(endpoints_).subspan(to, 1));
+  FakeConnector connector({.capacity = 1});
+  std::vector<Sample> samples(4);
+  const auto pacing = closed_loop();
+  drive(connector,
+        {.endpoints = {},
+         .routes = routes,
+         .concurrency = 2,
+         .limit = 1h,
+         .pacing = pacing.get(),
+         .clock = simulated_now},
+        samples);
+  EXPECT_EQ(connector.ports, (std::vector<uint16_t>{2, 1, 1, 2}));
+}
+
+TEST_F(Drives, TheLimitOfAWaveCancelsAndPreventsTheRest) {
+  FakeConnector connector({.answers = false});
+  const auto samples = drive_wave(connector, *closed_loop(), 100, 10, 3s);
+  EXPECT_TRUE(all_done(samples));
+  EXPECT_EQ(simulated, TimePoint(1003s));
+  EXPECT_EQ(connector.cancels, 1U);
+  EXPECT_EQ(count_of(Outcome::cancelled, samples), 10U);
+  EXPECT_EQ(count_of(Outcome::never_started, samples), 90U);
+  EXPECT_EQ(samples.back().started_ns, 0);
+}
+
+TEST_F(Drives, AStopEndsAWaveAsItsLimitWould) {
+  stop_ = true;
+  FakeConnector connector({});
+  const auto samples = drive_wave(connector, *closed_loop(), 10, 10);
+  EXPECT_TRUE(all_done(samples));
+  EXPECT_EQ(count_of(Outcome::never_started, samples), 10U);
+  EXPECT_TRUE(connector.ids.empty());
+}
+
+TEST_F(Drives, AStopIsSeenWhileNothingHappens) {
+  FakeConnector connector({.answers = false});
+  std::vector<Sample> samples(5);
+  static std::atomic<bool> stop;
+  stop = false;
+  const auto pacing = closed_loop();
+  drive(connector,
+        {.endpoints = endpoints_,
+         .concurrency = 5,
+         .limit = 1h,
+         .pacing = pacing.get(),
+         .stop = &stop,
+         .clock =
+             [] {
+               if (simulated >= TimePoint(1002s)) stop = true;
+               return simulated;
+             }},
+        samples);
+  EXPECT_EQ(count_of(Outcome::cancelled, samples), 5U);
+  EXPECT_LT(simulated, TimePoint(1003s));
+}
+
+TEST_F(Drives, AnEmptyWaveIsOverAtOnce) {
+  FakeConnector connector({});
+  EXPECT_TRUE(drive_wave(connector, *closed_loop(), 0, 1).empty());
+  EXPECT_EQ(connector.submits, 0U);
+}
+
+}  // namespace
+}  // namespace connbench

@@ -1,0 +1,171 @@
+#include "harness/wave/wave.h"
+
+#include <gmock/gmock.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "tests/harness/connector/misbehaving_connectors.h"
+
+namespace connbench {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr size_t attempts = 20;
+/// For what must happen within a second: only a defect takes longer.
+constexpr Duration patience = 10s;
+
+enum class Stop { never, at_once, once_begun };
+
+class ParentThat final : public WaveParent {
+ public:
+  ParentThat(Stop stop, const SampleBuffer& samples) : stop_(stop), samples_(samples) {}
+  bool should_stop() override {
+    if (stop_ == Stop::once_begun) return samples_.samples().front().state != Sample::State::offered;
+    return stop_ == Stop::at_once;
+  }
+
+ private:
+  Stop stop_;
+  const SampleBuffer& samples_;
+};
+
+class Waves : public testing::Test {
+ protected:
+  void SetUp() override {
+    const rlimit no_core{.rlim_cur = 0, .rlim_max = RLIM_INFINITY};
+    ::setrlimit(RLIMIT_CORE, &no_core);
+  }
+  void TearDown() override {
+    EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child is left";
+    for (const Sample& sample : buffer_.samples()) EXPECT_EQ(sample.state, Sample::State::done);
+  }
+
+  WaveResult run(Make make, Duration limit = 1h, Stop stop = Stop::never) {
+    const ConnectorEntry entry{.name = "of-this-test",
+                               .summary = "",
+                               .options = {},
+                               .probe = [](const ConnectorSettings&) { return std::optional<std::string>(); },
+                               .make = make};
+    const NamedConnector connector{&entry, "of-this-test", {}};
+    const Case what{.scenario = "burst",
+                    .connector = connector.name,
+                    .target = "none",
+                    .concurrency = 4,
+                    .attempts = attempts,
+                    .timeout = 1s};
+    const std::vector<Endpoint> nowhere{Endpoint::ipv4(INADDR_LOOPBACK, 1)};
+    ParentThat parent(stop, buffer_);
+    return run_wave({.what = &what,
+                     .connector = &connector,
+                     .endpoints = nowhere,
+                     .warm_up = {},
+                     .limit = limit,
+                     .pacing = closed_loop},
+                    buffer_, parent);
+  }
+
+  WaveResult run_prompt(Prompt::Misbehave misbehave, Duration limit = 1h, Stop stop = Stop::never) {
+    misbehaviour = misbehave;
+    return run(make_prompt, limit, stop);
+  }
+
+  size_t count(Outcome outcome) const {
+    return static_cast<size_t>(std::ranges::count(buffer_.samples(), outcome, &Sample::outcome));
+  }
+
+  SampleBuffer buffer_{attempts};
+};
+
+TEST_F(Waves, BringBackWhatTheChildMeasured) {
+  const TimePoint before = now();
+  const WaveResult result = run_prompt([] {});
+  EXPECT_THAT(result.failure, IsEmpty());
+  EXPECT_EQ(result.what.connector, "of-this-test");
+  EXPECT_GE(result.started_ns, to_ns(before));
+  EXPECT_LE(result.started_ns, to_ns(now()));
+  EXPECT_GE(result.usage.cpu_ns, 0);
+  EXPECT_EQ(count(Outcome::connected), attempts);
+}
+
+TEST_F(Waves, SayThatTheConnectorCouldNotBeMade) {
+  const WaveResult result = run([](const ConnectorSettings&) -> std::unique_ptr<Connector> {
+    throw std::system_error(EMFILE, std::generic_category(), "epoll_create1");
+  });
+  EXPECT_THAT(result.failure, HasSubstr("epoll_create1: Too many open files"));
+  EXPECT_EQ(result.started_ns, 0);
+  EXPECT_EQ(count(Outcome::never_started), attempts);
+}
+
+TEST_F(Waves, SayThatTheConnectorThrew) {
+  EXPECT_THAT(run_prompt([] { throw std::runtime_error("out of luck"); }).failure, HasSubstr("out of luck"));
+  EXPECT_EQ(count(Outcome::cancelled), 1U) << "the attempt that was under way";
+  EXPECT_EQ(count(Outcome::never_started), attempts - 1);
+}
+
+TEST_F(Waves, SayThatTheConnectorThrewSomethingElse) {
+  EXPECT_THAT(run_prompt([] { throw 42; }).failure, HasSubstr("threw"));
+}
+
+TEST_F(Waves, OutliveAConnectorThatAborts) {
+  EXPECT_THAT(run_prompt([] { std::abort(); }).failure, HasSubstr("signal 6"));
+  EXPECT_EQ(count(Outcome::cancelled), 1U);
+  EXPECT_EQ(count(Outcome::never_started), attempts - 1);
+}
+
+TEST_F(Waves, OutliveAConnectorThatEndsTheProcess) {
+  EXPECT_THAT(run_prompt([] { ::_exit(3); }).failure, HasSubstr("status 3"));
+}
+
+TEST_F(Waves, KillAConnectorThatHangs) {
+  const TimePoint before = now();
+  EXPECT_THAT(run_prompt(hang, 10ms).failure, HasSubstr("hangs"));
+  EXPECT_LT(now() - before, patience);
+  EXPECT_EQ(count(Outcome::cancelled), 1U);
+  EXPECT_EQ(count(Outcome::never_started), attempts - 1);
+}
+
+TEST_F(Waves, KillAConnectorThatHangsSoonAfterARequestToStop) {
+  const TimePoint before = now();
+  EXPECT_THAT(run_prompt(hang, 1h, Stop::once_begun).failure, HasSubstr("by request"));
+  EXPECT_LT(now() - before, patience);
+}
+
+// The request comes while the child is still being set up, and what hangs comes after it.
+TEST_F(Waves, KillAConnectorThatHangsWhenItIsCancelled) {
+  const TimePoint before = now();
+  const WaveResult result = run(
+      [](const ConnectorSettings&) -> std::unique_ptr<Connector> {
+        struct Stuck final : Silent {
+          [[noreturn]] void cancel_all() override { hang(); }
+        };
+        sleep_until(now() + 50ms);
+        return std::make_unique<Stuck>();
+      },
+      1h, Stop::at_once);
+  EXPECT_THAT(result.failure, HasSubstr("by request"));
+  EXPECT_LT(now() - before, patience);
+}
+
+TEST_F(Waves, EndInOrderAfterARequestToStop) {
+  const TimePoint before = now();
+  const WaveResult result = run(make_silent, 1h, Stop::once_begun);
+  EXPECT_LT(now() - before, patience);
+  EXPECT_THAT(result.failure, IsEmpty());
+  EXPECT_EQ(count(Outcome::cancelled) + count(Outcome::never_started), attempts);
+}
+
+TEST_F(Waves, EndInOrderAtTheirLimit) {
+  const WaveResult result = run(make_silent, 20ms);
+  EXPECT_THAT(result.failure, IsEmpty());
+  EXPECT_EQ(count(Outcome::cancelled), 4U);
+  EXPECT_EQ(count(Outcome::never_started), attempts - 4);
+}
+
+}  // namespace
+}  // namespace connbench

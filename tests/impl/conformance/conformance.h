@@ -1,0 +1,254 @@
+// What the conformance suite asks with: every connector on every target, and a connector whose books are kept.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "harness/connector/registry.h"
+#include "harness/targets/target.h"
+#include "tests/support/lab_of_tests.h"
+#include "tests/support/plain_sockets.h"
+
+namespace connbench::conformance {
+
+using namespace std::chrono_literals;
+
+/// For what must happen: only a defect lets it pass.
+inline constexpr Duration patience = 20s;
+/// A timeout that no test lives to see.
+inline constexpr Duration far_away = 300s;
+
+/// One connector on one target.
+struct Place {
+  const ConnectorEntry* connector;
+  const TargetEntry* target;
+  Family family;
+
+  /// By its own name: every parameter has a default.
+  NamedTarget named_target() const { return find_target(target->name); }
+
+  friend void PrintTo(const Place& place, std::ostream* out) {
+    *out << place.connector->name << " on " << place.target->name << ", family " << to_string(place.family);
+  }
+};
+
+template <class Wanted>
+std::vector<Place> places(Wanted wanted) {
+  std::vector<Place> found;
+  for (const ConnectorEntry* connector : connectors())
+    for (const TargetEntry* target : targets())
+      for (const Family family : target->families)
+        if (const Place place{connector, target, family}; wanted(place)) found.push_back(place);
+  return found;
+}
+
+inline std::string name_of_place(const testing::TestParamInfo<Place>& info) {
+  const Place& place = info.param;
+  std::string name(place.connector->name);
+  name.append("__").append(place.target->name).append("__").append(to_string(place.family));
+  std::ranges::replace_if(
+      name, [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
+  return name;
+}
+
+/// The kernel's coarse clock, which its tick moves: a machine that has lost its processor ticks late.
+class CoarseClock {
+ public:
+  CoarseClock() { ::clock_gettime(CLOCK_MONOTONIC_COARSE, &told_); }
+  /// By how much more than its step it was behind at `time`, at most, if it told then what it told here.
+  Duration lateness(TimePoint time) const {
+    timespec step{};
+    ::clock_getres(CLOCK_MONOTONIC_COARSE, &step);
+    const auto duration = [](const timespec& t) { return std::chrono::seconds(t.tv_sec) + Duration(t.tv_nsec); };
+    return std::max<Duration>(Duration::zero(), time.time_since_epoch() - duration(told_) - duration(step));
+  }
+
+ private:
+  timespec told_{};
+};
+
+/// A connector, and what it was given and gave back.
+class Connecting {
+ public:
+  explicit Connecting(const ConnectorEntry& entry, size_t max_in_flight, ConnectionPolicy policy = {},
+                      std::string_view options = "")
+      : retirement_(std::make_unique<Retirement>(policy, max_in_flight)),
+        connector_(entry.make({Options(options, entry.options), max_in_flight, *retirement_})) {}
+
+  Traits traits() const { return connector_->traits(); }
+  size_t in_flight() const { return connector_->in_flight(); }
+  const std::vector<Completion>& completions() const { return completions_; }
+
+  size_t submit(std::span<const Attempt> attempts) {
+    const size_t taken = connector_->submit(attempts);
+    EXPECT_LE(taken, attempts.size());
+    for (const Attempt& attempt : attempts.first(taken)) open_.insert(attempt.id);
+    EXPECT_EQ(connector_->in_flight(), open_.size());
+    return taken;
+  }
+
+  size_t reap(TimePoint wait_until) {
+    const size_t before = completions_.size();
+    const size_t count = connector_->reap(completions_, wait_until);
+    EXPECT_EQ(completions_.size(), before + count);
+    for (const Completion& completion : std::span(completions_).subspan(before))
+      EXPECT_EQ(open_.erase(completion.id), 1U) << completion.id << " ended twice, or was never accepted";
+    EXPECT_EQ(connector_->in_flight(), open_.size());
+    return count;
+  }
+
+  void cancel_all() {
+    connector_->cancel_all();
+    EXPECT_EQ(connector_->in_flight(), open_.size());
+  }
+
+  /// Reaps until nothing is in flight.
+  void drain() {
+    const TimePoint end = now() + patience;
+    while (in_flight() > 0) {
+      reap(end);
+      ASSERT_LT(now(), end) << in_flight() << " still in flight";
+    }
+  }
+
+  /// Submits and reaps all of them, however few the connector takes at a time.
+  void complete(std::span<const Attempt> attempts) {
+    coarse_ = {};
+    const TimePoint end = now() + patience;
+    while (!attempts.empty()) {
+      attempts = attempts.subspan(submit(attempts));
+      if (!attempts.empty()) reap(end);
+      ASSERT_LT(now(), end) << attempts.size() << " still not taken";
+    }
+    drain();
+  }
+
+  /// How much too soon a deadline may have passed, of what was completed last: as much as is declared, and where ticks
+  /// are counted, by a library or by the kernel for an option of the socket, as much as they were late.
+  Duration may_be_early(const Completion& completion) const {
+    const Traits traits = connector_->traits();
+    const bool in_ticks = traits.early > Duration::zero() || traits.deadline_by == Traits::DeadlineBy::socket_option;
+    return traits.early + (in_ticks ? coarse_.lateness(completion.started) : Duration::zero());
+  }
+
+  /// Drops the connector, and keeps its retirement.
+  void destroy_connector() { connector_.reset(); }
+
+ private:
+  std::unique_ptr<Retirement> retirement_;
+  std::unique_ptr<Connector> connector_;
+  std::unordered_set<uint64_t> open_;
+  std::vector<Completion> completions_;
+  CoarseClock coarse_;  // as it was before what was completed last
+};
+
+/// The first address of each host alone: what a connector makes of the others is its own (Traits::uses_all_endpoints).
+class FirstAddresses final : public Target {
+ public:
+  explicit FirstAddresses(std::unique_ptr<Target> all) : all_(std::move(all)) {
+    const auto endpoints = all_->endpoints();
+    for (size_t i = 0; i < endpoints.size(); i += all_->endpoints_per_attempt()) first_.push_back(endpoints[i]);
+  }
+  std::span<const Endpoint> endpoints() const override { return first_; }
+  pid_t server() const override { return all_->server(); }
+
+ private:
+  std::unique_ptr<Target> all_;
+  std::vector<Endpoint> first_;
+};
+
+/// With ids that no connector would give by itself.
+inline std::vector<Attempt> attempts_on(std::span<const Endpoint> endpoints, size_t count, Duration timeout) {
+  std::vector<Attempt> attempts;
+  for (size_t i = 0; i < count; ++i)
+    attempts.push_back({.id = 1'000'003 * (i + 7),
+                        .endpoints = endpoints.subspan(i % endpoints.size(), 1),
+                        .scheduled = now(),
+                        .timeout = timeout});
+  return attempts;
+}
+
+inline size_t count_of(Outcome outcome, std::span<const Completion> completions) {
+  return static_cast<size_t>(
+      std::ranges::count(completions, outcome, [](const Completion& c) { return c.result.outcome; }));
+}
+
+/// Why a connector cannot be made here with so many in flight.
+inline std::optional<std::string> refusal_of(const ConnectorEntry& entry, size_t max_in_flight,
+                                             std::string_view options = "") {
+  Retirement retirement({}, 0);
+  return entry.probe({Options(options, entry.options), max_in_flight, retirement});
+}
+
+/// The base of every test: skips, with the reason, what cannot be asked here.
+class AtPlace : public testing::TestWithParam<Place> {
+ protected:
+  static constexpr size_t room = 16;
+
+  void SetUp() override {
+    if (!plain::machine_has(*GetParam().target, GetParam().family)) GTEST_SKIP() << "this machine has no ::1";
+    if (GetParam().target->needs_lab && lab_of_tests() == nullptr) GTEST_SKIP() << why_no_lab_of_tests();
+    if (!entry().serves(GetParam().family))
+      GTEST_SKIP() << entry().name << " has no way to connect on family " << to_string(GetParam().family);
+    if (const auto reason = refusal(room)) GTEST_SKIP() << *reason;
+    const Traits traits = Connecting(entry(), 1).traits();
+    if (!GetParam().target->answers && !traits.has_deadline() && !traits.cancellable)
+      GTEST_SKIP() << entry().name << " has no deadline and cannot be cancelled: it would wait for the kernel";
+  }
+
+  const ConnectorEntry& entry() const { return *GetParam().connector; }
+
+  /// Of one that opens none only what every connector owes its caller can be asked.
+  bool opens_sockets() const { return Connecting(entry(), 1).traits().opens_sockets; }
+
+  std::optional<std::string> refusal(size_t max_in_flight, std::string_view options = "") const {
+    return refusal_of(entry(), max_in_flight, options);
+  }
+
+  /// To be called before there is a second thread.
+  std::unique_ptr<Target> open_target(size_t open_at_once = room) const {
+    return std::make_unique<FirstAddresses>(GetParam().named_target().open(
+        {.family = GetParam().family, .open_at_once = open_at_once, .lab = lab_of_tests()}));
+  }
+};
+
+/// For what a connector does with its sockets.
+class AtPlaceWithSockets : public AtPlace {
+ protected:
+  void SetUp() override {
+    AtPlace::SetUp();
+    if (!IsSkipped() && !opens_sockets()) GTEST_SKIP() << entry().name << " opens no sockets";
+  }
+};
+
+/// For what becomes of system calls that fail.
+class AtPlaceOfOwnCalls : public AtPlaceWithSockets {
+ protected:
+  void SetUp() override {
+    AtPlaceWithSockets::SetUp();
+    if (!IsSkipped() && entry().library != nullptr && entry().library().makes_the_calls)
+      GTEST_SKIP() << entry().name << " leaves the calls to " << entry().library().name
+                   << ": what it makes of failures is its own";
+  }
+};
+
+/// Each connector where no packet ever answers it.
+inline std::vector<Place> unanswered(std::initializer_list<Family> families) {
+  return places([families](const Place& place) {
+    const bool silent = place.target->name == "backlog-full" || place.target->name == "blackhole";
+    return silent && std::ranges::find(families, place.family) != families.end();
+  });
+}
+
+/// Each connector once, where connections are accepted.
+inline std::vector<Place> accepted() {
+  return places([](const Place& place) { return place.target->name == "accepting" && place.family == Family::ipv4; });
+}
+
+}  // namespace connbench::conformance

@@ -1,0 +1,86 @@
+// cancel_all(), at the moments at which it can go wrong.
+#include "tests/impl/conformance/conformance.h"
+
+namespace connbench::conformance {
+namespace {
+
+class Cancelling : public AtPlaceWithSockets {
+ protected:
+  void SetUp() override {
+    AtPlaceWithSockets::SetUp();
+    if (IsSkipped()) return;
+    if (!Connecting(entry(), 1).traits().cancellable) GTEST_SKIP() << entry().name << " cannot be cancelled";
+  }
+
+  void expect_given_up(const Connecting& connecting) const {
+    const bool unix_domain = GetParam().family == Family::unix_domain;
+    for (const Completion& completion : connecting.completions()) {
+      const Outcome outcome = completion.result.outcome;
+      EXPECT_TRUE(outcome == Outcome::cancelled || outcome == Outcome::never_started ||
+                  (unix_domain && outcome == Outcome::refused))
+          << to_string(outcome);
+    }
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Connector, Cancelling, testing::ValuesIn(unanswered({Family::ipv4, Family::unix_domain})),
+                         name_of_place);
+
+TEST_P(Cancelling, EndsWhatNobodyAnswers) {
+  const auto target = open_target();
+  Connecting connecting(entry(), room);
+  ASSERT_EQ(connecting.submit(attempts_on(target->endpoints(), room, far_away)), room);
+  connecting.reap(now() + 20ms);
+  connecting.cancel_all();
+  connecting.drain();
+  EXPECT_EQ(connecting.completions().size(), room);
+  expect_given_up(connecting);
+}
+
+// A thread may not have reached its connect() yet when it is told to leave it.
+TEST_P(Cancelling, RightAfterSubmitEndsEverything) {
+  const auto target = open_target();
+  for (int round = 0; round < 50; ++round) {
+    Connecting connecting(entry(), 4);
+    ASSERT_EQ(connecting.submit(attempts_on(target->endpoints(), 4, far_away)), 4U);
+    connecting.cancel_all();
+    connecting.drain();
+    ASSERT_EQ(connecting.completions().size(), 4U);
+    expect_given_up(connecting);
+  }
+}
+
+TEST_P(Cancelling, TwiceIsAsGoodAsOnce) {
+  const auto target = open_target();
+  Connecting connecting(entry(), room);
+  connecting.submit(attempts_on(target->endpoints(), room, far_away));
+  connecting.cancel_all();
+  connecting.reap(now());
+  connecting.cancel_all();
+  connecting.drain();
+  connecting.cancel_all();
+  EXPECT_EQ(connecting.reap(now() + far_away), 0U);
+  EXPECT_EQ(connecting.completions().size(), room);
+}
+
+class CancellingBesideSuccess : public AtPlace {};
+INSTANTIATE_TEST_SUITE_P(Connector, CancellingBesideSuccess, testing::ValuesIn(accepted()), name_of_place);
+
+TEST_P(CancellingBesideSuccess, LosesNothingAndInventsNothing) {
+  constexpr size_t many = 200;
+  const auto target = open_target(many);
+  for (int round = 0; round < 10; ++round) {
+    Connecting connecting(entry(), many);
+    const size_t taken = connecting.submit(attempts_on(target->endpoints(), many, far_away));
+    connecting.cancel_all();
+    connecting.drain();
+    ASSERT_EQ(connecting.completions().size(), taken);
+    for (const Completion& completion : connecting.completions()) {
+      const Outcome outcome = completion.result.outcome;
+      EXPECT_TRUE(outcome == Outcome::connected || outcome == Outcome::cancelled || outcome == Outcome::never_started)
+          << to_string(outcome);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace connbench::conformance

@@ -1,0 +1,89 @@
+// How connections are ended, as their peer sees it.
+#include "tests/impl/census.h"
+#include "tests/impl/conformance/conformance.h"
+
+namespace connbench::conformance {
+namespace {
+
+constexpr size_t connections = 5;
+
+class Closing : public AtPlaceWithSockets {
+ protected:
+  void SetUp() override {
+    AtPlaceWithSockets::SetUp();
+    if (IsSkipped()) return;
+    listener_.reset(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+    const Endpoint any_port = Endpoint::ipv4(INADDR_LOOPBACK, 0);
+    checked(::bind(listener_.get(), any_port.address(), any_port.size()), "bind");
+    checked(::listen(listener_.get(), 2 * connections), "listen");
+    listening_.push_back(Endpoint::of_socket(listener_.get()));
+  }
+
+  UniqueFd accept() const {
+    if (!plain::ready_within(listener_, plain::patience_ms)) ADD_FAILURE() << "no connection came";
+    return UniqueFd(checked(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept4"));
+  }
+
+  std::vector<Attempt> attempts() const { return attempts_on(listening_, connections, far_away); }
+
+  UniqueFd listener_{-1};
+  std::vector<Endpoint> listening_;
+};
+INSTANTIATE_TEST_SUITE_P(Connector, Closing, testing::ValuesIn(accepted()), name_of_place);
+
+TEST_P(Closing, ByResetIsSeenAsOne) {
+  Connecting connecting(entry(), room, {.close = CloseMode::rst});
+  connecting.complete(attempts());
+  for (size_t i = 0; i < connections; ++i) EXPECT_EQ(plain::receive(accept()), (plain::Received{"", ECONNRESET}));
+}
+
+TEST_P(Closing, ByFinIsSeenAsTheEndOfTheStream) {
+  Connecting connecting(entry(), room, {.close = CloseMode::fin});
+  connecting.complete(attempts());
+  for (size_t i = 0; i < connections; ++i) EXPECT_EQ(plain::receive(accept()), plain::end_of_stream);
+}
+
+TEST_P(Closing, IsPutOffUntilTheEndOfTheWave) {
+  const Census before = first_census();
+  std::vector<UniqueFd> peers;
+  {
+    Connecting connecting(entry(), room, {.close = CloseMode::hold});
+    connecting.complete(attempts());
+    for (size_t i = 0; i < connections; ++i) peers.push_back(accept());
+    connecting.destroy_connector();
+    const Census held = census_becoming({before.threads, before.descriptors + 2 * connections, before.children});
+    EXPECT_EQ(held.descriptors, before.descriptors + 2 * connections);
+    for (const UniqueFd& peer : peers) EXPECT_FALSE(plain::ready_within(peer, 1, POLLIN | POLLRDHUP));
+  }
+  for (const UniqueFd& peer : peers) EXPECT_EQ(plain::receive(peer), plain::end_of_stream);
+}
+
+// A socket that is held is still open, and still writable: nobody may take it for the attempt that came after it.
+TEST_P(Closing, LaterDoesNotMixUpConnections) {
+  const auto silent = find_target("backlog-full").open({.family = Family::ipv4});
+  Connecting connecting(entry(), room, {.close = CloseMode::hold});
+  if (!connecting.traits().has_deadline()) GTEST_SKIP() << entry().name << " has no deadline";
+  connecting.complete(attempts());
+  ASSERT_EQ(count_of(Outcome::connected, connecting.completions()), connections);
+  connecting.complete(attempts_on(silent->endpoints(), connections, 20ms));
+  EXPECT_EQ(count_of(Outcome::deadline_exceeded, connecting.completions()), connections);
+}
+
+// What happens to a connection that is held is no event of the attempt that came after it.
+TEST_P(Closing, LaterDoesNotMixUpWhatThePeersDoMeanwhile) {
+  const auto silent = find_target("backlog-full").open({.family = Family::ipv4});
+  Connecting connecting(entry(), room, {.close = CloseMode::hold});
+  const Traits traits = connecting.traits();
+  if (!traits.has_deadline() || traits.completes_in_submit) GTEST_SKIP() << entry().name << " has no such attempts";
+  connecting.complete(attempts());
+  std::vector<UniqueFd> peers;
+  for (size_t i = 0; i < connections; ++i) peers.push_back(accept());
+  const auto later = attempts_on(silent->endpoints(), connections, 50ms);
+  ASSERT_EQ(connecting.submit(later), connections);
+  for (UniqueFd& peer : peers) peer.reset(-1);
+  connecting.drain();
+  EXPECT_EQ(count_of(Outcome::deadline_exceeded, connecting.completions()), connections);
+}
+
+}  // namespace
+}  // namespace connbench::conformance

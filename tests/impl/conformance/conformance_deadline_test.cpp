@@ -1,0 +1,91 @@
+// Connectors with a deadline of their own, where nobody answers: never early, in order, and not for ever.
+#include "tests/impl/conformance/conformance.h"
+
+namespace connbench::conformance {
+namespace {
+
+class Deadlines : public AtPlaceWithSockets {
+ protected:
+  void SetUp() override {
+    AtPlaceWithSockets::SetUp();
+    if (IsSkipped()) return;
+    if (!Connecting(entry(), 1).traits().has_deadline()) GTEST_SKIP() << entry().name << " has no deadline";
+  }
+
+  // A full UNIX backlog makes only those wait who block. One refusal tells: an attempt of 1 ms may run into its
+  // deadline before a library has looked at the others.
+  bool nothing_waits(const Connecting& connecting) const {
+    return GetParam().family == Family::unix_domain && count_of(Outcome::refused, connecting.completions()) > 0;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Connector, Deadlines, testing::ValuesIn(unanswered({Family::ipv4, Family::unix_domain})),
+                         name_of_place);
+
+std::vector<Attempt> with_timeouts(const Target& target, std::initializer_list<Duration> timeouts) {
+  auto attempts = attempts_on(target.endpoints(), timeouts.size(), {});
+  std::ranges::transform(attempts, timeouts, attempts.begin(), [](Attempt attempt, Duration timeout) {
+    attempt.timeout = timeout;
+    return attempt;
+  });
+  return attempts;
+}
+
+const Attempt& attempt_of(const Completion& completion, const std::vector<Attempt>& attempts) {
+  return *std::ranges::find(attempts, completion.id, &Attempt::id);
+}
+
+TEST_P(Deadlines, AreNoEarlierThanDeclared) {
+  const auto target = open_target();
+  Connecting connecting(entry(), room);
+  const auto attempts =
+      with_timeouts(*target, {1ms, 40ms, 1500us, 13ms, 40ms, 1ms, 7ms, 4001us, 25ms, 1ms, 33ms, 10ms});
+  connecting.complete(attempts);
+  if (nothing_waits(connecting)) GTEST_SKIP() << "nothing waits here";
+
+  const Traits traits = connecting.traits();
+  EXPECT_GT(traits.granularity, Duration::zero()) << "a deadline has a step, and it is declared";
+  EXPECT_EQ(count_of(Outcome::deadline_exceeded, connecting.completions()), attempts.size());
+  for (const Completion& completion : connecting.completions())
+    EXPECT_GE(completion.finished - completion.started + connecting.may_be_early(completion),
+              attempt_of(completion, attempts).timeout);
+}
+
+TEST_P(Deadlines, EndAnAttemptLongBeforeThoseOfOthers) {
+  const auto target = open_target();
+  Connecting connecting(entry(), room);
+  if (connecting.traits().completes_in_submit) GTEST_SKIP() << entry().name << " has one attempt in flight";
+  const auto attempts = with_timeouts(*target, {far_away, 50ms, 2 * far_away});
+  ASSERT_EQ(connecting.submit(attempts), 3U);
+  const TimePoint end = now() + patience;
+  while (connecting.completions().empty() && now() < end) connecting.reap(end);
+  if (nothing_waits(connecting)) GTEST_SKIP() << "nothing waits here";
+
+  ASSERT_EQ(connecting.completions().size(), 1U);
+  const Completion first = connecting.completions().front();
+  EXPECT_EQ(first.id, attempts[1].id);
+  EXPECT_EQ(first.result.outcome, Outcome::deadline_exceeded);
+  EXPECT_LT(first.finished - first.started, patience);
+}
+
+// Far enough apart that a busy machine does not turn them round.
+TEST_P(Deadlines, OfDifferentLengthPassInTheirOwnOrder) {
+  const auto target = open_target();
+  Connecting connecting(entry(), room);
+  const Traits traits = connecting.traits();
+  if (traits.completes_in_submit) GTEST_SKIP() << entry().name << " has one attempt in flight";
+  const Duration low = std::max<Duration>(10ms, traits.floor);
+  const Duration middle = low + std::max<Duration>(175ms, 2 * traits.granularity);
+  const Duration high = middle + (middle - low);
+  if (high > 5s) GTEST_SKIP() << entry().name << " has steps that are too long to wait for";
+  const auto attempts = with_timeouts(*target, {high, low, middle, high, low});
+  connecting.complete(attempts);
+  if (nothing_waits(connecting)) GTEST_SKIP() << "nothing waits here";
+
+  std::vector<Duration> order;
+  for (const Completion& completion : connecting.completions())
+    order.push_back(attempt_of(completion, attempts).timeout);
+  EXPECT_EQ(order, (std::vector<Duration>{low, low, middle, high, high}));
+}
+
+}  // namespace
+}  // namespace connbench::conformance

@@ -1,0 +1,75 @@
+// Every connector through the drive loop: a whole wave, each attempt accounted for.
+#include "tests/impl/conformance/conformance.h"
+#include "tests/impl/driven.h"
+
+namespace connbench::conformance {
+namespace {
+
+using connbench::count_of;
+
+class Driven : public AtPlace {
+ protected:
+  static constexpr size_t concurrency = 300;
+
+  void SetUp() override {
+    AtPlace::SetUp();
+    if (IsSkipped()) return;
+    if (const auto reason = refusal(concurrency)) GTEST_SKIP() << *reason;
+  }
+};
+
+void expect_accounted(const std::vector<Sample>& samples) {
+  for (const Sample& sample : samples) {
+    ASSERT_EQ(sample.state, Sample::State::done);
+    if (sample.outcome == Outcome::never_started) continue;
+    EXPECT_LE(sample.scheduled_ns, sample.started_ns);
+    EXPECT_LE(sample.started_ns, sample.finished_ns);
+    EXPECT_LE(sample.finished_ns, sample.reaped_ns);
+  }
+}
+
+// Accepted, refused, silent: the other targets differ from these only once a connection is there.
+bool is_a_kind_of_its_own(const Place& place) {
+  constexpr std::string_view kinds[] = {"accepting", "refusing", "backlog-full"};
+  return place.family == Family::ipv4 && std::ranges::find(kinds, place.target->name) != std::end(kinds);
+}
+
+class DrivenOnEachKind : public Driven {};
+INSTANTIATE_TEST_SUITE_P(Connector, DrivenOnEachKind, testing::ValuesIn(places(is_a_kind_of_its_own)), name_of_place);
+
+TEST_P(DrivenOnEachKind, EveryAttemptOfAWaveIsAccountedFor) {
+  const auto target = open_target(concurrency);
+  const bool answers = GetParam().target->answers;
+  // One that cannot give up within seconds gets fewer rounds of it.
+  const bool slow = !answers && Connecting(entry(), 1).traits().floor >= 1s;
+  DrivenWave wave(entry(), slow ? 2 * concurrency : 5 * concurrency, concurrency);
+  const bool ends = answers || wave.connector().traits().has_deadline();
+  const auto& samples = wave.drive(target->endpoints(), answers ? patience : 50ms, ends ? Duration(patience) : 200ms);
+  EXPECT_EQ(wave.connector().in_flight(), 0U);
+  expect_accounted(samples);
+  if (ends) {
+    EXPECT_EQ(count_of(Outcome::cancelled, samples) + count_of(Outcome::never_started, samples), 0U);
+  }
+  if (!opens_sockets()) return;
+  const OutcomeSet allowed = GetParam().target->ends(GetParam().family);
+  for (const Sample& sample : samples)
+    EXPECT_TRUE(allowed.contains(sample.outcome)) << to_string(sample.outcome) << ", errno " << sample.os_error;
+}
+
+class DrivenIntoSilence : public Driven {};
+INSTANTIATE_TEST_SUITE_P(Connector, DrivenIntoSilence, testing::ValuesIn(unanswered({Family::ipv4})), name_of_place);
+
+TEST_P(DrivenIntoSilence, TheLimitOfAWaveEndsIt) {
+  const auto target = open_target(concurrency);
+  DrivenWave wave(entry(), 1000, concurrency);
+  if (!opens_sockets()) GTEST_SKIP() << entry().name << " opens no sockets";
+  if (!wave.connector().traits().cancellable) GTEST_SKIP() << entry().name << " cannot be cancelled";
+  const auto& samples = wave.drive(target->endpoints(), far_away, 50ms);
+  expect_accounted(samples);
+  EXPECT_EQ(count_of(Outcome::cancelled, samples) + count_of(Outcome::never_started, samples), samples.size());
+  EXPECT_GT(count_of(Outcome::cancelled, samples), 0U);
+  EXPECT_GE(count_of(Outcome::never_started, samples), samples.size() - concurrency);
+}
+
+}  // namespace
+}  // namespace connbench::conformance

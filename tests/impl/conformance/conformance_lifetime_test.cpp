@@ -1,0 +1,152 @@
+// What a connector holds while it works, and that nothing of it is left.
+#include "tests/impl/census.h"
+#include "tests/impl/conformance/conformance.h"
+
+namespace connbench::conformance {
+namespace {
+
+class WhileNobodyAnswers : public AtPlaceWithSockets {};
+INSTANTIATE_TEST_SUITE_P(Connector, WhileNobodyAnswers, testing::ValuesIn(unanswered({Family::ipv4})), name_of_place);
+
+TEST_P(WhileNobodyAnswers, DestructionLeavesNothing) {
+  const auto target = open_target();
+  const Census before = first_census();
+  {
+    Connecting connecting(entry(), room);
+    connecting.submit(attempts_on(target->endpoints(), room, far_away));
+  }
+  EXPECT_EQ(census_becoming(before), before);
+}
+
+TEST_P(WhileNobodyAnswers, DestructionAfterCancellingLeavesNothing) {
+  const auto target = open_target();
+  const Census before = first_census();
+  {
+    Connecting connecting(entry(), room);
+    connecting.submit(attempts_on(target->endpoints(), room, far_away));
+    connecting.cancel_all();
+  }
+  EXPECT_EQ(census_becoming(before), before);
+}
+
+TEST_P(WhileNobodyAnswers, SubmitReturnsWithoutAnOutcome) {
+  const auto target = open_target();
+  Connecting connecting(entry(), room);
+  if (connecting.traits().completes_in_submit) GTEST_SKIP() << entry().name << " completes in submit()";
+  EXPECT_EQ(connecting.submit(attempts_on(target->endpoints(), 5, far_away)), 5U);
+  EXPECT_EQ(connecting.reap(now()), 0U);
+  EXPECT_EQ(connecting.in_flight(), 5U);
+}
+
+TEST_P(WhileNobodyAnswers, ThreadsAreThoseThatAreDeclared) {
+  const auto target = open_target();
+  const Census before = first_census();
+  Connecting connecting(entry(), room);
+  if (connecting.traits().completes_in_submit) GTEST_SKIP() << entry().name << " completes in submit()";
+  ASSERT_EQ(connecting.submit(attempts_on(target->endpoints(), 5, far_away)), 5U);
+  connecting.reap(now() + 5ms);
+  const size_t threads = entries_of("/proc/self/task") - before.threads;
+  switch (connecting.traits().threads) {
+    case Traits::Threads::none:
+      EXPECT_EQ(threads, 0U);
+      break;
+    case Traits::Threads::per_attempt:
+      EXPECT_EQ(threads, 5U);
+      break;
+    case Traits::Threads::pool:
+      EXPECT_EQ(threads, std::min(connecting.traits().pool_threads, room));
+      break;
+  }
+}
+
+TEST_P(WhileNobodyAnswers, OneWithoutADeadlineIgnoresTheTimeout) {
+  const auto target = open_target();
+  Connecting connecting(entry(), room);
+  if (connecting.traits().has_deadline()) GTEST_SKIP() << entry().name << " has a deadline";
+  ASSERT_EQ(connecting.submit(attempts_on(target->endpoints(), 3, 1ms)), 3U);
+  EXPECT_EQ(connecting.reap(now() + 50ms), 0U);
+}
+
+TEST_P(WhileNobodyAnswers, ReapWithAPastTimeDoesNotWait) {
+  const auto target = open_target();
+  Connecting connecting(entry(), room);
+  if (connecting.traits().completes_in_submit) GTEST_SKIP() << entry().name << " completes in submit()";
+  connecting.submit(attempts_on(target->endpoints(), 3, far_away));
+  const TimePoint before = now();
+  for (const TimePoint past : {TimePoint::min(), TimePoint{}, before - 1s, before})
+    EXPECT_EQ(connecting.reap(past), 0U);
+  EXPECT_LT(now() - before, patience);
+}
+
+TEST_P(WhileNobodyAnswers, ReapWaitsNoLongerThanAskedAndDoesNotSpin) {
+  const auto target = open_target();
+  Connecting connecting(entry(), room);
+  if (connecting.traits().completes_in_submit) GTEST_SKIP() << entry().name << " completes in submit()";
+  connecting.submit(attempts_on(target->endpoints(), 3, far_away));
+  const TimePoint before = now();
+  int calls = 0;
+  while (now() < before + 20ms) {
+    EXPECT_EQ(connecting.reap(before + 20ms), 0U);
+    ++calls;
+  }
+  EXPECT_LT(now() - before, patience);
+  EXPECT_LE(calls, 100) << "returned again and again with nothing";
+}
+
+class WhileAllAnswer : public AtPlace {};
+INSTANTIATE_TEST_SUITE_P(Connector, WhileAllAnswer, testing::ValuesIn(accepted()), name_of_place);
+
+TEST_P(WhileAllAnswer, NormalUseLeavesNothing) {
+  const auto target = open_target();
+  const Census before = first_census();
+  {
+    Connecting connecting(entry(), room);
+    connecting.complete(attempts_on(target->endpoints(), 5 * room, far_away));
+  }
+  EXPECT_EQ(census_becoming(before), before);
+}
+
+TEST_P(WhileAllAnswer, CompletionsThatNobodyReapedAreDropped) {
+  const auto target = open_target();
+  const Census before = first_census();
+  {
+    Connecting connecting(entry(), room);
+    connecting.submit(attempts_on(target->endpoints(), room, far_away));
+  }
+  EXPECT_EQ(census_becoming(before), before);
+}
+
+TEST_P(WhileAllAnswer, SubmitBeyondTheLimitTakesAPrefixAndLosesNothing) {
+  const auto target = open_target();
+  Connecting connecting(entry(), 4);
+  const auto attempts = attempts_on(target->endpoints(), 23, far_away);
+  connecting.complete(attempts);
+  EXPECT_EQ(connecting.completions().size(), attempts.size());
+  EXPECT_EQ(count_of(Outcome::connected, connecting.completions()), attempts.size());
+}
+
+TEST_P(WhileAllAnswer, ReapWithNothingInFlightReturnsAtOnce) {
+  const TimePoint before = now();
+  Connecting connecting(entry(), room);
+  EXPECT_EQ(connecting.reap(before + far_away), 0U);
+  EXPECT_LT(now() - before, patience);
+}
+
+TEST_P(WhileAllAnswer, OneThatCompletesInSubmitTakesOneAndHasItReady) {
+  const auto target = open_target();
+  Connecting connecting(entry(), room);
+  if (!connecting.traits().completes_in_submit) GTEST_SKIP() << entry().name << " queues";
+  EXPECT_EQ(connecting.submit(attempts_on(target->endpoints(), 3, far_away)), 1U);
+  EXPECT_EQ(connecting.reap(TimePoint{}), 1U);
+}
+
+TEST_P(WhileAllAnswer, TheDeclaredLimitIsWhereProbeRefuses) {
+  const size_t limit = Connecting(entry(), 1).traits().max_in_flight;
+  if (limit == 0) GTEST_SKIP() << entry().name << " has no limit of its own";
+  EXPECT_FALSE(refusal(limit)) << *refusal(limit);
+  ASSERT_TRUE(refusal(limit + 1));
+  EXPECT_NE(refusal(limit + 1)->find(std::to_string(limit)), std::string::npos) << *refusal(limit + 1);
+}
+
+}  // namespace
+}  // namespace connbench::conformance

@@ -1,0 +1,86 @@
+// Every choice that a connector offers, once: whatever is chosen, attempts end as they should.
+#include <fmt/format.h>
+
+#include <iostream>
+
+#include "tests/impl/conformance/conformance.h"
+
+namespace connbench::conformance {
+namespace {
+
+/// One choice that is not the default.
+struct Variant {
+  std::string options;  ///< "+wait:pwait2"
+  bool misleading;
+};
+
+std::vector<Variant> variants(const ConnectorEntry& entry) {
+  std::vector<Variant> found;
+  for (const OptionSpec& spec : entry.options) {
+    const auto misleading = values_of(spec.misleading);
+    for (const std::string_view value : values_of(spec.choices))
+      if (value != spec.fallback)
+        found.push_back({fmt::format("+{}:{}", spec.name, value), std::ranges::count(misleading, value) > 0});
+  }
+  return found;
+}
+
+class EachChoice : public AtPlaceWithSockets {
+ protected:
+  void SetUp() override {
+    AtPlaceWithSockets::SetUp();
+    if (!IsSkipped() && variants(entry()).empty()) GTEST_SKIP() << entry().name << " offers no choice";
+  }
+
+  // `expect` is called for each variant that there is here, with what became of `count` attempts.
+  template <class Expect>
+  void complete_each(size_t count, Duration timeout, Expect expect) {
+    const auto target = open_target();
+    for (const Variant& variant : variants(entry())) {
+      SCOPED_TRACE(variant.options);
+      if (const auto reason = refusal(room, variant.options)) {
+        std::cout << variant.options << ": " << *reason << "\n";
+        continue;
+      }
+      Connecting connecting(entry(), room, {}, variant.options);
+      connecting.complete(attempts_on(target->endpoints(), count, timeout));
+      EXPECT_EQ(connecting.completions().size(), count);
+      expect(variant, connecting);
+    }
+  }
+};
+
+bool is_answering_kind(const Place& place) {
+  return place.target->name == "accepting" || place.target->name == "refusing";
+}
+
+class EachChoiceWhereHostsAnswer : public EachChoice {};
+INSTANTIATE_TEST_SUITE_P(Connector, EachChoiceWhereHostsAnswer, testing::ValuesIn(places(is_answering_kind)),
+                         name_of_place);
+
+TEST_P(EachChoiceWhereHostsAnswer, EndsEveryAttemptAsTheTargetAllowsUnlessItIsKnownToMislead) {
+  const OutcomeSet allowed = GetParam().target->ends(GetParam().family);
+  complete_each(2 * room + 3, far_away, [&](const Variant& variant, const Connecting& connecting) {
+    for (const Completion& completion : connecting.completions()) {
+      EXPECT_LE(completion.started, completion.finished);
+      EXPECT_TRUE(variant.misleading || allowed.contains(completion.result.outcome))
+          << to_string(completion.result.outcome) << ", errno " << completion.result.os_error;
+    }
+  });
+}
+
+class EachChoiceInSilence : public EachChoice {};
+INSTANTIATE_TEST_SUITE_P(Connector, EachChoiceInSilence, testing::ValuesIn(unanswered({Family::ipv4})), name_of_place);
+
+TEST_P(EachChoiceInSilence, KeepsTheDeadline) {
+  const Traits traits = Connecting(entry(), 1).traits();
+  if (!traits.has_deadline()) GTEST_SKIP() << entry().name << " has no deadline";
+  complete_each(room, 20ms, [](const Variant&, const Connecting& connecting) {
+    EXPECT_EQ(count_of(Outcome::deadline_exceeded, connecting.completions()), room);
+    for (const Completion& completion : connecting.completions())
+      EXPECT_GE(completion.finished - completion.started + connecting.may_be_early(completion), 20ms);
+  });
+}
+
+}  // namespace
+}  // namespace connbench::conformance

@@ -1,0 +1,114 @@
+// Every connector on every target: each attempt ends once, and what is said of its end is true.
+#include "tests/impl/conformance/conformance.h"
+
+namespace connbench::conformance {
+namespace {
+
+class OnEveryTarget : public AtPlace {};
+INSTANTIATE_TEST_SUITE_P(Connector, OnEveryTarget, testing::ValuesIn(places([](const Place&) { return true; })),
+                         name_of_place);
+
+// Where a target explains one errno only.
+std::optional<int> errno_of(std::string_view target) {
+  if (target == "host-unreachable" || target == "no-arp") return EHOSTUNREACH;
+  if (target == "net-unreachable") return ENETUNREACH;
+  if (target == "prohibited") return EACCES;
+  return std::nullopt;
+}
+
+bool errno_belongs(const ConnectResult& result, const Place& place) {
+  const Family family = place.family;
+  const bool unix_domain = family == Family::unix_domain;
+  switch (result.outcome) {
+    case Outcome::connected:
+    case Outcome::never_started:
+      return result.os_error == 0;
+    case Outcome::refused:
+      return result.os_error == ECONNREFUSED || (unix_domain && result.os_error == EAGAIN);
+    case Outcome::reset:
+      return result.os_error == ECONNRESET;
+    case Outcome::unreachable:
+    case Outcome::not_permitted:
+      return result.os_error == errno_of(place.target->name);
+    case Outcome::deadline_exceeded:
+      return result.os_error == 0 || result.os_error == EINPROGRESS || result.os_error == ECANCELED ||
+             result.os_error == (unix_domain ? EAGAIN : ETIMEDOUT) || (unix_domain && result.os_error == EINTR);
+    case Outcome::cancelled:
+      return result.os_error == 0 || result.os_error == EINTR || result.os_error == ECANCELED;
+    default:
+      return false;
+  }
+}
+
+// A blocking connect() tells the end itself; whoever does not block learns it while waiting. A UNIX socket never makes
+// anybody wait who does not block.
+std::optional<Stage> stage_of_end(const Traits& traits, const Place& place, Outcome outcome) {
+  if (place.target->name == "net-unreachable" || place.target->name == "prohibited") return Stage::connect;
+  // A ring is asked for the whole connect(), and what it gives back is that call's result.
+  if (place.connector->name == "io-uring" && outcome != Outcome::deadline_exceeded) return Stage::connect;
+  switch (traits.deadline_by) {
+    case Traits::DeadlineBy::kernel:
+    case Traits::DeadlineBy::socket_option:
+      return Stage::connect;
+    case Traits::DeadlineBy::wait:
+    case Traits::DeadlineBy::timer:
+      return place.family == Family::unix_domain ? Stage::connect : Stage::wait;
+    case Traits::DeadlineBy::signal:  // after it, a look whether the handshake is done all the same: it may be
+      if (outcome == Outcome::connected) return std::nullopt;
+      return place.family != Family::unix_domain && outcome == Outcome::deadline_exceeded ? Stage::wait
+                                                                                          : Stage::connect;
+    case Traits::DeadlineBy::linked_request:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+// ICMP wakes those who wait a moment before SO_ERROR has its reason: whoever then takes 0 for success says that a dead
+// host is connected. So do libraries that ask SO_ERROR themselves, and the kernel's own IORING_OP_CONNECT
+// (docs/connect.md).
+bool may_take_icmp_for_success(const Place& place) {
+  const bool asks_itself = place.connector->library == nullptr && place.connector->name != "io-uring";
+  return !asks_itself && (place.target->name == "host-unreachable" || place.target->name == "no-arp");
+}
+
+void expect_true_stamps(const Completion& completion, TimePoint scheduled, TimePoint returned) {
+  if (completion.result.outcome == Outcome::never_started) {
+    EXPECT_EQ(completion.started, TimePoint{});
+    return;
+  }
+  EXPECT_GE(completion.started, scheduled);
+  EXPECT_LE(completion.started, completion.finished);
+  EXPECT_LE(completion.finished, returned);
+}
+
+TEST_P(OnEveryTarget, EveryAttemptEndsOnceAsTheTargetAllows) {
+  const auto target = open_target();
+  Connecting connecting(entry(), room);
+  const auto attempts = attempts_on(target->endpoints(), 2 * room + 3, GetParam().target->answers ? far_away : 20ms);
+  if (GetParam().target->answers || connecting.traits().has_deadline()) {
+    connecting.complete(attempts);
+    EXPECT_EQ(connecting.completions().size(), attempts.size());
+  } else {
+    connecting.submit(attempts);
+    connecting.cancel_all();
+    connecting.drain();
+  }
+
+  const TimePoint returned = now();
+  for (const Completion& completion : connecting.completions()) {
+    expect_true_stamps(completion, attempts.front().scheduled, returned);
+    if (!opens_sockets()) continue;
+    const auto [outcome, stage, os_error] = completion.result;
+    if (outcome == Outcome::connected && may_take_icmp_for_success(GetParam())) continue;
+    EXPECT_TRUE(GetParam().target->ends(GetParam().family).contains(outcome)) << to_string(outcome);
+    EXPECT_TRUE(errno_belongs(completion.result, GetParam())) << to_string(outcome) << ", errno " << os_error;
+    if (outcome == Outcome::cancelled || outcome == Outcome::never_started) continue;
+    // Where socket() and connect() are one function of a library, an error of connect() itself is told later.
+    if (stage == Stage::wait && entry().library != nullptr && entry().library().makes_the_calls) continue;
+    const Stage expected = stage_of_end(connecting.traits(), GetParam(), outcome).value_or(stage);
+    EXPECT_EQ(stage, expected) << to_string(outcome) << " at stage " << to_string(stage);
+  }
+}
+
+}  // namespace
+}  // namespace connbench::conformance

@@ -1,0 +1,152 @@
+// EINTR, injected and by real signals: it ends no attempt, and moves no deadline.
+#include <signal.h>
+#include <sys/syscall.h>
+
+#include <atomic>
+#include <thread>
+
+#include "tests/impl/census.h"
+#include "tests/impl/conformance/conformance.h"
+#include "tests/impl/driven.h"
+#include "tests/impl/faults/fault_injection.h"
+#include "tests/support/sanitizer.h"
+
+namespace connbench::conformance {
+namespace {
+
+using connbench::count_of;
+
+constexpr size_t attempts = 60;
+constexpr size_t concurrency = 12;
+
+/// Sends SIGUSR1, whose handler restarts nothing, to every other thread of the process, again and again.
+class SignalStorm {
+ public:
+  SignalStorm() {
+    struct sigaction action {};
+    action.sa_handler = [](int) {};
+    checked(::sigaction(SIGUSR1, &action, &old_), "sigaction");
+    thread_ = std::thread([this] { run(); });
+  }
+  ~SignalStorm() {
+    over_ = true;
+    thread_.join();
+    ::signal(SIGUSR1, SIG_IGN);  // drops what a thread has not had the time to take, which would kill it otherwise
+    ::sigaction(SIGUSR1, &old_, nullptr);
+  }
+  SignalStorm(const SignalStorm&) = delete;
+  SignalStorm& operator=(const SignalStorm&) = delete;
+
+ private:
+  void run() const {
+    while (!over_) {
+      std::error_code gone;
+      for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", gone)) {
+        const int thread = std::stoi(task.path().filename());
+        if (thread != ::gettid()) ::syscall(SYS_tgkill, ::getpid(), thread, SIGUSR1);
+      }
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+    }
+  }
+
+  struct sigaction old_ {};
+  std::atomic<bool> over_{false};
+  std::thread thread_;
+};
+
+// The storm opens and closes descriptors in a thread of its own. ThreadSanitizer follows the numbers, and takes it for
+// a race when a library that it cannot see into opens one that the storm has closed.
+class InAStorm : public AtPlaceWithSockets {
+ protected:
+  void SetUp() override {
+    AtPlaceWithSockets::SetUp();
+    if (!IsSkipped() && thread_sanitizer && entry().library != nullptr)
+      GTEST_SKIP() << "ThreadSanitizer does not see into " << entry().library().name;
+  }
+};
+
+class Interruptions : public InAStorm {};
+INSTANTIATE_TEST_SUITE_P(Connector, Interruptions, testing::ValuesIn(accepted()), name_of_place);
+
+class InterruptedCalls : public AtPlaceOfOwnCalls {};
+INSTANTIATE_TEST_SUITE_P(Connector, InterruptedCalls, testing::ValuesIn(accepted()), name_of_place);
+
+TEST_P(InterruptedCalls, EndNoAttempt) {
+  const auto target = open_target(concurrency);
+  const Census before = first_census();
+  for (const unsigned every : {1U, 2U}) {
+    DrivenWave wave(entry(), attempts, concurrency);
+    const Fault connecting(Function::connect, EINTR, every);
+    const Fault epolling(Function::epoll_wait, EINTR, 2);
+    const Fault selecting(Function::select, EINTR, 2);
+    const Fault waiting(Function::io_uring_enter, EINTR, 2);
+    const Fault polling(Function::ppoll, EINTR, 2);
+    const auto& samples = wave.drive(target->endpoints(), patience, patience);
+    // A ring's connect() is a request, and never told EINTR.
+    if (connecting.calls() > 0) {
+      EXPECT_GE(connecting.injected(), attempts / every);
+    } else {
+      EXPECT_GT(waiting.injected(), 0U);
+    }
+    EXPECT_EQ(count_of(Outcome::connected, samples), attempts);
+  }
+  EXPECT_EQ(census_becoming(before), before);
+}
+
+TEST_P(Interruptions, ByAnErrorThatIsNotThereYetEndNoAttempt) {
+  const auto target = open_target(concurrency);
+  DrivenWave wave(entry(), attempts, concurrency);
+  const Fault fault(Function::epoll_event, EIO, 3);
+  const auto& samples = wave.drive(target->endpoints(), patience, patience);
+  EXPECT_EQ(count_of(Outcome::connected, samples), attempts);
+}
+
+TEST_P(Interruptions, BySignalsEndNoAttempt) {
+  const auto target = open_target(concurrency);
+  const Census before = first_census();
+  {
+    DrivenWave wave(entry(), 20 * attempts, concurrency);
+    const SignalStorm storm;
+    EXPECT_EQ(count_of(Outcome::connected, wave.drive(target->endpoints(), patience, patience)), 20 * attempts);
+  }
+  EXPECT_EQ(census_becoming(before), before);
+}
+
+class InterruptedInSilence : public InAStorm {};
+INSTANTIATE_TEST_SUITE_P(Connector, InterruptedInSilence,
+                         testing::ValuesIn(unanswered({Family::ipv4, Family::unix_domain})), name_of_place);
+
+TEST_P(InterruptedInSilence, AnErrorThatIsNotThereYetIsNoConnection) {
+  const auto target = open_target(concurrency);
+  DrivenWave wave(entry(), concurrency, concurrency);
+  const Fault fault(Function::no_event, EIO, 1, 1);
+  const auto& samples = wave.drive(target->endpoints(), 20ms, 100ms);
+  EXPECT_EQ(count_of(Outcome::connected, samples), 0U);
+}
+
+TEST_P(InterruptedInSilence, DeadlinesAreKept) {
+  const auto target = open_target(concurrency);
+  DrivenWave wave(entry(), 3 * concurrency, concurrency);
+  if (!wave.connector().traits().has_deadline()) GTEST_SKIP() << entry().name << " has no deadline";
+  const SignalStorm storm;
+  const auto& samples = wave.drive(target->endpoints(), 30ms, patience);
+  if (count_of(Outcome::refused, samples) > 0) GTEST_SKIP() << "nothing waits here";
+  EXPECT_EQ(count_of(Outcome::deadline_exceeded, samples), samples.size());
+  // One that follows a clock of ticks gives up early by a step of it, and by more where a tick is late; a signal that
+  // was taken for the deadline would show after 1 ms.
+  const Duration least = wave.connector().traits().early > Duration::zero() ? 10ms : 30ms;
+  for (const Sample& sample : samples)
+    EXPECT_GE(sample.finished_ns - sample.started_ns, std::chrono::nanoseconds(least).count());
+}
+
+TEST_P(InterruptedInSilence, CancellingStillEndsEverything) {
+  const auto target = open_target(concurrency);
+  DrivenWave wave(entry(), 2 * concurrency, concurrency);
+  const SignalStorm storm;
+  const auto& samples = wave.drive(target->endpoints(), far_away, 20ms);
+  if (count_of(Outcome::refused, samples) > 0) GTEST_SKIP() << "nothing waits here";
+  EXPECT_EQ(count_of(Outcome::cancelled, samples) + count_of(Outcome::never_started, samples), samples.size());
+}
+
+}  // namespace
+}  // namespace connbench::conformance

@@ -1,0 +1,186 @@
+// Connectors that try all addresses of a host: who is tried when, who wins, and that nothing is left of the losers.
+#include "tests/impl/census.h"
+#include "tests/impl/conformance/conformance.h"
+#include "tests/impl/driven.h"
+
+namespace connbench::conformance {
+namespace {
+
+constexpr Duration stagger = 250ms;  // the default
+
+class Racing : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!plain::machine_has(Family::ipv6)) GTEST_SKIP() << "this machine has no ::1";
+  }
+
+  static Endpoint silent() { return opened("backlog-full", Family::ipv6); }
+  static Endpoint silent4() { return opened("backlog-full", Family::ipv4); }
+  static Endpoint accepting() { return opened("accepting", Family::ipv4); }
+  static Endpoint refusing() { return opened("refusing", Family::ipv4); }
+  static Endpoint refusing6() { return opened("refusing", Family::ipv6); }
+
+  static Completion race(std::string_view name, const std::vector<Endpoint>& host, Duration timeout,
+                         ConnectionPolicy policy = {}) {
+    const NamedConnector named = find_connector(name);
+    Retirement retirement(policy, 1);
+    const auto connector = named.entry->make({named.options, 1, retirement});
+    const Attempt attempt{.id = 1, .endpoints = host, .scheduled = now(), .timeout = timeout};
+    EXPECT_EQ(connector->submit({&attempt, 1}), 1U);
+    std::vector<Completion> completions;
+    while (connector->in_flight() > 0) connector->reap(completions, now() + patience);
+    EXPECT_EQ(completions.size(), 1U);
+    return completions.front();
+  }
+
+  static Duration took(const Completion& completion) { return completion.finished - completion.started; }
+
+ private:
+  // One of each, open as long as the program.
+  static Endpoint opened(std::string_view name, Family family) {
+    static std::vector<std::unique_ptr<Target>> open;
+    open.push_back(find_target(name).open({.family = family}));
+    return open.back()->endpoints().front();
+  }
+};
+
+TEST_F(Racing, HappyEyeballsTurnsToTheSecondAddressAfterTheStaggerAndNotBefore) {
+  const Completion end = race("happy-eyeballs", {silent(), accepting()}, far_away);
+  EXPECT_EQ(end.result.outcome, Outcome::connected);
+  EXPECT_GE(took(end), stagger);
+  EXPECT_LT(took(end), patience);
+}
+
+TEST_F(Racing, HappyEyeballsTakesTheStaggerThatItIsGiven) {
+  const Completion end = race("happy-eyeballs+stagger:20ms", {silent(), accepting()}, far_away);
+  EXPECT_EQ(end.result.outcome, Outcome::connected);
+  EXPECT_GE(took(end), 20ms);
+  EXPECT_LT(took(end), stagger);
+}
+
+TEST_F(Racing, HappyEyeballsLetsTheFamiliesTakeTurns) {
+  const Completion end = race("happy-eyeballs+stagger:100ms", {silent(), silent(), silent(), accepting()}, far_away);
+  EXPECT_EQ(end.result.outcome, Outcome::connected);
+  EXPECT_GE(took(end), 100ms);
+  EXPECT_LT(took(end), 200ms) << "IPv4 was not the second";
+}
+
+TEST_F(Racing, AFailureLetsTheNextBeginAtOnce) {
+  for (const auto* name : {"happy-eyeballs+stagger:5min", "sequential+each:5min"}) {
+    const Completion end = race(name, {refusing6(), refusing(), accepting()}, far_away);
+    EXPECT_EQ(end.result.outcome, Outcome::connected) << name;
+    EXPECT_LT(took(end), patience) << name;
+  }
+}
+
+TEST_F(Racing, RefusedByAllIsRefusedAtOnce) {
+  for (const auto* name : {"happy-eyeballs", "sequential"}) {
+    const Completion end = race(name, {refusing6(), refusing(), refusing()}, far_away);
+    EXPECT_EQ(end.result, (ConnectResult{Outcome::refused, Stage::wait, ECONNREFUSED})) << name;
+    EXPECT_LT(took(end), stagger) << name;
+  }
+}
+
+// The address that is silent may still answer when the other has refused.
+TEST_F(Racing, HappyEyeballsWaitsForWhoMayStillAnswer) {
+  const Completion end = race("happy-eyeballs+stagger:10ms", {silent(), refusing()}, 100ms);
+  EXPECT_EQ(end.result.outcome, Outcome::deadline_exceeded);
+  EXPECT_GE(took(end), 100ms);
+}
+
+TEST_F(Racing, SequentialGivesEachAnEqualShare) {
+  const Completion end = race("sequential", {silent(), accepting()}, 600ms);
+  EXPECT_EQ(end.result.outcome, Outcome::connected);
+  EXPECT_GE(took(end), 300ms);
+  EXPECT_LT(took(end), 600ms);
+}
+
+TEST_F(Racing, SequentialGivesEachTheTimeThatItIsGiven) {
+  const Completion end = race("sequential+each:30ms", {silent(), silent4(), accepting()}, far_away);
+  EXPECT_EQ(end.result.outcome, Outcome::connected);
+  EXPECT_GE(took(end), 60ms);
+  EXPECT_LT(took(end), patience);
+}
+
+TEST_F(Racing, SequentialWithLongSharesNeverComesToTheSecondAddress) {
+  const Completion end = race("sequential+each:5min", {silent(), accepting()}, 50ms);
+  EXPECT_EQ(end.result.outcome, Outcome::deadline_exceeded);
+  EXPECT_GE(took(end), 50ms);
+}
+
+TEST_F(Racing, TheTimeoutIsThatOfTheWholeAttempt) {
+  for (const auto* name : {"happy-eyeballs+stagger:10ms", "sequential"}) {
+    const Completion end = race(name, {silent(), silent4(), silent()}, 60ms);
+    EXPECT_EQ(end.result.outcome, Outcome::deadline_exceeded) << name;
+    EXPECT_GE(took(end), 60ms) << name;
+  }
+}
+
+TEST_F(Racing, WhoTakesOneAddressOnlyStaysWithTheFirst) {
+  for (const auto* name : {"epoll", "select"}) {
+    const Completion end = race(name, {silent(), accepting()}, 50ms);
+    EXPECT_EQ(end.result.outcome, Outcome::deadline_exceeded) << name;
+  }
+}
+
+// Tries overlap and end in all orders, in entries that are used again and again.
+TEST_F(Racing, ManyRacesAtOnceEndAsEachMustAndLeaveNothing) {
+  const std::vector<Endpoint> hosts{silent(),    accepting(), refusing6(), accepting(),
+                                    accepting(), silent(),    silent(),    refusing()};
+  const std::array expected{Outcome::connected, Outcome::connected, Outcome::connected, Outcome::deadline_exceeded};
+  const Census before = first_census();
+  for (const auto* name : {"happy-eyeballs+stagger:5ms", "sequential+each:5ms"}) {
+    const NamedConnector named = find_connector(name);
+    Retirement retirement({}, 0);
+    const auto connector = named.entry->make({named.options, 50, retirement});
+    std::vector<Sample> samples(2000);
+    const auto pacing = closed_loop();
+    connbench::drive(*connector,
+                     {.endpoints = hosts,
+                      .endpoints_per_attempt = 2,
+                      .concurrency = 50,
+                      .timeout = 40ms,
+                      .limit = patience,
+                      .pacing = pacing.get()},
+                     samples);
+    // What is refused last, while one is silent, is the end of one who has given up the silent one.
+    const bool one_at_a_time = std::string_view(name).starts_with("sequential");
+    for (size_t i = 0; i < samples.size(); ++i) {
+      const Outcome wanted = one_at_a_time && i % 4 == 3 ? Outcome::refused : expected[i % 4];
+      // On a busy machine 40 ms may pass before anything is looked at.
+      if (samples[i].outcome != Outcome::deadline_exceeded) {
+        EXPECT_EQ(samples[i].outcome, wanted) << name << ", attempt " << i;
+      }
+    }
+    EXPECT_GT(connbench::count_of(Outcome::connected, samples), 1000U) << name;
+  }
+  EXPECT_EQ(census_becoming(before), before);
+}
+
+TEST_F(Racing, LosersAreClosedWhenTheWinnerIsKept) {
+  const std::vector<Endpoint> host{silent(), silent(), accepting()};
+  const Census before = first_census();
+  const NamedConnector named = find_connector("happy-eyeballs+stagger:5ms");
+  Retirement retirement({.close = CloseMode::hold}, 1);
+  const auto connector = named.entry->make({named.options, 1, retirement});
+  const size_t own = entries_of("/proc/self/fd") - before.descriptors;
+  const Attempt attempt{.id = 1, .endpoints = host, .scheduled = now(), .timeout = far_away};
+  connector->submit({&attempt, 1});
+  std::vector<Completion> completions;
+  connector->reap(completions, now() + patience);
+  ASSERT_EQ(count_of(Outcome::connected, completions), 1U);
+  EXPECT_EQ(entries_of("/proc/self/fd"), before.descriptors + own + 1);
+}
+
+TEST_F(Racing, OnTheDualStackTargetEachDoesAsItIsSaidTo) {
+  const auto target = find_target("dual-stack").open({.family = Family::ipv4});
+  const auto endpoints = target->endpoints();
+  ASSERT_EQ(endpoints.size(), target->endpoints_per_attempt());
+  const std::vector<Endpoint> host(endpoints.begin(), endpoints.end());
+  EXPECT_EQ(race("happy-eyeballs+stagger:20ms", host, far_away).result.outcome, Outcome::connected);
+  EXPECT_EQ(race("sequential+each:20ms", host, far_away).result.outcome, Outcome::connected);
+  EXPECT_EQ(race("epoll", host, 50ms).result.outcome, Outcome::deadline_exceeded);
+}
+
+}  // namespace
+}  // namespace connbench::conformance

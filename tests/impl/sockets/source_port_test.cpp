@@ -1,0 +1,114 @@
+// The port that a connection leaves from, as the peer sees it.
+#include "impl/sockets/source_port.h"
+
+#include <set>
+
+#include "tests/impl/conformance/conformance.h"
+
+namespace connbench::conformance {
+namespace {
+
+constexpr size_t connections = 40;
+
+class FromAPort : public testing::TestWithParam<std::tuple<const char*, Family>> {
+ protected:
+  void SetUp() override {
+    if (!plain::machine_has(family())) GTEST_SKIP() << "this machine has no ::1";
+    listener_ = open_socket();
+    const Endpoint any_port =
+        family() == Family::ipv6 ? Endpoint::ipv6(in6addr_loopback, 0) : Endpoint::ipv4(INADDR_LOOPBACK, 0);
+    checked(::bind(listener_.get(), any_port.address(), any_port.size()), "bind");
+    checked(::listen(listener_.get(), 2 * connections), "listen");
+    listening_.push_back(Endpoint::of_socket(listener_.get()));
+  }
+
+  Family family() const { return std::get<Family>(GetParam()); }
+  const ConnectorEntry& entry() const { return *find_connector(std::get<const char*>(GetParam())).entry; }
+  UniqueFd open_socket() const {
+    return UniqueFd(checked(::socket(address_family(family()), SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  }
+
+  // Of connections that are all open at the same time.
+  std::vector<uint16_t> ports_of_connections(const std::string& options) const {
+    Connecting connecting(entry(), connections, {.close = CloseMode::hold}, options);
+    connecting.complete(attempts_on(listening_, connections, patience));
+    EXPECT_EQ(count_of(Outcome::connected, connecting.completions()), connections);
+    std::vector<uint16_t> ports;
+    while (ports.size() < connections && plain::ready_within(listener_, plain::patience_ms)) {
+      const UniqueFd peer(checked(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept4"));
+      ports.push_back(Endpoint::of_peer(peer.get()).port());
+    }
+    return ports;
+  }
+
+  UniqueFd listener_{-1};
+  std::vector<Endpoint> listening_;
+};
+std::string name_of_way(const testing::TestParamInfo<FromAPort::ParamType>& way) {
+  std::string name(std::get<0>(way.param));
+  std::ranges::replace(name, '-', '_');
+  return name + "_" + std::string(to_string(std::get<1>(way.param)));
+}
+INSTANTIATE_TEST_SUITE_P(SourcePort, FromAPort,
+                         testing::Combine(testing::Values("epoll", "blocking", "poll-threads", "signal-pool"),
+                                          testing::Values(Family::ipv4, Family::ipv6)),
+                         name_of_way);
+
+TEST_P(FromAPort, OfOurChoiceIsOneOfManyAndNeverTheSame) {
+  const std::vector<uint16_t> ports = ports_of_connections("+source-port:bind");
+  ASSERT_EQ(ports.size(), connections);
+  for (const uint16_t port : ports) EXPECT_TRUE(ephemeral_ports().contains(port)) << port;
+  EXPECT_EQ(std::set<uint16_t>(ports.begin(), ports.end()).size(), connections);
+}
+
+// One after another, but for those that somebody else has. The kernel by itself takes ports of one parity, of which no
+// two are neighbours.
+TEST_P(FromAPort, OfOurChoiceFollowsTheOneBefore) {
+  std::vector<uint16_t> ports = ports_of_connections("+source-port:bind");
+  std::ranges::sort(ports);
+  size_t neighbours = 0;
+  for (size_t i = 1; i < ports.size(); ++i) neighbours += ports[i] - ports[i - 1] == 1 ? 1 : 0;
+  EXPECT_GT(neighbours, 0U);
+}
+
+TEST_P(FromAPort, OfARangeOfOurOwnLiesInIt) {
+  const std::string options = "+source-port:range";
+  Retirement retirement({}, 0);
+  if (const auto reason = entry().probe({Options(options, entry().options), 1, retirement})) GTEST_SKIP() << *reason;
+  const std::vector<uint16_t> ports = ports_of_connections(options);
+  ASSERT_EQ(ports.size(), connections);
+  for (const uint16_t port : ports) EXPECT_TRUE(ephemeral_ports().contains(port)) << port;
+  EXPECT_EQ(std::set<uint16_t>(ports.begin(), ports.end()).size(), connections);
+  // Without a range of its own a socket takes even or odd ports only, while there are any.
+  const auto odd = std::ranges::count_if(ports, [](uint16_t port) { return port % 2 == 1; });
+  EXPECT_GT(odd, 0);
+  EXPECT_LT(odd, static_cast<std::ptrdiff_t>(connections));
+}
+
+// Somebody who shares it with nobody sits on the port whose turn it is.
+TEST_P(FromAPort, ThatIsTakenIsPassedOver) {
+  SourcePort ports(Options("+source-port:bind", entry().options));
+  const sa_family_t address = address_family(family());
+  const UniqueFd first = open_socket();
+  ASSERT_EQ(ports.prepare(first.get(), address).error, 0);
+  const auto turn = static_cast<uint16_t>(Endpoint::of_socket(first.get()).port() + 1);
+  const UniqueFd rival = open_socket();
+  const Endpoint its = family() == Family::ipv6 ? Endpoint::ipv6(in6addr_any, turn) : Endpoint::ipv4(INADDR_ANY, turn);
+  if (::bind(rival.get(), its.address(), its.size()) != 0) GTEST_SKIP() << "somebody else has port " << turn;
+  const UniqueFd second = open_socket();
+  ASSERT_EQ(ports.prepare(second.get(), address).error, 0);
+  EXPECT_NE(Endpoint::of_socket(second.get()).port(), turn);
+}
+
+// bind() does not look at destinations: that one port serves two connections to one host, connect() finds out.
+TEST_P(FromAPort, ThatIsTakenOnTheWayToOneHostIsTriedNoFurther) {
+  const SourcePort ports(Options("+source-port:bind", entry().options));
+  const Evidence taken{.call = Call::connect, .error = EADDRNOTAVAIL, .family = address_family(family())};
+  const Evidence refused{.call = Call::connect, .error = ECONNREFUSED, .family = address_family(family())};
+  EXPECT_TRUE(ports.should_try_another(taken, 1));
+  EXPECT_FALSE(ports.should_try_another(taken, ephemeral_ports().size()));
+  EXPECT_FALSE(ports.should_try_another(refused, 1));
+}
+
+}  // namespace
+}  // namespace connbench::conformance
