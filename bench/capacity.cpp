@@ -30,7 +30,7 @@ std::string enough_shards(const Limit& descriptors, size_t at_once) {
 
 void require_descriptors(const PlannedCase& planned, const Limit& limit, CloseMode close) {
   const Case& what = planned.what;
-  const size_t at_once = planned.traits.completes_in_submit ? what.shards : what.concurrency;
+  const size_t at_once = planned.capabilities.completes_in_submit ? what.shards : what.concurrency;
   const bool holds = planned.connector->policy({.close = close}).close == CloseMode::hold;
   const size_t open = at_once + (holds ? what.attempts : 0);
   const size_t in_a_shard = Division{what.attempts, what.shards}.largest_share(open);
@@ -42,16 +42,16 @@ void require_descriptors(const PlannedCase& planned, const Limit& limit, CloseMo
 void require_threads(const PlannedCase& planned, const Limit& limit) {
   const Case& what = planned.what;
   size_t needed = what.shards == 1 ? 0 : what.shards;
-  if (planned.traits.threads == Traits::Threads::per_attempt) needed += what.concurrency;
-  if (planned.traits.threads == Traits::Threads::pool)
-    needed += std::min(what.concurrency, planned.traits.pool_threads * what.shards);
+  if (planned.capabilities.threads == Capabilities::Threads::per_attempt) needed += what.concurrency;
+  if (planned.capabilities.threads == Capabilities::Threads::pool)
+    needed += std::min(what.concurrency, planned.capabilities.pool_threads * what.shards);
   if (needed > 0) require(planned, limit, needed + threads_of_the_harness, "threads", "lower --concurrency");
 }
 
 // The kernel's side of an attempt that is in SYN_SENT, for the whole machine.
 void require_kernel_memory(const PlannedCase& planned) {
   const Case& what = planned.what;
-  if (what.family == Family::unix_domain || planned.traits.completes_in_submit) return;
+  if (what.family == Family::unix_domain || planned.capabilities.completes_in_submit) return;
   for (const auto& limit : {pending_by_tcp_memory(usual_pending_cost), pending_by_memory(usual_pending_cost)})
     if (limit) require(planned, *limit, what.concurrency, "attempts pending at once", "lower --concurrency");
 }
@@ -62,7 +62,7 @@ void require_capacity(const Plan& plan, CloseMode close) {
   const Limit descriptors = descriptor_limit();
   const Limit threads = thread_limit();
   for (const PlannedCase& planned : plan.cases) {
-    if (!planned.traits.opens_sockets) continue;
+    if (!planned.capabilities.opens_sockets) continue;
     require_descriptors(planned, descriptors, close);
     require_threads(planned, threads);
     require_kernel_memory(planned);

@@ -6,7 +6,7 @@
 
 int main(int argc, char** argv) {
   using namespace connbench;
-  for (const ConnectorEntry* connector : connectors())
+  for (const ConnectorEntry* connector : all_connectors())
     for (const char* target : {"accepting", "refusing"})
       for (const size_t concurrency : {size_t{1}, size_t{64}, size_t{256}}) {
         const Case what{.scenario = "burst",

@@ -50,7 +50,7 @@ Finding about_backlog() {
 
 Finding about_kernel_timeout() {
   const auto timeout = kernel_connect_timeout();
-  return {"kernel gives up a connect() after", timeout ? "about " + humane(*timeout) : "unknown",
+  return {"kernel gives up a connect() after", timeout ? "about " + human_readable(*timeout) : "unknown",
           "computed from net.ipv4.tcp_syn_retries and tcp_syn_linear_timeouts"};
 }
 
@@ -110,7 +110,7 @@ std::vector<Finding> about_capacity() {
 
 std::vector<Finding> about_connectors() {
   std::vector<Finding> findings;
-  for (const ConnectorEntry* entry : connectors()) {
+  for (const ConnectorEntry* entry : all_connectors()) {
     Retirement retirement({}, 0);
     const auto reason = entry->probe({Options("", entry->options), 1, retirement});
     findings.push_back({std::string(entry->name), reason ? "skipped" : "works", reason.value_or("")});

@@ -6,6 +6,7 @@
 
 #include "harness/machine/machine.h"
 #include "harness/run/plan.h"
+#include "harness/support/seeded_order.h"
 
 namespace connbench {
 namespace {
@@ -28,16 +29,17 @@ std::string why_skipped(const ExhaustOptions& options, PlannedRamp& planned) {
   if (options.resource == Resource::ports && options.family == Family::unix_domain) return "UNIX sockets have no ports";
   if (!entry.serves(options.family))
     return fmt::format("{} has no way to connect on family {}", entry.name, to_string(options.family));
-  const TraitsAnswer answer = ask_traits(*planned.connector);
-  if (!answer.traits) return fmt::format("cannot be made: {}", answer.why_not);
-  planned.traits = *answer.traits;
-  if (!planned.traits.opens_sockets) return "opens no sockets, and exhausts nothing";
-  if (planned.traits.completes_in_submit) return "has one attempt under way at a time: nothing piles up";
+  const CapabilitiesAnswer answer = ask_capabilities(*planned.connector);
+  if (!answer.capabilities) return fmt::format("cannot be made: {}", answer.why_not);
+  planned.capabilities = *answer.capabilities;
+  if (!planned.capabilities.opens_sockets) return "opens no sockets, and exhausts nothing";
+  if (planned.capabilities.completes_in_submit) return "has one attempt under way at a time: nothing piles up";
   // One more than the dead ones, for a healthy one beside them; a limit of its own is one that the ramp runs into.
   planned.capacity = std::min(options.pending, per_table(options)) + 1;
-  if (planned.traits.max_in_flight != 0) planned.capacity = std::min(planned.capacity, planned.traits.max_in_flight);
+  if (planned.capabilities.max_in_flight != 0)
+    planned.capacity = std::min(planned.capacity, planned.capabilities.max_in_flight);
   // A table made beforehand cannot be longer than the descriptors that there may be (io_uring's direct ones).
-  if (options.resource == Resource::fds && planned.traits.threads == Traits::Threads::none)
+  if (options.resource == Resource::fds && planned.capabilities.threads == Capabilities::Threads::none)
     planned.capacity = std::min<size_t>(planned.capacity, options.limit);
   Retirement retirement({}, 0);
   return entry.probe({planned.connector->options, planned.capacity, retirement}).value_or("");
@@ -123,8 +125,8 @@ void Ramps::skip(const PlannedRamp& planned) {
   verdict.skipped = planned.skipped;
 }
 
-RampPlan Ramps::plan_for(const Traits& traits) const {
-  const Duration lasts = std::max(options_.timeout, traits.floor) + traits.granularity;
+RampPlan Ramps::plan_for(const Capabilities& capabilities) const {
+  const Duration lasts = std::max(options_.timeout, capabilities.floor) + capabilities.granularity;
   return {.make = nullptr,
           .dead = dead_->endpoints(),
           .healthy = healthy_->endpoints(),
@@ -133,9 +135,9 @@ RampPlan Ramps::plan_for(const Traits& traits) const {
           .step = options_.step,
           .healthy_attempts = options_.healthy,
           .timeout = options_.timeout,
-          .lasts = traits.has_deadline() ? lasts : Duration{},
+          .lasts = capabilities.has_deadline() ? lasts : Duration{},
           // What is in other tables is not asked whether its deadline has passed.
-          .by_deadline = traits.has_deadline() && lasts <= longest_wait && per_table(options_) == SIZE_MAX,
+          .by_deadline = capabilities.has_deadline() && lasts <= longest_wait && per_table(options_) == SIZE_MAX,
           .measure = nullptr,
           .on_step = nullptr};
 }
@@ -161,7 +163,7 @@ void Ramps::one(const PlannedRamp& planned, unsigned repetition) {
                            .policy = {},
                            .limit = &limit_,
                            .drop_capabilities = drops,
-                           .plan = plan_for(planned.traits)},
+                           .plan = plan_for(planned.capabilities)},
                           watch_));
 }
 

@@ -26,11 +26,11 @@ struct Ground {
 struct PlannedRamp {
   const NamedConnector* connector;
   std::string skipped{};
-  Traits traits{};
+  Capabilities capabilities{};
   size_t capacity = 0;
 };
 
-/// Probes the connectors, and asks for their traits in a child. To be called while there is one thread.
+/// Probes the connectors, and asks for their capabilities in a child. To be called while there is one thread.
 std::vector<PlannedRamp> plan_ramps(const ExhaustOptions& options);
 
 class Ramps {
@@ -52,7 +52,7 @@ class Ramps {
  private:
   std::unique_ptr<Target> open(std::string_view name, size_t at_once);
   RampName name_of(const PlannedRamp& planned, unsigned repetition) const;
-  RampPlan plan_for(const Traits& traits) const;
+  RampPlan plan_for(const Capabilities& capabilities) const;
   Case case_of(const RampName& name) const;
   void skip(const PlannedRamp& planned);
   void one(const PlannedRamp& planned, unsigned repetition);

@@ -62,7 +62,7 @@ std::string recovery(const RampEnd& end) {
   const std::string how = end.by_deadline ? "deadline" : "cancel";
   if (end.recovery_released_ns < 0 && end.healthy_tried == 0) return "deadlines had passed";
   if (end.recovery_released_ns < 0) return "not in 10 s";
-  return fmt::format("{} after {}", humane(Duration(end.recovery_released_ns)), how);
+  return fmt::format("{} after {}", human_readable(Duration(end.recovery_released_ns)), how);
 }
 
 Cells cells(const Verdict& verdict) {

@@ -90,11 +90,11 @@ Held hold_in_child(const NamedConnector& named, std::span<const Endpoint> endpoi
   return held;
 }
 
-size_t pending_for(const Traits& traits) {
+size_t pending_for(const Capabilities& capabilities) {
   size_t pending = pending_of_a_loop;
-  if (traits.threads == Traits::Threads::per_attempt) pending = pending_of_threads;
-  if (traits.threads == Traits::Threads::pool) pending = pending_of_a_pool;
-  return traits.max_in_flight == 0 ? pending : std::min(pending, traits.max_in_flight);
+  if (capabilities.threads == Capabilities::Threads::per_attempt) pending = pending_of_threads;
+  if (capabilities.threads == Capabilities::Threads::pool) pending = pending_of_a_pool;
+  return capabilities.max_in_flight == 0 ? pending : std::min(pending, capabilities.max_in_flight);
 }
 
 void pending_bytes(benchmark::State& state, std::string_view connector, size_t pending) {
@@ -118,12 +118,12 @@ void pending_bytes(benchmark::State& state, std::string_view connector, size_t p
 }  // namespace
 
 void register_pending_bytes() {
-  for (const ConnectorEntry* entry : connectors()) {
-    const std::optional<Traits> traits = ask_traits(find_connector(entry->name)).traits;
+  for (const ConnectorEntry* entry : all_connectors()) {
+    const std::optional<Capabilities> capabilities = ask_capabilities(find_connector(entry->name)).capabilities;
     // The one that opens no socket and the one that blocks in submit() hold nothing. Of what cannot be made it is not
     // known: its benchmark says why not.
-    if (traits && (!traits->opens_sockets || traits->completes_in_submit)) continue;
-    const size_t pending = pending_for(traits.value_or(Traits{}));
+    if (capabilities && (!capabilities->opens_sockets || capabilities->completes_in_submit)) continue;
+    const size_t pending = pending_for(capabilities.value_or(Capabilities{}));
     benchmark::RegisterBenchmark(
         fmt::format("floor/pending_bytes/{}", entry->name).c_str(),
         [entry, pending](benchmark::State& state) { pending_bytes(state, entry->name, pending); })

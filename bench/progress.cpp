@@ -37,7 +37,7 @@ std::string progress_line(const Case& what, bool answers, const WaveProgress& pr
                    static_cast<double>(progress.started) / std::chrono::duration<double>(progress.elapsed).count());
   fmt::format_to(std::back_inserter(line), ", {} done", progress.done);
   if (const auto left = time_left(what, answers, progress, all_begun))
-    fmt::format_to(std::back_inserter(line), ", about {} left", humane(*left));
+    fmt::format_to(std::back_inserter(line), ", about {} left", human_readable(*left));
   return line;
 }
 
@@ -50,7 +50,7 @@ void Progress::on_wave(const PlannedCase& planned, unsigned repetition, bool cou
   std::string left;
   if (done > 0) {
     const Duration each = (now() - begun_) / static_cast<int64_t>(done);
-    left = fmt::format(", about {} left", humane(each * static_cast<int64_t>(total - done)));
+    left = fmt::format(", about {} left", human_readable(each * static_cast<int64_t>(total - done)));
   }
   place_ = fmt::format("[{}/{}{}]", done + 1, total, left);
   wave_ = fmt::format("{}: {}", counting ? "counting system calls" : fmt::format("repetition {}", repetition),

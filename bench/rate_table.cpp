@@ -63,7 +63,7 @@ std::string block_table(const RunRequest& request, const std::vector<const RateR
                      request.find_rate->text, planned.mix == nullptr ? what.target : fleet_load(*planned.mix, "closed"),
                      what.family == Family::unix_domain ? "" : "IPv", to_string(what.family),
                      request.arrival.substr(0, request.arrival.find(':')), what.concurrency,
-                     format_duration(what.timeout), humane(request.find_rate->wave_lasts()), align(rows));
+                     format_duration(what.timeout), human_readable(request.find_rate->wave_lasts()), align(rows));
 }
 
 bool same_block(const PlannedCase& a, const PlannedCase& b) {

@@ -51,12 +51,12 @@ void print_plan(const RunOptions& options, const Plan& plan) {
                skip.what.concurrency, skip.reason);
   if (options.request.find_rate) {
     fmt::print("each wave follows from what those before it found; seed {}, about {} and perhaps much more\n",
-               options.request.seed, humane(plan.expected));
+               options.request.seed, human_readable(plan.expected));
     return;
   }
   fmt::print("{} waves{}, seed {}, about {}, samples.csv about {:.1f} MB\n", plan.waves.size(),
              options.request.count_syscalls ? fmt::format(" and {} that count system calls", plan.cases.size()) : "",
-             options.request.seed, humane(plan.expected),
+             options.request.seed, human_readable(plan.expected),
              static_cast<double>(estimated_sample_bytes(options, plan, new_run_id())) / 1e6);
 }
 
@@ -115,8 +115,8 @@ std::vector<std::string> link_warnings(const lab::LinkReport& link) {
         fmt::format("the lab's link delivered frames later than it was told to: {} at p50, {} at p90, {} at p99. What "
                     "took longer on delayed targets is its fault, or the machine's, whoever connected. Lower the load, "
                     "or give it a processor of its own (--cpus link=N).",
-                    humane(link.lateness.quantile(0.5)), humane(link.lateness.quantile(0.9)),
-                    humane(link.lateness.quantile(0.99))));
+                    human_readable(link.lateness.quantile(0.5)), human_readable(link.lateness.quantile(0.9)),
+                    human_readable(link.lateness.quantile(0.99))));
   return warnings;
 }
 

@@ -17,7 +17,7 @@ std::vector<std::string> own_command_line() {
 
 nlohmann::ordered_json describe_environment() {
   nlohmann::ordered_json environment = describe_machine();
-  for (const ConnectorEntry* entry : connectors()) {
+  for (const ConnectorEntry* entry : all_connectors()) {
     if (entry->library == nullptr) continue;
     const Library library = entry->library();
     environment["libraries"][library.name] = library.version;

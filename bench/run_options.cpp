@@ -63,7 +63,7 @@ Placement parse_placement(const std::string& text) {
 std::vector<NamedConnector> parse_connectors(const RunFlags& flags) {
   std::vector<std::string> names = flags.connectors;
   if (names.empty())
-    for (const ConnectorEntry* entry : connectors()) names.emplace_back(entry->name);
+    for (const ConnectorEntry* entry : all_connectors()) names.emplace_back(entry->name);
   refuse_repetition("--connector", names);
   return each<NamedConnector>("--connector", names, find_connector);
 }

@@ -20,7 +20,7 @@ std::vector<Column> columns(const std::vector<const CaseResult*>& block) {
   // The one that opens no sockets says connected whatever the target: it must not choose the columns of the others.
   std::vector<const CaseResult*> real;
   std::ranges::copy_if(block, std::back_inserter(real),
-                       [](const CaseResult* result) { return result->planned->traits.opens_sockets; });
+                       [](const CaseResult* result) { return result->planned->capabilities.opens_sockets; });
   if (real.empty()) real = block;
   const Value connects = [](const SummaryRow& row) { return row.connects_per_s; };
   const Value completions = [](const SummaryRow& row) { return row.completions_per_s; };
@@ -29,7 +29,7 @@ std::vector<Column> columns(const std::vector<const CaseResult*>& block) {
   chosen.push_back({"connector", [](const CaseResult& result) { return result.planned->what.connector; }});
   if (any(real, completions)) {
     // Where the peer resets, it is a race which of the two is seen: only their sum compares.
-    const auto& ends = block.front()->planned->target->entry->ends(what.family);
+    const auto& ends = block.front()->planned->target->entry->expected_outcomes(what.family);
     const bool connected = ends.contains(Outcome::connected) && !ends.contains(Outcome::reset);
     // A wave in which nothing succeeded has a rate of nothing: it stays in the median.
     const Value rate = [of = connected ? connects : completions](const SummaryRow& row) -> std::optional<double> {

@@ -34,19 +34,19 @@ void sleep_overshoot(benchmark::State& state, Duration timeout) {
   if (found.p90) state.counters["overshoot_p90_us"] = static_cast<double>(*found.p90) / 1e3;
 }
 
-void overshoot(benchmark::State& state, const Case& what, const std::optional<Traits>& traits) {
-  if (traits && traits->floor > what.timeout)
+void overshoot(benchmark::State& state, const Case& what, const std::optional<Capabilities>& capabilities) {
+  if (capabilities && capabilities->floor > what.timeout)
     return state.SkipWithError(
-        fmt::format("skipped: keeps no deadline shorter than {}", format_duration(traits->floor)).c_str());
+        fmt::format("skipped: keeps no deadline shorter than {}", format_duration(capabilities->floor)).c_str());
   run_waves(state, what);
 }
 
-std::vector<std::pair<const ConnectorEntry*, std::optional<Traits>>> with_deadline() {
-  std::vector<std::pair<const ConnectorEntry*, std::optional<Traits>>> found;
-  for (const ConnectorEntry* entry : connectors()) {
-    const std::optional<Traits> traits = ask_traits(find_connector(entry->name)).traits;
-    if (!traits || traits->has_deadline())
-      found.emplace_back(entry, traits);  // what cannot be made is shown as skipped
+std::vector<std::pair<const ConnectorEntry*, std::optional<Capabilities>>> with_deadline() {
+  std::vector<std::pair<const ConnectorEntry*, std::optional<Capabilities>>> found;
+  for (const ConnectorEntry* entry : all_connectors()) {
+    const std::optional<Capabilities> capabilities = ask_capabilities(find_connector(entry->name)).capabilities;
+    if (!capabilities || capabilities->has_deadline())
+      found.emplace_back(entry, capabilities);  // what cannot be made is shown as skipped
   }
   return found;
 }
@@ -61,15 +61,16 @@ int main(int argc, char** argv) {
                                  [timeout](benchmark::State& state) { sleep_overshoot(state, timeout); })
         ->UseManualTime()
         ->Unit(benchmark::kMillisecond);
-    for (const auto& [connector, traits] : ways) {
+    for (const auto& [connector, capabilities] : ways) {
       const Case what{.scenario = "burst",
                       .connector = std::string(connector->name),
                       .target = "backlog-full",
                       .concurrency = in_flight,
                       .attempts = attempts,
                       .timeout = timeout};
-      benchmark::RegisterBenchmark(fmt::format("timeout/{}/{}", what.connector, after).c_str(),
-                                   [what, traits = traits](benchmark::State& state) { overshoot(state, what, traits); })
+      benchmark::RegisterBenchmark(
+          fmt::format("timeout/{}/{}", what.connector, after).c_str(),
+          [what, capabilities = capabilities](benchmark::State& state) { overshoot(state, what, capabilities); })
           ->UseManualTime()
           ->Unit(benchmark::kMillisecond);
     }

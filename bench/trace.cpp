@@ -80,15 +80,16 @@ TraceOptions parse(const TraceFlags& flags) {
 }
 
 // What the connector says of itself.
-Traits require_usable(const TraceOptions& options) {
+Capabilities require_usable(const TraceOptions& options) {
   if (!options.connector.entry->serves(options.family))
     throw MachineLacks(fmt::format("{} does not serve family {}", options.connector.name, to_string(options.family)));
   Retirement retirement({.close = options.close}, 0);
   if (const auto why_not = options.connector.entry->probe({options.connector.options, 1, retirement}))
     throw MachineLacks(fmt::format("{}: {}", options.connector.name, *why_not));
-  const TraitsAnswer answer = ask_traits(options.connector, {.close = options.close});
-  if (!answer.traits) throw MachineLacks(fmt::format("{} cannot be made: {}", options.connector.name, answer.why_not));
-  return *answer.traits;
+  const CapabilitiesAnswer answer = ask_capabilities(options.connector, {.close = options.close});
+  if (!answer.capabilities)
+    throw MachineLacks(fmt::format("{} cannot be made: {}", options.connector.name, answer.why_not));
+  return *answer.capabilities;
 }
 
 // Before anything starts: a trace that cannot be written was for nothing.
@@ -110,7 +111,8 @@ struct CaptureFile {
   }
 };
 
-trace::FollowRequest request(const TraceOptions& options, const Traits& traits, const CaptureFile& capture) {
+trace::FollowRequest request(const TraceOptions& options, const Capabilities& capabilities,
+                             const CaptureFile& capture) {
   const auto waiting = [terminal = ::isatty(STDERR_FILENO) == 1](const std::string& what) {
     if (terminal) fmt::print(stderr, "\r\033[K{}", what);
   };
@@ -128,7 +130,7 @@ trace::FollowRequest request(const TraceOptions& options, const Traits& traits, 
     return request;
   }
   request.client = trace::connecting_client(options.connector, options.attempts, options.timeout, options.close);
-  if (!traits.has_deadline())
+  if (!capabilities.has_deadline())
     request.client.why_no_end = fmt::format("{} leaves it to the kernel when to give up", options.connector.name);
   request.target_name = options.target.name;
   request.open_target = [&options](lab::Lab& lab) {
@@ -149,7 +151,7 @@ void print(const TraceOptions& options, const trace::Trace& seen) {
 int run(const TraceFlags& flags) {
   raise_descriptor_limit();
   const TraceOptions options = parse(flags);
-  const Traits traits = require_usable(options);
+  const Capabilities capabilities = require_usable(options);
   require_writable("--pcap", options.pcap);
   require_writable("--out", options.out);
   const CaptureFile capture(options.pcap);
@@ -161,7 +163,7 @@ int run(const TraceFlags& flags) {
   const auto inside = [&](lab::Lab& lab) {
     StopSignal stop;
     try {
-      const trace::Trace seen = trace::follow(request(options, traits, capture), lab, stop);
+      const trace::Trace seen = trace::follow(request(options, capabilities, capture), lab, stop);
       print(options, seen);
       if (stop.pending() != 0) return signal_base + stop.pending();
       return static_cast<int>(seen.client_failed ? broke : done);

@@ -32,11 +32,11 @@ function(connbench_write_table table type header file)
 #include \"@header@\"
 
 namespace connbench {
-namespace @table@_table {
-@declarations@}  // namespace @table@_table
+namespace @table@ {
+@declarations@}  // namespace @table@
 
-std::span<const @type@* const> @table@() {
-  using namespace @table@_table;
+std::span<const @type@* const> all_@table@() {
+  using namespace @table@;
   static constexpr const @type@* rows[] = {
 @rows@  };
   return rows;

@@ -1,14 +1,14 @@
 // Completes everything at once without a system call: what the harness itself costs. In every table.
 #include "harness/connector/registry.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 namespace {
 
 class Null final : public Connector {
  public:
   explicit Null(const ConnectorSettings& settings) { ready_.reserve(settings.max_in_flight); }
 
-  Traits traits() const override { return {.opens_sockets = false}; }
+  Capabilities capabilities() const override { return {.opens_sockets = false}; }
 
   size_t submit(std::span<const Attempt> attempts) override {
     for (const Attempt& attempt : attempts) {
@@ -46,4 +46,4 @@ const ConnectorEntry null{
     },
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

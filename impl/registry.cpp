@@ -12,7 +12,7 @@ namespace connbench {
 NamedConnector find_connector(std::string_view name) {
   const std::string_view base = base_name(name);
   std::vector<std::string_view> known;
-  for (const ConnectorEntry* entry : connectors()) {
+  for (const ConnectorEntry* entry : all_connectors()) {
     if (entry->name == base) {
       std::vector<OptionSpec> specs(entry->options.begin(), entry->options.end());
       specs.insert(specs.end(), std::begin(common_options), std::end(common_options));

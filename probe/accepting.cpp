@@ -7,7 +7,7 @@
 #include "probe/surroundings.h"
 #include "probe/words.h"
 
-namespace connbench::probes_table {
+namespace connbench::probes {
 namespace {
 
 using namespace probe;
@@ -69,7 +69,7 @@ Finding accept_after_a_reset(Surroundings&) {
   finding.saw(
       "a listener that is shared: select() = {}, another accept() takes the connection, ours blocks (ended by "
       "SO_RCVTIMEO: {} after {}). So make a shared listener non-blocking all the same",
-      ready, late, humane(now() - began));
+      ready, late, human_readable(now() - began));
 
   const bool as_claimed = blocked == tries;
   finding.verdict = as_claimed ? Verdict::confirmed : blocked > 0 ? Verdict::depends : Verdict::refuted;
@@ -88,4 +88,4 @@ const Entry S1{
     .run = accept_after_a_reset,
 };
 
-}  // namespace connbench::probes_table
+}  // namespace connbench::probes

@@ -13,7 +13,7 @@
 #include "probe/surroundings.h"
 #include "probe/words.h"
 
-namespace connbench::probes_table {
+namespace connbench::probes {
 namespace {
 
 using namespace probe;
@@ -82,17 +82,17 @@ Finding the_kernels_own_limit(Surroundings& here) {
     const auto [retries, linear] = settings[i];
     const Duration computed = kernel_connect_timeout(retries, linear);
     finding.saw("tcp_syn_retries {}, tcp_syn_linear_timeouts {}: connect() = -1 {} after {} (by the rule {})", retries,
-                linear, error_name(measured[i].error), humane(measured[i].took), humane(computed));
+                linear, error_name(measured[i].error), human_readable(measured[i].took), human_readable(computed));
     always_etimedout = always_etimedout && measured[i].error == ETIMEDOUT;
     as_computed = as_computed && measured[i].took >= computed * 9 / 10 && measured[i].took <= computed * 13 / 10;
   }
   finding.saw("computed by the same rule, not waited for: with this machine's sysctls {}",
-              here.machine_gives_up() ? humane(*here.machine_gives_up()) : "unknown");
+              here.machine_gives_up() ? human_readable(*here.machine_gives_up()) : "unknown");
   finding.saw(
       "computed: Linux's defaults of today (6 and 4) {}, before 6.5 (6 and 0) {}; before 3.1 (5 and 0, and a first "
       "wait of 3 s instead of 1 s) {}: the 180 s that were seen once",
-      humane(kernel_connect_timeout(6, 4)), humane(kernel_connect_timeout(6, 0)),
-      humane(3 * kernel_connect_timeout(5, 0)));
+      human_readable(kernel_connect_timeout(6, 4)), human_readable(kernel_connect_timeout(6, 0)),
+      human_readable(3 * kernel_connect_timeout(5, 0)));
   finding.saw("the errno is {} always; the time is {}", always_etimedout ? "ETIMEDOUT" : "not ETIMEDOUT",
               as_computed ? "what the two sysctls make it" : "not what the rule says");
   finding.verdict = always_etimedout ? Verdict::depends : Verdict::refuted;
@@ -112,4 +112,4 @@ const Entry S2{
     .run = the_kernels_own_limit,
 };
 
-}  // namespace connbench::probes_table
+}  // namespace connbench::probes

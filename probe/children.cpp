@@ -120,7 +120,8 @@ bool run_in_children(std::span<const Job> jobs, size_t at_once, Duration limit, 
       }
       const size_t which = child->which();
       const ChildAnswer answer =
-          goes_on ? ChildAnswer{false, fmt::format("it did not end within {}", humane(limit))} : child->answer();
+          goes_on ? ChildAnswer{false, fmt::format("it did not end within {}", human_readable(limit))}
+                  : child->answer();
       child = children.erase(child);
       done(which, answer);
     }

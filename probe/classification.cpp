@@ -9,7 +9,7 @@
 #include "probe/probe.h"
 #include "probe/words.h"
 
-namespace connbench::probes_table {
+namespace connbench::probes {
 namespace {
 
 using namespace probe;
@@ -221,4 +221,4 @@ const Entry S8{
     .run = how_so_error_answers,
 };
 
-}  // namespace connbench::probes_table
+}  // namespace connbench::probes

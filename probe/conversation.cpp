@@ -8,7 +8,7 @@
 #include "probe/surroundings.h"
 #include "probe/wire.h"
 
-namespace connbench::probes_table {
+namespace connbench::probes {
 namespace {
 
 using namespace probe;
@@ -69,7 +69,7 @@ Finding the_exchange_on_the_wire(Surroundings& here) {
 
   const std::vector<Seen>& all = settled(wire);
   for (const Seen& packet : all)
-    finding.saw("{:>8}  {}  [{}]{}", humane(packet.at), packet.outgoing ? "client > server" : "server > client",
+    finding.saw("{:>8}  {}  [{}]{}", human_readable(packet.at), packet.outgoing ? "client > server" : "server > client",
                 packet.flags(), packet.data > 0 ? fmt::format(" {} bytes", packet.data) : "");
   const std::vector<Seen> seen = essence(all);
   const std::string flags = letters(seen, true);
@@ -93,4 +93,4 @@ const Entry S20{
     .run = the_exchange_on_the_wire,
 };
 
-}  // namespace connbench::probes_table
+}  // namespace connbench::probes

@@ -10,7 +10,7 @@
 #include "probe/wire.h"
 #include "probe/words.h"
 
-namespace connbench::probes_table {
+namespace connbench::probes {
 namespace {
 
 using namespace probe;
@@ -126,4 +126,4 @@ const Entry S19{
     .run = send_proves_nothing,
 };
 
-}  // namespace connbench::probes_table
+}  // namespace connbench::probes

@@ -12,7 +12,7 @@
 #include "probe/wire.h"
 #include "probe/words.h"
 
-namespace connbench::probes_table {
+namespace connbench::probes {
 namespace {
 
 using namespace probe;
@@ -43,7 +43,7 @@ std::vector<Duration> syns_from(uint16_t port, const std::vector<Seen>& seen) {
 
 std::string describe(const std::vector<Duration>& at) {
   std::string text;
-  for (const Duration time : at) text += fmt::format("{}{}", text.empty() ? "" : ", ", humane(time));
+  for (const Duration time : at) text += fmt::format("{}{}", text.empty() ? "" : ", ", human_readable(time));
   return fmt::format("{} SYN{} (at {})", at.size(), at.size() == 1 ? "" : "s", text);
 }
 
@@ -113,7 +113,7 @@ Finding send_timeout_bounds_connect(Surroundings& here) {
       as_claimed = as_claimed && attempt.connected.error == EINPROGRESS;
       if (attempt.took < limit) ++too_early;
     }
-    finding.saw("SO_SNDTIMEO {}: connect() = -1 {}, too late by {}", humane(limit), fmt::join(errors, " or "),
+    finding.saw("SO_SNDTIMEO {}: connect() = -1 {}, too late by {}", human_readable(limit), fmt::join(errors, " or "),
                 spread(overshoot));
   }
   if (too_early > 0)
@@ -123,13 +123,13 @@ Finding send_timeout_bounds_connect(Surroundings& here) {
   const TimePoint began = now();
   const Returned second = returned(::connect(attempt.fd.get(), silent.address(), silent.size()));
   finding.saw("it ends the wait, not the attempt: a second connect() waits {} more and returns {}",
-              humane(now() - began), second);
+              human_readable(now() - began), second);
   if (here.has_lab()) {
     const Listener far = here.far_listener({.delay = 200ms});
     const Limited early = connect_with_send_timeout(far.at, 100ms);
     const short ready = wait_for(early.fd.get(), POLLOUT);
     finding.saw("to a host 400 ms away: connect() = {} after {}, and yet poll() says {} later and SO_ERROR = {}",
-                early.connected, humane(early.took), ready_bits(static_cast<uint32_t>(ready)),
+                early.connected, human_readable(early.took), ready_bits(static_cast<uint32_t>(ready)),
                 error_name(so_error(early.fd.get())));
   }
   finding.verdict = as_claimed && too_early <= tries ? Verdict::confirmed : Verdict::refuted;
@@ -155,4 +155,4 @@ const Entry S10{
     .run = send_timeout_bounds_connect,
 };
 
-}  // namespace connbench::probes_table
+}  // namespace connbench::probes

@@ -23,7 +23,7 @@
 #include "probe/surroundings.h"
 #include "probe/words.h"
 
-namespace connbench::probes_table {
+namespace connbench::probes {
 namespace {
 
 using namespace probe;
@@ -181,10 +181,10 @@ Finding until_threads_run_out(const Surroundings& here, const Endpoint& silent, 
   finding.saw(
       "after {} {} of them have ended; a connect to a host that answers gets a thread {}; the kernel gives up "
       "after {} here, after {} with the machine's own sysctls (both computed)",
-      humane(2 * short_wait), by_themselves,
-      freed ? "after " + humane(*freed + 2 * short_wait) : "not within " + humane(bound),
-      kernels_limit ? humane(*kernels_limit) : "unknown",
-      here.machine_gives_up() ? humane(*here.machine_gives_up()) : "unknown");
+      human_readable(2 * short_wait), by_themselves,
+      freed ? "after " + human_readable(*freed + 2 * short_wait) : "not within " + human_readable(bound),
+      kernels_limit ? human_readable(*kernels_limit) : "unknown",
+      here.machine_gives_up() ? human_readable(*here.machine_gives_up()) : "unknown");
   blocked.wake();
   blocked.join();
 
@@ -197,8 +197,8 @@ Finding until_threads_run_out(const Surroundings& here, const Endpoint& silent, 
   finding.saw(
       "non-blocking connects and a select() of {}: {} threads, then {}; a thread is free again after {}, all {} "
       "have ended by themselves after {}",
-      humane(short_wait), short_ones.threads, error_name(short_ones.error), freed_soon ? humane(soon) : "nothing",
-      waiting.ended(), humane(now() - began));
+      human_readable(short_wait), short_ones.threads, error_name(short_ones.error),
+      freed_soon ? human_readable(soon) : "nothing", waiting.ended(), human_readable(now() - began));
   const bool so = stuck.error == EAGAIN && by_themselves == 0 && freed_soon && waiting.ended() == waiting.size();
   finding.verdict = so ? Verdict::confirmed : stuck.error == 0 ? Verdict::not_testable : Verdict::refuted;
   return finding;
@@ -230,4 +230,4 @@ const Entry S11{
     .run = threads_run_out,
 };
 
-}  // namespace connbench::probes_table
+}  // namespace connbench::probes

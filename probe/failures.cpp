@@ -8,7 +8,7 @@
 #include "probe/surroundings.h"
 #include "probe/words.h"
 
-namespace connbench::probes_table {
+namespace connbench::probes {
 namespace {
 
 using namespace probe;
@@ -96,7 +96,7 @@ Finding an_absent_host_is_unreachable(Surroundings&) {
   checked(::setsockopt(fd.get(), IPPROTO_TCP, TCP_SYNCNT, &syns, sizeof syns), "TCP_SYNCNT");
   const Timed timed = timed_connect(fd.get(), absent);
   finding.saw("an address of the own network that nobody has: connect() = {} after {}", timed.connected,
-              humane(timed.took));
+              human_readable(timed.took));
   // Its neighbours were asked by ARP, and nobody answered: no packet of TCP has left, and no router had a say.
   finding.saw("it is this kernel that gives up its ARP requests, not a gateway that answers with ICMP");
   finding.verdict = timed.connected.error == EHOSTUNREACH ? Verdict::confirmed : Verdict::refuted;
@@ -130,4 +130,4 @@ const Entry S15{
     .run = an_absent_host_is_unreachable,
 };
 
-}  // namespace connbench::probes_table
+}  // namespace connbench::probes

@@ -10,7 +10,7 @@
 #include "probe/surroundings.h"
 #include "probe/words.h"
 
-namespace connbench::probes_table {
+namespace connbench::probes {
 namespace {
 
 using namespace probe;
@@ -37,7 +37,7 @@ struct Attempt {
   Returned first;  // what connect() returned
 
   Returned again() const { return returned(::connect(fd.get(), to.address(), to.size())); }
-  std::string after() const { return humane(now() - began); }
+  std::string after() const { return human_readable(now() - began); }
 };
 
 Attempt interrupted(const Endpoint& to, int flags = 0) {
@@ -113,4 +113,4 @@ const Entry S9{
     .run = a_signal_interrupts,
 };
 
-}  // namespace connbench::probes_table
+}  // namespace connbench::probes

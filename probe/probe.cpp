@@ -16,7 +16,7 @@ constexpr std::string_view matrix_name = "matrix";
 
 [[noreturn]] void refuse(std::string_view name) {
   std::vector<std::string_view> known;
-  for (const Entry* entry : probes()) known.push_back(entry->id);
+  for (const Entry* entry : all_probes()) known.push_back(entry->id);
   known.push_back(matrix_name);
   throw std::invalid_argument(unknown_name("claim", name, known));
 }
@@ -28,7 +28,7 @@ void add(Choice& choice, std::string_view name) {
     choice.matrix = true;
     return;
   }
-  const auto rows = probes();
+  const auto rows = all_probes();
   const auto found = std::ranges::find_if(rows, [name](const Entry* entry) { return entry->id == name; });
   if (found == rows.end()) refuse(name);
   if (std::ranges::find(choice.claims, *found) != choice.claims.end()) throw twice();
@@ -69,7 +69,7 @@ Finding from_text(std::string_view text) {
 }
 
 Choice choose(std::string_view names) {
-  const auto rows = probes();
+  const auto rows = all_probes();
   if (names.empty()) return {{rows.begin(), rows.end()}, true};
   Choice choice{{}, false};
   for (size_t begin = 0; begin <= names.size();) {

@@ -68,6 +68,6 @@ Choice choose(std::string_view names);
 }  // namespace probe
 
 /// All claims, in their order; written by CMake (cmake/registry.cmake), so that a missing one is a link error.
-std::span<const probe::Entry* const> probes();
+std::span<const probe::Entry* const> all_probes();
 
 }  // namespace connbench

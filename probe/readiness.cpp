@@ -7,7 +7,7 @@
 #include "probe/probe.h"
 #include "probe/words.h"
 
-namespace connbench::probes_table {
+namespace connbench::probes {
 namespace {
 
 using namespace probe;
@@ -126,4 +126,4 @@ const Entry S22{
     .run = select_consumes_its_arguments,
 };
 
-}  // namespace connbench::probes_table
+}  // namespace connbench::probes

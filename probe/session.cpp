@@ -35,7 +35,9 @@ void keep_claim(const Entry& claim, const ChildAnswer& answer, Findings& finding
   if (!answer.ok) findings.defects.push_back(fmt::format("the probe of {} failed: {}", claim.id, answer.text));
   const Finding finding =
       answer.ok ? from_text(answer.text) : Finding{Verdict::not_testable, {"the probe failed: " + answer.text}};
-  const auto position = [](const Entry* entry) { return std::ranges::find(probes(), entry) - probes().begin(); };
+  const auto position = [](const Entry* entry) {
+    return std::ranges::find(all_probes(), entry) - all_probes().begin();
+  };
   const auto later = std::ranges::find_if(
       findings.results, [&](const Result& result) { return position(result.claim) > position(&claim); });
   findings.results.insert(later, {&claim, finding});

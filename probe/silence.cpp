@@ -12,7 +12,7 @@
 #include "probe/tcp_states.h"
 #include "probe/words.h"
 
-namespace connbench::probes_table {
+namespace connbench::probes {
 namespace {
 
 using namespace probe;
@@ -47,7 +47,7 @@ bool connects_to_what_is_gone(Finding& finding, Surroundings& here) {
     const UniqueFd fd = tcp_socket();
     const TimePoint began = now();
     const Returned connected = returned(::connect(fd.get(), to.address(), to.size()));
-    finding.saw("{}: connect() = {} after {}", what, connected, humane(now() - began));
+    finding.saw("{}: connect() = {} after {}", what, connected, human_readable(now() - began));
     return connected.error == expected;
   };
   const bool silent = try_it("nobody answers", here.silent(), ETIMEDOUT);
@@ -126,7 +126,7 @@ Finding dead_peers_are_not_noticed(Surroundings&) {
   const auto learn = [&](const Pair& pair) {
     const short ready = wait_for(pair.client.get(), POLLIN | POLLERR);
     return fmt::format("poll() says {} after {}, SO_ERROR = {}", ready_bits(static_cast<uint32_t>(ready)),
-                       humane(now() - began), error_name(so_error(pair.client.get())));
+                       human_readable(now() - began), error_name(so_error(pair.client.get())));
   };
   const std::string of_sending = learn(sending);
   const std::string of_probing = learn(probing);
@@ -134,7 +134,7 @@ Finding dead_peers_are_not_noticed(Surroundings&) {
 
   finding.saw("something is sent (send() = {}, TCP_USER_TIMEOUT 1.5 s): {}", sent, of_sending);
   finding.saw("SO_KEEPALIVE, idle 1 s, every 1 s, twice: {}", of_probing);
-  finding.saw("neither: after {} poll() says {}, TCP is still {}", humane(now() - began),
+  finding.saw("neither: after {} poll() says {}, TCP is still {}", human_readable(now() - began),
               ready_bits(static_cast<uint32_t>(of_idle)), tcp_state(tcp_state_of(idle.client.get())));
   const bool so = of_idle == 0 && of_sending.ends_with("ETIMEDOUT") && of_probing.ends_with("ETIMEDOUT");
   finding.verdict = so ? Verdict::confirmed : Verdict::refuted;
@@ -170,4 +170,4 @@ const Entry S18{
     .run = dead_peers_are_not_noticed,
 };
 
-}  // namespace connbench::probes_table
+}  // namespace connbench::probes

@@ -8,7 +8,7 @@
 #include "probe/surroundings.h"
 #include "probe/words.h"
 
-namespace connbench::probes_table {
+namespace connbench::probes {
 namespace {
 
 using namespace probe;
@@ -99,9 +99,9 @@ Finding many_at_once(Surroundings& here) {
   finding.saw(
       "a host {} away: one thread and one epoll had {} connects under way at once, and {} of them connected "
       "within {}",
-      humane(round_trip), together, connected, humane(one_thread));
+      human_readable(round_trip), together, connected, human_readable(one_thread));
   finding.saw("with a connect() that waits, each of {} took {}: {} in turn would take {} (computed)", in_turn,
-              humane(each), together, humane(each * together));
+              human_readable(each), together, human_readable(each * together));
 
   // Other work meanwhile: 500 attempts that nobody will ever answer do not keep this thread from connecting.
   const Endpoint silent = here.silent();
@@ -113,7 +113,7 @@ Finding many_at_once(Surroundings& here) {
   int meanwhile = 0;
   const Duration beside = connect_together(far.at, together, meanwhile);
   finding.saw("with {} more pending to {}, {} of {} connected within {}", pending.size(), here.silent_name(), meanwhile,
-              together, humane(beside));
+              together, human_readable(beside));
   // Far less than one after the other: a bound that a busy machine keeps too.
   const bool so = connected == together && meanwhile == together && one_thread < each * together / 4;
   finding.verdict = so ? Verdict::confirmed : Verdict::refuted;
@@ -143,4 +143,4 @@ const Entry S23{
     .run = many_at_once,
 };
 
-}  // namespace connbench::probes_table
+}  // namespace connbench::probes

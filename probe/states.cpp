@@ -12,7 +12,7 @@
 #include "probe/tcp_states.h"
 #include "probe/words.h"
 
-namespace connbench::probes_table {
+namespace connbench::probes {
 namespace {
 
 using namespace probe;
@@ -118,7 +118,7 @@ bool close_in_turn(Finding& finding, Surroundings& here, const Listener& far) {
       "TIME_WAIT: {} are left of it, by its timer in /proc/net/tcp. Linux makes it 60 s, twice an MSL of 30 s, "
       "whatever "
       "tcp_fin_timeout ({}) says",
-      humane(time_wait), sysctl("net.ipv4.tcp_fin_timeout").value_or("unknown"));
+      human_readable(time_wait), sysctl("net.ipv4.tcp_fin_timeout").value_or("unknown"));
   return all && follows(ends.client(), clients) && follows(ends.server(), servers) && time_wait > 30s &&
          time_wait <= 60s + 500ms;
 }
@@ -163,4 +163,4 @@ const Entry S21{
     .run = the_states_of_both_ends,
 };
 
-}  // namespace connbench::probes_table
+}  // namespace connbench::probes

@@ -76,9 +76,9 @@ int so_error(int fd) {
 std::string spread(std::vector<Duration> durations) {
   if (durations.empty()) return "none";
   std::ranges::sort(durations);
-  if (durations.size() == 1) return humane(durations.front());
-  return fmt::format("median {}, longest {} of {}", humane(durations[(durations.size() - 1) / 2]),
-                     humane(durations.back()), durations.size());
+  if (durations.size() == 1) return human_readable(durations.front());
+  return fmt::format("median {}, longest {} of {}", human_readable(durations[(durations.size() - 1) / 2]),
+                     human_readable(durations.back()), durations.size());
 }
 
 }  // namespace connbench::probe

@@ -8,7 +8,7 @@
 #include "harness/connector/registry.h"
 #include "harness/support/unique_fd.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 namespace {
 
 class MyWay final : public Connector {
@@ -18,7 +18,9 @@ class MyWay final : public Connector {
     done_.reserve(most_);
   }
 
-  Traits traits() const override { return {.deadline_by = Traits::DeadlineBy::wait, .granularity = Duration(1)}; }
+  Capabilities capabilities() const override {
+    return {.deadline_by = Capabilities::DeadlineBy::wait, .granularity = Duration(1)};
+  }
 
   size_t submit(std::span<const Attempt> attempts) override {
     size_t taken = 0;
@@ -108,4 +110,4 @@ const ConnectorEntry my_way{
     },
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

@@ -4,31 +4,31 @@
 
 namespace connbench {
 
-std::string_view to_string(Traits::Threads threads) noexcept {
+std::string_view to_string(Capabilities::Threads threads) noexcept {
   switch (threads) {
-    case Traits::Threads::none:
+    case Capabilities::Threads::none:
       return "none";
-    case Traits::Threads::per_attempt:
+    case Capabilities::Threads::per_attempt:
       return "per attempt";
-    case Traits::Threads::pool:
+    case Capabilities::Threads::pool:
       return "pool";
   }
   return "";
 }
 
-std::string_view to_string(Traits::DeadlineBy deadline_by) noexcept {
+std::string_view to_string(Capabilities::DeadlineBy deadline_by) noexcept {
   switch (deadline_by) {
-    case Traits::DeadlineBy::kernel:
+    case Capabilities::DeadlineBy::kernel:
       return "kernel";
-    case Traits::DeadlineBy::socket_option:
+    case Capabilities::DeadlineBy::socket_option:
       return "socket option";
-    case Traits::DeadlineBy::wait:
+    case Capabilities::DeadlineBy::wait:
       return "wait";
-    case Traits::DeadlineBy::timer:
+    case Capabilities::DeadlineBy::timer:
       return "timer";
-    case Traits::DeadlineBy::signal:
+    case Capabilities::DeadlineBy::signal:
       return "signal";
-    case Traits::DeadlineBy::linked_request:
+    case Capabilities::DeadlineBy::linked_request:
       return "linked request";
   }
   return "";

@@ -38,7 +38,7 @@ struct Completion {
 };
 
 /// What a connector says of itself. The conformance suite holds it against what the connector does.
-struct Traits {
+struct Capabilities {
   enum class Threads : uint8_t { none, per_attempt, pool };
   enum class DeadlineBy : uint8_t {
     kernel,         ///< nobody but the kernel's own retransmission limit
@@ -63,11 +63,11 @@ struct Traits {
   bool uses_all_endpoints = false;  ///< tries what comes after an attempt's first endpoint too; the others never do
 
   bool has_deadline() const noexcept { return deadline_by != DeadlineBy::kernel; }
-  bool operator==(const Traits&) const = default;
+  bool operator==(const Capabilities&) const = default;
 };
 
-std::string_view to_string(Traits::Threads threads) noexcept;
-std::string_view to_string(Traits::DeadlineBy deadline_by) noexcept;
+std::string_view to_string(Capabilities::Threads threads) noexcept;
+std::string_view to_string(Capabilities::DeadlineBy deadline_by) noexcept;
 
 /// A way of opening connections. Made, used and destroyed by one thread.
 ///
@@ -81,7 +81,7 @@ class Connector {
   /// Cancels what is in flight, drops its completions, joins its threads, closes its descriptors.
   virtual ~Connector() = default;
 
-  virtual Traits traits() const = 0;
+  virtual Capabilities capabilities() const = 0;
 
   /// Takes a prefix of `attempts` and returns its length; shorter than offered means full: reap first. A connector that
   /// `completes_in_submit` blocks here and takes one; any other returns without waiting for an outcome.

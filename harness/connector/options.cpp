@@ -92,8 +92,8 @@ std::string_view to_string(OptionSpec::Kind kind) noexcept {
 
 Options::Options(std::string_view text, std::span<const OptionSpec> specs) {
   for (const auto& spec : specs) {
-    if (!spec.fallback.empty()) check(spec.fallback, spec);
-    values_.emplace(spec.name, spec.fallback);
+    if (!spec.default_value.empty()) check(spec.default_value, spec);
+    values_.emplace(spec.name, spec.default_value);
   }
   if (text.empty()) return;
   if (text.front() != '+') throw std::invalid_argument(fmt::format("'{}': an option is written +name:value", text));

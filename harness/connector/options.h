@@ -16,8 +16,8 @@ struct OptionSpec {
   enum class Kind : uint8_t { choice, duration, size, count };
   std::string_view name;
   Kind kind;
-  std::string_view choices;   ///< for Kind::choice: the values, separated by '|'
-  std::string_view fallback;  ///< the value when the name does not say; "" = the connector decides
+  std::string_view choices;        ///< for Kind::choice: the values, separated by '|'
+  std::string_view default_value;  ///< the value when the name does not say; "" = the connector decides
   std::string_view help;
   std::string_view misleading = {};  ///< those choices that are known to report what is not so
 

@@ -47,13 +47,13 @@ struct ConnectorEntry {
 };
 
 /// All connectors of this build, in the order of impl/CMakeLists.txt.
-std::span<const ConnectorEntry* const> connectors();
+std::span<const ConnectorEntry* const> all_connectors();
 
 /// What every connector has beside its own options, and the harness itself acts upon.
 inline constexpr OptionSpec common_options[] = {{.name = "close",
                                                  .kind = OptionSpec::Kind::choice,
                                                  .choices = "rst|fin|hold",
-                                                 .fallback = "",
+                                                 .default_value = "",
                                                  .help = "how its connections are ended, whatever --close says"}};
 
 /// A connector as it is named in a run: entry and checked options.

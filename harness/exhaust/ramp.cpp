@@ -26,10 +26,10 @@ constexpr TimePoint at_once{};
 
 // Stage::option is setsockopt(), bind() or timer_create(); a completion does not say which. What is spawned without
 // threads is a stack.
-std::string_view call_of(Stage stage, const Traits& traits) {
+std::string_view call_of(Stage stage, const Capabilities& capabilities) {
   switch (stage) {
     case Stage::spawn:
-      return traits.threads == Traits::Threads::none ? "spawn" : "pthread_create";
+      return capabilities.threads == Capabilities::Threads::none ? "spawn" : "pthread_create";
     case Stage::socket:
       return "socket";
     case Stage::option:
@@ -133,7 +133,7 @@ class Ramp {
 
   void ran_out(const ConnectResult& result) {
     stop(Stopped::exhausted);
-    name_call(call_of(result.stage, connector_->traits()), result.os_error);
+    name_call(call_of(result.stage, connector_->capabilities()), result.os_error);
   }
 
   void put_up_ballast() {

@@ -5,6 +5,7 @@
 
 #include "harness/run/session.h"
 #include "harness/run/warnings.h"
+#include "harness/support/seeded_order.h"
 
 namespace connbench {
 namespace {
@@ -39,11 +40,12 @@ PlannedCase probe_of(const PlannedCase& planned, const RunRequest& request, doub
 // Late, although there was room in flight and the processor had time: it is the machine that did not wake the runner.
 bool late_while_idle(const RateResult::Wave& wave, const PlannedCase& planned, Duration bound) {
   const SummaryRow& row = wave.row;
-  const Traits& traits = planned.traits;
+  const Capabilities& capabilities = planned.capabilities;
   const size_t shards = planned.what.shards;
-  const size_t room = traits.completes_in_submit ? shards
-                      : traits.pool_threads > 0  ? std::min(planned.what.concurrency, traits.pool_threads * shards)
-                                                 : planned.what.concurrency;
+  const size_t room = capabilities.completes_in_submit ? shards
+                      : capabilities.pool_threads > 0
+                          ? std::min(planned.what.concurrency, capabilities.pool_threads * shards)
+                          : planned.what.concurrency;
   return !wave.held && row.queue.p90 > std::max(bound / 2, usual_waking).count() &&
          row.in_flight_mean < static_cast<double>(room) / 2 && row.usage.cpu_ns >= 0 &&
          row.usage.cpu_ns * 2 < row.makespan_ns;

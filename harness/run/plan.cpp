@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
-#include <random>
 
 #include "harness/lab/lab.h"
 #include "harness/machine/kernel_timeout.h"
 #include "harness/process/ask_in_child.h"
+#include "harness/support/seeded_order.h"
 #include "harness/support/units.h"
 #include "harness/wave/division.h"
 
@@ -41,30 +40,32 @@ const std::string& silent_target(const PlannedCase& planned) {
 }
 
 std::optional<std::string> why_no_end(const PlannedCase& planned) {
-  const Traits& traits = planned.traits;
-  if (!traits.opens_sockets || planned.answers() || traits.has_deadline() || traits.cancellable) return std::nullopt;
+  const Capabilities& capabilities = planned.capabilities;
+  if (!capabilities.opens_sockets || planned.answers() || capabilities.has_deadline() || capabilities.cancellable)
+    return std::nullopt;
   const auto kernel = planned.what.family == Family::unix_domain ? std::nullopt : kernel_connect_timeout();
   const auto needed = kernel ? *kernel * static_cast<int64_t>(silent_attempts(planned)) : Duration::max();
   if (kernel && needed <= planned.limit) return std::nullopt;
-  const std::string end = kernel ? fmt::format("gives up after {} an attempt", humane(*kernel)) : "never gives up";
+  const std::string end =
+      kernel ? fmt::format("gives up after {} an attempt", human_readable(*kernel)) : "never gives up";
   return fmt::format("has no deadline and cannot be cancelled, and {} never answers: the kernel {}",
                      silent_target(planned), end);
 }
 
-// How traits come from a child. They are asked there because libraries leave things behind in the process in which they
-// are used first (libuv: a pipe, and a handler that renews it after fork()), which the waves of all other connectors
-// would inherit.
-static_assert(std::is_trivially_copyable_v<Traits>);
-std::string as_bytes(const Traits& traits) {
-  return {reinterpret_cast<const char*>(&traits), sizeof traits};
+// How capabilities come from a child. They are asked there because libraries leave things behind in the process in
+// which they are used first (libuv: a pipe, and a handler that renews it after fork()), which the waves of all other
+// connectors would inherit.
+static_assert(std::is_trivially_copyable_v<Capabilities>);
+std::string as_bytes(const Capabilities& capabilities) {
+  return {reinterpret_cast<const char*>(&capabilities), sizeof capabilities};
 }
-Traits from_bytes(const std::string& bytes) {
-  Traits traits;
-  std::memcpy(&traits, bytes.data(), std::min(bytes.size(), sizeof traits));
-  return traits;
+Capabilities from_bytes(const std::string& bytes) {
+  Capabilities capabilities;
+  std::memcpy(&capabilities, bytes.data(), std::min(bytes.size(), sizeof capabilities));
+  return capabilities;
 }
 
-// Why a case cannot be run here; nothing when it can. Fills in the traits.
+// Why a case cannot be run here; nothing when it can. Fills in the capabilities.
 std::optional<std::string> why_skipped(const RunRequest& request, PlannedCase& planned) {
   if (planned.what.family == Family::ipv6 && request.lab != nullptr && !request.lab->has_ipv6())
     return "this machine has no IPv6";
@@ -80,9 +81,9 @@ std::optional<std::string> why_skipped(const RunRequest& request, PlannedCase& p
   Retirement retirement(planned.policy, 0);
   const ConnectorSettings settings{planned.connector->options, most_in_a_shard(planned.what), retirement};
   if (auto reason = planned.connector->entry->probe(settings)) return reason;
-  const TraitsAnswer answer = ask_traits(*planned.connector, planned.policy);
-  if (!answer.traits) return fmt::format("cannot be made: {}", answer.why_not);
-  planned.traits = *answer.traits;
+  const CapabilitiesAnswer answer = ask_capabilities(*planned.connector, planned.policy);
+  if (!answer.capabilities) return fmt::format("cannot be made: {}", answer.why_not);
+  planned.capabilities = *answer.capabilities;
   return why_no_end(planned);
 }
 
@@ -90,11 +91,12 @@ std::optional<std::string> why_skipped(const RunRequest& request, PlannedCase& p
 // a timeout below its floor, or between its steps, lasts longer.
 Duration wave_limit_for(const PlannedCase& planned) {
   const Case& what = planned.what;
-  const Traits& traits = planned.traits;
-  const size_t at_once =
-      traits.pool_threads > 0 ? std::min(what.concurrency, traits.pool_threads * what.shards) : what.concurrency;
-  const bool coarse = traits.floor > Duration::zero();
-  const Duration each = coarse ? std::max(what.timeout, traits.floor) + traits.granularity : what.timeout;
+  const Capabilities& capabilities = planned.capabilities;
+  const size_t at_once = capabilities.pool_threads > 0
+                             ? std::min(what.concurrency, capabilities.pool_threads * what.shards)
+                             : what.concurrency;
+  const bool coarse = capabilities.floor > Duration::zero();
+  const Duration each = coarse ? std::max(what.timeout, capabilities.floor) + capabilities.granularity : what.timeout;
   return default_wave_limit(what.attempts, at_once, each);
 }
 
@@ -105,9 +107,9 @@ Duration expected_time(const PlannedCase& planned) {
   constexpr Duration an_attempt = std::chrono::microseconds(50);
   const Case& what = planned.what;
   const auto busy = an_attempt * static_cast<int64_t>(what.attempts);
-  if (planned.answers() || !planned.traits.opens_sockets) return around_a_wave + busy;
+  if (planned.answers() || !planned.capabilities.opens_sockets) return around_a_wave + busy;
   const auto waits = static_cast<int64_t>(std::max<size_t>(1, rounds(silent_attempts(planned), what.concurrency)));
-  const bool ends_by_itself = planned.traits.has_deadline() && what.timeout < planned.limit / waits;
+  const bool ends_by_itself = planned.capabilities.has_deadline() && what.timeout < planned.limit / waits;
   return around_a_wave + busy + (ends_by_itself ? what.timeout * waits : planned.limit);
 }
 
@@ -190,10 +192,10 @@ std::optional<Assignment> PlannedCase::assignment(uint64_t seed, unsigned repeti
   return assign(*mix, what.attempts, seed + repetition);
 }
 
-TraitsAnswer ask_traits(const NamedConnector& connector, const ConnectionPolicy& policy) {
+CapabilitiesAnswer ask_capabilities(const NamedConnector& connector, const ConnectionPolicy& policy) {
   const ChildAnswer answer = ask_in_child([&] {
     Retirement retirement(policy, 0);
-    return as_bytes(connector.entry->make({connector.options, 1, retirement})->traits());
+    return as_bytes(connector.entry->make({connector.options, 1, retirement})->capabilities());
   });
   if (!answer.ok) return {std::nullopt, answer.text};
   return {from_bytes(answer.text), ""};
@@ -204,19 +206,6 @@ Duration default_wave_limit(size_t attempts, size_t concurrency, Duration timeou
   const auto twice = static_cast<int64_t>(2 * std::min<size_t>(rounds(attempts, concurrency), SIZE_MAX / 8));
   if (timeout > longest / twice) return longest;
   return std::chrono::seconds(5) + timeout * twice;
-}
-
-std::vector<size_t> seeded_order(size_t n, uint64_t seed) {
-  std::vector<size_t> order(n);
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::mt19937_64 random(seed);
-  for (size_t i = n; i > 1; --i) {
-    const uint64_t biased_from = UINT64_MAX - UINT64_MAX % i;  // values from here on would favour the low positions
-    uint64_t draw = random();
-    while (draw >= biased_from) draw = random();
-    std::swap(order[i - 1], order[draw % i]);
-  }
-  return order;
 }
 
 Plan make_plan(const RunRequest& request) {

@@ -46,9 +46,9 @@ struct PlannedCase {
   const NamedTarget* target;  ///< of a fleet, the first
   Duration limit;
   ConnectionPolicy policy{};
-  Traits traits{};           ///< of the connector
-  const Mix* mix = nullptr;  ///< of a fleet
-  std::string load{};        ///< what find_scenario() knows its scenario by
+  Capabilities capabilities{};  ///< of the connector
+  const Mix* mix = nullptr;     ///< of a fleet
+  std::string load{};           ///< what find_scenario() knows its scenario by
 
   /// One, or all of the fleet, in the order of the mix.
   std::vector<const NamedTarget*> targets() const;
@@ -79,23 +79,20 @@ struct Plan {
 };
 
 /// What a connector says of itself, or why it could not be asked.
-struct TraitsAnswer {
-  std::optional<Traits> traits;
+struct CapabilitiesAnswer {
+  std::optional<Capabilities> capabilities;
   std::string why_not;
 };
 /// Makes the connector in a child and asks it there. To be called while there is one thread.
 /// @throws std::system_error when no child can be made
-TraitsAnswer ask_traits(const NamedConnector& connector, const ConnectionPolicy& policy = {});
+CapabilitiesAnswer ask_capabilities(const NamedConnector& connector, const ConnectionPolicy& policy = {});
 
 /// 5 s + 2 × ⌈attempts / concurrency⌉ × timeout, at most a year; in open loop the time in which the attempts arrive is
 /// added to it.
 Duration default_wave_limit(size_t attempts, size_t concurrency, Duration timeout) noexcept;
 
-/// The request must outlive the plan. Probes connectors, and asks for their traits in a child; opens nothing here. To
-/// be called while there is one thread.
+/// The request must outlive the plan. Probes connectors, and asks for their capabilities in a child; opens nothing
+/// here. To be called while there is one thread.
 Plan make_plan(const RunRequest& request);
-
-/// A permutation of 0 … n−1, the same for the same seed everywhere (std::shuffle differs between libraries).
-std::vector<size_t> seeded_order(size_t n, uint64_t seed);
 
 }  // namespace connbench

@@ -16,7 +16,7 @@ namespace {
 // Where nothing but the limit ends the wave, it must not be longer than that of the timed ones.
 Duration counting_limit(const PlannedCase& planned) {
   constexpr int slower = 20;
-  const bool ends_by_itself = planned.answers() || planned.traits.has_deadline();
+  const bool ends_by_itself = planned.answers() || planned.capabilities.has_deadline();
   return ends_by_itself ? planned.limit * slower : planned.limit;
 }
 

@@ -13,7 +13,8 @@ namespace {
 constexpr double server_bound_share = 0.8;  // of one processor
 
 bool explained(const PlannedCase& planned, const NamedTarget& target, Outcome outcome) {
-  if (target.entry->ends(planned.what.family).contains(outcome) || !planned.traits.opens_sockets) return true;
+  if (target.entry->expected_outcomes(planned.what.family).contains(outcome) || !planned.capabilities.opens_sockets)
+    return true;
   // What starves behind the dead until the wave ends is what a fleet is there to show.
   const bool starved = outcome == Outcome::never_started || outcome == Outcome::cancelled;
   return starved && planned.mix != nullptr && !planned.answers();
@@ -75,7 +76,7 @@ bool has_unexplained_outcome(const PlannedCase& planned, const SummaryRow& row) 
 }
 
 std::vector<std::string> port_warnings(const RunRequest& request, const PlannedCase& planned, size_t destinations) {
-  if (planned.what.family == Family::unix_domain || !planned.traits.opens_sockets) return {};
+  if (planned.what.family == Family::unix_domain || !planned.capabilities.opens_sockets) return {};
   const PortRange range = ephemeral_ports();
   const size_t ports = range.size();
   // A reset connection gives its port back at once; one that is held, or in TIME_WAIT, keeps it beyond its attempt.
@@ -113,8 +114,8 @@ std::vector<std::string> case_warnings(const PlannedCase& planned, const std::ve
 }
 
 int64_t listen_overflows(const PlannedCase& planned, const std::vector<const SummaryRow*>& rows) {
-  const bool accepted = planned.target->entry->ends(planned.what.family).contains(Outcome::connected);
-  if (!planned.answers() || !accepted || !planned.traits.opens_sockets) return 0;
+  const bool accepted = planned.target->entry->expected_outcomes(planned.what.family).contains(Outcome::connected);
+  if (!planned.answers() || !accepted || !planned.capabilities.opens_sockets) return 0;
   int64_t overflows = 0;
   for (const SummaryRow* row : rows) overflows += std::max<int64_t>(row->usage.listen_overflows, 0);
   return overflows;

@@ -1,7 +1,7 @@
 // Everything at once, a bounded number in flight: the next attempt begins when one has ended.
 #include "harness/scenarios/scenario.h"
 
-namespace connbench::scenarios_table {
+namespace connbench::scenarios {
 namespace {
 
 std::optional<std::string> label(std::string_view arrival) {
@@ -23,4 +23,4 @@ const ScenarioEntry burst{
     .pacing = pacing,
 };
 
-}  // namespace connbench::scenarios_table
+}  // namespace connbench::scenarios

@@ -3,7 +3,7 @@
 #include "harness/scenarios/mix.h"
 #include "harness/scenarios/scenario.h"
 
-namespace connbench::scenarios_table {
+namespace connbench::scenarios {
 namespace {
 
 constexpr std::string_view prefix = "fleet:";
@@ -45,4 +45,4 @@ const ScenarioEntry fleet{
     .pacing = pacing,
 };
 
-}  // namespace connbench::scenarios_table
+}  // namespace connbench::scenarios

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "harness/run/plan.h"
+#include "harness/support/seeded_order.h"
 
 namespace connbench {
 namespace {
@@ -82,7 +83,7 @@ Mix parse_mix(std::string_view text) {
 }
 
 bool can_connect(const NamedTarget& target, Family family) {
-  return target.entry->ends(family).contains(Outcome::connected);
+  return target.entry->expected_outcomes(family).contains(Outcome::connected);
 }
 
 std::vector<size_t> shares(const Mix& mix, size_t attempts) {

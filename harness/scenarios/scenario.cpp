@@ -8,7 +8,7 @@ namespace connbench {
 
 ChosenScenario find_scenario(std::string_view arrival) {
   std::string forms;
-  for (const ScenarioEntry* entry : scenarios()) {
+  for (const ScenarioEntry* entry : all_scenarios()) {
     if (auto label = entry->label(arrival)) return {entry, *std::move(label)};
     fmt::format_to(std::back_inserter(forms), "{}{}", forms.empty() ? "" : ", ", entry->arrivals);
   }

@@ -23,7 +23,7 @@ struct ScenarioEntry {
 };
 
 /// All scenarios of this build.
-std::span<const ScenarioEntry* const> scenarios();
+std::span<const ScenarioEntry* const> all_scenarios();
 
 /// The scenario that `arrival` chooses, and its label. @throws std::invalid_argument that lists the known forms
 struct ChosenScenario {

@@ -2,7 +2,7 @@
 #include "harness/scenarios/scenario.h"
 #include "harness/support/units.h"
 
-namespace connbench::scenarios_table {
+namespace connbench::scenarios {
 namespace {
 
 constexpr std::string_view uniform = "uniform:";
@@ -34,4 +34,4 @@ const ScenarioEntry steady{
     .pacing = pacing,
 };
 
-}  // namespace connbench::scenarios_table
+}  // namespace connbench::scenarios

@@ -21,7 +21,7 @@ struct Unit {
   std::string_view name;
   uint64_t scale;
 };
-// The first five from small to large: format_duration() and humane() walk them. µ has two code points.
+// The first five from small to large: format_duration() and human_readable() walk them. µ has two code points.
 constexpr Unit duration_units[] = {
     {"ns", 1},          {"us", 1'000},     {"ms", 1'000'000}, {"s", 1'000'000'000}, {"min", 60'000'000'000},
     {"\u00b5s", 1'000}, {"\u03bcs", 1'000}};
@@ -156,7 +156,7 @@ std::string format_duration(Duration d) {
   return text.append(unit->name);
 }
 
-std::string humane(Duration d) {
+std::string human_readable(Duration d) {
   constexpr std::array<std::string_view, 4> names = {"ns", "µs", "ms", "s"};
   auto value = static_cast<double>(d.count());
   size_t unit = 0;

@@ -22,7 +22,7 @@ double parse_rate(std::string_view text);
 /// The shortest exact reading: 200ms, 1.5s, 250us, 7ns. parse_duration() reads it back.
 std::string format_duration(Duration d);
 /// For people, three significant digits: "1.23 ms", "456 µs".
-std::string humane(Duration d);
+std::string human_readable(Duration d);
 
 /// The known name nearest to `name` by edit distance, or "" when none is near.
 std::string nearest_name(std::string_view name, const std::vector<std::string_view>& known);

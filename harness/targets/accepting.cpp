@@ -1,6 +1,6 @@
 #include "harness/targets/accept_server.h"
 
-namespace connbench::targets_table {
+namespace connbench::targets {
 
 extern const TargetEntry accepting;
 const TargetEntry accepting{
@@ -8,8 +8,8 @@ const TargetEntry accepting{
     .summary = "accepts, and holds the connection until the peer closes it",
     .families = every_family,
     .answers = true,
-    .ends = [](Family) { return OutcomeSet{Outcome::connected}; },
+    .expected_outcomes = [](Family) { return OutcomeSet{Outcome::connected}; },
     .open = [](const TargetRequest& request) { return accept_on(bind_loopback(request), request, AfterAccept::hold); },
 };
 
-}  // namespace connbench::targets_table
+}  // namespace connbench::targets

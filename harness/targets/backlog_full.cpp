@@ -3,7 +3,7 @@
 
 #include "harness/targets/served_target.h"
 
-namespace connbench::targets_table {
+namespace connbench::targets {
 namespace {
 
 /// A connect that does not wait. `error` is connect()'s errno, 0 = done.
@@ -63,7 +63,7 @@ std::unique_ptr<Target> open_backlog_full(const TargetRequest& request) {
 }
 
 /// A UNIX socket has no handshake to wait for: a non-blocking connect is told EAGAIN at once, a blocking one waits.
-OutcomeSet ends(Family family) {
+OutcomeSet expected_outcomes(Family family) {
   using enum Outcome;
   if (family == Family::unix_domain) return {refused, deadline_exceeded, cancelled, never_started};
   return {deadline_exceeded, peer_timeout, cancelled, never_started};
@@ -78,8 +78,8 @@ const TargetEntry backlog_full{
         "a listener whose queue is full: SYNs are dropped, connects stay pending; unix: refuses who does not block",
     .families = every_family,
     .answers = false,
-    .ends = ends,
+    .expected_outcomes = expected_outcomes,
     .open = open_backlog_full,
 };
 
-}  // namespace connbench::targets_table
+}  // namespace connbench::targets

@@ -1,6 +1,6 @@
 #include "harness/targets/accept_server.h"
 
-namespace connbench::targets_table {
+namespace connbench::targets {
 
 extern const TargetEntry closing_first;
 const TargetEntry closing_first{
@@ -8,8 +8,8 @@ const TargetEntry closing_first{
     .summary = "accepts and closes at once (FIN)",
     .families = ip_families,
     .answers = true,
-    .ends = [](Family) { return OutcomeSet{Outcome::connected}; },
+    .expected_outcomes = [](Family) { return OutcomeSet{Outcome::connected}; },
     .open = [](const TargetRequest& request) { return accept_on(bind_loopback(request), request, AfterAccept::close); },
 };
 
-}  // namespace connbench::targets_table
+}  // namespace connbench::targets

@@ -2,7 +2,7 @@
 
 #include "harness/targets/target.h"
 
-namespace connbench::targets_table {
+namespace connbench::targets {
 namespace {
 
 /// Each host: an address of ::1 whose SYNs are dropped, then one of 127/8 that accepts.
@@ -43,7 +43,7 @@ const TargetEntry dual_stack{
     .summary = "hosts of two addresses: first ::1, where SYNs are dropped, then IPv4, which accepts",
     .families = std::span(ip_families).first<1>(),
     .answers = false,
-    .ends =
+    .expected_outcomes =
         [](Family) {
           using enum Outcome;
           return OutcomeSet{connected, deadline_exceeded, peer_timeout, cancelled, never_started};
@@ -53,4 +53,4 @@ const TargetEntry dual_stack{
     },
 };
 
-}  // namespace connbench::targets_table
+}  // namespace connbench::targets

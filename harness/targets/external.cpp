@@ -80,7 +80,7 @@ const TargetEntry external_target{
     .summary = "a host of your own, with --external: bounded in rate and count",
     .families = ip_families,
     .answers = false,
-    .ends = any_end,
+    .expected_outcomes = any_end,
     .open = [](const TargetRequest& request) -> std::unique_ptr<Target> {
       return std::make_unique<External>(*split(request.parameter), request.family);
     },

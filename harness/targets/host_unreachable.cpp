@@ -1,18 +1,18 @@
 #include "harness/targets/far_target.h"
 
-namespace connbench::targets_table {
+namespace connbench::targets {
 
 extern const TargetEntry host_unreachable;
 const TargetEntry host_unreachable{
     .name = "host-unreachable",
     .parameter = "D",
-    .fallback = "20ms",
+    .default_value = "20ms",
     .summary = "a router far away says that the host is not reached, after a round trip of D",
     .families = ip_families,
     .needs_lab = true,
     .answers = true,
     .check = lab::check_round_trip,
-    .ends = [](Family) { return OutcomeSet{Outcome::unreachable}; },
+    .expected_outcomes = [](Family) { return OutcomeSet{Outcome::unreachable}; },
     .open =
         [](const TargetRequest& request) {
           return lab::unserved_far(request, {.answer = lab::LinkRule::Answer::host_unreachable,
@@ -20,4 +20,4 @@ const TargetEntry host_unreachable{
         },
 };
 
-}  // namespace connbench::targets_table
+}  // namespace connbench::targets

@@ -2,7 +2,7 @@
 
 #include "harness/targets/far_target.h"
 
-namespace connbench::targets_table {
+namespace connbench::targets {
 namespace {
 
 lab::LinkRule rule_of(std::string_view parameter) {
@@ -28,14 +28,14 @@ extern const TargetEntry jittered;
 const TargetEntry jittered{
     .name = "jittered",
     .parameter = "D~J",
-    .fallback = "20ms~5ms",
+    .default_value = "20ms~5ms",
     .summary = "accepts after a round trip of D, give or take J",
     .families = ip_families,
     .needs_lab = true,
     .answers = true,
     .check = check,
-    .ends = [](Family) { return OutcomeSet{Outcome::connected}; },
+    .expected_outcomes = [](Family) { return OutcomeSet{Outcome::connected}; },
     .open = open_jittered,
 };
 
-}  // namespace connbench::targets_table
+}  // namespace connbench::targets

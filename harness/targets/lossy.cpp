@@ -1,10 +1,10 @@
 #include <charconv>
 #include <stdexcept>
 
-#include "harness/targets/ends.h"
+#include "harness/targets/connected_eventually.h"
 #include "harness/targets/far_target.h"
 
-namespace connbench::targets_table {
+namespace connbench::targets {
 namespace {
 
 uint32_t losses_per_million(std::string_view parameter) {
@@ -26,17 +26,17 @@ extern const TargetEntry lossy;
 const TargetEntry lossy{
     .name = "lossy",
     .parameter = "P%",
-    .fallback = "10%",
+    .default_value = "10%",
     .summary = "accepts; each packet is lost with a probability of P, in both directions",
     .families = ip_families,
     .needs_lab = true,
     .answers = false,
     .check = check,
-    .ends = connected_in_the_end,
+    .expected_outcomes = connected_eventually,
     .open =
         [](const TargetRequest& request) {
           return lab::accept_far(request, {.lose_per_million = losses_per_million(request.parameter)});
         },
 };
 
-}  // namespace connbench::targets_table
+}  // namespace connbench::targets

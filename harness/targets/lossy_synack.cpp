@@ -1,23 +1,23 @@
-#include "harness/targets/ends.h"
+#include "harness/targets/connected_eventually.h"
 #include "harness/targets/far_target.h"
 
-namespace connbench::targets_table {
+namespace connbench::targets {
 
 extern const TargetEntry lossy_synack;
 const TargetEntry lossy_synack{
     .name = "lossy-synack",
     .parameter = "K",
-    .fallback = "1",
+    .default_value = "1",
     .summary = "accepts; the first K answers to each connection are lost",
     .families = ip_families,
     .needs_lab = true,
     .answers = false,
     .check = lab::check_losses,
-    .ends = connected_in_the_end,
+    .expected_outcomes = connected_eventually,
     .open =
         [](const TargetRequest& request) {
           return lab::accept_far(request, {.lose_synacks = lab::parse_losses(request.parameter)});
         },
 };
 
-}  // namespace connbench::targets_table
+}  // namespace connbench::targets

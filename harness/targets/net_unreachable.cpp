@@ -1,6 +1,6 @@
 #include "harness/targets/far_target.h"
 
-namespace connbench::targets_table {
+namespace connbench::targets {
 
 extern const TargetEntry net_unreachable;
 const TargetEntry net_unreachable{
@@ -9,8 +9,8 @@ const TargetEntry net_unreachable{
     .families = ip_families,
     .needs_lab = true,
     .answers = true,
-    .ends = [](Family) { return OutcomeSet{Outcome::unreachable}; },
+    .expected_outcomes = [](Family) { return OutcomeSet{Outcome::unreachable}; },
     .open = [](const TargetRequest& request) { return lab::unserved(request, lab::Block::no_route); },
 };
 
-}  // namespace connbench::targets_table
+}  // namespace connbench::targets

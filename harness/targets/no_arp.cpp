@@ -1,6 +1,6 @@
 #include "harness/targets/far_target.h"
 
-namespace connbench::targets_table {
+namespace connbench::targets {
 
 extern const TargetEntry no_arp;
 const TargetEntry no_arp{
@@ -9,7 +9,7 @@ const TargetEntry no_arp{
     .families = ip_families,
     .needs_lab = true,
     .answers = false,
-    .ends =
+    .expected_outcomes =
         [](Family) {
           return OutcomeSet{Outcome::unreachable, Outcome::deadline_exceeded, Outcome::peer_timeout, Outcome::cancelled,
                             Outcome::never_started};
@@ -17,4 +17,4 @@ const TargetEntry no_arp{
     .open = [](const TargetRequest& request) { return lab::unserved(request, lab::Block::no_arp); },
 };
 
-}  // namespace connbench::targets_table
+}  // namespace connbench::targets

@@ -1,10 +1,10 @@
 #include <stdexcept>
 
 #include "harness/support/units.h"
-#include "harness/targets/ends.h"
+#include "harness/targets/connected_eventually.h"
 #include "harness/targets/served_target.h"
 
-namespace connbench::targets_table {
+namespace connbench::targets {
 namespace {
 
 constexpr Duration between_rounds = std::chrono::milliseconds(50);
@@ -37,13 +37,13 @@ extern const TargetEntry overflowing;
 const TargetEntry overflowing{
     .name = "overflowing",
     .parameter = "N",
-    .fallback = "8",
+    .default_value = "8",
     .summary = "a backlog of N, emptied every 50ms: of a burst, the rest has its SYNs dropped",
     .families = ip_families,
     .answers = false,
     .check = check,
-    .ends = connected_in_the_end,
+    .expected_outcomes = connected_eventually,
     .open = open_overflowing,
 };
 
-}  // namespace connbench::targets_table
+}  // namespace connbench::targets

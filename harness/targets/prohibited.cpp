@@ -1,6 +1,6 @@
 #include "harness/targets/far_target.h"
 
-namespace connbench::targets_table {
+namespace connbench::targets {
 
 extern const TargetEntry prohibited;
 const TargetEntry prohibited{
@@ -9,8 +9,8 @@ const TargetEntry prohibited{
     .families = ip_families,
     .needs_lab = true,
     .answers = true,
-    .ends = [](Family) { return OutcomeSet{Outcome::not_permitted}; },
+    .expected_outcomes = [](Family) { return OutcomeSet{Outcome::not_permitted}; },
     .open = [](const TargetRequest& request) { return lab::unserved(request, lab::Block::prohibited); },
 };
 
-}  // namespace connbench::targets_table
+}  // namespace connbench::targets

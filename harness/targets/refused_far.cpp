@@ -1,22 +1,22 @@
 #include "harness/targets/far_target.h"
 
-namespace connbench::targets_table {
+namespace connbench::targets {
 
 extern const TargetEntry refused_far;
 const TargetEntry refused_far{
     .name = "refused-far",
     .parameter = "D",
-    .fallback = "20ms",
+    .default_value = "20ms",
     .summary = "nobody listens: refused after a round trip of D",
     .families = ip_families,
     .needs_lab = true,
     .answers = true,
     .check = lab::check_round_trip,
-    .ends = [](Family) { return OutcomeSet{Outcome::refused}; },
+    .expected_outcomes = [](Family) { return OutcomeSet{Outcome::refused}; },
     .open =
         [](const TargetRequest& request) {
           return lab::unserved_far(request, {.delay = lab::parse_round_trip(request.parameter) / 2});
         },
 };
 
-}  // namespace connbench::targets_table
+}  // namespace connbench::targets

@@ -1,6 +1,6 @@
 #include "harness/targets/served_target.h"
 
-namespace connbench::targets_table {
+namespace connbench::targets {
 
 /// Bound and never listening: the port is nobody else's, and answers every SYN with an RST.
 extern const TargetEntry refusing;
@@ -9,10 +9,10 @@ const TargetEntry refusing{
     .summary = "nobody listens: every connect is refused",
     .families = every_family,
     .answers = true,
-    .ends = [](Family) { return OutcomeSet{Outcome::refused}; },
+    .expected_outcomes = [](Family) { return OutcomeSet{Outcome::refused}; },
     .open = [](const TargetRequest& request) -> std::unique_ptr<Target> {
       return std::make_unique<ServedTarget>(bind_loopback(request), request.cpus, hold_open);
     },
 };
 
-}  // namespace connbench::targets_table
+}  // namespace connbench::targets

@@ -2,7 +2,7 @@
 
 #include "harness/targets/accept_server.h"
 
-namespace connbench::targets_table {
+namespace connbench::targets {
 namespace {
 
 std::unique_ptr<Target> open_resetting(const TargetRequest& request) {
@@ -22,11 +22,11 @@ const TargetEntry resetting{
     .summary = "accepts and resets at once (RST)",
     .families = ip_families,
     .answers = true,
-    .ends =
+    .expected_outcomes =
         [](Family) {
           return OutcomeSet{Outcome::connected, Outcome::reset};
         },
     .open = open_resetting,
 };
 
-}  // namespace connbench::targets_table
+}  // namespace connbench::targets

@@ -4,10 +4,10 @@
 #include <stdexcept>
 
 #include "harness/support/units.h"
-#include "harness/targets/ends.h"
+#include "harness/targets/connected_eventually.h"
 #include "harness/targets/served_target.h"
 
-namespace connbench::targets_table {
+namespace connbench::targets {
 namespace {
 
 Duration interval_of(std::string_view parameter) {
@@ -40,13 +40,13 @@ extern const TargetEntry slow_accept;
 const TargetEntry slow_accept{
     .name = "slow-accept",
     .parameter = "D",
-    .fallback = "1ms",
+    .default_value = "1ms",
     .summary = "accepts one connection every D: waits when its queue is full",
     .families = ip_families,
     .answers = false,
     .check = check,
-    .ends = connected_in_the_end,
+    .expected_outcomes = connected_eventually,
     .open = open_slow_accept,
 };
 
-}  // namespace connbench::targets_table
+}  // namespace connbench::targets

@@ -1,6 +1,6 @@
 #include "harness/targets/accept_server.h"
 
-namespace connbench::targets_table {
+namespace connbench::targets {
 
 extern const TargetEntry speaking_first;
 const TargetEntry speaking_first{
@@ -8,8 +8,8 @@ const TargetEntry speaking_first{
     .summary = "accepts and sends a line at once, then holds the connection",
     .families = ip_families,
     .answers = true,
-    .ends = [](Family) { return OutcomeSet{Outcome::connected}; },
+    .expected_outcomes = [](Family) { return OutcomeSet{Outcome::connected}; },
     .open = [](const TargetRequest& request) { return accept_on(bind_loopback(request), request, AfterAccept::greet); },
 };
 
-}  // namespace connbench::targets_table
+}  // namespace connbench::targets

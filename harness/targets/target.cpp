@@ -12,7 +12,7 @@ namespace {
 
 NamedTarget named(const TargetEntry& entry, std::string_view name) {
   const size_t colon = name.find(':');
-  const std::string_view given = colon == std::string_view::npos ? entry.fallback : name.substr(colon + 1);
+  const std::string_view given = colon == std::string_view::npos ? entry.default_value : name.substr(colon + 1);
   if (entry.check == nullptr) {
     if (colon != std::string_view::npos) throw std::invalid_argument(fmt::format("{} takes no parameter", entry.name));
     return {&entry, std::string(entry.name), ""};
@@ -21,7 +21,7 @@ NamedTarget named(const TargetEntry& entry, std::string_view name) {
     entry.check(given);
   } catch (const std::invalid_argument& error) {
     throw std::invalid_argument(
-        fmt::format("'{}': {}. It looks like {}:{}", name, error.what(), entry.name, entry.fallback));
+        fmt::format("'{}': {}. It looks like {}:{}", name, error.what(), entry.name, entry.default_value));
   }
   return {&entry, fmt::format("{}:{}", entry.name, given), std::string(given)};
 }
@@ -38,13 +38,13 @@ std::unique_ptr<Target> NamedTarget::open(TargetRequest request) const {
 }
 
 bool is_target(std::string_view name) noexcept {
-  return std::ranges::any_of(targets(), [name](const TargetEntry* entry) { return entry->name == name; });
+  return std::ranges::any_of(all_targets(), [name](const TargetEntry* entry) { return entry->name == name; });
 }
 
 NamedTarget find_target(std::string_view name) {
   std::vector<std::string_view> known;
   const std::string_view base = name.substr(0, name.find(':'));
-  for (const TargetEntry* entry : targets()) {
+  for (const TargetEntry* entry : all_targets()) {
     if (entry->name == base) return named(*entry, name);
     known.push_back(entry->name);
   }

@@ -47,7 +47,7 @@ class Target {
   virtual ~Target() = default;
   virtual std::span<const Endpoint> endpoints() const = 0;
   /// The addresses that one host has: endpoints() lists host after host. Connectors that do not use all endpoints
-  /// (Traits) connect to the first of each, and to no other.
+  /// (Capabilities) connect to the first of each, and to no other.
   virtual size_t endpoints_per_attempt() const { return 1; }
   /// The server's process, for its CPU time and to notice its death; 0 = the target needs none.
   virtual pid_t server() const = 0;
@@ -55,17 +55,17 @@ class Target {
 
 /// One row of the table.
 struct TargetEntry {
-  std::string_view name;            ///< "delayed"
-  std::string_view parameter = "";  ///< what stands behind its name and a colon, for people: "D"; "" = nothing does
-  std::string_view fallback = "";   ///< the parameter of the bare name
-  std::string_view summary;         ///< one line for `connbench list`
+  std::string_view name;                ///< "delayed"
+  std::string_view parameter = "";      ///< what stands behind its name and a colon, for people: "D"; "" = nothing does
+  std::string_view default_value = "";  ///< the parameter of the bare name
+  std::string_view summary;             ///< one line for `connbench list`
   std::span<const Family> families;
   bool needs_lab = false;
   bool answers;  ///< soon and always; false: a connect may stay pending until somebody gives up
   /// Throws std::invalid_argument for a parameter that means nothing; nullptr = none is taken.
   void (*check)(std::string_view parameter) = nullptr;
   /// How an attempt may end here; anything else is worth a warning.
-  OutcomeSet (*ends)(Family);
+  OutcomeSet (*expected_outcomes)(Family);
   /// Must be called while the process has a single thread. @throws std::system_error
   std::unique_ptr<Target> (*open)(const TargetRequest&);
 
@@ -73,7 +73,7 @@ struct TargetEntry {
 };
 
 /// All targets of this build.
-std::span<const TargetEntry* const> targets();
+std::span<const TargetEntry* const> all_targets();
 
 /// A target as a person asks for it: "delayed:20ms".
 struct NamedTarget {

@@ -203,7 +203,7 @@ class Follower {
     constexpr int64_t a_lot = 100'000;
     if (std::abs(offset_after - offset_) > a_lot)
       trace_.notes.push_back(fmt::format("the time of day moved by {} meanwhile: packets and calls do not fit better",
-                                         humane(Duration(std::abs(offset_after - offset_)))));
+                                         human_readable(Duration(std::abs(offset_after - offset_)))));
     if (const uint64_t drops = lab_.capture_state()->drops; drops > 0)
       trace_.notes.push_back(fmt::format("the capture missed {} packets", drops));
   }

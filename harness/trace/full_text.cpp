@@ -17,7 +17,7 @@ std::string header(const Trace& trace) {
     text += fmt::format("attempt {}: {}", i + 1, to_string(attempt.outcome));
     if (attempt.error != 0) text += fmt::format(" ({})", error_name(attempt.error));
     if (attempt.started_ns != 0 && attempt.finished_ns != 0)
-      text += fmt::format(" after {}", humane(Duration(attempt.finished_ns - attempt.started_ns)));
+      text += fmt::format(" after {}", human_readable(Duration(attempt.finished_ns - attempt.started_ns)));
     text += '\n';
   }
   for (size_t i = 0; i < trace.connections.size(); ++i)
@@ -34,7 +34,7 @@ std::string means(const Trace& trace) {
       "packets  captured at both ends of the link; x = it did not arrive; others, not shown: {}.\n"
       "states   by socket diagnostics (netlink), {} looks, p50 {} apart, and one at each return of a call;\n"
       "         what began and ended between two looks was not seen.\n",
-      untold, trace.other_packets, trace.looks, humane(Duration(trace.look_gap_p50_ns)));
+      untold, trace.other_packets, trace.looks, human_readable(Duration(trace.look_gap_p50_ns)));
   if (trace.uses_io_uring)
     text +=
         "io_uring what the ring does is no system call: of its operations the connector's own stamps are shown,\n"

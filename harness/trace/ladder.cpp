@@ -165,7 +165,7 @@ class Ladder {
     }
     const Duration took(call.end_ns - call.begin_ns);
     const std::string ended =
-        fmt::format(" = {}{}", call.result, took >= worth_telling ? fmt::format(" ({})", humane(took)) : "");
+        fmt::format(" = {}{}", call.result, took >= worth_telling ? fmt::format(" ({})", human_readable(took)) : "");
     const auto next = std::ranges::upper_bound(others, call.begin_ns, {}, &Row::time_ns);
     if (next != others.end() && next->time_ns < call.end_ns) {
       rows_.push_back({call.begin_ns, begun + " ..."});

@@ -21,7 +21,7 @@ void tell_of_end(Trace& trace, size_t connection) {
   }
   if (time_wait != 0)
     trace.notes.push_back(
-        fmt::format("connection {}: TIME_WAIT lasted {}", connection + 1, humane(Duration(time_wait))));
+        fmt::format("connection {}: TIME_WAIT lasted {}", connection + 1, human_readable(Duration(time_wait))));
   for (const StateSeen* seen : last) {
     if (seen == nullptr || seen->state == 0 || seen->state == TCP_CLOSE || seen->state == TCP_LISTEN) continue;
     trace.notes.push_back(fmt::format("connection {}: the {}'s end was still in {} when the trace ended{}",

@@ -17,7 +17,7 @@ class Wave {
  public:
   Wave(Connector& connector, const Drive& plan, std::span<Sample> samples)
       : connector_(connector),
-        completes_in_submit_(connector.traits().completes_in_submit),
+        completes_in_submit_(connector.capabilities().completes_in_submit),
         plan_(plan),
         samples_(samples),
         begun_(plan.begin == TimePoint{} ? plan.clock() : plan.begin),

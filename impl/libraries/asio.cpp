@@ -12,7 +12,7 @@
 
 #include "impl/libraries/library_connector.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 namespace {
 
 using Protocol = asio::generic::stream_protocol;  // IPv4, IPv6 and UNIX sockets in one class
@@ -31,8 +31,8 @@ class Asio final : public LibraryConnector {
   ~Asio() override { shut_down(); }
 
   // Its timers are a timerfd that is set in microseconds.
-  Traits traits() const override {
-    return {.deadline_by = Traits::DeadlineBy::timer, .granularity = std::chrono::microseconds(1)};
+  Capabilities capabilities() const override {
+    return {.deadline_by = Capabilities::DeadlineBy::timer, .granularity = std::chrono::microseconds(1)};
   }
 
  private:
@@ -111,4 +111,4 @@ const ConnectorEntry asio{
     },
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

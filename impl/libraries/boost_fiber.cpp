@@ -28,7 +28,7 @@
 #define CONNBENCH_THREAD_SANITIZER
 #endif
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 namespace {
 
 namespace fibers = boost::fibers;
@@ -51,7 +51,7 @@ class BoostFiber final : public LibraryConnector {
     fibers::use_scheduling_algorithm<fibers::algo::round_robin>();
   }
 
-  Traits traits() const override { return {.granularity = std::chrono::milliseconds(1)}; }
+  Capabilities capabilities() const override { return {.granularity = std::chrono::milliseconds(1)}; }
 
  private:
   struct Slot : InFlight {
@@ -183,7 +183,7 @@ constexpr OptionSpec options[] = {
     {.name = "stack",
      .kind = OptionSpec::Kind::size,
      .choices = {},
-     .fallback = "64KiB",
+     .default_value = "64KiB",
      .help = "stack of each fiber"},
 };
 
@@ -204,4 +204,4 @@ const ConnectorEntry boost_fiber{
     },
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

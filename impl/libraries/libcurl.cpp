@@ -13,7 +13,7 @@
 
 #include "impl/libraries/library_connector.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 namespace {
 
 // curl wants its global state to be made once, before anything else of it, and by one thread.
@@ -54,8 +54,8 @@ class Libcurl final : public LibraryConnector {
   }
   ~Libcurl() override { shut_down(); }
 
-  Traits traits() const override {
-    return {.deadline_by = Traits::DeadlineBy::timer, .granularity = std::chrono::milliseconds(1)};
+  Capabilities capabilities() const override {
+    return {.deadline_by = Capabilities::DeadlineBy::timer, .granularity = std::chrono::milliseconds(1)};
   }
 
  private:
@@ -228,4 +228,4 @@ const ConnectorEntry libcurl{
     },
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

@@ -9,7 +9,7 @@
 #include "impl/libraries/library_connector.h"
 #include "impl/sockets/begin_connect.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 namespace {
 
 double seconds(Duration duration) {
@@ -38,8 +38,8 @@ class Libev final : public LibraryConnector {
   }
 
   // It waits in epoll_wait(), in whole milliseconds.
-  Traits traits() const override {
-    return {.deadline_by = Traits::DeadlineBy::timer, .granularity = std::chrono::milliseconds(1)};
+  Capabilities capabilities() const override {
+    return {.deadline_by = Capabilities::DeadlineBy::timer, .granularity = std::chrono::milliseconds(1)};
   }
 
  private:
@@ -126,4 +126,4 @@ const ConnectorEntry libev{
     },
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

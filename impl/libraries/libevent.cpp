@@ -10,7 +10,7 @@
 
 #include "impl/libraries/library_connector.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 namespace {
 
 Duration coarse_clock_step() {
@@ -51,8 +51,8 @@ class Libevent final : public LibraryConnector {
   }
   ~Libevent() override { shut_down(); }
 
-  Traits traits() const override {
-    return {.deadline_by = Traits::DeadlineBy::timer,
+  Capabilities capabilities() const override {
+    return {.deadline_by = Capabilities::DeadlineBy::timer,
             .granularity = std::chrono::milliseconds(1),  // it waits in epoll_wait()
             .early = coarse_clock_step()};
   }
@@ -156,4 +156,4 @@ const ConnectorEntry libevent{
     },
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

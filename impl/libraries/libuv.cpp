@@ -10,7 +10,7 @@
 
 #include "impl/libraries/library_connector.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 namespace {
 
 // A result of libuv, which is -errno, as Evidence wants it.
@@ -52,9 +52,10 @@ class Libuv final : public LibraryConnector {
     ::uv_loop_close(&loop_);
   }
 
-  Traits traits() const override {
-    return {
-        .deadline_by = Traits::DeadlineBy::timer, .granularity = std::chrono::milliseconds(1), .early = clock_step()};
+  Capabilities capabilities() const override {
+    return {.deadline_by = Capabilities::DeadlineBy::timer,
+            .granularity = std::chrono::milliseconds(1),
+            .early = clock_step()};
   }
 
  private:
@@ -141,4 +142,4 @@ const ConnectorEntry libuv{
     },
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

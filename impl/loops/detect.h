@@ -16,7 +16,7 @@ inline constexpr OptionSpec detect_option{
     .name = "detect",
     .kind = OptionSpec::Kind::choice,
     .choices = "so_error|getpeername|reconnect|zero-read|recv",
-    .fallback = "so_error",
+    .default_value = "so_error",
     .help = "how a socket that has become ready is asked; zero-read and recv do what some programs do, and are wrong",
     .misleading = "zero-read|recv"};
 

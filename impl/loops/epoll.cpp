@@ -3,7 +3,7 @@
 // that is kept would otherwise stay ready, and wake every wait.
 #include "impl/loops/epoll_loop.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 
 extern const ConnectorEntry epoll;
 const ConnectorEntry epoll{
@@ -16,4 +16,4 @@ const ConnectorEntry epoll{
     },
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

@@ -3,7 +3,7 @@
 // connections that are done with, which must be told from those of attempts.
 #include "impl/loops/epoll_loop.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 
 extern const ConnectorEntry epoll_edge;
 const ConnectorEntry epoll_edge{
@@ -16,4 +16,4 @@ const ConnectorEntry epoll_edge{
     },
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

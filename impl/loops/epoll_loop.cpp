@@ -27,8 +27,9 @@ EpollLoop::EpollLoop(const ConnectorSettings& settings, uint32_t how)
   checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, timer_.get(), &event), "epoll_ctl");
 }
 
-Traits EpollLoop::traits() const {
-  return {.deadline_by = timer_ ? Traits::DeadlineBy::timer : Traits::DeadlineBy::wait, .granularity = Duration(1)};
+Capabilities EpollLoop::capabilities() const {
+  return {.deadline_by = timer_ ? Capabilities::DeadlineBy::timer : Capabilities::DeadlineBy::wait,
+          .granularity = Duration(1)};
 }
 
 // A socket that is ready before it is watched is reported all the same: EPOLL_CTL_ADD and _MOD look at it, also when

@@ -13,7 +13,7 @@ inline constexpr OptionSpec wait_option{
     .name = "wait",
     .kind = OptionSpec::Kind::choice,
     .choices = "timerfd|pwait2",
-    .fallback = "timerfd",
+    .default_value = "timerfd",
     .help = "what ends a wait at a deadline: an absolute timerfd in the set, or the timeout of epoll_pwait2()"};
 inline constexpr OptionSpec epoll_options[] = {source_port_option, detect_option, wait_option};
 
@@ -23,7 +23,7 @@ class EpollLoop final : public LoopConnector {
   /// `how`: EPOLLONESHOT (level-triggered, reported once) or EPOLLET (reported at each change).
   EpollLoop(const ConnectorSettings& settings, uint32_t how);
 
-  Traits traits() const override;
+  Capabilities capabilities() const override;
 
  private:
   Evidence watch(uint32_t index) override { return control(EPOLL_CTL_ADD, index); }

@@ -6,7 +6,7 @@
 
 #include "impl/loops/loop.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 namespace {
 
 class Poll final : public LoopConnector {
@@ -14,7 +14,9 @@ class Poll final : public LoopConnector {
   explicit Poll(const ConnectorSettings& settings)
       : LoopConnector(settings), watched_(settings.max_in_flight, {.fd = -1, .events = POLLOUT, .revents = 0}) {}
 
-  Traits traits() const override { return {.deadline_by = Traits::DeadlineBy::wait, .granularity = Duration(1)}; }
+  Capabilities capabilities() const override {
+    return {.deadline_by = Capabilities::DeadlineBy::wait, .granularity = Duration(1)};
+  }
 
  private:
   Evidence watch(uint32_t index) override {
@@ -58,4 +60,4 @@ const ConnectorEntry poll{
     },
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

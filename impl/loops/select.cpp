@@ -8,14 +8,14 @@
 #include "impl/loops/loop.h"
 #include "impl/sockets/select_limit.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 namespace {
 
 class Select final : public LoopConnector {
  public:
   explicit Select(const ConnectorSettings& settings) : LoopConnector(settings) { FD_ZERO(&watched_); }
 
-  Traits traits() const override {
+  Capabilities capabilities() const override {
     return {.granularity = std::chrono::microseconds(1), .max_in_flight = select_max_in_flight};
   }
 
@@ -75,4 +75,4 @@ const ConnectorEntry select{
     },
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

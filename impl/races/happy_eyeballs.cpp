@@ -5,13 +5,13 @@
 // Sorting by RFC 6724 is the resolver's, and done; the families take turns here.
 #include "impl/races/racing.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 namespace {
 
 constexpr OptionSpec options[] = {{.name = "stagger",
                                    .kind = OptionSpec::Kind::duration,
                                    .choices = "",
-                                   .fallback = "250ms",  // RFC 8305, section 8: Connection Attempt Delay
+                                   .default_value = "250ms",  // RFC 8305, section 8: Connection Attempt Delay
                                    .help = "how long one address is tried before the next joins in"}};
 
 }  // namespace
@@ -28,4 +28,4 @@ const ConnectorEntry happy_eyeballs{
     },
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

@@ -26,8 +26,8 @@ class RacingConnector : public Connector {
  public:
   RacingConnector(const ConnectorSettings& settings, const RaceRules& rules);
 
-  Traits traits() const final {
-    return {.deadline_by = Traits::DeadlineBy::timer, .granularity = Duration(1), .uses_all_endpoints = true};
+  Capabilities capabilities() const final {
+    return {.deadline_by = Capabilities::DeadlineBy::timer, .granularity = Duration(1), .uses_all_endpoints = true};
   }
   size_t submit(std::span<const Attempt> attempts) final;
   size_t reap(std::vector<Completion>& completions, TimePoint wait_until) final;

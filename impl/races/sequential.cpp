@@ -7,13 +7,13 @@
 // last one. `+each:` gives each a fixed time instead; longer than the timeout, it is the plain loop.
 #include "impl/races/racing.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 namespace {
 
 constexpr OptionSpec options[] = {{.name = "each",
                                    .kind = OptionSpec::Kind::duration,
                                    .choices = "",
-                                   .fallback = "",
+                                   .default_value = "",
                                    .help = "how long each address is tried; otherwise an equal share of the timeout"}};
 
 }  // namespace
@@ -31,4 +31,4 @@ const ConnectorEntry sequential{
     },
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

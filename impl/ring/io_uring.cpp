@@ -19,14 +19,14 @@
 #include "impl/ring/ring.h"
 #include "impl/sockets/due_lists.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 namespace {
 
 constexpr OptionSpec deadline_option{
     .name = "deadline",
     .kind = OptionSpec::Kind::choice,
     .choices = "ring|link",
-    .fallback = "ring",
+    .default_value = "ring",
     .help = "one wait for the next deadline of all, or a timeout linked to each connect"};
 constexpr OptionSpec options[] = {deadline_option};
 
@@ -65,8 +65,8 @@ class IoUring final : public Connector {
     open_ring();
   }
 
-  Traits traits() const override {
-    return {.deadline_by = linked_ ? Traits::DeadlineBy::linked_request : Traits::DeadlineBy::wait,
+  Capabilities capabilities() const override {
+    return {.deadline_by = linked_ ? Capabilities::DeadlineBy::linked_request : Capabilities::DeadlineBy::wait,
             .granularity = Duration(1)};
   }
 
@@ -355,4 +355,4 @@ const ConnectorEntry io_uring{
     },
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

@@ -14,7 +14,7 @@ inline constexpr OptionSpec source_port_option{
     .name = "source-port",
     .kind = OptionSpec::Kind::choice,
     .choices = "kernel|bind|range",
-    .fallback = "kernel",
+    .default_value = "kernel",
     .help =
         "who chooses it: connect(), bind() to one port after another, or connect() within IP_LOCAL_PORT_RANGE; "
         "nothing on UNIX sockets"};

@@ -3,7 +3,7 @@
 #include "harness/connector/registry.h"
 #include "impl/threads/calls/calls.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 namespace {
 
 class Blocking final : public Connector {
@@ -11,11 +11,11 @@ class Blocking final : public Connector {
   explicit Blocking(const ConnectorSettings& settings)
       : port_(settings.options), context_{settings.retirement, cancelled_, port_} {}
 
-  Traits traits() const override {
-    Traits traits = plain_call_traits();
-    traits.completes_in_submit = true;
-    traits.cancellable = false;  // the one thread that could cancel is the one that sits in connect()
-    return traits;
+  Capabilities capabilities() const override {
+    Capabilities capabilities = plain_call_capabilities();
+    capabilities.completes_in_submit = true;
+    capabilities.cancellable = false;  // the one thread that could cancel is the one that sits in connect()
+    return capabilities;
   }
 
   size_t submit(std::span<const Attempt> attempts) override {
@@ -54,4 +54,4 @@ const ConnectorEntry blocking{
     },
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

@@ -2,7 +2,7 @@
 // as many hosts that are gone as there are threads hold up all the others, until the kernel gives up.
 #include "impl/threads/thread_pool.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 
 extern const ConnectorEntry blocking_pool;
 const ConnectorEntry blocking_pool{
@@ -11,8 +11,8 @@ const ConnectorEntry blocking_pool{
     .options = pool_options,
     .probe = probe_pool,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
-      return std::make_unique<ThreadPool>(settings, plain_call, plain_call_traits());
+      return std::make_unique<ThreadPool>(settings, plain_call, plain_call_capabilities());
     },
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

@@ -2,7 +2,7 @@
 // program with stuck threads when hosts are gone: nothing but the kernel gives up, after tcp_syn_retries.
 #include "impl/threads/thread_per_attempt.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 
 extern const ConnectorEntry blocking_threads;
 const ConnectorEntry blocking_threads{
@@ -11,8 +11,8 @@ const ConnectorEntry blocking_threads{
     .options = thread_options,
     .probe = probe_source_port,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
-      return std::make_unique<ThreadPerAttempt>(settings, plain_call, plain_call_traits());
+      return std::make_unique<ThreadPerAttempt>(settings, plain_call, plain_call_capabilities());
     },
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

@@ -2,7 +2,7 @@
 // to be: exact deadlines, any descriptor, no signal.
 #include "impl/threads/thread_pool.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 
 extern const ConnectorEntry poll_pool;
 const ConnectorEntry poll_pool{
@@ -11,8 +11,8 @@ const ConnectorEntry poll_pool{
     .options = pool_options,
     .probe = probe_pool,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
-      return std::make_unique<ThreadPool>(settings, poll_call, poll_call_traits());
+      return std::make_unique<ThreadPool>(settings, poll_call, poll_call_capabilities());
     },
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

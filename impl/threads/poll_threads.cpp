@@ -2,7 +2,7 @@
 // without its limit on descriptors and with nanoseconds: choose it over that one wherever there is poll().
 #include "impl/threads/thread_per_attempt.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 
 extern const ConnectorEntry poll_threads;
 const ConnectorEntry poll_threads{
@@ -11,8 +11,8 @@ const ConnectorEntry poll_threads{
     .options = thread_options,
     .probe = probe_source_port,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
-      return std::make_unique<ThreadPerAttempt>(settings, poll_call, poll_call_traits());
+      return std::make_unique<ThreadPerAttempt>(settings, poll_call, poll_call_capabilities());
     },
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

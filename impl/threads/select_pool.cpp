@@ -5,7 +5,7 @@
 #include "impl/sockets/select_limit.h"
 #include "impl/threads/thread_pool.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 
 extern const ConnectorEntry select_pool;
 const ConnectorEntry select_pool{
@@ -18,10 +18,10 @@ const ConnectorEntry select_pool{
           return reason ? reason : probe_pool(settings);
         },
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
-      Traits traits = select_call_traits();
-      traits.max_in_flight = 0;  // what waits in the queue has no descriptor: its threads are the limit
-      return std::make_unique<ThreadPool>(settings, select_call, traits);
+      Capabilities capabilities = select_call_capabilities();
+      capabilities.max_in_flight = 0;  // what waits in the queue has no descriptor: its threads are the limit
+      return std::make_unique<ThreadPool>(settings, select_call, capabilities);
     },
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

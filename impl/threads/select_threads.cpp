@@ -3,7 +3,7 @@
 #include "impl/sockets/select_limit.h"
 #include "impl/threads/thread_per_attempt.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 
 extern const ConnectorEntry select_threads;
 const ConnectorEntry select_threads{
@@ -16,8 +16,8 @@ const ConnectorEntry select_threads{
           return reason ? reason : probe_source_port(settings);
         },
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
-      return std::make_unique<ThreadPerAttempt>(settings, select_call, select_call_traits());
+      return std::make_unique<ThreadPerAttempt>(settings, select_call, select_call_capabilities());
     },
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

@@ -2,7 +2,7 @@
 // thousands of attempts. For code that must block and must not be late.
 #include "impl/threads/thread_pool.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 
 extern const ConnectorEntry signal_pool;
 const ConnectorEntry signal_pool{
@@ -12,8 +12,8 @@ const ConnectorEntry signal_pool{
     .probe = probe_pool,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       prepare_signal_calls();
-      return std::make_unique<ThreadPool>(settings, signal_call, signal_call_traits());
+      return std::make_unique<ThreadPool>(settings, signal_call, signal_call_capabilities());
     },
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

@@ -3,7 +3,7 @@
 // own, whose handler belongs to the whole process.
 #include "impl/threads/thread_per_attempt.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 
 extern const ConnectorEntry signal_threads;
 const ConnectorEntry signal_threads{
@@ -13,8 +13,8 @@ const ConnectorEntry signal_threads{
     .probe = probe_source_port,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       prepare_signal_calls();
-      return std::make_unique<ThreadPerAttempt>(settings, signal_call, signal_call_traits());
+      return std::make_unique<ThreadPerAttempt>(settings, signal_call, signal_call_capabilities());
     },
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

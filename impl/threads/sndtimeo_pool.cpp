@@ -2,7 +2,7 @@
 // longer. The least code for a pool that cannot get stuck.
 #include "impl/threads/thread_pool.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 
 extern const ConnectorEntry sndtimeo_pool;
 const ConnectorEntry sndtimeo_pool{
@@ -11,8 +11,8 @@ const ConnectorEntry sndtimeo_pool{
     .options = pool_options,
     .probe = probe_pool,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
-      return std::make_unique<ThreadPool>(settings, sndtimeo_call, sndtimeo_call_traits());
+      return std::make_unique<ThreadPool>(settings, sndtimeo_call, sndtimeo_call_capabilities());
     },
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

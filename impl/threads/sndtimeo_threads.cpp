@@ -2,7 +2,7 @@
 // a timeout. Rounded up to jiffies; errno is EINPROGRESS, and the socket must then be closed.
 #include "impl/threads/thread_per_attempt.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 
 extern const ConnectorEntry sndtimeo_threads;
 const ConnectorEntry sndtimeo_threads{
@@ -11,8 +11,8 @@ const ConnectorEntry sndtimeo_threads{
     .options = thread_options,
     .probe = probe_source_port,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
-      return std::make_unique<ThreadPerAttempt>(settings, sndtimeo_call, sndtimeo_call_traits());
+      return std::make_unique<ThreadPerAttempt>(settings, sndtimeo_call, sndtimeo_call_capabilities());
     },
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

@@ -2,7 +2,7 @@
 // give up before the timeout. Choose it to say how often to try rather than how long: steps are 3, 7, 15 ... seconds.
 #include "impl/threads/thread_per_attempt.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 
 extern const ConnectorEntry syncnt_threads;
 const ConnectorEntry syncnt_threads{
@@ -11,9 +11,9 @@ const ConnectorEntry syncnt_threads{
     .options = thread_options,
     .probe = probe_source_port,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
-      return std::make_unique<ThreadPerAttempt>(settings, syncnt_call, syncnt_call_traits());
+      return std::make_unique<ThreadPerAttempt>(settings, syncnt_call, syncnt_call_capabilities());
     },
     .families = ip_families,  // on UNIX sockets there would be no deadline
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

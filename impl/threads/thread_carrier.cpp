@@ -26,9 +26,9 @@ ThreadAttributes::ThreadAttributes(size_t stack) {
   }
 }
 
-ThreadCarrier::ThreadCarrier(const ConnectorSettings& settings, BlockingCall call, const Traits& traits)
+ThreadCarrier::ThreadCarrier(const ConnectorSettings& settings, BlockingCall call, const Capabilities& capabilities)
     : call_(call),
-      traits_(traits),
+      capabilities_(capabilities),
       port_(settings.options),
       context_{settings.retirement, cancelled_, port_},
       seats_(settings.max_in_flight) {

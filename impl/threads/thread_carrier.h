@@ -16,7 +16,7 @@ namespace connbench {
 inline constexpr OptionSpec stack_option{.name = "stack",
                                          .kind = OptionSpec::Kind::size,
                                          .choices = "",
-                                         .fallback = "64KiB",
+                                         .default_value = "64KiB",
                                          .help = "stack of each thread (glibc's own default is RLIMIT_STACK)"};
 
 /// Attributes of the threads that a carrier makes.
@@ -42,7 +42,7 @@ class ThreadAttributes {
 /// until nothing is in flight.
 class ThreadCarrier : public Connector {
  public:
-  Traits traits() const final { return traits_; }
+  Capabilities capabilities() const final { return capabilities_; }
   size_t submit(std::span<const Attempt> attempts) final;
   size_t reap(std::vector<Completion>& completions, TimePoint wait_until) final;
   void cancel_all() final;
@@ -58,7 +58,7 @@ class ThreadCarrier : public Connector {
     Seat* next = nullptr;  // a pool's queue
   };
 
-  ThreadCarrier(const ConnectorSettings& settings, BlockingCall call, const Traits& traits);
+  ThreadCarrier(const ConnectorSettings& settings, BlockingCall call, const Capabilities& capabilities);
 
   /// Sees to it that run(), then finish() is called for each of them, in another thread or, when there is none, at
   /// once.
@@ -80,7 +80,7 @@ class ThreadCarrier : public Connector {
 
  private:
   BlockingCall call_;
-  Traits traits_;
+  Capabilities capabilities_;
   std::atomic<bool> cancelled_{false};
   SourcePort port_;
   CallContext context_;

@@ -3,15 +3,16 @@
 namespace connbench {
 namespace {
 
-Traits per_attempt(Traits traits) {
-  traits.threads = Traits::Threads::per_attempt;
-  return traits;
+Capabilities per_attempt(Capabilities capabilities) {
+  capabilities.threads = Capabilities::Threads::per_attempt;
+  return capabilities;
 }
 
 }  // namespace
 
-ThreadPerAttempt::ThreadPerAttempt(const ConnectorSettings& settings, BlockingCall call, const Traits& call_traits)
-    : ThreadCarrier(settings, call, per_attempt(call_traits)), attributes_(settings.options.size("stack")) {}
+ThreadPerAttempt::ThreadPerAttempt(const ConnectorSettings& settings, BlockingCall call,
+                                   const Capabilities& call_capabilities)
+    : ThreadCarrier(settings, call, per_attempt(call_capabilities)), attributes_(settings.options.size("stack")) {}
 
 void ThreadPerAttempt::start(std::span<Seat* const> seats) {
   for (Seat* seat : seats) {

@@ -11,7 +11,7 @@ inline constexpr OptionSpec thread_options[] = {source_port_option, stack_option
 class ThreadPerAttempt final : public ThreadCarrier {
  public:
   /// Option `stack` gives the size of a thread's stack.
-  ThreadPerAttempt(const ConnectorSettings& settings, BlockingCall call, const Traits& call_traits);
+  ThreadPerAttempt(const ConnectorSettings& settings, BlockingCall call, const Capabilities& call_capabilities);
   ~ThreadPerAttempt() override { cancel_and_drain(); }
 
  private:

@@ -6,16 +6,16 @@
 namespace connbench {
 namespace {
 
-Traits pool_of(size_t threads, Traits traits) {
-  traits.threads = Traits::Threads::pool;
-  traits.pool_threads = threads;
-  return traits;
+Capabilities pool_of(size_t threads, Capabilities capabilities) {
+  capabilities.threads = Capabilities::Threads::pool;
+  capabilities.pool_threads = threads;
+  return capabilities;
 }
 
 }  // namespace
 
-ThreadPool::ThreadPool(const ConnectorSettings& settings, BlockingCall call, const Traits& call_traits)
-    : ThreadCarrier(settings, call, pool_of(settings.options.count("threads"), call_traits)) {
+ThreadPool::ThreadPool(const ConnectorSettings& settings, BlockingCall call, const Capabilities& call_capabilities)
+    : ThreadCarrier(settings, call, pool_of(settings.options.count("threads"), call_capabilities)) {
   const ThreadAttributes attributes(settings.options.size("stack"));
   const size_t count = std::min(settings.options.count("threads"), settings.max_in_flight);
   threads_.reserve(count);

@@ -8,7 +8,7 @@ namespace connbench {
 inline constexpr OptionSpec threads_option{.name = "threads",
                                            .kind = OptionSpec::Kind::count,
                                            .choices = "",
-                                           .fallback = "64",
+                                           .default_value = "64",
                                            .help = "threads of the pool; never more than may be in flight"};
 inline constexpr OptionSpec pool_options[] = {source_port_option, stack_option, threads_option};
 
@@ -19,7 +19,7 @@ class ThreadPool final : public ThreadCarrier {
  public:
   /// Options `threads` and `stack`.
   /// @throws std::system_error when a thread cannot be made: fewer than asked for would be another pool
-  ThreadPool(const ConnectorSettings& settings, BlockingCall call, const Traits& call_traits);
+  ThreadPool(const ConnectorSettings& settings, BlockingCall call, const Capabilities& call_capabilities);
   ~ThreadPool() override;
 
  private:

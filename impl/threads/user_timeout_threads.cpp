@@ -3,7 +3,7 @@
 // before the first of them.
 #include "impl/threads/thread_per_attempt.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 
 extern const ConnectorEntry user_timeout_threads;
 const ConnectorEntry user_timeout_threads{
@@ -12,9 +12,9 @@ const ConnectorEntry user_timeout_threads{
     .options = thread_options,
     .probe = probe_source_port,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
-      return std::make_unique<ThreadPerAttempt>(settings, user_timeout_call, user_timeout_call_traits());
+      return std::make_unique<ThreadPerAttempt>(settings, user_timeout_call, user_timeout_call_capabilities());
     },
     .families = ip_families,  // on UNIX sockets there would be no deadline
 };
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

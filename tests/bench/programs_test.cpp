@@ -18,8 +18,8 @@ using testing::HasSubstr;
 TEST(Connbench, ListsEveryConnectorAndTarget) {
   const Ended ended = connbench({"list"});
   EXPECT_EQ(ended.status, 0) << ended.err;
-  for (const ConnectorEntry* entry : connectors()) EXPECT_THAT(ended.out, HasSubstr(std::string(entry->summary)));
-  for (const TargetEntry* entry : targets()) EXPECT_THAT(ended.out, HasSubstr(std::string(entry->summary)));
+  for (const ConnectorEntry* entry : all_connectors()) EXPECT_THAT(ended.out, HasSubstr(std::string(entry->summary)));
+  for (const TargetEntry* entry : all_targets()) EXPECT_THAT(ended.out, HasSubstr(std::string(entry->summary)));
   EXPECT_THAT(ended.out, HasSubstr("  socket option, not before 1s, steps of 5ms  ")) << "scripts/exact reads it";
 }
 
@@ -41,7 +41,7 @@ TEST(Connbench, ExaminesTheMachine) {
   for (const char* word : {"descriptors", "an attempt takes of the kernel", "pending attempts, in one process",
                            "--shards", "ephemeral ports x"})
     EXPECT_THAT(ended.out, HasSubstr(word));
-  for (const ConnectorEntry* entry : connectors()) EXPECT_THAT(ended.out, HasSubstr(std::string(entry->name)));
+  for (const ConnectorEntry* entry : all_connectors()) EXPECT_THAT(ended.out, HasSubstr(std::string(entry->name)));
 }
 
 TEST(Connbench, HelpsWithEachOfItsCommands) {

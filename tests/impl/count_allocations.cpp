@@ -107,7 +107,7 @@ Json count_all(const std::vector<const ConnectorEntry*>& entries) {
 }
 
 int run(const std::vector<std::string>& names) try {
-  std::vector<const ConnectorEntry*> entries(connectors().begin(), connectors().end());
+  std::vector<const ConnectorEntry*> entries(all_connectors().begin(), all_connectors().end());
   if (!names.empty()) entries.clear();
   for (const std::string& name : names) entries.push_back(find_connector(name).entry);
   fmt::print("{}\n", count_all(entries).dump(2));

@@ -6,13 +6,13 @@
 
 #include "harness/connector/registry.h"
 
-namespace connbench::connectors_table {
+namespace connbench::connectors {
 namespace {
 
 // Takes attempts and does nothing about them; what it does wrong, it does by being called.
 class Misbehaving : public Connector {
  public:
-  Traits traits() const override { return {.granularity = Duration(1)}; }
+  Capabilities capabilities() const override { return {.granularity = Duration(1)}; }
   size_t submit(std::span<const Attempt> attempts) override {
     in_flight_ += attempts.size();
     return attempts.size();
@@ -60,4 +60,4 @@ const ConnectorEntry crashes = entry<Crashes>("crashes");
 extern const ConnectorEntry hangs;
 const ConnectorEntry hangs = entry<Hangs>("hangs");
 
-}  // namespace connbench::connectors_table
+}  // namespace connbench::connectors

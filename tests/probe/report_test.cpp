@@ -15,8 +15,8 @@ using testing::HasSubstr;
 using testing::Not;
 
 std::vector<Result> two_results() {
-  return {{probes()[0], {Verdict::refuted, {"accept() = 5, \"at once\"", "a | b <c>"}}},
-          {probes()[3], {Verdict::not_testable, {"no lab"}}}};
+  return {{all_probes()[0], {Verdict::refuted, {"accept() = 5, \"at once\"", "a | b <c>"}}},
+          {all_probes()[3], {Verdict::not_testable, {"no lab"}}}};
 }
 
 std::vector<MatrixRow> two_rows() {

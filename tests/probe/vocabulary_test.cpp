@@ -21,13 +21,13 @@ std::vector<std::string_view> ids_of(const Choice& choice) {
 }
 
 TEST(Claims, AreAllOfTheSource) {
-  const auto rows = probes();
+  const auto rows = all_probes();
   ASSERT_EQ(rows.size(), 23U);
   for (size_t i = 0; i < rows.size(); ++i) EXPECT_EQ(rows[i]->id, fmt::format("S{}", i + 1));
 }
 
 TEST(Claims, AreOneSentenceEachAndNameTheFileThatShowsThem) {
-  for (const Entry* claim : probes()) {
+  for (const Entry* claim : all_probes()) {
     EXPECT_TRUE(claim->sentence.ends_with('.')) << claim->id;
     EXPECT_EQ(claim->sentence.find(". "), std::string_view::npos) << claim->id;
     const std::string source = content_of(std::filesystem::path(CONNBENCH_SOURCE_DIR) / claim->source);
@@ -37,13 +37,13 @@ TEST(Claims, AreOneSentenceEachAndNameTheFileThatShowsThem) {
 
 TEST(Claims, AreAllInTheGuideWithALinkToTheirProbe) {
   const std::string guide = content_of(std::filesystem::path(CONNBENCH_SOURCE_DIR) / "docs" / "connect.md");
-  for (const Entry* claim : probes())
+  for (const Entry* claim : all_probes())
     EXPECT_THAT(guide, HasSubstr(fmt::format("[{}](../{})", claim->id, claim->source)));
 }
 
 TEST(Choosing, TakesEverythingWhenNothingIsSaid) {
   const Choice choice = choose("");
-  EXPECT_EQ(choice.claims.size(), probes().size());
+  EXPECT_EQ(choice.claims.size(), all_probes().size());
   EXPECT_TRUE(choice.matrix);
 }
 

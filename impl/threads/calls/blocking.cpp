@@ -54,8 +54,8 @@ Completion plain_call(const Attempt& attempt, const CallContext& context) {
   return blocking_call(attempt, context, nullptr);
 }
 
-Traits plain_call_traits() {
-  return {.deadline_by = Traits::DeadlineBy::kernel};
+Capabilities plain_call_capabilities() {
+  return {.deadline_by = Capabilities::DeadlineBy::kernel};
 }
 
 }  // namespace connbench

@@ -54,14 +54,14 @@ Evidence wait_for_end(int fd, sa_family_t family, TimePoint deadline, WaitOnce w
 /// What the calls with a non-blocking socket share: connect(), then wait_for_end().
 Completion waiting_call(const Attempt& attempt, const CallContext& context, WaitOnce wait);
 
-/// Traits of the calls, for carriers to complete.
-Traits plain_call_traits();
-Traits sndtimeo_call_traits();
-Traits signal_call_traits();
-Traits user_timeout_call_traits();
-Traits syncnt_call_traits();
-Traits select_call_traits();
-Traits poll_call_traits();
+/// Capabilities of the calls, for carriers to complete.
+Capabilities plain_call_capabilities();
+Capabilities sndtimeo_call_capabilities();
+Capabilities signal_call_capabilities();
+Capabilities user_timeout_call_capabilities();
+Capabilities syncnt_call_capabilities();
+Capabilities select_call_capabilities();
+Capabilities poll_call_capabilities();
 
 /// To be called before the first signal_call(): installs the signal's handler.
 /// @throws std::system_error

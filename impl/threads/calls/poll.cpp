@@ -17,8 +17,8 @@ Completion poll_call(const Attempt& attempt, const CallContext& context) {
   return waiting_call(attempt, context, poll_once);
 }
 
-Traits poll_call_traits() {
-  return {.deadline_by = Traits::DeadlineBy::wait, .granularity = Duration(1)};
+Capabilities poll_call_capabilities() {
+  return {.deadline_by = Capabilities::DeadlineBy::wait, .granularity = Duration(1)};
 }
 
 }  // namespace connbench

@@ -30,8 +30,8 @@ Completion select_call(const Attempt& attempt, const CallContext& context) {
   return waiting_call(attempt, context, select_once);
 }
 
-Traits select_call_traits() {
-  return {.deadline_by = Traits::DeadlineBy::wait,
+Capabilities select_call_capabilities() {
+  return {.deadline_by = Capabilities::DeadlineBy::wait,
           .granularity = std::chrono::microseconds(1),
           .max_in_flight = select_max_in_flight};
 }

@@ -69,8 +69,8 @@ Completion signal_call(const Attempt& attempt, const CallContext& context) {
   return blocking_call(attempt, context, &timer_signal);
 }
 
-Traits signal_call_traits() {
-  return {.deadline_by = Traits::DeadlineBy::signal, .granularity = Duration(1)};
+Capabilities signal_call_capabilities() {
+  return {.deadline_by = Capabilities::DeadlineBy::signal, .granularity = Duration(1)};
 }
 
 }  // namespace connbench

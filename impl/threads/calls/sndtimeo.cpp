@@ -26,8 +26,8 @@ Completion sndtimeo_call(const Attempt& attempt, const CallContext& context) {
   return blocking_call(attempt, context, &send_timeout);
 }
 
-Traits sndtimeo_call_traits() {
-  return {.deadline_by = Traits::DeadlineBy::socket_option, .granularity = jiffy(), .floor = jiffy()};
+Capabilities sndtimeo_call_capabilities() {
+  return {.deadline_by = Capabilities::DeadlineBy::socket_option, .granularity = jiffy(), .floor = jiffy()};
 }
 
 }  // namespace connbench

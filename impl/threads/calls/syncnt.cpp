@@ -54,8 +54,8 @@ Completion syncnt_call(const Attempt& attempt, const CallContext& context) {
 }
 
 // The steps are the distances between retransmissions, and double: the one that is declared is the smallest.
-Traits syncnt_call_traits() {
-  return {.deadline_by = Traits::DeadlineBy::socket_option,
+Capabilities syncnt_call_capabilities() {
+  return {.deadline_by = Capabilities::DeadlineBy::socket_option,
           .granularity = giving_up().after(2) - giving_up().after(1),
           .floor = giving_up().after(1)};
 }

@@ -33,8 +33,8 @@ Completion user_timeout_call(const Attempt& attempt, const CallContext& context)
 
 // The kernel looks at the timeout when a retransmission is due, and not before the first: 1 s after the SYN
 // (TCP_TIMEOUT_INIT, RFC 6298).
-Traits user_timeout_call_traits() {
-  return {.deadline_by = Traits::DeadlineBy::socket_option,
+Capabilities user_timeout_call_capabilities() {
+  return {.deadline_by = Capabilities::DeadlineBy::socket_option,
           .granularity = jiffy() + milliseconds(1),
           .floor = std::chrono::seconds(1)};
 }

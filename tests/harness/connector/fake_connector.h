@@ -33,7 +33,7 @@ class FakeConnector final : public Connector {
  public:
   explicit FakeConnector(const FakeBehaviour& behaviour) : behaviour_(behaviour) {}
 
-  Traits traits() const override { return {}; }
+  Capabilities capabilities() const override { return {}; }
 
   size_t submit(std::span<const Attempt> attempts) override {
     size_t taken = 0;

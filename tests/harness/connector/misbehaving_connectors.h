@@ -21,7 +21,7 @@ class Prompt : public Connector {
   using Misbehave = void (*)();
   explicit Prompt(Misbehave misbehave) : misbehave_(misbehave) {}
 
-  Traits traits() const override { return {.completes_in_submit = true}; }
+  Capabilities capabilities() const override { return {.completes_in_submit = true}; }
   size_t submit(std::span<const Attempt> offered) override {
     if (!done_.empty()) return 0;
     misbehave_();
@@ -46,7 +46,7 @@ class Prompt : public Connector {
 /// Holds whatever it is given until it is cancelled.
 class Silent : public Connector {
  public:
-  Traits traits() const override { return {}; }
+  Capabilities capabilities() const override { return {}; }
   size_t submit(std::span<const Attempt> offered) override {
     for (const Attempt& attempt : offered) pending_.push_back({.id = attempt.id, .started = now()});
     return offered.size();

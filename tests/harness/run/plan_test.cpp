@@ -4,6 +4,8 @@
 
 #include <set>
 
+#include "harness/support/seeded_order.h"
+
 namespace connbench {
 namespace {
 
@@ -15,15 +17,15 @@ using testing::UnorderedElementsAreArray;
 
 class Described final : public Connector {
  public:
-  explicit Described(const Traits& traits) : traits_(traits) {}
-  Traits traits() const override { return traits_; }
+  explicit Described(const Capabilities& capabilities) : capabilities_(capabilities) {}
+  Capabilities capabilities() const override { return capabilities_; }
   size_t submit(std::span<const Attempt>) override { return 0; }
   size_t reap(std::vector<Completion>&, TimePoint) override { return 0; }
   void cancel_all() override {}
   size_t in_flight() const override { return 0; }
 
  private:
-  Traits traits_;
+  Capabilities capabilities_;
 };
 
 constexpr ConnectorEntry willing{
@@ -32,7 +34,7 @@ constexpr ConnectorEntry willing{
     .options = {},
     .probe = [](const ConnectorSettings&) { return std::optional<std::string>(); },
     .make = [](const ConnectorSettings&) -> std::unique_ptr<Connector> {
-      return std::make_unique<Described>(Traits{});
+      return std::make_unique<Described>(Capabilities{});
     },
 };
 constexpr ConnectorEntry small{
@@ -51,7 +53,8 @@ constexpr ConnectorEntry stubborn{
     .options = {},
     .probe = willing.probe,
     .make = [](const ConnectorSettings&) -> std::unique_ptr<Connector> {
-      return std::make_unique<Described>(Traits{.deadline_by = Traits::DeadlineBy::kernel, .cancellable = false});
+      return std::make_unique<Described>(
+          Capabilities{.deadline_by = Capabilities::DeadlineBy::kernel, .cancellable = false});
     },
 };
 
@@ -61,7 +64,8 @@ constexpr ConnectorEntry patient{
     .options = {},
     .probe = willing.probe,
     .make = [](const ConnectorSettings&) -> std::unique_ptr<Connector> {
-      return std::make_unique<Described>(Traits{.deadline_by = Traits::DeadlineBy::kernel, .cancellable = true});
+      return std::make_unique<Described>(
+          Capabilities{.deadline_by = Capabilities::DeadlineBy::kernel, .cancellable = true});
     },
 };
 
@@ -88,29 +92,6 @@ TEST(DefaultWaveLimit, IsFiveSecondsAndTwiceTheTimeoutsOfAllRounds) {
   EXPECT_EQ(default_wave_limit(5000, 500, 200ms), 9s);
   EXPECT_EQ(default_wave_limit(501, 500, 1s), 9s);
   EXPECT_EQ(default_wave_limit(1, 100, 1s), 7s);
-}
-
-TEST(SeededOrder, IsAPermutation) {
-  for (const size_t n : {0U, 1U, 2U, 17U, 1000U}) {
-    const auto order = seeded_order(n, 5);
-    const std::set<size_t> values(order.begin(), order.end());
-    EXPECT_EQ(order.size(), n);
-    EXPECT_EQ(values.size(), n);
-    if (n > 0) {
-      EXPECT_EQ(*values.rbegin(), n - 1);
-    }
-  }
-}
-
-TEST(SeededOrder, IsTheSameForTheSameSeedOnly) {
-  EXPECT_EQ(seeded_order(100, 1), seeded_order(100, 1));
-  EXPECT_NE(seeded_order(100, 1), seeded_order(100, 2));
-}
-
-TEST(SeededOrder, FavoursNoPosition) {
-  std::vector<size_t> first(4);
-  for (uint64_t seed = 0; seed < 4000; ++seed) ++first[seeded_order(4, seed)[0]];
-  for (const size_t count : first) EXPECT_NEAR(static_cast<double>(count), 1000, 150);
 }
 
 TEST(Plan, EachRepetitionHasEveryCaseOnceInAnOrderOfItsOwn) {
@@ -233,11 +214,11 @@ TEST(Plan, MakesConnectorsInAnotherProcess) {
   ConnectorEntry counted = willing;
   counted.make = [](const ConnectorSettings&) -> std::unique_ptr<Connector> {
     ++made_here;
-    return std::make_unique<Described>(Traits{.deadline_by = Traits::DeadlineBy::timer, .early = 3ms});
+    return std::make_unique<Described>(Capabilities{.deadline_by = Capabilities::DeadlineBy::timer, .early = 3ms});
   };
   const Plan plan = make_plan(request_for({&counted}, "accepting"));
   ASSERT_THAT(plan.cases, SizeIs(1));
-  EXPECT_EQ(plan.cases[0].traits, (Traits{.deadline_by = Traits::DeadlineBy::timer, .early = 3ms}));
+  EXPECT_EQ(plan.cases[0].capabilities, (Capabilities{.deadline_by = Capabilities::DeadlineBy::timer, .early = 3ms}));
   EXPECT_EQ(made_here, 0U);
 }
 

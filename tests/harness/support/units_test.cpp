@@ -59,14 +59,14 @@ TEST(Units, WritesANegativeDurationWithItsSign) {
 }
 
 TEST(Units, ShowsPeopleThreeSignificantDigits) {
-  EXPECT_EQ(humane(7ns), "7 ns");
-  EXPECT_EQ(humane(1'234'567ns), "1.23 ms");
-  EXPECT_EQ(humane(456us), "456 µs");
-  EXPECT_EQ(humane(45'600ns), "45.6 µs");
-  EXPECT_EQ(humane(999'600ns), "1.00 ms") << "rounding must not show 1000 µs";
-  EXPECT_EQ(humane(9'999ns), "10.0 µs");
-  EXPECT_EQ(humane(-1'234'567ns), "-1.23 ms");
-  EXPECT_EQ(humane(2h), "7200 s");
+  EXPECT_EQ(human_readable(7ns), "7 ns");
+  EXPECT_EQ(human_readable(1'234'567ns), "1.23 ms");
+  EXPECT_EQ(human_readable(456us), "456 µs");
+  EXPECT_EQ(human_readable(45'600ns), "45.6 µs");
+  EXPECT_EQ(human_readable(999'600ns), "1.00 ms") << "rounding must not show 1000 µs";
+  EXPECT_EQ(human_readable(9'999ns), "10.0 µs");
+  EXPECT_EQ(human_readable(-1'234'567ns), "-1.23 ms");
+  EXPECT_EQ(human_readable(2h), "7200 s");
 }
 
 TEST(Units, ReadsSizes) {

@@ -139,7 +139,7 @@ TEST_P(AnyTarget, BacklogFullLeavesEveryConnectPending) {
 }
 
 TEST(TargetTable, FindsATargetByItsName) {
-  for (const TargetEntry* entry : targets()) EXPECT_EQ(find_target(entry->name).entry, entry);
+  for (const TargetEntry* entry : all_targets()) EXPECT_EQ(find_target(entry->name).entry, entry);
 }
 
 TEST(TargetTable, AnswersAnUnknownNameWithTheNearestKnownOne) {
@@ -154,9 +154,9 @@ TEST(TargetTable, AnswersAnUnknownNameWithTheNearestKnownOne) {
 
 TEST(TargetTable, SaysThatAFullBacklogRefusesOnUnixSocketsOnly) {
   const TargetEntry& entry = *find_target("backlog-full").entry;
-  EXPECT_TRUE(entry.ends(Family::unix_domain).contains(Outcome::refused));
-  EXPECT_FALSE(entry.ends(Family::ipv4).contains(Outcome::refused));
-  EXPECT_FALSE(entry.ends(Family::ipv4).contains(Outcome::connected));
+  EXPECT_TRUE(entry.expected_outcomes(Family::unix_domain).contains(Outcome::refused));
+  EXPECT_FALSE(entry.expected_outcomes(Family::ipv4).contains(Outcome::refused));
+  EXPECT_FALSE(entry.expected_outcomes(Family::ipv4).contains(Outcome::connected));
 }
 
 TEST(TargetTable, SaysWhatATargetDoesNotServe) {

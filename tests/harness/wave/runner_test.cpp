@@ -89,7 +89,7 @@ TEST_F(Drives, SpreadOverTheEndpointsInTurn) {
   class Recorder final : public Connector {
    public:
     explicit Recorder(std::vector<uint16_t>& seen) : seen_(seen) {}
-    Traits traits() const override { return {}; }
+    Capabilities capabilities() const override { return {}; }
     size_t submit(std::span<const Attempt> attempts) override {
       for (const Attempt& attempt : attempts) {
         seen_.push_back(attempt.endpoints.front().port());

@@ -43,7 +43,7 @@ TEST(Divisions, HaveOnePlaceForEveryAttemptWithItsShardsTogether) {
 class Telltale final : public Connector {
  public:
   explicit Telltale(size_t max_in_flight) : max_in_flight_(max_in_flight) {}
-  Traits traits() const override { return {}; }
+  Capabilities capabilities() const override { return {}; }
   size_t submit(std::span<const Attempt> offered) override {
     for (const Attempt& attempt : offered)
       done_.push_back({.id = attempt.id,

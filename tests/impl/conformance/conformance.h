@@ -41,8 +41,8 @@ struct Place {
 template <class Wanted>
 std::vector<Place> places(Wanted wanted) {
   std::vector<Place> found;
-  for (const ConnectorEntry* connector : connectors())
-    for (const TargetEntry* target : targets())
+  for (const ConnectorEntry* connector : all_connectors())
+    for (const TargetEntry* target : all_targets())
       for (const Family family : target->families)
         if (const Place place{connector, target, family}; wanted(place)) found.push_back(place);
   return found;
@@ -81,7 +81,7 @@ class Connecting {
       : retirement_(std::make_unique<Retirement>(policy, max_in_flight)),
         connector_(entry.make({Options(options, entry.options), max_in_flight, *retirement_})) {}
 
-  Traits traits() const { return connector_->traits(); }
+  Capabilities capabilities() const { return connector_->capabilities(); }
   size_t in_flight() const { return connector_->in_flight(); }
   const std::vector<Completion>& completions() const { return completions_; }
 
@@ -132,9 +132,10 @@ class Connecting {
   /// How much too soon a deadline may have passed, of what was completed last: as much as is declared, and where ticks
   /// are counted, by a library or by the kernel for an option of the socket, as much as they were late.
   Duration may_be_early(const Completion& completion) const {
-    const Traits traits = connector_->traits();
-    const bool in_ticks = traits.early > Duration::zero() || traits.deadline_by == Traits::DeadlineBy::socket_option;
-    return traits.early + (in_ticks ? coarse_.lateness(completion.started) : Duration::zero());
+    const Capabilities capabilities = connector_->capabilities();
+    const bool in_ticks =
+        capabilities.early > Duration::zero() || capabilities.deadline_by == Capabilities::DeadlineBy::socket_option;
+    return capabilities.early + (in_ticks ? coarse_.lateness(completion.started) : Duration::zero());
   }
 
   /// Drops the connector, and keeps its retirement.
@@ -148,7 +149,8 @@ class Connecting {
   CoarseClock coarse_;  // as it was before what was completed last
 };
 
-/// The first address of each host alone: what a connector makes of the others is its own (Traits::uses_all_endpoints).
+/// The first address of each host alone: what a connector makes of the others is its own
+/// (Capabilities::uses_all_endpoints).
 class FirstAddresses final : public Target {
  public:
   explicit FirstAddresses(std::unique_ptr<Target> all) : all_(std::move(all)) {
@@ -197,15 +199,15 @@ class AtPlace : public testing::TestWithParam<Place> {
     if (!entry().serves(GetParam().family))
       GTEST_SKIP() << entry().name << " has no way to connect on family " << to_string(GetParam().family);
     if (const auto reason = refusal(room)) GTEST_SKIP() << *reason;
-    const Traits traits = Connecting(entry(), 1).traits();
-    if (!GetParam().target->answers && !traits.has_deadline() && !traits.cancellable)
+    const Capabilities capabilities = Connecting(entry(), 1).capabilities();
+    if (!GetParam().target->answers && !capabilities.has_deadline() && !capabilities.cancellable)
       GTEST_SKIP() << entry().name << " has no deadline and cannot be cancelled: it would wait for the kernel";
   }
 
   const ConnectorEntry& entry() const { return *GetParam().connector; }
 
   /// Of one that opens none only what every connector owes its caller can be asked.
-  bool opens_sockets() const { return Connecting(entry(), 1).traits().opens_sockets; }
+  bool opens_sockets() const { return Connecting(entry(), 1).capabilities().opens_sockets; }
 
   std::optional<std::string> refusal(size_t max_in_flight, std::string_view options = "") const {
     return refusal_of(entry(), max_in_flight, options);

@@ -9,7 +9,7 @@ class Cancelling : public AtPlaceWithSockets {
   void SetUp() override {
     AtPlaceWithSockets::SetUp();
     if (IsSkipped()) return;
-    if (!Connecting(entry(), 1).traits().cancellable) GTEST_SKIP() << entry().name << " cannot be cancelled";
+    if (!Connecting(entry(), 1).capabilities().cancellable) GTEST_SKIP() << entry().name << " cannot be cancelled";
   }
 
   void expect_given_up(const Connecting& connecting) const {

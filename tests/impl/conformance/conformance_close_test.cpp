@@ -62,7 +62,7 @@ TEST_P(Closing, IsPutOffUntilTheEndOfTheWave) {
 TEST_P(Closing, LaterDoesNotMixUpConnections) {
   const auto silent = find_target("backlog-full").open({.family = Family::ipv4});
   Connecting connecting(entry(), room, {.close = CloseMode::hold});
-  if (!connecting.traits().has_deadline()) GTEST_SKIP() << entry().name << " has no deadline";
+  if (!connecting.capabilities().has_deadline()) GTEST_SKIP() << entry().name << " has no deadline";
   connecting.complete(attempts());
   ASSERT_EQ(count_of(Outcome::connected, connecting.completions()), connections);
   connecting.complete(attempts_on(silent->endpoints(), connections, 20ms));
@@ -73,8 +73,9 @@ TEST_P(Closing, LaterDoesNotMixUpConnections) {
 TEST_P(Closing, LaterDoesNotMixUpWhatThePeersDoMeanwhile) {
   const auto silent = find_target("backlog-full").open({.family = Family::ipv4});
   Connecting connecting(entry(), room, {.close = CloseMode::hold});
-  const Traits traits = connecting.traits();
-  if (!traits.has_deadline() || traits.completes_in_submit) GTEST_SKIP() << entry().name << " has no such attempts";
+  const Capabilities capabilities = connecting.capabilities();
+  if (!capabilities.has_deadline() || capabilities.completes_in_submit)
+    GTEST_SKIP() << entry().name << " has no such attempts";
   connecting.complete(attempts());
   std::vector<UniqueFd> peers;
   for (size_t i = 0; i < connections; ++i) peers.push_back(accept());

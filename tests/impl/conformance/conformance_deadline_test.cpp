@@ -9,7 +9,7 @@ class Deadlines : public AtPlaceWithSockets {
   void SetUp() override {
     AtPlaceWithSockets::SetUp();
     if (IsSkipped()) return;
-    if (!Connecting(entry(), 1).traits().has_deadline()) GTEST_SKIP() << entry().name << " has no deadline";
+    if (!Connecting(entry(), 1).capabilities().has_deadline()) GTEST_SKIP() << entry().name << " has no deadline";
   }
 
   // A full UNIX backlog makes only those wait who block. One refusal tells: an attempt of 1 ms may run into its
@@ -42,8 +42,8 @@ TEST_P(Deadlines, AreNoEarlierThanDeclared) {
   connecting.complete(attempts);
   if (nothing_waits(connecting)) GTEST_SKIP() << "nothing waits here";
 
-  const Traits traits = connecting.traits();
-  EXPECT_GT(traits.granularity, Duration::zero()) << "a deadline has a step, and it is declared";
+  const Capabilities capabilities = connecting.capabilities();
+  EXPECT_GT(capabilities.granularity, Duration::zero()) << "a deadline has a step, and it is declared";
   EXPECT_EQ(count_of(Outcome::deadline_exceeded, connecting.completions()), attempts.size());
   for (const Completion& completion : connecting.completions())
     EXPECT_GE(completion.finished - completion.started + connecting.may_be_early(completion),
@@ -53,7 +53,7 @@ TEST_P(Deadlines, AreNoEarlierThanDeclared) {
 TEST_P(Deadlines, EndAnAttemptLongBeforeThoseOfOthers) {
   const auto target = open_target();
   Connecting connecting(entry(), room);
-  if (connecting.traits().completes_in_submit) GTEST_SKIP() << entry().name << " has one attempt in flight";
+  if (connecting.capabilities().completes_in_submit) GTEST_SKIP() << entry().name << " has one attempt in flight";
   const auto attempts = with_timeouts(*target, {far_away, 50ms, 2 * far_away});
   ASSERT_EQ(connecting.submit(attempts), 3U);
   const TimePoint end = now() + patience;
@@ -71,10 +71,10 @@ TEST_P(Deadlines, EndAnAttemptLongBeforeThoseOfOthers) {
 TEST_P(Deadlines, OfDifferentLengthPassInTheirOwnOrder) {
   const auto target = open_target();
   Connecting connecting(entry(), room);
-  const Traits traits = connecting.traits();
-  if (traits.completes_in_submit) GTEST_SKIP() << entry().name << " has one attempt in flight";
-  const Duration low = std::max<Duration>(10ms, traits.floor);
-  const Duration middle = low + std::max<Duration>(175ms, 2 * traits.granularity);
+  const Capabilities capabilities = connecting.capabilities();
+  if (capabilities.completes_in_submit) GTEST_SKIP() << entry().name << " has one attempt in flight";
+  const Duration low = std::max<Duration>(10ms, capabilities.floor);
+  const Duration middle = low + std::max<Duration>(175ms, 2 * capabilities.granularity);
   const Duration high = middle + (middle - low);
   if (high > 5s) GTEST_SKIP() << entry().name << " has steps that are too long to wait for";
   const auto attempts = with_timeouts(*target, {high, low, middle, high, low});

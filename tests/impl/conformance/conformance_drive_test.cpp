@@ -41,9 +41,9 @@ TEST_P(DrivenOnEachKind, EveryAttemptOfAWaveIsAccountedFor) {
   const auto target = open_target(concurrency);
   const bool answers = GetParam().target->answers;
   // One that cannot give up within seconds gets fewer rounds of it.
-  const bool slow = !answers && Connecting(entry(), 1).traits().floor >= 1s;
+  const bool slow = !answers && Connecting(entry(), 1).capabilities().floor >= 1s;
   DrivenWave wave(entry(), slow ? 2 * concurrency : 5 * concurrency, concurrency);
-  const bool ends = answers || wave.connector().traits().has_deadline();
+  const bool ends = answers || wave.connector().capabilities().has_deadline();
   const auto& samples = wave.drive(target->endpoints(), answers ? patience : 50ms, ends ? Duration(patience) : 200ms);
   EXPECT_EQ(wave.connector().in_flight(), 0U);
   expect_accounted(samples);
@@ -51,7 +51,7 @@ TEST_P(DrivenOnEachKind, EveryAttemptOfAWaveIsAccountedFor) {
     EXPECT_EQ(count_of(Outcome::cancelled, samples) + count_of(Outcome::never_started, samples), 0U);
   }
   if (!opens_sockets()) return;
-  const OutcomeSet allowed = GetParam().target->ends(GetParam().family);
+  const OutcomeSet allowed = GetParam().target->expected_outcomes(GetParam().family);
   for (const Sample& sample : samples)
     EXPECT_TRUE(allowed.contains(sample.outcome)) << to_string(sample.outcome) << ", errno " << sample.os_error;
 }
@@ -63,7 +63,7 @@ TEST_P(DrivenIntoSilence, TheLimitOfAWaveEndsIt) {
   const auto target = open_target(concurrency);
   DrivenWave wave(entry(), 1000, concurrency);
   if (!opens_sockets()) GTEST_SKIP() << entry().name << " opens no sockets";
-  if (!wave.connector().traits().cancellable) GTEST_SKIP() << entry().name << " cannot be cancelled";
+  if (!wave.connector().capabilities().cancellable) GTEST_SKIP() << entry().name << " cannot be cancelled";
   const auto& samples = wave.drive(target->endpoints(), far_away, 50ms);
   expect_accounted(samples);
   EXPECT_EQ(count_of(Outcome::cancelled, samples) + count_of(Outcome::never_started, samples), samples.size());

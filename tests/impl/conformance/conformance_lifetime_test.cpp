@@ -32,7 +32,7 @@ TEST_P(WhileNobodyAnswers, DestructionAfterCancellingLeavesNothing) {
 TEST_P(WhileNobodyAnswers, SubmitReturnsWithoutAnOutcome) {
   const auto target = open_target();
   Connecting connecting(entry(), room);
-  if (connecting.traits().completes_in_submit) GTEST_SKIP() << entry().name << " completes in submit()";
+  if (connecting.capabilities().completes_in_submit) GTEST_SKIP() << entry().name << " completes in submit()";
   EXPECT_EQ(connecting.submit(attempts_on(target->endpoints(), 5, far_away)), 5U);
   EXPECT_EQ(connecting.reap(now()), 0U);
   EXPECT_EQ(connecting.in_flight(), 5U);
@@ -42,19 +42,19 @@ TEST_P(WhileNobodyAnswers, ThreadsAreThoseThatAreDeclared) {
   const auto target = open_target();
   const Census before = first_census();
   Connecting connecting(entry(), room);
-  if (connecting.traits().completes_in_submit) GTEST_SKIP() << entry().name << " completes in submit()";
+  if (connecting.capabilities().completes_in_submit) GTEST_SKIP() << entry().name << " completes in submit()";
   ASSERT_EQ(connecting.submit(attempts_on(target->endpoints(), 5, far_away)), 5U);
   connecting.reap(now() + 5ms);
   const size_t threads = entries_of("/proc/self/task") - before.threads;
-  switch (connecting.traits().threads) {
-    case Traits::Threads::none:
+  switch (connecting.capabilities().threads) {
+    case Capabilities::Threads::none:
       EXPECT_EQ(threads, 0U);
       break;
-    case Traits::Threads::per_attempt:
+    case Capabilities::Threads::per_attempt:
       EXPECT_EQ(threads, 5U);
       break;
-    case Traits::Threads::pool:
-      EXPECT_EQ(threads, std::min(connecting.traits().pool_threads, room));
+    case Capabilities::Threads::pool:
+      EXPECT_EQ(threads, std::min(connecting.capabilities().pool_threads, room));
       break;
   }
 }
@@ -62,7 +62,7 @@ TEST_P(WhileNobodyAnswers, ThreadsAreThoseThatAreDeclared) {
 TEST_P(WhileNobodyAnswers, OneWithoutADeadlineIgnoresTheTimeout) {
   const auto target = open_target();
   Connecting connecting(entry(), room);
-  if (connecting.traits().has_deadline()) GTEST_SKIP() << entry().name << " has a deadline";
+  if (connecting.capabilities().has_deadline()) GTEST_SKIP() << entry().name << " has a deadline";
   ASSERT_EQ(connecting.submit(attempts_on(target->endpoints(), 3, 1ms)), 3U);
   EXPECT_EQ(connecting.reap(now() + 50ms), 0U);
 }
@@ -70,7 +70,7 @@ TEST_P(WhileNobodyAnswers, OneWithoutADeadlineIgnoresTheTimeout) {
 TEST_P(WhileNobodyAnswers, ReapWithAPastTimeDoesNotWait) {
   const auto target = open_target();
   Connecting connecting(entry(), room);
-  if (connecting.traits().completes_in_submit) GTEST_SKIP() << entry().name << " completes in submit()";
+  if (connecting.capabilities().completes_in_submit) GTEST_SKIP() << entry().name << " completes in submit()";
   connecting.submit(attempts_on(target->endpoints(), 3, far_away));
   const TimePoint before = now();
   for (const TimePoint past : {TimePoint::min(), TimePoint{}, before - 1s, before})
@@ -81,7 +81,7 @@ TEST_P(WhileNobodyAnswers, ReapWithAPastTimeDoesNotWait) {
 TEST_P(WhileNobodyAnswers, ReapWaitsNoLongerThanAskedAndDoesNotSpin) {
   const auto target = open_target();
   Connecting connecting(entry(), room);
-  if (connecting.traits().completes_in_submit) GTEST_SKIP() << entry().name << " completes in submit()";
+  if (connecting.capabilities().completes_in_submit) GTEST_SKIP() << entry().name << " completes in submit()";
   connecting.submit(attempts_on(target->endpoints(), 3, far_away));
   const TimePoint before = now();
   int calls = 0;
@@ -135,13 +135,13 @@ TEST_P(WhileAllAnswer, ReapWithNothingInFlightReturnsAtOnce) {
 TEST_P(WhileAllAnswer, OneThatCompletesInSubmitTakesOneAndHasItReady) {
   const auto target = open_target();
   Connecting connecting(entry(), room);
-  if (!connecting.traits().completes_in_submit) GTEST_SKIP() << entry().name << " queues";
+  if (!connecting.capabilities().completes_in_submit) GTEST_SKIP() << entry().name << " queues";
   EXPECT_EQ(connecting.submit(attempts_on(target->endpoints(), 3, far_away)), 1U);
   EXPECT_EQ(connecting.reap(TimePoint{}), 1U);
 }
 
 TEST_P(WhileAllAnswer, TheDeclaredLimitIsWhereProbeRefuses) {
-  const size_t limit = Connecting(entry(), 1).traits().max_in_flight;
+  const size_t limit = Connecting(entry(), 1).capabilities().max_in_flight;
   if (limit == 0) GTEST_SKIP() << entry().name << " has no limit of its own";
   EXPECT_FALSE(refusal(limit)) << *refusal(limit);
   ASSERT_TRUE(refusal(limit + 1));

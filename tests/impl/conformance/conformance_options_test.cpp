@@ -19,7 +19,7 @@ std::vector<Variant> variants(const ConnectorEntry& entry) {
   for (const OptionSpec& spec : entry.options) {
     const auto misleading = values_of(spec.misleading);
     for (const std::string_view value : values_of(spec.choices))
-      if (value != spec.fallback)
+      if (value != spec.default_value)
         found.push_back({fmt::format("+{}:{}", spec.name, value), std::ranges::count(misleading, value) > 0});
   }
   return found;
@@ -59,7 +59,7 @@ INSTANTIATE_TEST_SUITE_P(Connector, EachChoiceWhereHostsAnswer, testing::ValuesI
                          name_of_place);
 
 TEST_P(EachChoiceWhereHostsAnswer, EndsEveryAttemptAsTheTargetAllowsUnlessItIsKnownToMislead) {
-  const OutcomeSet allowed = GetParam().target->ends(GetParam().family);
+  const OutcomeSet allowed = GetParam().target->expected_outcomes(GetParam().family);
   complete_each(2 * room + 3, far_away, [&](const Variant& variant, const Connecting& connecting) {
     for (const Completion& completion : connecting.completions()) {
       EXPECT_LE(completion.started, completion.finished);
@@ -73,8 +73,8 @@ class EachChoiceInSilence : public EachChoice {};
 INSTANTIATE_TEST_SUITE_P(Connector, EachChoiceInSilence, testing::ValuesIn(unanswered({Family::ipv4})), name_of_place);
 
 TEST_P(EachChoiceInSilence, KeepsTheDeadline) {
-  const Traits traits = Connecting(entry(), 1).traits();
-  if (!traits.has_deadline()) GTEST_SKIP() << entry().name << " has no deadline";
+  const Capabilities capabilities = Connecting(entry(), 1).capabilities();
+  if (!capabilities.has_deadline()) GTEST_SKIP() << entry().name << " has no deadline";
   complete_each(room, 20ms, [](const Variant&, const Connecting& connecting) {
     EXPECT_EQ(count_of(Outcome::deadline_exceeded, connecting.completions()), room);
     for (const Completion& completion : connecting.completions())

@@ -42,22 +42,22 @@ bool errno_belongs(const ConnectResult& result, const Place& place) {
 
 // A blocking connect() tells the end itself; whoever does not block learns it while waiting. A UNIX socket never makes
 // anybody wait who does not block.
-std::optional<Stage> stage_of_end(const Traits& traits, const Place& place, Outcome outcome) {
+std::optional<Stage> stage_of_end(const Capabilities& capabilities, const Place& place, Outcome outcome) {
   if (place.target->name == "net-unreachable" || place.target->name == "prohibited") return Stage::connect;
   // A ring is asked for the whole connect(), and what it gives back is that call's result.
   if (place.connector->name == "io-uring" && outcome != Outcome::deadline_exceeded) return Stage::connect;
-  switch (traits.deadline_by) {
-    case Traits::DeadlineBy::kernel:
-    case Traits::DeadlineBy::socket_option:
+  switch (capabilities.deadline_by) {
+    case Capabilities::DeadlineBy::kernel:
+    case Capabilities::DeadlineBy::socket_option:
       return Stage::connect;
-    case Traits::DeadlineBy::wait:
-    case Traits::DeadlineBy::timer:
+    case Capabilities::DeadlineBy::wait:
+    case Capabilities::DeadlineBy::timer:
       return place.family == Family::unix_domain ? Stage::connect : Stage::wait;
-    case Traits::DeadlineBy::signal:  // after it, a look whether the handshake is done all the same: it may be
+    case Capabilities::DeadlineBy::signal:  // after it, a look whether the handshake is done all the same: it may be
       if (outcome == Outcome::connected) return std::nullopt;
       return place.family != Family::unix_domain && outcome == Outcome::deadline_exceeded ? Stage::wait
                                                                                           : Stage::connect;
-    case Traits::DeadlineBy::linked_request:
+    case Capabilities::DeadlineBy::linked_request:
       return std::nullopt;
   }
   return std::nullopt;
@@ -85,7 +85,7 @@ TEST_P(OnEveryTarget, EveryAttemptEndsOnceAsTheTargetAllows) {
   const auto target = open_target();
   Connecting connecting(entry(), room);
   const auto attempts = attempts_on(target->endpoints(), 2 * room + 3, GetParam().target->answers ? far_away : 20ms);
-  if (GetParam().target->answers || connecting.traits().has_deadline()) {
+  if (GetParam().target->answers || connecting.capabilities().has_deadline()) {
     connecting.complete(attempts);
     EXPECT_EQ(connecting.completions().size(), attempts.size());
   } else {
@@ -100,12 +100,12 @@ TEST_P(OnEveryTarget, EveryAttemptEndsOnceAsTheTargetAllows) {
     if (!opens_sockets()) continue;
     const auto [outcome, stage, os_error] = completion.result;
     if (outcome == Outcome::connected && may_take_icmp_for_success(GetParam())) continue;
-    EXPECT_TRUE(GetParam().target->ends(GetParam().family).contains(outcome)) << to_string(outcome);
+    EXPECT_TRUE(GetParam().target->expected_outcomes(GetParam().family).contains(outcome)) << to_string(outcome);
     EXPECT_TRUE(errno_belongs(completion.result, GetParam())) << to_string(outcome) << ", errno " << os_error;
     if (outcome == Outcome::cancelled || outcome == Outcome::never_started) continue;
     // Where socket() and connect() are one function of a library, an error of connect() itself is told later.
     if (stage == Stage::wait && entry().library != nullptr && entry().library().makes_the_calls) continue;
-    const Stage expected = stage_of_end(connecting.traits(), GetParam(), outcome).value_or(stage);
+    const Stage expected = stage_of_end(connecting.capabilities(), GetParam(), outcome).value_or(stage);
     EXPECT_EQ(stage, expected) << to_string(outcome) << " at stage " << to_string(stage);
   }
 }

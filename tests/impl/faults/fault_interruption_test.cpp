@@ -127,14 +127,14 @@ TEST_P(InterruptedInSilence, AnErrorThatIsNotThereYetIsNoConnection) {
 TEST_P(InterruptedInSilence, DeadlinesAreKept) {
   const auto target = open_target(concurrency);
   DrivenWave wave(entry(), 3 * concurrency, concurrency);
-  if (!wave.connector().traits().has_deadline()) GTEST_SKIP() << entry().name << " has no deadline";
+  if (!wave.connector().capabilities().has_deadline()) GTEST_SKIP() << entry().name << " has no deadline";
   const SignalStorm storm;
   const auto& samples = wave.drive(target->endpoints(), 30ms, patience);
   if (count_of(Outcome::refused, samples) > 0) GTEST_SKIP() << "nothing waits here";
   EXPECT_EQ(count_of(Outcome::deadline_exceeded, samples), samples.size());
   // One that follows a clock of ticks gives up early by a step of it, and by more where a tick is late; a signal that
   // was taken for the deadline would show after 1 ms.
-  const Duration least = wave.connector().traits().early > Duration::zero() ? 10ms : 30ms;
+  const Duration least = wave.connector().capabilities().early > Duration::zero() ? 10ms : 30ms;
   for (const Sample& sample : samples)
     EXPECT_GE(sample.finished_ns - sample.started_ns, std::chrono::nanoseconds(least).count());
 }

@@ -142,7 +142,7 @@ TEST_P(Faults, OfOneWaitLeaveLaterAttemptsAlone) {
 
 // A pool with fewer threads than were asked for would be another pool under the same name.
 TEST_P(Faults, HalfWayThroughAPoolEndItsMaking) {
-  if (Connecting(entry(), 1).traits().pool_threads == 0) GTEST_SKIP() << entry().name << " has no pool";
+  if (Connecting(entry(), 1).capabilities().pool_threads == 0) GTEST_SKIP() << entry().name << " has no pool";
   const Census before = first_census();
   const Fault fault(Function::pthread_create, EAGAIN, 5, 1);
   try {
@@ -162,7 +162,7 @@ TEST(FaultInjection, ReachesEachFunctionInSomeConnector) {
   failures.insert(failures.end(), std::begin(failures_of_a_wait), std::end(failures_of_a_wait));
   for (const Failure& failure : failures) {
     unsigned injected = 0;
-    for (const ConnectorEntry* entry : connectors()) {
+    for (const ConnectorEntry* entry : all_connectors()) {
       if (refusal_of(*entry, 2)) continue;
       DrivenWave wave(*entry, 2, 2);
       const Fault fault(failure.function, failure.error);

@@ -7,13 +7,13 @@
 namespace connbench {
 
 // Written by CMake from the same file as the connectors that this build may lack.
-namespace connectors_table {
+namespace connectors {
 extern const ConnectorEntry made_of_nothing;
 }
 
 namespace {
 
-using connectors_table::made_of_nothing;
+using connectors::made_of_nothing;
 using testing::HasSubstr;
 
 TEST(AbsentConnector, SaysWhyAndHowToGetIt) {
@@ -47,7 +47,7 @@ TEST(AbsentConnector, IsASkippedRowOfARun) {
 }
 
 TEST(Library, TellsItsNameAndVersion) {
-  for (const ConnectorEntry* entry : connectors()) {
+  for (const ConnectorEntry* entry : all_connectors()) {
     if (entry->library == nullptr) continue;
     const Library library = entry->library();
     EXPECT_FALSE(library.name.empty()) << entry->name;

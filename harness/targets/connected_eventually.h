@@ -5,8 +5,8 @@
 
 namespace connbench {
 
-/// Connected sooner or later, unless the waiting is ended first. For TargetEntry::ends.
-inline OutcomeSet connected_in_the_end(Family) {
+/// Connected sooner or later, unless the waiting is ended first. For TargetEntry::expected_outcomes.
+inline OutcomeSet connected_eventually(Family) {
   using enum Outcome;
   return {connected, deadline_exceeded, peer_timeout, cancelled, never_started};
 }

@@ -1,0 +1,13 @@
+// A random order that depends on the seed alone.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace connbench {
+
+/// A permutation of 0 … n−1, the same for the same seed everywhere (std::shuffle differs between libraries).
+std::vector<size_t> seeded_order(size_t n, uint64_t seed);
+
+}  // namespace connbench
