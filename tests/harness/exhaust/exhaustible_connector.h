@@ -39,7 +39,7 @@ class ExhaustibleConnector final : public Connector {
     pending_.push_back({attempt, TimePoint::max(), {}});
     give_room();
     if (behaviour_.then == Exhaustible::At::ends && !pending_.back().begun) {
-      pending_.back().expected_outcomes = simulated;
+      pending_.back().ends = simulated;
       pending_.back().result = {Outcome::exhausted, Stage::spawn, EAGAIN};
     }
     return 1;
@@ -61,7 +61,7 @@ class ExhaustibleConnector final : public Connector {
   void cancel_all() override {
     cancelled_ = true;
     for (Pending& one : pending_) {
-      one.expected_outcomes = simulated;
+      one.ends = simulated;
       one.result = {Outcome::cancelled, Stage::wait, 0};
     }
   }
@@ -85,13 +85,13 @@ class ExhaustibleConnector final : public Connector {
       if (busy() >= behaviour_.room) return;
       one.begun = true;
       if (one.attempt.endpoints.front().port() == healthy_port) {
-        one.expected_outcomes = simulated + 1ms;
+        one.ends = simulated + 1ms;
         one.result = {Outcome::connected, Stage::connect, 0};
       } else if (behaviour_.dead_end_after < one.attempt.timeout) {
-        one.expected_outcomes = simulated + behaviour_.dead_end_after;
+        one.ends = simulated + behaviour_.dead_end_after;
         one.result = {behaviour_.dead_end, Stage::connect, ECONNREFUSED};
       } else if (behaviour_.deadline) {
-        one.expected_outcomes = simulated + one.attempt.timeout;
+        one.ends = simulated + one.attempt.timeout;
         one.result = {Outcome::deadline_exceeded, Stage::wait, 0};
       }
     }
