@@ -12,6 +12,7 @@
 #include "harness/record/lab_json.h"
 #include "harness/record/run_folder.h"
 #include "harness/record/run_json.h"
+#include "harness/record/schema.h"
 #include "probe/session.h"
 
 namespace connbench {

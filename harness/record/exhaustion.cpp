@@ -1,6 +1,7 @@
 #include "harness/record/exhaustion.h"
 
 #include "harness/record/file.h"
+#include "harness/record/schema.h"
 
 namespace connbench {
 namespace {

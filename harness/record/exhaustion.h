@@ -11,11 +11,6 @@
 
 namespace connbench {
 
-inline constexpr std::string_view exhaustion_header =
-    "run_id,connector,resource,limit_kind,limit,repetition,step,elapsed_ns,pending,threads,fds,rss_kib,kernel_kib,"
-    "start_p50_ns,start_p99_ns,stopped_call,os_error,healthy_p50_ns,healthy_p99_ns,recovery_pending_ns,"
-    "recovery_released_ns";
-
 /// What all rows of one ramp begin with.
 struct RampName {
   std::string connector{};

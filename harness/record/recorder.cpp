@@ -4,6 +4,7 @@
 
 #include "harness/record/benchmark_context.h"
 #include "harness/record/file.h"
+#include "harness/record/schema.h"
 
 namespace connbench {
 

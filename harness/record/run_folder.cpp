@@ -9,6 +9,8 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "harness/record/schema.h"
+
 namespace connbench {
 namespace {
 
@@ -19,8 +21,7 @@ constexpr std::string_view remedy = "choose another folder with --out";
 }
 
 void refuse_an_earlier_run(const std::filesystem::path& path) {
-  for (std::string_view name : {run_file::run, run_file::summary, run_file::samples, run_file::benchmark,
-                                run_file::aggregate, run_file::exhaustion}) {
+  for (const std::string_view name : run_files()) {
     std::error_code ignored;  // what cannot be looked at is found out when it is written
     if (!std::filesystem::exists(path / name, ignored)) continue;
     throw std::invalid_argument(

@@ -7,16 +7,6 @@
 
 namespace connbench {
 
-/// The files of a run.
-namespace run_file {
-inline constexpr std::string_view run = "run.json";
-inline constexpr std::string_view samples = "samples.csv";
-inline constexpr std::string_view summary = "summary.csv";
-inline constexpr std::string_view benchmark = "benchmark.json";
-inline constexpr std::string_view aggregate = "benchmark-aggregate.json";
-inline constexpr std::string_view exhaustion = "exhaustion.csv";
-}  // namespace run_file
-
 /// A name for a run that sorts by time and that two runs hardly share: "20250131T094502Z-3fa9c1".
 std::string new_run_id();
 

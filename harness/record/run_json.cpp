@@ -1,5 +1,7 @@
 #include "harness/record/run_json.h"
 
+#include "harness/record/schema.h"
+
 namespace connbench {
 namespace {
 

@@ -15,8 +15,6 @@
 
 namespace connbench {
 
-inline constexpr int record_schema_version = 1;
-
 /// What is known of a run when it begins.
 struct RunInfo {
   std::string run_id;

@@ -12,10 +12,6 @@
 
 namespace connbench {
 
-inline constexpr std::string_view samples_header =
-    "run_id,scenario,connector,target,family,concurrency,shard,timeout_ns,repetition,attempt,scheduled_ns,started_ns,"
-    "finished_ns,reaped_ns,outcome,stage,os_error,handshake_ns,syn_retransmits";
-
 /// Which attempts get a row: all, those that did not connect, or none.
 enum class SamplesKept : uint8_t { all, failures, none };
 

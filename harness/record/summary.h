@@ -17,16 +17,6 @@
 
 namespace connbench {
 
-inline constexpr std::string_view summary_header =
-    "run_id,scenario,connector,target,family,concurrency,shards,timeout_ns,repetition,wave,wave_started_ns,attempts,"
-    "connected,refused,reset,unreachable,peer_timeout,deadline_exceeded,never_started,cancelled,exhausted,"
-    "not_permitted,self_connected,unexpected,"
-    "makespan_ns,connects_per_s,completions_per_s,in_flight_mean,p50_ns,p90_ns,p99_ns,p999_ns,max_ns,"
-    "queue_p50_ns,queue_p90_ns,queue_p99_ns,queue_p999_ns,queue_max_ns,"
-    "overshoot_p50_ns,overshoot_p90_ns,overshoot_p99_ns,overshoot_p999_ns,overshoot_max_ns,added_p50_ns,added_p99_ns,"
-    "cpu_ns,cpu_user_ns,cpu_sys_ns,softirq_ns,steal_ns,server_cpu_ns,listen_overflows,threads_peak,fds_peak,"
-    "rss_peak_kib,voluntary_switches,involuntary_switches,syscalls";
-
 /// The response time of an attempt that did not connect.
 inline constexpr int64_t never_ns = INT64_MAX;
 

@@ -5,13 +5,10 @@
 #include <numeric>
 
 namespace connbench {
-namespace {
-constexpr double confidence = 0.975;
-}  // namespace
 
 size_t samples_needed(double q) noexcept {
   if (q <= 0 || q >= 1) return 1;
-  return static_cast<size_t>(std::ceil(std::log(1 - confidence) / std::log(q)));
+  return static_cast<size_t>(std::ceil(std::log(1 - percentile_confidence) / std::log(q)));
 }
 
 std::optional<int64_t> quantile(std::vector<int64_t>& values, double q) {

@@ -8,7 +8,10 @@
 
 namespace connbench {
 
-/// The smallest n for which the largest of n samples is an upper bound of the q-quantile with 97.5 % confidence:
+/// How sure a percentile's upper bound must be for the percentile to be given.
+inline constexpr double percentile_confidence = 0.975;
+
+/// The smallest n for which the largest of n samples is an upper bound of the q-quantile with that confidence:
 /// 1 − qⁿ ≥ 0.975. 6 for p50, 36 for p90, 368 for p99, 3,688 for p99.9.
 size_t samples_needed(double q) noexcept;
 

@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "harness/record/file.h"
+#include "harness/record/schema.h"
 #include "tests/support/temporary_folder.h"
 
 namespace connbench {

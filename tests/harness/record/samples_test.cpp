@@ -5,6 +5,7 @@
 
 #include <limits>
 
+#include "harness/record/schema.h"
 #include "tests/harness/record/waves.h"
 #include "tests/support/python_csv.h"
 #include "tests/support/temporary_folder.h"

@@ -1,4 +1,6 @@
 // results/README.md is the schema: it must not fall behind the code.
+#include "harness/record/schema.h"
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -8,9 +10,7 @@
 
 #include "harness/record/benchmark_json.h"
 #include "harness/record/exhaustion.h"
-#include "harness/record/run_folder.h"
 #include "harness/record/run_json.h"
-#include "harness/record/samples.h"
 #include "harness/record/summary.h"
 #include "tests/support/temporary_folder.h"
 
@@ -33,32 +33,39 @@ std::string section(std::string_view name) {
   return schema().substr(begin, schema().find("\n## ", begin + 1) - begin);
 }
 
-void expect_columns(std::string_view header, const std::string& where) {
-  for (size_t begin = 0; begin < header.size();) {
-    const size_t end = std::min(header.find(',', begin), header.size());
-    const std::string column(header.substr(begin, end - begin));
-    EXPECT_NE(where.find(in_code(column)), std::string::npos) << column << " is not explained";
-    begin = end + 1;
-  }
+void expect_columns(std::string_view file) {
+  for (const std::string_view column : columns_of(file))
+    EXPECT_NE(section(file).find(in_code(column)), std::string::npos) << column << " is not explained";
 }
 
 TEST(Schema, ExplainsEveryFile) {
-  for (auto name : {run_file::run, run_file::samples, run_file::summary, run_file::benchmark, run_file::aggregate,
-                    run_file::exhaustion}) {
-    EXPECT_NE(schema().find(in_code(name)), std::string::npos) << name;
-  }
+  for (const std::string_view name : run_files()) EXPECT_NE(schema().find(in_code(name)), std::string::npos) << name;
 }
 
 TEST(Schema, ExplainsEveryColumnOfSamples) {
-  expect_columns(samples_header, section("samples.csv"));
+  expect_columns(run_file::samples);
 }
 
 TEST(Schema, ExplainsEveryColumnOfTheSummary) {
-  expect_columns(summary_header, section("summary.csv"));
+  expect_columns(run_file::summary);
 }
 
 TEST(Schema, ExplainsEveryColumnOfExhaustion) {
-  expect_columns(exhaustion_header, section("exhaustion.csv"));
+  expect_columns(run_file::exhaustion);
+}
+
+TEST(Schema, ListsTheColumnsOfEveryTable) {
+  EXPECT_EQ(columns_of("samples.csv").size(), 19U);
+  EXPECT_EQ(columns_of("samples.csv").front(), "run_id");
+  EXPECT_EQ(columns_of("samples.csv").back(), "syn_retransmits");
+  EXPECT_TRUE(columns_of("run.json").empty());
+  EXPECT_TRUE(columns_of("no such file").empty());
+}
+
+TEST(Schema, CountsTheOutcomesInTheirOrder) {
+  const auto columns = columns_of(run_file::summary);
+  auto column = std::ranges::find(columns, "connected");
+  for (const Outcome outcome : all_outcomes()) EXPECT_EQ(*column++, to_string(outcome));
 }
 
 TEST(Schema, ExplainsEveryLimitKindOfExhaustion) {

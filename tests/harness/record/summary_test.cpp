@@ -6,6 +6,7 @@
 #include <map>
 
 #include "harness/record/csv.h"
+#include "harness/record/schema.h"
 #include "tests/harness/record/waves.h"
 #include "tests/support/python_csv.h"
 #include "tests/support/temporary_folder.h"
