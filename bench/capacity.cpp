@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "bench/commands.h"
+#include "harness/process/descriptor_table.h"
 #include "harness/run/pending_room.h"
 #include "harness/wave/division.h"
 

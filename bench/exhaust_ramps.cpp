@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "harness/machine/machine.h"
+#include "harness/process/descriptor_table.h"
 #include "harness/run/plan.h"
 #include "harness/support/seeded_order.h"
 
@@ -15,8 +16,6 @@ namespace {
 constexpr Duration longest_wait = std::chrono::seconds(5);
 
 constexpr Duration longest_tidying = std::chrono::seconds(5);  // of the kernel, behind a process that has ended
-
-constexpr size_t descriptors_of_the_harness = 64;
 
 // More than one descriptor table holds are spread over several, where it is not the descriptors that are to run out.
 size_t per_table(const ExhaustOptions& options) {
@@ -77,7 +76,10 @@ Ramps::Ramps(const ExhaustOptions& options, ResourceLimit& limit, const Ground& 
 
 void Ramps::run(const std::vector<PlannedRamp>& ramps) {
   for (const PlannedRamp& planned : ramps)
-    if (!planned.skipped.empty()) skip(planned);
+    if (planned.skipped.empty())
+      recorder_.connector(planned.connector->name, planned.capabilities);
+    else
+      skip(planned);
   for (unsigned repetition = 1; repetition <= options_.repetitions; ++repetition)
     for (const size_t which : seeded_order(ramps.size(), options_.seed + repetition))
       if (ramps[which].skipped.empty() && !watch_.should_stop()) one(ramps[which], repetition);
@@ -118,10 +120,9 @@ Case Ramps::case_of(const RampName& name) const {
 }
 
 void Ramps::skip(const PlannedRamp& planned) {
-  recorder_.skip({planned.connector->name, std::string(ground_.dead_target()), options_.family, options_.pending,
-                  planned.skipped, ""});
   Verdict& verdict = verdicts_.emplace_back();
   verdict.name = name_of(planned, 0);
+  recorder_.skip(case_of(verdict.name), planned.skipped);
   verdict.skipped = planned.skipped;
 }
 

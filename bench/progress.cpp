@@ -54,7 +54,7 @@ void Progress::on_wave(const PlannedCase& planned, unsigned repetition, bool cou
   }
   place_ = fmt::format("[{}/{}{}]", done + 1, total, left);
   wave_ = fmt::format("{}: {}", counting ? "counting system calls" : fmt::format("repetition {}", repetition),
-                      describe(planned.what));
+                      planned.what.describe());
   show(fmt::format("{} {}", place_, wave_));
 }
 

@@ -25,7 +25,7 @@ uint64_t estimated_sample_bytes(const RunOptions& options, const Plan& plan, std
     const PlannedCase& planned = plan.cases[wave.which];
     Case what = planned.what;
     for (const NamedTarget* target : planned.targets())  // of a fleet, at the most
-      if (what.target == "*" || target->name.size() > what.target.size()) what.target = target->name;
+      if (what.is_fleet() || target->name.size() > what.target.size()) what.target = target->name;
     bytes += estimate_samples_bytes(run_id, what, options.samples);
   }
   return bytes;
@@ -36,19 +36,17 @@ void print_plan(const RunOptions& options, const Plan& plan) {
     const PlannedCase& planned = plan.cases[wave.which];
     const Case& what = planned.what;
     fmt::print("repetition {}  {}  {}  family {}  {} attempts, {} in flight, timeout {}, wave limit {}\n",
-               wave.repetition, what.connector, planned.mix == nullptr ? what.target : what.scenario,
-               to_string(what.family), what.attempts, what.concurrency, format_duration(what.timeout),
-               format_duration(planned.limit));
+               wave.repetition, what.connector, what.destination(), to_string(what.family), what.attempts,
+               what.concurrency, format_duration(what.timeout), format_duration(planned.limit));
   }
   if (options.request.find_rate)
     for (const PlannedCase& planned : plan.cases)
       fmt::print("{}: search for the highest rate with {}, from {:.6g}/s, at most {} waves a rate\n",
-                 describe(planned.what), options.request.find_rate->text, options.request.first_rate,
+                 planned.what.describe(), options.request.find_rate->text, options.request.first_rate,
                  options.request.repetitions);
   for (const SkippedCase& skip : plan.skipped)
-    fmt::print("skipped  {}  {}  family {}  {} in flight: {}\n", skip.what.connector,
-               skip.what.target == "*" ? skip.what.scenario : skip.what.target, to_string(skip.what.family),
-               skip.what.concurrency, skip.reason);
+    fmt::print("skipped  {}  {}  family {}  {} in flight: {}\n", skip.what.connector, skip.what.destination(),
+               to_string(skip.what.family), skip.what.concurrency, skip.reason);
   if (options.request.find_rate) {
     fmt::print("each wave follows from what those before it found; seed {}, about {} and perhaps much more\n",
                options.request.seed, human_readable(plan.expected));
@@ -135,7 +133,7 @@ int measure(const RunOptions& options) {
   const Plan plan = make_plan(options.request);
   if (plan.cases.empty())
     throw MachineLacks(fmt::format("nothing of what was asked can be run here: {} {}",
-                                   describe(plan.skipped.front().what), plan.skipped.front().reason));
+                                   plan.skipped.front().what.describe(), plan.skipped.front().reason));
   require_capacity(plan, options.request.policy.close);
   if (options.dry_run) {
     print_plan(options, plan);

@@ -103,9 +103,7 @@ std::string result_table(const std::vector<CaseResult>& results, const std::vect
   text += "skipped\n";
   std::vector<Cells> rows;
   for (const SkippedCase& skip : skipped)
-    rows.push_back({skip.what.connector,
-                    fmt::format("{} ({})", skip.what.target == "*" ? skip.what.scenario : skip.what.target,
-                                to_string(skip.what.family)),
+    rows.push_back({skip.what.connector, fmt::format("{} ({})", skip.what.destination(), to_string(skip.what.family)),
                     fmt::format("{} in flight", skip.what.concurrency), skip.reason});
   return text + align(rows);
 }

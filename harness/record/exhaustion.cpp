@@ -66,6 +66,11 @@ size_t ExhaustionRecorder::number_of(const RampName& name) {
   return steps_++;
 }
 
+void ExhaustionRecorder::connector(const std::string& name, const Capabilities& capabilities) {
+  run_.connector(name, capabilities);
+  write_run();
+}
+
 void ExhaustionRecorder::step(const RampName& name, const RampStep& step) {
   file_.append(csv_row(run_id_, name, number_of(name), step, nullptr));
 }
@@ -93,8 +98,8 @@ void ExhaustionRecorder::fail(const Case& what, unsigned repetition, std::string
   write_run();
 }
 
-void ExhaustionRecorder::skip(const SkippedRow& row) {
-  run_.skip(row);
+void ExhaustionRecorder::skip(const Case& what, std::string_view reason) {
+  run_.skip(what, reason);
   write_run();
 }
 

@@ -34,12 +34,15 @@ class ExhaustionRecorder {
   /// `chosen`: the "exhaustion" of run.json, as far as it is known.
   ExhaustionRecorder(RunFolder folder, const RunInfo& info, nlohmann::ordered_json chosen);
 
+  /// A connector that will be measured.
+  void connector(const std::string& name, const Capabilities& capabilities);
   void step(const RampName& name, const RampStep& step);
   /// The last step of a ramp, and what came of it.
   void end(const RampName& name, const RampStep& last, const RampEnd& end);
   /// A ramp whose child did not end as it should; `what` is its case.
   void fail(const Case& what, unsigned repetition, std::string_view failure);
-  void skip(const SkippedRow& row);
+  /// See RunJson::skip().
+  void skip(const Case& what, std::string_view reason);
   void warn(std::string_view warning);
   void lab(nlohmann::ordered_json description);
   void finish(bool complete, nlohmann::ordered_json environment_after);

@@ -22,6 +22,11 @@ Recorder::Recorder(RunFolder folder, const RunInfo& info)
   write_benchmarks();
 }
 
+void Recorder::connector(const std::string& name, const Capabilities& capabilities) {
+  run_.connector(name, capabilities);
+  write_run();
+}
+
 void Recorder::count(const WaveResult& wave, std::string_view method) {
   if (wave.failure.empty()) {
     uint64_t total = 0;
@@ -57,8 +62,8 @@ void Recorder::rate(const FoundRate& found) {
   write_run();
 }
 
-void Recorder::skip(const SkippedRow& row) {
-  run_.skip(row);
+void Recorder::skip(const Case& what, std::string_view reason) {
+  run_.skip(what, reason);
   write_run();
 }
 

@@ -26,13 +26,16 @@ class Recorder {
   /// Claims `folder`: the headers, and run.json as far as it is known.
   Recorder(RunFolder folder, const RunInfo& info);
 
+  /// A connector that will be measured.
+  void connector(const std::string& name, const Capabilities& capabilities);
   /// The counting wave of a case: its total goes into the rows of the case's timed waves, which come after it.
   void count(const WaveResult& wave, std::string_view method);
   /// A timed wave. Gives its figures.
-  /// @param assignment of a fleet, whose case says "*" for its target: which one each attempt had
+  /// @param assignment of a fleet: which target each attempt had
   SummaryRow add(const WaveResult& wave, std::span<const Sample> samples, const Assignment* assignment = nullptr);
   void rate(const FoundRate& found);
-  void skip(const SkippedRow& row);
+  /// See RunJson::skip().
+  void skip(const Case& what, std::string_view reason);
   void warn(std::string_view warning);
   /// As it is now.
   void lab(nlohmann::ordered_json description);

@@ -1,5 +1,6 @@
 #include "harness/record/run_json.h"
 
+#include "harness/record/capabilities_json.h"
 #include "harness/record/schema.h"
 
 namespace connbench {
@@ -29,6 +30,7 @@ RunJson::RunJson(const RunInfo& info)
                  {"origin", {{"monotonic_ns", info.origin.monotonic_ns}, {"realtime_ns", info.origin.realtime_ns}}},
                  {"environment", info.environment},
                  {"lab", nullptr},
+                 {"connectors", Json::object()},
                  {"skipped", Json::array()},
                  {"warnings", Json::array()},
                  {"failures", Json::array()},
@@ -36,14 +38,18 @@ RunJson::RunJson(const RunInfo& info)
                  {"rates", Json::array()},
                  {"syscalls", Json::array()}}) {}
 
-void RunJson::skip(const SkippedRow& row) {
-  Json entry = {{"connector", row.connector},
-                {"target", row.target},
-                {"family", to_string(row.family)},
-                {"concurrency", row.concurrency},
-                {"reason", row.reason}};
-  if (!row.scenario.empty()) entry["scenario"] = row.scenario;
-  if (!row.remedy.empty()) entry["remedy"] = row.remedy;
+void RunJson::connector(const std::string& name, const Capabilities& capabilities) {
+  document_["connectors"][name] = {{"capabilities", capabilities_json(capabilities)}};
+}
+
+void RunJson::skip(const Case& what, std::string_view reason, std::string_view remedy) {
+  Json entry = {{"connector", what.connector},
+                {"target", what.target},
+                {"family", to_string(what.family)},
+                {"concurrency", what.concurrency},
+                {"reason", reason}};
+  if (what.is_fleet()) entry["scenario"] = what.scenario;
+  if (!remedy.empty()) entry["remedy"] = remedy;
   document_["skipped"].push_back(std::move(entry));
 }
 
@@ -86,7 +92,7 @@ void RunJson::rate(const FoundRate& found) {
   entry["goal"] = found.goal;
   entry["held_per_s"] = found.held ? Json(*found.held) : Json();
   entry["not_held_per_s"] = found.not_held ? Json(*found.not_held) : Json();
-  entry["tolerance"] = search_tolerance;
+  entry["tolerance"] = found.tolerance;
   entry["waves_per_rate"] = found.waves_per_rate;
   entry["waves"] = found.waves;
   if (!found.failure.empty()) entry["failure"] = found.failure;

@@ -10,7 +10,6 @@
 #include "harness/record/origin.h"
 #include "harness/record/samples.h"
 #include "harness/record/summary.h"
-#include "harness/run/rate_search.h"
 #include "harness/wave/wave.h"
 
 namespace connbench {
@@ -30,23 +29,13 @@ struct RunInfo {
   nlohmann::ordered_json environment = nlohmann::ordered_json::object();
 };
 
-/// A combination that was asked for and that this machine cannot measure.
-struct SkippedRow {
-  std::string connector;
-  std::string target;
-  Family family = Family::ipv4;
-  size_t concurrency = 1;
-  std::string reason;
-  std::string remedy;      ///< "" = none is known
-  std::string scenario{};  ///< of a fleet, whose target is "*"; "" = no fleet
-};
-
 /// What --find-rate found of one case.
 struct FoundRate {
   Case what;
   std::string goal;
   unsigned waves_per_rate = 1;
-  std::optional<double> held, not_held;  ///< per second; nothing: no rate was seen to hold, or not to hold
+  double tolerance = 0;                  ///< how far apart `held` and `not_held` may be, as a share
+  std::optional<double> held, not_held;  ///< per second; nullopt: no rate was seen to hold, or not to hold
   size_t waves = 0;
   std::string failure;  ///< that ended the search; "" = none did
 };
@@ -56,7 +45,10 @@ class RunJson {
  public:
   explicit RunJson(const RunInfo& info);
 
-  void skip(const SkippedRow& row);
+  /// A connector that the run measures. Of several calls with one name the last counts.
+  void connector(const std::string& name, const Capabilities& capabilities);
+  /// A case that was asked for and that this machine cannot measure. @param remedy "" when none is known
+  void skip(const Case& what, std::string_view reason, std::string_view remedy = "");
   void warn(std::string_view warning);
   /// A wave whose child did not end as it should.
   void fail(const WaveResult& wave);

@@ -39,7 +39,7 @@ struct SummaryRow {
   /// No columns of summary.csv, whose columns are a contract: for tables, and for run.json.
   Percentiles response;  ///< finished − scheduled, of all attempts: what a user waits; never_ns where none connects
   OpenLoopAccount arrivals;
-  /// Of a fleet, whose own target is "*": one row a target, which knows nothing of what the process cost.
+  /// Of a fleet: one row per target. They do not have what the process cost.
   std::vector<SummaryRow> by_target;
 
   size_t count(Outcome outcome) const { return outcomes[static_cast<size_t>(outcome)]; }

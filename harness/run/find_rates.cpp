@@ -74,10 +74,11 @@ SessionEnd Session::find_rates() {
         warn(
             fmt::format("{}: {} of {} waves broke {} while its processor was mostly idle and few were in flight: the "
                         "machine was late, not the way to connect. Leave it a processor (--cpus client=N), or --spin.",
-                        describe(found.planned->what), idle, found.rows.size(), request_.find_rate->text));
+                        found.planned->what.describe(), idle, found.rows.size(), request_.find_rate->text));
       recorder_.rate({.what = found.planned->what,
                       .goal = request_.find_rate->text,
                       .waves_per_rate = request_.repetitions,
+                      .tolerance = search_tolerance,
                       .held = found.held,
                       .not_held = found.not_held,
                       .waves = found.rows.size(),
@@ -103,7 +104,7 @@ void Session::try_rate(RateSearch& search, RateResult& result) {
     result.failure = wave.failure;
     search.stop();
     if (so_far == SessionEnd::complete)
-      warn(fmt::format("{}: no rate was found: {}", describe(probe.what), wave.failure));
+      warn(fmt::format("{}: no rate was found: {}", probe.what.describe(), wave.failure));
     return;
   }
   const bool held = request_.find_rate->held_by(samples.samples());

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "harness/lab/lab.h"
+#include "harness/process/descriptor_table.h"
 #include "harness/process/shared.h"
 #include "harness/support/proc_file.h"
 #include "harness/support/unique_fd.h"

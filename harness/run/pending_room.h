@@ -40,7 +40,4 @@ Limit pending_by_ports();
 /// All of them but the first: bounds that more shards do not lift.
 std::vector<Limit> pending_limits(const PendingCost& cost);
 
-/// Descriptors of a table that are not an attempt's: standard ones, an epoll, a ring, those of a library.
-inline constexpr size_t descriptors_of_the_harness = 64;
-
 }  // namespace connbench

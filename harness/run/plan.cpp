@@ -134,7 +134,7 @@ std::vector<Load> loads(const RunRequest& request) {
   std::vector<Load> all;
   for (const NamedTarget& target : request.targets) all.push_back({&target, nullptr, target.name, request.arrival});
   for (const Mix& mix : request.mixes)
-    all.push_back({&mix.parts.front().target, &mix, "*", fleet_load(mix, request.arrival)});
+    all.push_back({&mix.parts.front().target, &mix, std::string(every_target), fleet_load(mix, request.arrival)});
   return all;
 }
 

@@ -41,7 +41,7 @@ struct RunRequest {
 
 /// A case of the run, with what it needs.
 struct PlannedCase {
-  Case what;  ///< of a fleet, its target is "*"
+  Case what;
   const NamedConnector* connector;
   const NamedTarget* target;  ///< of a fleet, the first
   Duration limit;

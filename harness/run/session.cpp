@@ -75,9 +75,8 @@ Session::Session(const RunRequest& request, const Plan& plan, const Placement& p
 Session::~Session() = default;
 
 SessionEnd Session::run() {
-  for (const SkippedCase& skipped : plan_.skipped)
-    recorder_.skip({skipped.what.connector, skipped.what.target, skipped.what.family, skipped.what.concurrency,
-                    skipped.reason, "", skipped.what.target == "*" ? skipped.what.scenario : ""});
+  record_connectors();
+  for (const SkippedCase& skipped : plan_.skipped) recorder_.skip(skipped.what, skipped.reason);
   const NamedTarget accepting = find_target("accepting");
   const size_t most = most_open_at_once();
   for (const PlannedCase& planned : plan_.cases) {
@@ -93,6 +92,12 @@ SessionEnd Session::run() {
   if (end == SessionEnd::complete) end = request_.find_rate ? find_rates() : timed_waves();
   warn_about_cases();
   return end;
+}
+
+void Session::record_connectors() {
+  std::map<std::string_view, const Capabilities*> measured;
+  for (const PlannedCase& planned : plan_.cases) measured[planned.what.connector] = &planned.capabilities;
+  for (const auto& [name, capabilities] : measured) recorder_.connector(std::string(name), *capabilities);
 }
 
 // Of any case: a target is opened once, for all connectors. A connection that is not reset keeps its port beyond its
@@ -121,7 +126,7 @@ SessionEnd Session::count_syscalls() {
     if (result.failure.empty())
       recorder_.count(result, counting_.method);
     else
-      warn(fmt::format("{}: its system calls are not counted: {}", describe(planned.what), result.failure));
+      warn(fmt::format("{}: its system calls are not counted: {}", planned.what.describe(), result.failure));
   }
   return state();
 }
@@ -237,7 +242,7 @@ void Session::warn_about_cases() {
     overflows.emplace_back(result.planned, listen_overflows(*result.planned, rows));
     for (std::string& warning : case_warnings(*result.planned, rows)) warn(std::move(warning));
     if (!result.failures.empty())
-      warn(fmt::format("{}: {} of {} waves failed: {}", describe(result.planned->what), result.failures.size(),
+      warn(fmt::format("{}: {} of {} waves failed: {}", result.planned->what.describe(), result.failures.size(),
                        result.rows.size(), result.failures.front()));
   }
   if (std::string warning = overflow_warning(overflows); !warning.empty()) warn(std::move(warning));

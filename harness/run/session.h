@@ -79,6 +79,7 @@ class Session {
  private:
   class Servers;
   void warn(std::string warning);
+  void record_connectors();
   size_t most_open_at_once() const;
   SessionEnd count_syscalls();
   SessionEnd timed_waves();

@@ -5,12 +5,11 @@
 #include <algorithm>
 
 #include "harness/machine/machine.h"
+#include "harness/record/thresholds.h"
 #include "harness/support/units.h"
 
 namespace connbench {
 namespace {
-
-constexpr double server_bound_share = 0.8;  // of one processor
 
 bool explained(const PlannedCase& planned, const NamedTarget& target, Outcome outcome) {
   if (target.entry->expected_outcomes(planned.what.family).contains(outcome) || !planned.capabilities.opens_sockets)
@@ -55,19 +54,7 @@ bool cut_short_only(const PlannedCase& planned, const std::vector<const SummaryR
   return only;
 }
 
-// All of a case but its connector.
-std::string load_text(const Case& what) {
-  const bool fleet = what.target == "*";  // its scenario names the hosts
-  return fmt::format("{} ({}{}, {} in flight{}, timeout {})", fleet ? what.scenario : what.target,
-                     what.family == Family::unix_domain ? "" : "IPv", to_string(what.family), what.concurrency,
-                     what.shards == 1 ? "" : fmt::format(" in {} shards", what.shards), format_duration(what.timeout));
-}
-
 }  // namespace
-
-std::string describe(const Case& what) {
-  return fmt::format("{} on {}", what.connector, load_text(what));
-}
 
 bool has_unexplained_outcome(const PlannedCase& planned, const SummaryRow& row) {
   bool found = false;
@@ -88,12 +75,12 @@ std::vector<std::string> port_warnings(const RunRequest& request, const PlannedC
       fmt::format("{}: {} connections to one destination use more than half of the {} ephemeral ports: the kernel's "
                   "port search will dominate. Lower --concurrency, use --close rst, or widen "
                   "net.ipv4.ip_local_port_range.",
-                  describe(planned.what), each, ports)};
+                  planned.what.describe(), each, ports)};
 }
 
 std::vector<std::string> case_warnings(const PlannedCase& planned, const std::vector<const SummaryRow*>& rows) {
   std::vector<std::string> warnings;
-  const std::string name = describe(planned.what);
+  const std::string name = planned.what.describe();
   if (const std::string odd = outcome_counts(planned, rows); !odd.empty())
     warnings.push_back(fmt::format("{}: ended otherwise than {} explains: {}. {}", name,
                                    planned.mix == nullptr ? planned.target->name : "its target", odd,
@@ -105,7 +92,7 @@ std::vector<std::string> case_warnings(const PlannedCase& planned, const std::ve
     if (row->makespan_ns && *row->makespan_ns > 0 && row->usage.server_cpu_ns > 0)
       server_share = std::max(server_share,
                               static_cast<double>(row->usage.server_cpu_ns) / static_cast<double>(*row->makespan_ns));
-  if (server_share > server_bound_share)
+  if (server_share > server_bound)
     warnings.push_back(
         fmt::format("{}: server-bound, its server used {:.0f} % of a processor: give it one of its own "
                     "(--cpus client=0,server=1), and read the rate as a lower bound.",
@@ -125,7 +112,7 @@ std::string overflow_warning(const std::vector<std::pair<const PlannedCase*, int
   std::string text, load;
   for (const auto& [planned, count] : overflows) {
     if (count == 0) continue;
-    const std::string own = load_text(planned->what);
+    const std::string own = planned->what.describe_load();
     fmt::format_to(std::back_inserter(text), "{}{} ({})",
                    own != load ? fmt::format("{}{}: ", text.empty() ? "" : "; ", own) : ", ", planned->what.connector,
                    count);

@@ -25,7 +25,4 @@ std::string overflow_warning(const std::vector<std::pair<const PlannedCase*, int
 /// Whether an attempt of the row ended in a way that its target does not explain.
 bool has_unexplained_outcome(const PlannedCase& planned, const SummaryRow& row);
 
-/// "epoll on accepting (4, 256 in flight, 1s)".
-std::string describe(const Case& what);
-
 }  // namespace connbench

@@ -7,7 +7,6 @@
 #include <numeric>
 #include <stdexcept>
 
-#include "harness/run/plan.h"
 #include "harness/support/seeded_order.h"
 
 namespace connbench {

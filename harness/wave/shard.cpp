@@ -7,7 +7,6 @@
 #include <algorithm>
 
 #include "harness/process/descriptor_table.h"
-#include "harness/run/pending_room.h"
 
 namespace connbench {
 namespace {

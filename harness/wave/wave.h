@@ -11,24 +11,11 @@
 #include "harness/machine/usage.h"
 #include "harness/syscalls/syscall_counter.h"
 #include "harness/targets/target.h"
+#include "harness/wave/case.h"
 #include "harness/wave/runner.h"
 #include "harness/wave/sample.h"
 
 namespace connbench {
-
-/// What distinguishes one row of the comparison from another.
-struct Case {
-  std::string scenario;  ///< "burst", "steady:poisson:5000/s"
-  std::string connector;
-  std::string target;
-  Family family = Family::ipv4;
-  size_t concurrency = 1;
-  size_t shards = 1;
-  size_t attempts = 1;
-  Duration timeout{};
-
-  bool operator==(const Case&) const = default;
-};
 
 /// Everything a child needs to run one wave.
 struct WaveSpec {

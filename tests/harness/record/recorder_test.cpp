@@ -66,7 +66,7 @@ std::vector<Sample> fleet_samples() {
 WaveResult fleet_wave() {
   WaveResult wave = wave_of();
   wave.what.scenario = "fleet:accepting=75,blackhole=25";
-  wave.what.target = "*";
+  wave.what.target = every_target;
   wave.what.attempts = 4;
   wave.usage.cpu_ns = 4000;
   return wave;
@@ -172,7 +172,7 @@ TEST_F(RecorderTest, ABrokenWaveIsRecordedButIsNoBenchmark) {
 
 TEST_F(RecorderTest, SkipsAndWarningsAreWrittenAtOnce) {
   Recorder recorder(claim(), info_of());
-  recorder.skip({"io-uring", "accepting", Family::ipv4, 1, "disabled", ""});
+  recorder.skip({.scenario = "burst", .connector = "io-uring", .target = "accepting"}, "disabled");
   EXPECT_EQ(document("run.json").at("skipped").size(), 1U);
   recorder.warn("near the end of the port range");
   EXPECT_EQ(document("run.json").at("warnings").size(), 1U);

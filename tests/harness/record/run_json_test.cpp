@@ -43,8 +43,14 @@ TEST(RunJson, IsCompleteOnlyWhenTold) {
 
 TEST(RunJson, NamesASkippedRowWithItsReason) {
   RunJson run(info_of());
-  run.skip({"io-uring", "accepting", Family::ipv6, 500, "io_uring is disabled", "sysctl kernel.io_uring_disabled=0"});
-  run.skip({"select-loop", "*", Family::ipv4, 5000, "FD_SETSIZE is 1024", ""});
+  const Case uring{
+      .scenario = "burst", .connector = "io-uring", .target = "accepting", .family = Family::ipv6, .concurrency = 500};
+  const Case fleet{.scenario = "fleet:accepting=100",
+                   .connector = "select-loop",
+                   .target = std::string(every_target),
+                   .concurrency = 5000};
+  run.skip(uring, "io_uring is disabled", "sysctl kernel.io_uring_disabled=0");
+  run.skip(fleet, "FD_SETSIZE is 1024");
   const auto skipped = json::parse(run.text(false)).at("skipped");
   EXPECT_EQ(skipped.at(0), json({{"connector", "io-uring"},
                                  {"target", "accepting"},
@@ -53,6 +59,31 @@ TEST(RunJson, NamesASkippedRowWithItsReason) {
                                  {"reason", "io_uring is disabled"},
                                  {"remedy", "sysctl kernel.io_uring_disabled=0"}}));
   EXPECT_FALSE(skipped.at(1).contains("remedy"));
+  EXPECT_EQ(skipped.at(1).at("scenario"), "fleet:accepting=100");
+}
+
+TEST(RunJson, GivesTheCapabilitiesOfEachMeasuredConnector) {
+  RunJson run(info_of());
+  EXPECT_EQ(json::parse(run.text(false)).at("connectors"), json::object());
+  run.connector("select-pool+threads:4", {.threads = Capabilities::Threads::pool,
+                                          .deadline_by = Capabilities::DeadlineBy::socket_option,
+                                          .granularity = std::chrono::milliseconds(4),
+                                          .floor = std::chrono::milliseconds(1),
+                                          .max_in_flight = 1024,
+                                          .pool_threads = 4});
+  EXPECT_EQ(json::parse(run.text(false)).at("connectors").at("select-pool+threads:4").at("capabilities"),
+            json({{"opens_sockets", true},
+                  {"completes_in_submit", false},
+                  {"threads", "pool"},
+                  {"deadline_by", "socket_option"},
+                  {"has_deadline", true},
+                  {"granularity_ns", 4'000'000},
+                  {"floor_ns", 1'000'000},
+                  {"early_ns", 0},
+                  {"cancellable", true},
+                  {"max_in_flight", 1024},
+                  {"pool_threads", 4},
+                  {"uses_all_endpoints", false}}));
 }
 
 TEST(RunJson, KeepsWarningsAndFailures) {

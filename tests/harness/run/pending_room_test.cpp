@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include "harness/lab/lab.h"
+#include "harness/process/descriptor_table.h"
 
 namespace connbench {
 namespace {

@@ -1,0 +1,39 @@
+// What distinguishes one row of the comparison from another.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "harness/connector/endpoint.h"
+#include "harness/support/clock.h"
+
+namespace connbench {
+
+/// In the place of a target's name: all targets of a fleet together. The scenario names them.
+inline constexpr std::string_view every_target = "*";
+
+/// One combination of everything that a run varies.
+struct Case {
+  std::string scenario;  ///< "burst", "steady:poisson:5000/s"
+  std::string connector;
+  std::string target;  ///< of a fleet, every_target
+  Family family = Family::ipv4;
+  size_t concurrency = 1;
+  size_t shards = 1;
+  size_t attempts = 1;
+  Duration timeout{};
+
+  bool operator==(const Case&) const = default;
+
+  /// Whether it connects to several targets in one queue.
+  bool is_fleet() const noexcept { return target == every_target; }
+  /// What it connects to: the target's name; of a fleet the scenario, which names all its targets.
+  const std::string& destination() const noexcept { return is_fleet() ? scenario : target; }
+  /// All but the connector: "accepting (IPv4, 256 in flight, timeout 1s)".
+  std::string describe_load() const;
+  /// "epoll on accepting (IPv4, 256 in flight, timeout 1s)".
+  std::string describe() const;
+};
+
+}  // namespace connbench
