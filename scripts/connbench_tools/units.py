@@ -1,10 +1,10 @@
-"""Figures as people read them. The page's own (web/format.js) does the same."""
+"""Figures for readers. The page does the same in report/web/format.js."""
 
 import math
 
 
 def significant(value, digits=3):
-    """39943 -> 39,900; 4.7 -> 4.70; without an exponent."""
+    """39943 -> 39,900; 4.7 -> 4.70; never with an exponent."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     shift = digits - 1 - math.floor(math.log10(abs(value)))
@@ -21,7 +21,7 @@ def duration(nanoseconds):
 
 
 def exact_duration(nanoseconds):
-    """Of what a person chose: 100 ms, 1.5 s."""
+    """For a duration that somebody chose: 100 ms, 1.5 s."""
     for unit, factor in (("s", 10**9), ("ms", 10**6), ("µs", 10**3)):
         if nanoseconds >= factor:
             return f"{nanoseconds / factor:g} {unit}"

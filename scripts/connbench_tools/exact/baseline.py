@@ -1,8 +1,9 @@
-"""results/baseline.json, and what differs from it. scripts/exact is what people call.
+"""results/baseline.json, and how a measurement differs from it.
 
-What several measurements agree on is kept as a number, and held to exactly. What varies by less than a quarter around
-a whole number (a pool's late thread, a library's set-up) is kept as that number, and a call more an attempt still shows;
-what varies by more is kept as what was seen, and held to nothing.
+A figure that is the same in several measurements is kept as a number and compared exactly. A figure that varies by
+less than a quarter around a whole number (a late thread of a pool, the set-up of a library) is kept as that number, so
+that one more call per attempt still shows. A figure that varies more is kept as the range that was seen, and is not
+compared.
 """
 
 import json
@@ -10,15 +11,25 @@ import os
 import tempfile
 from pathlib import Path
 
-from exact_counts import ALLOCATIONS, BYTES, THREADS, Unusable
+from ..failures import Unusable
+from ..records.facts import read_json
+from .counts import ALLOCATIONS, BYTES, THREADS
 
 VERSION = 1
-# Held to exactly where they are exact; other system calls only to whole ones an attempt.
+# Compared exactly when they are exact. Other system calls are compared as whole numbers per attempt.
 NAMED = frozenset("socket connect setsockopt getsockopt epoll_ctl close clone".split())
 NEAR_WHOLE = 0.25
-FACTS = ("build_type", "commit", "compiler", "glibc", "kernel", "libraries", "machine")  # of made_with, that are told
+FACTS = (
+    "build_type",
+    "commit",
+    "compiler",
+    "glibc",
+    "kernel",
+    "libraries",
+    "machine",
+)  # of made_with, that are reported
 ABOUT = "about"  # a whole number
-SEEN = "seen"  # least and most
+SEEN = "seen"  # lowest and highest
 PAGE = 4096
 LOOSE_PAGES, LOOSE_PAGES_OF_A_POOL, LOOSE_SHARE = 4, 16, 0.01
 
@@ -32,7 +43,7 @@ def number(value):
 
 
 def keep(what, values):
-    """One entry of the baseline, from what was measured several times; None: no more than is kept by saying nothing."""
+    """One entry of the baseline from several measurements of a figure. None when the figure need not be kept."""
     least, most = number(min(values)), number(max(values))
     if what == BYTES:
         return number(sorted(values)[len(values) // 2])
@@ -44,7 +55,7 @@ def keep(what, values):
 
 
 def keep_all(measurements):
-    """{connector: {what: entry}} of several measurements. What is missing in one is 0 there."""
+    """{connector: {what: entry}} from several measurements. A figure that one of them lacks is 0 there."""
     kept = {}
     for name in measurements[0]:
         every = sorted({what for measured in measurements for what in measured[name]})
@@ -54,19 +65,23 @@ def keep_all(measurements):
 
 
 def remember(old, new):
-    """`new`, unless it was known to vary and is no news now: ten quiet measurements do not make exact what is not."""
+    """`new`, or the old entry when that was known to vary and still fits: ten quiet measurements do not make a figure
+    exact."""
     if not isinstance(old, dict) or new is None:
         return new
     least, most = new[SEEN] if isinstance(new, dict) else (new, new)
-    if not (round(least) == round(most) == old[ABOUT] if ABOUT in old else old[SEEN][0] <= least <= most <= old[SEEN][1]):
+    if not (
+        round(least) == round(most) == old[ABOUT] if ABOUT in old else old[SEEN][0] <= least <= most <= old[SEEN][1]
+    ):
         return new
     return old | {SEEN: [min(least, old[SEEN][0]), max(most, old[SEEN][1])]}
 
 
 def slack(was, threads, pending):
-    """Memory is counted in pages; where the heap begins, and in which page a pool's stacks end, is never the same."""
+    """By how much resident bytes may differ: memory is counted in pages, and the pages in which the heap begins and the
+    stacks of a pool end are never the same."""
     pages = LOOSE_PAGES_OF_A_POOL if threads == "pool" else LOOSE_PAGES
-    rounding = pages * PAGE / (pending - pending // 4)  # as floor_bench takes it: the difference to a quarter of them
+    rounding = pages * PAGE / (pending - pending // 4)  # floor_bench subtracts what a quarter of them take
     return max(rounding, LOOSE_SHARE * was)
 
 
@@ -77,7 +92,7 @@ def differs(what, was, value):
 
 
 def differences(baseline, figures, slack_of):
-    """[(connector, what, was, is)]. `slack_of(connector, was)`: by how much its bytes may differ."""
+    """[(connector, what, was, is)]. `slack_of(connector, was)`: by how much the connector's bytes may differ."""
     rows = []
     for name, measured in figures.items():
         known = baseline[name]
@@ -89,7 +104,7 @@ def differences(baseline, figures, slack_of):
 
 
 def changes(old, new):
-    """Rows of a table: figures of connectors that were known, and connectors that came or went."""
+    """Rows of a table: changed figures of known connectors, and connectors that are new or gone."""
     rows = []
     for name in sorted(old.keys() | new.keys()) if old else []:
         if name not in old or name not in new:
@@ -97,13 +112,16 @@ def changes(old, new):
             continue
         before, after = old[name], new[name]
         whats = sorted(before.keys() | after.keys())
-        rows += [(name, what, before.get(what, 0), after.get(what, 0)) for what in whats
-                 if before.get(what, 0) != after.get(what, 0)]
+        rows += [
+            (name, what, before.get(what, 0), after.get(what, 0))
+            for what in whats
+            if before.get(what, 0) != after.get(what, 0)
+        ]
     return rows
 
 
 def other_library(facts, made_with, name):
-    """(was, is) when a connector is made with another version of its library: then nothing can be said of it."""
+    """(was, is) when a connector was built with another version of its library; its figures are not comparable then."""
     for library, version in made_with["libraries"].items():
         here = facts["libraries"].get(library)
         if name.startswith(library) and here is not None and here != version:
@@ -118,16 +136,16 @@ def text_of(entry):
     return f"{entry:g}" if isinstance(entry, (int, float)) else str(entry)
 
 
-LABELS = {ALLOCATIONS: "allocations an attempt", THREADS: "threads while pending", BYTES: "bytes a pending attempt"}
+LABELS = {ALLOCATIONS: "allocations per attempt", THREADS: "threads while pending", BYTES: "bytes per pending attempt"}
 
 
 def label(what):
     target, slash, call = what.partition("/")
-    return LABELS.get(what, f"{call}() an attempt, {target}" if slash else what)
+    return LABELS.get(what, f"{call}() per attempt, {target}" if slash else what)
 
 
 def table(rows):
-    """In Markdown: it is read in terminals, and in pull requests."""
+    """In Markdown, for terminals and pull requests."""
     lines = ["| connector | what | was | is |", "| :-- | :-- | --: | --: |"]
     for name, what, was, value in rows:
         lines.append(f"| `{name}` | {label(what)} | {text_of(was)} | {text_of(value)} |")
@@ -147,7 +165,7 @@ def flat(groups):
 
 
 def to_text(document):
-    """A line for each connector and target: what changed is a line that changed."""
+    """One line for each connector and target, so that a change is a changed line."""
     rest = {key: value for key, value in document.items() if key != "connectors"}
     lines = json.dumps(rest, indent=2, sort_keys=True, ensure_ascii=False).removesuffix("\n}").splitlines()
     connectors = []
@@ -158,38 +176,45 @@ def to_text(document):
 
 
 def read(path):
-    try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise Unusable(f"{path} is not there: make it with --accept") from None
-    except (OSError, ValueError) as error:
-        raise Unusable(f"{path}: {error}") from error
+    """The document, whose entries are {connector: {what: entry}}."""
+    if not Path(path).exists():
+        raise Unusable(f"{path} is not there: make it with --accept")
+    document = read_json(Path(path))
     if not isinstance(document, dict) or document.get("version") != VERSION:
-        raise Unusable(f"{path}: not a baseline of version {VERSION}: make it again with --accept")
+        raise Unusable(f"{path}: this is not a baseline of version {VERSION}: make it again with --accept")
     for part in ("made_with", "connectors"):
         if not isinstance(document.get(part), dict):
-            raise Unusable(f"{path}: {part} is missing or damaged: take the file from git, or make it again with --accept")
+            raise Unusable(
+                f"{path}: {part} is missing or damaged: take the file from git, or make it again with --accept"
+            )
     try:
         document["connectors"] = {name: flat(groups) for name, groups in document["connectors"].items()}
     except AttributeError as error:
-        raise Unusable(f"{path}: connectors is damaged ({error}): take the file from git, or make it again with "
-                       "--accept") from error
+        raise Unusable(
+            f"{path}: connectors is damaged ({error}): take the file from git, or make it again with " "--accept"
+        ) from error
     lacking = [fact for fact in FACTS if fact not in document["made_with"]]
     if lacking:
-        raise Unusable(f"{path}: made_with has no {', '.join(lacking)}: take the file from git, or make it again with --accept")
+        raise Unusable(
+            f"{path}: made_with has no {', '.join(lacking)}: take the file from git, or make it again with --accept"
+        )
     for name, entries in document["connectors"].items():
         for what, entry in entries.items():
             if not is_entry(entry):
-                raise Unusable(f"{path}: {what} of {name} is {json.dumps(entry)}, which is no figure")
+                raise Unusable(f"{path}: {what} of {name} is {json.dumps(entry)}, which is not a figure")
     return document
 
 
 def is_entry(entry):
-    """What keep() makes."""
+    """Whether keep() could have made it."""
     if isinstance(entry, dict):
         seen = entry.get(SEEN)
-        return (isinstance(seen, list) and len(seen) == 2 and all(map(is_figure, seen))
-                and (ABOUT not in entry or is_figure(entry[ABOUT])))  # fmt: skip
+        return (
+            isinstance(seen, list)
+            and len(seen) == 2
+            and all(map(is_figure, seen))
+            and (ABOUT not in entry or is_figure(entry[ABOUT]))
+        )
     return is_figure(entry)
 
 
@@ -197,8 +222,8 @@ def is_figure(value):
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def expect_writable(path):
-    """Said before the minutes that measuring takes."""
+def require_writable(path):
+    """Checked first, because measuring takes minutes."""
     try:
         with tempfile.TemporaryFile(dir=Path(path).parent):
             pass
@@ -207,7 +232,7 @@ def expect_writable(path):
 
 
 def write(path, document):
-    """Whole or not at all."""
+    """Replaces the file as a whole, or leaves it as it was."""
     path = Path(path)
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False, encoding="utf-8") as file:
         try:

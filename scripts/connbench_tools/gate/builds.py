@@ -1,4 +1,4 @@
-"""The two builds: of git revisions, in worktrees that are gone afterwards."""
+"""Builds of git revisions, in worktrees that are removed afterwards."""
 
 import os
 import shutil
@@ -6,10 +6,10 @@ import signal
 import subprocess
 from pathlib import Path
 
-from gate_runs import Unusable
+from .. import ROOT
+from ..failures import Unusable
 
-ROOT = Path(__file__).resolve().parent.parent
-PLACE = ROOT / "build/regress"  # a folder a process
+PLACE = ROOT / "build/regress"  # one folder per process
 
 
 def git(*arguments):
@@ -23,7 +23,7 @@ def commit_of(revision):
     try:
         return git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     except Unusable:
-        raise Unusable(f"'{revision}' is no revision of this repository") from None
+        raise Unusable(f"'{revision}' is not a revision of this repository") from None
 
 
 def uncommitted():
@@ -31,7 +31,7 @@ def uncommitted():
 
 
 class Worktrees:
-    """Checks out and builds; what it made is removed when the block is left, and what a killed one left, when it is entered."""
+    """Checks out revisions. Leaving the block removes them; entering it removes those of processes that were killed."""
 
     def __enter__(self):
         if PLACE.exists():
@@ -49,7 +49,8 @@ class Worktrees:
             PLACE.rmdir()
 
     def check_out(self, side, revision):
-        """A tree of its own. `base` and `head` are equally long, as the length of a path shifts a program's stack."""
+        """A new tree. The names `base` and `head` are equally long, because the length of a path shifts a program's
+        stack."""
         tree = self.folder / side
         git("worktree", "add", "--detach", "--quiet", tree, commit_of(revision))
         return tree
@@ -58,12 +59,13 @@ class Worktrees:
 def build(tree, targets):
     """The build folder of a tree, with these programs in its bin/."""
     environment = dict(os.environ)
-    if shutil.which("ccache"):  # a file that both sides have is compiled once
+    if shutil.which("ccache"):  # compiles files that both sides share only once
         environment.setdefault("CMAKE_CXX_COMPILER_LAUNCHER", "ccache")
         environment |= {"CCACHE_BASEDIR": str(tree), "CCACHE_NOHASHDIR": "1"}
     log, jobs = tree / "build.log", str(os.cpu_count() or 1)
-    for command in (["cmake", "--preset", "release"],
-                    ["cmake", "--build", "build/release", "-j", jobs, "--target", *targets]):  # fmt: skip
+    configure = ["cmake", "--preset", "release"]
+    compile_all = ["cmake", "--build", "build/release", "-j", jobs, "--target", *targets]
+    for command in (configure, compile_all):
         if _run_to_the_end(command, tree, environment, log) != 0:
             said = "\n  ".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
             raise Unusable(f"{tree.name} does not build ({' '.join(command)}):\n  {said}")
@@ -71,10 +73,17 @@ def build(tree, targets):
 
 
 def _run_to_the_end(command, folder, environment, log):
-    """Exit status. Left early, it ends the compilers too: they are in a group of their own."""
+    """Exit status. An interruption ends the compilers too, because they run in a process group of their own."""
     with open(log, "a", encoding="utf-8") as file:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=file,
-                                   stderr=subprocess.STDOUT, start_new_session=True)  # fmt: skip
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     try:
         return process.wait()
     finally:
@@ -85,5 +94,6 @@ def _run_to_the_end(command, folder, environment, log):
 
 def _remove(folder):
     for tree in folder.glob("*") if folder.exists() else []:
-        subprocess.run(["git", "-C", ROOT, "worktree", "remove", "--force", "--force", tree], check=False, capture_output=True)
+        command = ["git", "-C", ROOT, "worktree", "remove", "--force", "--force", tree]
+        subprocess.run(command, check=False, capture_output=True)
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,7 +1,8 @@
-"""Measures the pairs of the self-test: two copies of one build, against each other and with a delay in every connect().
+"""Measures the pairs of the self-test: two copies of one build, without and with a delay in every connect() of one
+copy.
 
-A round is three pairs of A against A and one of each delay, so that a collection that ends early is as balanced as a whole
-one. Every pair is kept at once; another collection of the same build on the same machine goes on where this one ended.
+A round consists of pairs of A against A and one pair for each delay, so that a collection that ends early is balanced,
+too. Every pair is kept at once. A later collection of the same build on the same machine continues this one.
 """
 
 import json
@@ -12,18 +13,18 @@ import tempfile
 import time
 from pathlib import Path
 
-import gate_pairs
-import gate_suite
-from gate_builds import ROOT
-from gate_resampling import DELAYED_LOAD, DELAYS, SAME, group_of
-from gate_runs import Unusable
+from .. import ROOT, programs
+from ..failures import Unusable
+from ..records.facts import read_json
+from . import pairs, suite
+from .resampling import DELAYED_LOAD, DELAYS, SAME, group_of
 
-SHIM = ROOT / "tests/scripts/slow_connect.c"
-REFERENCE = "epoll/accepting/concurrency:64/timeout:5s"  # whose time per connect the delays are shares of
+SHIM = ROOT / "tests/scripts/gate/slow_connect.c"
+REFERENCE = "epoll/accepting/concurrency:64/timeout:5s"  # the delays are shares of its time per connect
 ROUND = [SAME, DELAYS[3], SAME, DELAYS[2], SAME, DELAYS[1], DELAYS[0]]
 CALIBRATING = 5
-FACTS = ("machine", "commit", "what", "broken", "minutes")  # of collection.json, which are told with every result
-MOST_BROKEN = 0.05  # of the pairs; above, something is wrong that the self-test would hide
+FACTS = ("machine", "commit", "what", "broken", "minutes")  # of collection.json, that are reported with every result
+MOST_BROKEN = 0.05  # of the pairs; more would mean a defect that the self-test must not hide
 
 
 def collect(given, say, progress):
@@ -32,8 +33,8 @@ def collect(given, say, progress):
     with tempfile.TemporaryDirectory(prefix="connbench-self-test-") as name:
         folder = Path(name)
         copies = {side: _copy(given.build, folder / side) for side in ("base", "head")}
-        environment, delays = _prepare(copies, folder)
-        facts = _facts(given.pairs_file, environment, given.build)
+        run, delays = _prepare(copies, folder)
+        facts = _facts(given.pairs_file, run, given.build)
         facts["delays_ns"] = delays
         say(f"A delay of 1 % is {delays['+10%'] / 10:.0f} ns of {facts['what']}")
         _measure(given, copies, delays, folder, facts, progress)
@@ -43,63 +44,74 @@ def collect(given, say, progress):
 def _copy(build, folder):
     program = build.resolve() / "bin/connbench"
     if not program.exists():
-        raise Unusable(f"{program} is not there: build it first (cmake --build {build} --target connbench), or name a --build")
+        raise Unusable(
+            f"{program} is not there: build it first (cmake --build {build} --target connbench), or name another "
+            f"folder with --build"
+        )
     (folder / "bin").mkdir(parents=True)
     shutil.copy2(program, folder / "bin")
     return folder / "bin"
 
 
 def _prepare(copies, folder):
-    """The machine's facts, and the delay of each group in ns: a share of the time per connect without other load."""
+    """The reference run, and the delay of each group in ns: a share of the time per connect without other load."""
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
     if not compiler:
-        raise Unusable("no C compiler here for the delay in connect(): scripts/setup installs one")
-    made = subprocess.run([compiler, "-O2", "-shared", "-fPIC", SHIM, "-o", folder / "slow_connect.so", "-ldl"], check=False,
-                          capture_output=True, text=True)  # fmt: skip
+        raise Unusable("the delay in connect() needs a C compiler: scripts/setup installs one")
+    made = subprocess.run(
+        [compiler, "-O2", "-shared", "-fPIC", SHIM, "-o", folder / "slow_connect.so", "-ldl"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
     if made.returncode != 0:
         raise Unusable(f"{SHIM} does not compile: {made.stderr.strip()}")
-    side = gate_suite.Side("base", copies["base"])
-    lacks = gate_suite.lacking(side, folder)
+    side = suite.Side("base", copies["base"])
+    lacks = suite.lacking(side, folder)
     if lacks:
-        raise Unusable(f"the self-test needs the whole suite, and this machine lacks some: {'; '.join(lacks.values())}")
-    more, rates, run = gate_suite.processors(side, folder), [], None
+        raise Unusable(
+            f"the self-test needs the whole suite, which this machine does not allow: {'; '.join(lacks.values())}"
+        )
+    more, rates, run = programs.cpus_flag(side.program), [], None
     for _ in range(CALIBRATING):
-        run, _ = gate_suite.measure(side, DELAYED_LOAD, more, folder)
+        run, _ = suite.measure(side, DELAYED_LOAD, more, folder)
         rates += run.cases[REFERENCE]["connects_per_s"]
-    per_connect = 1e9 / max(rates)  # of the wave that was disturbed least
-    return run.environment, {group_of(delay): round(delay * per_connect) for delay in DELAYS}
+    per_connect = 1e9 / max(rates)  # in the wave that was disturbed least
+    return run, {group_of(delay): round(delay * per_connect) for delay in DELAYS}
 
 
 def read_facts(path):
-    """What collection.json says of the pairs beside it."""
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Unusable(f"{path} cannot be read: {error}. --collect writes it with the pairs") from error
+    """What collection.json says about the pairs beside it."""
+    facts = read_json(path, hint=". --collect writes it with the pairs")
     lacking = [key for key in FACTS if not isinstance(facts, dict) or key not in facts]
     if lacking:
-        raise Unusable(f"{path} has no {', '.join(lacking)}: remove it with the pairs beside it, and --collect anew")
+        raise Unusable(
+            f"{path} has no {', '.join(lacking)}: remove it and the pairs beside it, and collect new ones with "
+            f"--collect"
+        )
     return facts
 
 
-def _facts(pairs_file, environment, build):
+def _facts(pairs_file, run, build):
     path = pairs_file.with_name("collection.json")
-    machine = f"{len(environment['cpu']['online'])} × {environment['cpu']['model']}, Linux {environment['kernel']['release']}"
-    facts = {"machine": machine, "commit": environment["build"]["git_commit"], "broken": [],
-             "what": f"the time per connect of {REFERENCE} in its fastest wave", "minutes": 0.0}  # fmt: skip
+    what = f"the time per connect of {REFERENCE} in its fastest wave"
+    facts = {"machine": run.machine_text, "commit": run.commit, "broken": [], "what": what, "minutes": 0.0}
     if pairs_file.exists() and path.exists():
         kept = read_facts(path)
         differs = [key for key in ("machine", "commit") if kept[key] != facts[key]]
         if differs:
-            raise Unusable(f"{pairs_file} is of {kept['machine']}, commit {kept['commit']}; this ({build}) is "
-                           f"{facts['machine']}, commit {facts['commit']}. Remove it to begin anew")  # fmt: skip
+            raise Unusable(
+                f"{pairs_file} was measured on {kept['machine']}, commit {kept['commit']}; this build ({build}) is of "
+                f"commit "
+                f"{facts['commit']} on {facts['machine']}. Remove the file to start again"
+            )
         facts |= {key: kept[key] for key in ("broken", "minutes")}
     return facts
 
 
 def _measure(given, copies, delays, folder, facts, progress):
-    file, before = gate_pairs.PairsFile(given.pairs_file), facts["minutes"]
-    more = gate_suite.processors(gate_suite.Side("base", copies["base"]), folder)
+    file, before = pairs.PairsFile(given.pairs_file), facts["minutes"]
+    more = programs.cpus_flag(copies["base"] / "connbench")
     benches = {group: _bench(copies, delay, folder, more) for group, delay in ({SAME: None} | delays).items()}
     count, began = 0, time.monotonic()
     ends = began + 60 * given.minutes
@@ -108,7 +120,7 @@ def _measure(given, copies, delays, folder, facts, progress):
         group = kind if kind == SAME else group_of(kind)
         count += 1
         try:
-            loads = list(gate_suite.LOADS) if group == SAME else [DELAYED_LOAD]
+            loads = list(suite.LOADS) if group == SAME else [DELAYED_LOAD]
             file.append(group, benches[group].pair(loads))
         except Unusable as error:
             facts["broken"].append(f"{group}: {error}")
@@ -116,15 +128,17 @@ def _measure(given, copies, delays, folder, facts, progress):
         _keep(given.pairs_file, facts)
         progress(f"pair {count} ({group}); {max(0.0, ends - time.monotonic()) / 60:.1f} minutes left")
         if len(facts["broken"]) > max(3, MOST_BROKEN * count):
-            raise Unusable(f"{len(facts['broken'])} of {count} pairs could not be measured, the last: {facts['broken'][-1]}")
+            raise Unusable(
+                f"{len(facts['broken'])} of {count} pairs could not be measured; the last: {facts['broken'][-1]}"
+            )
 
 
 def _bench(copies, delay, folder, more):
-    """Both sides have the shim where one is delayed: then only the delay is between them."""
+    """Where one side is delayed, both load the shim, so that they differ in the delay only."""
     shim = {"LD_PRELOAD": str(folder / "slow_connect.so"), "SLOW_CONNECT_NS": "0"}
     environments = [{}, {}] if delay is None else [shim, shim | {"SLOW_CONNECT_NS": str(delay)}]
-    sides = [gate_suite.Side(side, copies[side], more_) for side, more_ in zip(("base", "head"), environments)]
-    return gate_pairs.Bench(*sides, folder, None, more)
+    sides = [suite.Side(side, copies[side], more_) for side, more_ in zip(("base", "head"), environments)]
+    return pairs.Bench(*sides, folder, None, more)
 
 
 def _keep(pairs_file, facts):

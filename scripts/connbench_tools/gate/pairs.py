@@ -1,40 +1,44 @@
-"""Pairs: both sides measured in turns (gate_suite.TURNS), and a coin decides who is first; and the file that keeps them."""
+"""Pairs: both sides measured in alternating turns (suite.TURNS), in an order that a coin decides; and the file of
+pairs."""
 
 import csv
 import random
 import time
 from pathlib import Path
 
-import gate_runs
-import gate_suite
+from ..failures import Unusable
+from . import suite
+from .runs import require_comparable
 
 NONE = "-"
 
 
 class Pair:
-    """values: {(benchmark, metric): (base, head)}, None where a side had none. order: AB or BA, whose turn was first; A is the base."""
+    """values: {(benchmark, metric): (base, head)}, None where a side had no value. order: AB or BA, the side that
+    started first; A is the base."""
 
     def __init__(self, order, values):
         self.order, self.values = order, values
 
 
 class Bench:
-    """Measures pairs. `notes`: what the runs warned of, and how often. `more`: flags for every run besides the load's."""
+    """Measures pairs. `notes`: warnings of the runs, and how often each came. `more`: flags for every run in addition
+    to those of its load."""
 
     def __init__(self, base, head, folder, seed, more=()):
         self.sides, self.folder, self.more = {"A": base, "B": head}, folder, list(more)
         self.coin, self.seconds, self.notes = random.Random(seed), {}, {}
 
     def pair(self, loads):
-        """Raises gate_runs.Unusable when a side cannot be measured, or not be held against the other."""
+        """Raises Unusable when a side cannot be measured, or is not comparable with the other."""
         order = self.coin.choice(("AB", "BA"))
-        measured = {letter: gate_suite.Measured() for letter in order}
+        measured = {letter: suite.Measured() for letter in order}
         for load in loads:
-            for turn in gate_suite.TURNS[load]:
+            for turn in suite.TURNS[load]:
                 letter = order["AB".index(turn)]
-                measured[letter].add(load, *gate_suite.measure(self.sides[letter], load, self.more, self.folder))
+                measured[letter].add(load, *suite.measure(self.sides[letter], load, self.more, self.folder))
         base, head = measured["A"], measured["B"]
-        for note in {note for runs in zip(base.runs, head.runs) for note in gate_runs.require_comparable(*runs)}:
+        for note in {note for runs in zip(base.runs, head.runs) for note in require_comparable(*runs)}:
             self.notes[note] = self.notes.get(note, 0) + 1
         values, others = base.values(), head.values()
         for load in loads:
@@ -42,21 +46,21 @@ class Bench:
             self.seconds[load] = (values[key] + others[key]) / 1e9
         return Pair(order, {key: (value, others[key]) for key, value in values.items()})
 
-    def told(self):
-        """The notes, those that came most often first; many are variations of one."""
+    def frequent_notes(self):
+        """The five notes that came most often; many are variations of one."""
         often = sorted(self.notes, key=self.notes.get, reverse=True)
         more = [f"and {len(often) - 5} other warnings of runs"] if len(often) > 5 else []
         return [f"{note} ({self.notes[note]} of the pairs)" for note in often[:5]] + more
 
 
 class LiveSource:
-    """Pairs for the gate, measured as it asks for them and kept in a file. The budget, in seconds, counts from here."""
+    """Pairs for the gate, measured on demand and kept in a file. The budget, in seconds, starts now."""
 
     def __init__(self, bench, loads, file, budget, say):
         self.bench, self.loads, self.file, self.say = bench, loads, file, say
         self.ends, self.taken = time.monotonic() + budget, 0
 
-    load_of = staticmethod(lambda key: gate_suite.load_of(key[0]))
+    load_of = staticmethod(lambda key: suite.load_of(key[0]))
 
     def take(self, count, loads):
         pairs = []
@@ -68,16 +72,16 @@ class LiveSource:
         return pairs
 
     def time_for(self, more, loads, again, loads_again):
-        """Whether so many pairs, and so many to confirm what may need it, fit into what is left of the budget."""
+        """Whether `more` pairs, and `again` pairs to confirm the suspects, fit into the rest of the budget."""
         seconds = sum(more * self.bench.seconds[load] for load in loads)
         seconds += sum(again * self.bench.seconds[load] for load in loads_again)
         return time.monotonic() + seconds <= self.ends
 
 
 class PairsFile:
-    """CSV, one row a pair, whole after each: `group` (what was compared), `order`, and two columns for each benchmark and
-    metric, named "<benchmark> <metric> base" and "… head": empty where that was not measured, NONE where it had no figure.
-    Appends to a file that is there, whose columns must be the same."""
+    """CSV, one row per pair, whole after each: `group` (what was compared), `order`, and two columns for each
+    benchmark and metric, named "<benchmark> <metric> base" and "… head". A cell is empty when that was not measured,
+    and NONE when it has no figure. Appends to an existing file, which must have the same columns."""
 
     def __init__(self, path):
         self.path, self.columns = Path(path), None
@@ -93,7 +97,7 @@ class PairsFile:
         fresh = self.columns is None
         self.columns = self.columns or list(row)
         if not row.keys() <= set(self.columns):
-            raise gate_runs.Unusable(f"{self.path} has the pairs of another suite: move it away, or name another --pairs-file")
+            raise Unusable(f"{self.path} has the pairs of another suite: move it away, or name another --pairs-file")
         with open(self.path, "a", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, self.columns)
             if fresh:
@@ -102,24 +106,24 @@ class PairsFile:
 
 
 def read(path):
-    """{group: [Pair]} of a PairsFile, in the order in which they were measured. A last row that is not whole is left out."""
+    """{group: [Pair]} of a PairsFile, in the order of measurement. A last row that is cut short is left out."""
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise gate_runs.Unusable(f"{path}: {error.strerror}") from error
+        raise Unusable(f"{path}: {error.strerror}") from error
     groups = {}
     try:
         text = data.decode("utf-8")
         for row in csv.DictReader(text[: text.rfind("\r\n") + 2].splitlines()):
             groups.setdefault(row["group"], []).append(_pair(row))
     except (KeyError, ValueError, csv.Error) as error:
-        raise gate_runs.Unusable(f"{path} is not a file of pairs: {error}") from error
+        raise Unusable(f"{path} is not a file of pairs: {error}") from error
     return groups
 
 
 def _pair(row):
     if None in row or None in row.values():
-        raise ValueError("a row has another number of fields than the header")
+        raise ValueError("the number of fields in a row differs from that in the header")
     values = {}
     for column, cell in row.items():
         if column.endswith(" base") and cell:

@@ -1,27 +1,25 @@
-"""Judges the gate itself: how often it cries wolf over a build against itself, and what it sees of a known delay.
+"""Judges the gate itself: how many false alarms it raises for a build against itself, and which known delays it sees.
 
-Pairs of two copies of one program are really measured, some with a delay spun into every connect() of one side. Whole
-comparisons are then drawn from them, and go through the very procedure of the gate: looks, Holm's correction, confirmation.
-A comparison is made of blocks of BLOCK successive pairs, so that what drifts together stays together; where both sides are the
-same, a coin decides anew which is called the head.
+Pairs of two copies of one program are measured, some with a delay spun into every connect() of one side. Whole
+comparisons are then drawn from these pairs, and go through the procedure of the gate: looks, Holm's correction,
+confirmation. A comparison consists of blocks of BLOCK successive pairs, so that drift within a block is kept. Where
+both sides are the same, a coin decides for each pair which one is called the head.
 """
 
 import concurrent.futures
 import functools
 import random
 
-import gate_judge
-import gate_pairs
-import gate_report
-import gate_statistics
-from gate_runs import Unusable
-from gate_suite import LOADS, load_of
+from ..failures import Unusable
+from . import judge, statistics, verdicts
+from .pairs import Pair
+from .suite import LOADS, load_of
 
 BLOCK = 5
 SAME = "same"  # the group of pairs without a delay
 DELAYS = (0.02, 0.05, 0.10, 0.20)
 DELAYED_LOAD = "rate"
-FEWEST = 2 * gate_judge.LOOKS[0]  # pairs of A against A: a half must do for a first look
+FEWEST = 2 * judge.LOOKS[0]  # pairs of A against A: half of them must suffice for a first look
 NOISE_DRAWS, NOISE_QUANTILE = 2000, 0.99
 
 
@@ -30,7 +28,8 @@ def group_of(delay):
 
 
 class Drawn:
-    """A source of pairs for the gate, drawn from measured ones: `groups` maps each load to the pairs it is drawn from."""
+    """A source of pairs for the gate, drawn from measured ones. `groups`: {load: (pairs to draw from, whether both
+    sides are the same)}."""
 
     loads = list(LOADS)
     load_of = staticmethod(lambda key: load_of(key[0]))
@@ -44,7 +43,7 @@ class Drawn:
         for load in loads:
             for values, found in zip(drawn, self._blocks(count, *self.groups[load])):
                 values.update({key: value for key, value in found.items() if load_of(key[0]) == load})
-        return [gate_pairs.Pair("", values) for values in drawn]
+        return [Pair("", values) for values in drawn]
 
     def _blocks(self, count, pairs, both_same):
         taken = []
@@ -62,31 +61,31 @@ class Drawn:
 
 
 def seconds_by_load(pairs):
-    """What a pair of each load took, both sides: the median."""
+    """The median time of a pair of each load, both sides together."""
     taken = {load: [] for load in LOADS}
     for pair in pairs:
         for (name, _), (base, head) in pair.values.items():
             if name.startswith("command/"):
                 if None in (base, head):
-                    raise Unusable(f"a pair has no time of {name}: measure it again")
+                    raise Unusable(f"a pair has no time for {name}: measure it again")
                 taken[load_of(name)].append((base + head) / 1e9)
-    return {load: gate_statistics.quantile(values, 0.5) for load, values in taken.items() if values}
+    return {load: statistics.quantile(values, 0.5) for load, values in taken.items() if values}
 
 
 def noise_of(pairs, generator):
     """{(benchmark, metric): the 99th percentile of the effect at the first look, A against A}."""
-    count = gate_judge.LOOKS[0]
+    count = judge.LOOKS[0]
     blocks = -(-count // BLOCK)
     noise = {}
     for key in pairs[0].values:
-        own, missing = gate_judge.ratios(pairs, key)
+        own, missing = judge.ratios(pairs, key)
         if missing or len(own) < BLOCK:
-            continue  # such a row is unstable whatever its threshold
+            continue  # such a row is unstable with any threshold
         starts = generator.integers(0, len(own) - BLOCK + 1, (NOISE_DRAWS, blocks, 1))
-        drawn = own[(starts + gate_statistics.numpy.arange(BLOCK)).reshape(NOISE_DRAWS, -1)[:, :count]]
+        drawn = own[(starts + statistics.numpy.arange(BLOCK)).reshape(NOISE_DRAWS, -1)[:, :count]]
         signs = generator.choice((-1, 1), drawn.shape)
-        effects = gate_statistics.numpy.expm1(gate_statistics.centres(drawn * signs))
-        noise[key] = gate_statistics.quantile(abs(effects), NOISE_QUANTILE)
+        effects = statistics.numpy.expm1(statistics.centres(drawn * signs))
+        noise[key] = statistics.quantile(abs(effects), NOISE_QUANTILE)
     return noise
 
 
@@ -98,9 +97,13 @@ def _compare(plan, number):
     if delayed is not None:
         groups[DELAYED_LOAD] = (delayed, False)
     source = Drawn(groups, seconds, budget, random.Random(f"{seed} {number}"))
-    generator = gate_statistics.numpy.random.default_rng([seed, number])
-    rows = gate_judge.Gate(source, noise[number % len(noise)], generator).run()
-    return [(row.key, row.verdict) for row in rows], gate_report.status(rows), any(row.note.startswith("not c") for row in rows)
+    generator = statistics.numpy.random.default_rng([seed, number])
+    rows = judge.Gate(source, noise[number % len(noise)], generator).run()
+    return (
+        [(row.key, row.verdict) for row in rows],
+        verdicts.status(rows),
+        any(row.note.startswith("not c") for row in rows),
+    )
 
 
 def compare_often(halves, delayed, noise, seconds, given, seed, progress):
@@ -114,55 +117,82 @@ def compare_often(halves, delayed, noise, seconds, given, seed, progress):
 
 
 def share(hits, trials):
-    low, high = gate_statistics.share_interval(hits, trials)
+    low, high = statistics.share_interval(hits, trials)
     return {"hits": hits, "trials": trials, "share": hits / trials, "ci_low": low, "ci_high": high}
 
 
 def judge_gate(groups, given, seed, progress):
-    """Everything that the self-test says, as it is kept in result.json. Noise and alarms of one comparison never come from the
-    same pairs: what is judged is drawn from one half of the time, its thresholds are of the other."""
+    """The result of the self-test, as result.json keeps it. The thresholds of a comparison never come from the pairs
+    that it judges: those are drawn from one half of the time, the thresholds from the other."""
     pairs = groups.get(SAME, [])
     if len(pairs) < FEWEST:
-        raise Unusable(f"{given.pairs_file} has {len(pairs)} pairs of A against A; at least {FEWEST} are needed: --collect more")
-    generator, seconds = gate_statistics.numpy.random.default_rng(seed), seconds_by_load(pairs)
+        raise Unusable(
+            f"{given.pairs_file} has {len(pairs)} pairs of A against A; at least {FEWEST} are needed: collect more "
+            f"with --collect"
+        )
+    generator, seconds = statistics.numpy.random.default_rng(seed), seconds_by_load(pairs)
     untimed = [load for load in LOADS if load not in seconds]
     if untimed:
-        raise Unusable(f"{given.pairs_file} has no time of the load {', '.join(untimed)}: --collect anew")
+        raise Unusable(
+            f"{given.pairs_file} has no time for the load {', '.join(untimed)}: collect new pairs with --collect"
+        )
     halves = [pairs[: len(pairs) // 2], pairs[len(pairs) // 2 :]]
     noise = noise_of(pairs, generator)
     crossed = [noise_of(half, generator) for half in reversed(halves)]
     results = compare_often(halves, None, crossed, seconds, given, seed, progress)
-    trials = len(results)
     result = {
         "pairs": {group: len(own) for group, own in groups.items()},
         "seconds_of_a_pair": sum(seconds.values()),
-        "false_alarms": share(sum(status == gate_report.FAILED for _, status, _ in results), trials),
-        "false_alarms_before_confirming": share(sum(s == gate_report.FAILED or first for _, s, first in results), trials),
-        "false_improvements": share(sum(any(v == gate_judge.IMPROVED for _, v in rows) for rows, _, _ in results), trials),
-        "unsure": share(sum(status == gate_report.UNSURE for _, status, _ in results), trials),
-        "noise": [{"benchmark": name, "metric": metric, "noise": value,
-                   "unstable": sum((key, gate_judge.UNSTABLE) == ((name, metric), verdict)
-                                   for rows, _, _ in results for key, verdict in rows) / trials}
-                  for (name, metric), value in noise.items()],
+        **_alarms(results),
+        "noise": _noise_rows(noise, results),
         "power": [],
-    }  # fmt: skip
+    }
     for delay in DELAYS:
         delayed = groups.get(group_of(delay), [])
-        if len(delayed) >= gate_judge.LOOKS[0]:
+        if len(delayed) >= judge.LOOKS[0]:
             found = compare_often([pairs], delayed, [noise], seconds, given, seed, progress)
             result["power"] += _power(delay, delayed, found, generator)
     return result
 
 
+def _alarms(results):
+    """How often comparisons of A with A ended with a verdict other than SAME."""
+    trials = len(results)
+    return {
+        "false_alarms": share(sum(status == verdicts.FAILED for _, status, _ in results), trials),
+        "false_alarms_before_confirming": share(sum(s == verdicts.FAILED or first for _, s, first in results), trials),
+        "false_improvements": share(sum(any(v == judge.IMPROVED for _, v in rows) for rows, _, _ in results), trials),
+        "unsure": share(sum(status == verdicts.UNSURE for _, status, _ in results), trials),
+    }
+
+
+def _noise_rows(noise, results):
+    """The noise of each benchmark and metric, and how often its row was unstable."""
+    rows = []
+    for (name, metric), value in noise.items():
+        unstable = sum(((name, metric), judge.UNSTABLE) in judged for judged, _, _ in results)
+        rows.append({"benchmark": name, "metric": metric, "noise": value, "unstable": unstable / len(results)})
+    return rows
+
+
 def _power(delay, delayed, found, generator):
-    """A row for every benchmark and metric of the load that was delayed, with the effect that all its pairs show."""
+    """A row for every benchmark and metric of the delayed load, with the effect in all its pairs."""
     rows = []
     for key in delayed[0].values:
-        own, missing = gate_judge.ratios(delayed, key)
+        own, missing = judge.ratios(delayed, key)
         if missing:
             continue
-        low, high = (gate_statistics.relative(bound) for bound in gate_statistics.interval(own, generator))
-        hits = sum((key, gate_judge.REGRESSED) in verdicts for verdicts, _, _ in found)
-        rows.append({"delay": delay, "benchmark": key[0], "metric": key[1], "effect_low": low, "effect_high": high,
-                     "effect": gate_statistics.relative(gate_statistics.centre(own)), **share(hits, len(found))})  # fmt: skip
+        low, high = (statistics.relative(bound) for bound in statistics.interval(own, generator))
+        hits = sum((key, judge.REGRESSED) in judged for judged, _, _ in found)
+        rows.append(
+            {
+                "delay": delay,
+                "benchmark": key[0],
+                "metric": key[1],
+                "effect_low": low,
+                "effect_high": high,
+                "effect": statistics.relative(statistics.centre(own)),
+                **share(hits, len(found)),
+            }
+        )
     return rows

@@ -1,21 +1,20 @@
-"""What the gate computes: the size of a change, how sure it is, and how often chance alone would do as much.
+"""The gate's statistics: the size of a change, how certain it is, and how often chance alone would produce as much.
 
-A change is a log ratio, so that twice as much and half as much are equally far from none. Over pairs it is the 20 %-trimmed
-mean of their log ratios: a pair that was disturbed in the middle does not move it. All randomness comes from the caller's
-generator, so that a seed repeats a judgement.
+A change is a log ratio, so that twice as much and half as much are equally far from no change. The change over several
+pairs is the 20 %-trimmed mean of their log ratios: one pair that was disturbed does not move it. All randomness comes
+from the caller's generator, so that the same seed gives the same judgement.
 """
 
 import argparse
 import math
-import sys
+
+from ..failures import exit_without
 
 try:
     import numpy
     from scipy import stats
 except ImportError as error:
-    print(f"scripts: {sys.executable} has no {error.name}. Install python3-numpy and python3-scipy (scripts/setup does), and "
-          "run the script by its own name, which takes /usr/bin/python3.", file=sys.stderr)  # fmt: skip
-    sys.exit(2)
+    exit_without(error)
 
 TRIMMED = 0.2  # of each end
 CONFIDENCE = 0.95
@@ -23,10 +22,10 @@ RESAMPLES = 2000
 
 
 def seed(text):
-    """For --seed: what a generator can be made from."""
+    """The value of --seed: a number that a generator accepts."""
     if text.isascii() and text.isdigit():
         return int(text)
-    raise argparse.ArgumentTypeError(f"'{text}' is no seed: a whole number, 0 or more")
+    raise argparse.ArgumentTypeError(f"'{text}' is not a seed: expected a whole number, 0 or more")
 
 
 def _centre(values, axis=-1):
@@ -44,11 +43,12 @@ def log_ratios(pairs):
 
 
 def centre(ratios):
+    """Their trimmed mean."""
     return float(_centre(numpy.asarray(ratios)))
 
 
 def centres(rows):
-    """Of each row."""
+    """The trimmed mean of each row."""
     return _centre(rows)
 
 
@@ -63,15 +63,19 @@ def relative(log_ratio):
 
 
 def sign_flip_p(ratios, alternative="two-sided"):
-    """Valid whatever the noise, drift and autocorrelation: a coin decided which side of each pair ran first, and where
-    neither is faster, each ratio could as well have had the other sign. `greater`, `less`: one-sided.
+    """The p value of the hypothesis that neither side of the pairs is faster. `greater` and `less` are one-sided.
 
-    What is flipped is Wilcoxon's signed-rank sum, not the trimmed mean: that one does not change when the ratios that it
-    trims are turned, so that of 20 pairs even a perfectly steady change would have a p of 0.01. All flips are counted, as
-    scipy's wilcoxon() does only where there are no ties."""
+    It is valid for any noise, drift and autocorrelation: a coin decided which side of each pair ran first, so that
+    without a difference each ratio could as well have had the other sign.
+
+    The statistic is Wilcoxon's signed-rank sum. The trimmed mean does not change when the ratios that it trims are
+    flipped, so that even a perfectly steady change in 20 pairs would have a p of 0.01. All flips are counted;
+    scipy's wilcoxon() does that only where there are no ties."""
     ratios = numpy.asarray(ratios)
-    ranks = numpy.rint(2 * stats.rankdata(numpy.abs(ratios))).astype(int)  # twice the rank: of ties it is half a number
-    chances = numpy.ones(1)  # of each sum of the ranks whose ratio is positive
+    ranks = numpy.rint(2 * stats.rankdata(numpy.abs(ratios))).astype(
+        int
+    )  # twice the rank, because ties have half ranks
+    chances = numpy.ones(1)  # of each possible sum of the ranks whose ratio is positive
     for rank in ranks[ratios != 0]:
         chances = (numpy.pad(chances, (0, rank)) + numpy.pad(chances, (rank, 0))) / 2
     found = int(ranks[ratios > 0].sum())
@@ -80,13 +84,13 @@ def sign_flip_p(ratios, alternative="two-sided"):
 
 
 def unpaired_p(first, second):
-    """Mann and Whitney's, of two groups of log values. Valid only if any order of them was equally likely, as it is not for
-    two runs one after the other."""
+    """Mann and Whitney's p value for two groups of log values. It is valid only if all orders of the values were
+    equally likely, which does not hold for two runs that followed each other."""
     return float(stats.mannwhitneyu(first, second).pvalue)
 
 
 def smallest_unpaired_p(first, second):
-    """What the clearest difference between groups of these sizes could reach: fewer repetitions prove nothing."""
+    """The p value of the clearest difference that groups of these sizes can show."""
     return min(1.0, 2 / math.comb(first + second, first))
 
 
@@ -94,23 +98,32 @@ def _interval(samples, statistic, generator):
     if all(numpy.ptp(sample) == 0 for sample in samples):
         value = float(statistic(*samples))
         return value, value
-    bounds = stats.bootstrap(samples, statistic, n_resamples=RESAMPLES, vectorized=True, paired=False,
-                             confidence_level=CONFIDENCE, method="percentile", random_state=generator)  # fmt: skip
+    bounds = stats.bootstrap(
+        samples,
+        statistic,
+        n_resamples=RESAMPLES,
+        vectorized=True,
+        paired=False,
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        random_state=generator,
+    )
     return float(bounds.confidence_interval.low), float(bounds.confidence_interval.high)
 
 
 def interval(ratios, generator):
-    """Of the trimmed mean, by resampling pairs: 95 %."""
+    """The 95 % confidence interval of the trimmed mean, by resampling pairs."""
     return _interval((numpy.asarray(ratios),), _centre, generator)
 
 
 def unpaired_interval(first, second, generator):
-    """Of the difference of the trimmed means, by resampling both groups: 95 %."""
+    """The 95 % confidence interval of the difference of the trimmed means, by resampling both groups."""
     return _interval((numpy.asarray(first), numpy.asarray(second)), _difference, generator)
 
 
 def holm(p_values):
-    """Adjusted p values: all that are at most alpha may be called changes, and any one falsely so with at most alpha."""
+    """Adjusted p values: if all that are at most alpha are called changes, the chance of any false one is at most
+    alpha."""
     adjusted, worst = [0.0] * len(p_values), 0.0
     order = sorted(range(len(p_values)), key=p_values.__getitem__)
     for place, index in enumerate(order):
@@ -120,7 +133,7 @@ def holm(p_values):
 
 
 def share_interval(hits, trials):
-    """Clopper and Pearson's interval of a share, 95 %: exact, and it says something of 0 in 300 too."""
+    """Clopper and Pearson's exact 95 % confidence interval of a share. It works for 0 of 300, too."""
     bounds = stats.binomtest(hits, trials).proportion_ci(CONFIDENCE, method="exact")
     return float(bounds.low), float(bounds.high)
 

@@ -1,12 +1,13 @@
-"""How verdicts are told: a table for people, Markdown for a pull request, CSV for programs, and an exit status."""
+"""How verdicts are reported: a table for the terminal, Markdown for a pull request, verdicts.csv, and an exit
+status."""
 
-import csv
+from ..failures import UNUSABLE
+from ..records import verdicts as verdicts_csv
+from .judge import IMPROVED, REGRESSED, SAME, UNSTABLE
 
-from gate_judge import IMPROVED, REGRESSED, SAME, UNSTABLE
-
-COLUMNS = ("benchmark", "metric", "pairs", "effect", "ci_low", "ci_high", "p_value", "threshold", "verdict")
 HEADS = ("benchmark", "metric", "pairs", "effect", "95 % interval", "p", "threshold", "verdict")
-FINE, FAILED, UNUSABLE, UNSURE = 0, 1, 2, 4
+FINE, FAILED, UNSURE = 0, 1, 4  # exit statuses, with UNUSABLE
+WORST_FIRST = (FAILED, UNUSABLE, UNSURE, FINE)
 ORDER = (REGRESSED, UNSTABLE, IMPROVED, SAME)
 SIGNS = {REGRESSED: "🔴", UNSTABLE: "🟡", IMPROVED: "🟢", SAME: "⚪"}
 
@@ -14,6 +15,10 @@ SIGNS = {REGRESSED: "🔴", UNSTABLE: "🟡", IMPROVED: "🟢", SAME: "⚪"}
 def status(rows):
     verdicts = {row.verdict for row in rows}
     return FAILED if REGRESSED in verdicts else UNSURE if UNSTABLE in verdicts else FINE
+
+
+def worst(*statuses):
+    return min(statuses, key=WORST_FIRST.index)
 
 
 def summary(rows):
@@ -28,8 +33,8 @@ def _percent(value):
 def _cells(row):
     interval = "-" if row.low is None else f"{_percent(row.low)} to {_percent(row.high)}"
     p = "-" if row.p is None else "<0.001" if row.p < 0.001 else f"{row.p:.3f}"
-    return (row.benchmark, row.metric, str(row.pairs), _percent(row.effect), interval, p, f"{row.threshold:.1%}",
-            row.verdict)  # fmt: skip
+    names = row.benchmark, row.metric
+    return (*names, str(row.pairs), _percent(row.effect), interval, p, f"{row.threshold:.1%}", row.verdict)
 
 
 def _sorted(rows):
@@ -37,7 +42,7 @@ def _sorted(rows):
 
 
 def table(rows):
-    """Changes first; a line per row, and below it what there is to say of it."""
+    """One line per row, changes first; a note stands below its row."""
     cells = [HEADS] + [_cells(row) for row in _sorted(rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(HEADS))]
     lines = [_aligned(cells[0], widths)]
@@ -56,12 +61,12 @@ def _aligned(cells, widths):
 
 
 def markdown(rows, title, notes):
-    """The rows that changed or are unsure in sight, the same ones folded away."""
-    told = [row for row in _sorted(rows) if row.verdict != SAME]
+    """Rows that changed or are unstable are visible; the others are folded."""
+    shown = [row for row in _sorted(rows) if row.verdict != SAME]
     same = [row for row in rows if row.verdict == SAME]
     lines = [f"### {title}: {summary(rows)}", ""]
-    if told:
-        lines += [*_markdown_table(told), ""]
+    if shown:
+        lines += [*_markdown_table(shown), ""]
     if same:
         lines += ["<details><summary>The same</summary>", "", *_markdown_table(same), "", "</details>", ""]
     lines += [f"- {note}" for note in notes]
@@ -79,10 +84,10 @@ def _markdown_table(rows):
 
 
 def write_csv(path, rows):
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        for row in rows:
-            values = (row.effect, row.low, row.high, row.p, row.threshold)
-            figures = ["" if value is None else f"{value:.6g}" for value in values]
-            writer.writerow([row.benchmark, row.metric, row.pairs, *figures, row.verdict])
+    verdicts_csv.write(path, map(_values, rows))
+
+
+def _values(row):
+    figures = (row.effect, row.low, row.high, row.p, row.threshold)
+    texts = ["" if value is None else f"{value:.6g}" for value in figures]
+    return [row.benchmark, row.metric, row.pairs, *texts, row.verdict]

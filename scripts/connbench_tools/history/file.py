@@ -1,26 +1,20 @@
-"""The history's files: CSV without an empty cell, sorted by time. scripts/history is what people call.
+"""The files of a history: CSV without empty cells, sorted by time.
 
-A file has the columns that its first run had. What a later run has beside them begins another file, so that nothing is
-ever made up for the runs before. Each file is replaced whole; a run is in it once.
+A file has the columns of its first run. New columns of a later run go into another file, so that no value is invented
+for earlier runs. Each file is replaced as a whole, and contains a run once.
 """
 
 import contextlib
 import csv
 import fcntl
 import os
-import re
 import tempfile
 
+from ..failures import Unusable
+from .row import MACHINE
+
 FIRST = ("time", "commit", "branch")
-LAST = "machine"
-
-
-class Refused(Exception):
-    """The run cannot be added; the message says why, and what to do."""
-
-
-def slug(text):
-    return re.sub(r"[^a-z0-9.]+", "_", text.lower()).strip("_")
+LAST = MACHINE
 
 
 def figures_in(columns):
@@ -40,15 +34,17 @@ class Table:
             with open(self.path, newline="", encoding="utf-8") as file:
                 self._take(csv.reader(file))
         except (UnicodeDecodeError, csv.Error) as error:
-            raise Refused(f"{self.path}: not a history: {error}") from error
+            raise Unusable(f"{self.path} is not a history: {error}") from error
 
     def _take(self, reader):
         self.columns = next(reader, [])
         if tuple(self.columns[:3]) != FIRST or self.columns[-1] != LAST:
-            raise Refused(f"{self.path}: not a history (its columns do not begin with {','.join(FIRST)})")
+            raise Unusable(f"{self.path} is not a history (its columns do not begin with {','.join(FIRST)})")
         for cells in reader:
             if len(cells) != len(self.columns) or not all(cells):
-                raise Refused(f"{self.path}: line {reader.line_num} is not whole: mend it, or take another --file")
+                raise Unusable(
+                    f"{self.path}: line {reader.line_num} is incomplete: repair it, or choose another --file"
+                )
             self.rows.append(dict(zip(self.columns, cells)))
 
     def has(self, row):
@@ -60,9 +56,10 @@ class Table:
         self.changed = True
 
     def write(self):
-        """Whole or not at all."""
-        with tempfile.NamedTemporaryFile("w", dir=self.path.parent, prefix=self.path.name, delete=False, newline="",
-                                         encoding="utf-8") as file:  # fmt: skip
+        """Replaces the file as a whole, or leaves it as it was."""
+        with tempfile.NamedTemporaryFile(
+            "w", dir=self.path.parent, prefix=self.path.name, delete=False, newline="", encoding="utf-8"
+        ) as file:
             try:
                 writer = csv.DictWriter(file, self.columns)
                 writer.writeheader()
@@ -95,27 +92,29 @@ def retired_path(path):
 
 
 def split_off(table, lacking):
-    """What these columns hold goes into a file of its own; a table without figures goes as a whole."""
+    """Moves columns from a table into a file of their own. Returns a line that says so."""
     kept = [column for column in table.columns if column not in lacking]
     retired = Table(retired_path(table.path), [c for c in table.columns if c in lacking or c in FIRST or c == LAST])
     retired.rows = [{column: row[column] for column in retired.columns} for row in table.rows]
     retired.write()
     table.columns, table.changed = kept, True
     table.rows = [{column: row[column] for column in kept} for row in table.rows]
-    return f"{len(lacking)} columns ended, and are kept in {retired.path}: {', '.join(lacking)}"
+    return f"{len(lacking)} columns ended; their values are kept in {retired.path}: {', '.join(lacking)}"
 
 
-def expect_one_machine(tables, row):
+def require_one_machine(tables, row):
     for table in tables:
         for mine in table.rows:
             if mine[LAST] != row[LAST]:
-                raise Refused(f"{table.path} is of {mine[LAST]}, the run of {row[LAST]}: two machines are no history. "
-                              "Take another --file, or '{machine}' in its name")
+                raise Unusable(
+                    f"{table.path} belongs to {mine[LAST]}, the run to {row[LAST]}: a history has one machine. "
+                    "Choose another --file, or one with '{machine}' in its name"
+                )
 
 
 @contextlib.contextmanager
 def alone_in(folder):
-    """Two that append at once would each replace what the other has written."""
+    """Locks the folder: two processes that append at once would each replace what the other has written."""
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
     try:
@@ -126,26 +125,28 @@ def alone_in(folder):
 
 
 def append(path, row, retire=False):
+    """Adds a run. Returns a line for each thing that was done. Raises Unusable when nothing was changed."""
     try:
         with alone_in(path.parent):
             return append_alone(path, row, retire)
     except OSError as error:
-        raise Refused(f"{path} cannot be read or written: {error.strerror}") from error
+        raise Unusable(f"{path} cannot be read or written: {error.strerror}") from error
 
 
 def append_alone(path, row, retire):
-    """@return what was done, line by line. @raise Refused, and nothing is changed"""
     tables = tables_of(path)
-    expect_one_machine(tables, row)
+    require_one_machine(tables, row)
     if tables and all(table.has(row) for table in tables):
-        raise Refused(f"{path} has this run already (time {row['time']}, commit {row['commit']})")
-    told, lacking = [], {table: [c for c in figures_in(table.columns) if c not in row] for table in tables}
+        raise Unusable(f"{path} has this run already (time {row['time']}, commit {row['commit']})")
+    done, lacking = [], {table: [c for c in figures_in(table.columns) if c not in row] for table in tables}
     every = [column for columns in lacking.values() for column in columns]
     if every and not retire:
-        raise Refused(f"the run lacks columns of {path}: {', '.join(every)}. Measure them too, or end them with --retire")
+        raise Unusable(
+            f"the run lacks columns of {path}: {', '.join(every)}. Measure these too, or end them with --retire"
+        )
     for table in tables:
         if lacking[table]:
-            told.append(split_off(table, lacking[table]))
+            done.append(split_off(table, lacking[table]))
         if not table.has(row):
             table.add(row)
     known = {column for table in tables for column in table.columns}
@@ -156,5 +157,5 @@ def append_alone(path, row, retire):
     for table in tables:
         if table.changed:
             table.write()
-            told.append(f"{table.path}: run {len(table.rows)}, {len(figures_in(table.columns))} figures")
-    return told
+            done.append(f"{table.path}: run {len(table.rows)}, {len(figures_in(table.columns))} figures")
+    return done

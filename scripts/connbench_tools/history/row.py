@@ -1,25 +1,23 @@
-"""From a finished run to its row in the history. scripts/history is what people call."""
+"""From a finished run to its row in the history."""
 
 import datetime
-import json
 import math
+import re
 
-from history_file import LAST, Refused, slug
+from ..failures import Unusable
+from ..records.run import Run
 
-SCHEMA = 1
-# What a column's name leaves out: `epoll_p50_us` is connbench run's own default load.
+MACHINE = "machine"
+# Values that a column's name leaves out, because connbench run uses them by default: `epoll_p50_us`.
 USUAL = {"target": "accepting", "concurrency": "64"}
 
 
-def read_json(path):
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Refused(f"{path}: {error}") from error
+def slug(text):
+    return re.sub(r"[^a-z0-9.]+", "_", text.lower()).strip("_")
 
 
 def column_of(name):
-    """connect/epoll/accepting/concurrency:64/p50 → epoll_p50_us; what is not usual stands between."""
+    """connect/epoll/accepting/concurrency:64/p50 → epoll_p50_us; unusual values stand in between."""
     _, connector, target, *more, figure = name.split("/")
     parts = [connector] + ([target] if target != USUAL["target"] else [])
     for part in rejoined(more):
@@ -30,7 +28,7 @@ def column_of(name):
 
 
 def rejoined(parts):
-    """A scenario is the only part that may hold a slash: scenario:steady:poisson:5000/s."""
+    """Undoes the split inside a scenario, the only part that may contain a slash: scenario:steady:poisson:5000/s."""
     whole = []
     for part in parts:
         if ":" in part or not whole:
@@ -40,44 +38,34 @@ def rejoined(parts):
     return whole
 
 
-def time_of(origin):
-    """When the run began, to the microsecond: no two runs of one machine share it."""
-    since_1970 = datetime.timedelta(microseconds=origin["realtime_ns"] // 1000)
+def time_of(run):
+    """When the run began, to the microsecond, so that no two runs of one machine have the same time."""
+    since_1970 = datetime.timedelta(microseconds=run.need("origin.realtime_ns") // 1000)
     return (datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc) + since_1970).isoformat(timespec="microseconds")
 
 
 def row_of(folder):
-    """@raise Refused when the run is no whole measurement."""
-    if not (folder / "run.json").exists():
-        raise Refused(f"{folder}: no run (run.json is missing)")
-    run = read_json(folder / "run.json")
-    if run.get("schema_version") != SCHEMA:
-        raise Refused(f"{folder}: schema version {run.get('schema_version')}, and {SCHEMA} is what is read here")
-    if not run["complete"]:
-        raise Refused(f"{folder}: the run is not complete (under way, stopped or killed): measure it again")
-    if run["failures"]:
-        first = run["failures"][0]
-        raise Refused(f"{folder}: {len(run['failures'])} waves failed, the first of {first['connector']} on "
-                      f"{first['target']}: {first['failure']}")
-    environment = run["environment"]
-    row = {"time": time_of(run["origin"]), "commit": environment["build"]["git_commit"]}
+    """{column: text}, without the branch. Unusable when the run is not a complete measurement."""
+    run = Run(folder)
+    run.require_complete()
+    run.require_no_failures()
+    row = {"time": time_of(run), "commit": run.need("environment.build.git_commit")}
     if row["commit"] in ("", "unknown"):
-        raise Refused(f"{folder}: the program does not know its commit: build it in a git checkout")
-    row |= figures_of(read_json(folder / "benchmark-aggregate.json"), folder)
-    row[LAST] = f"{len(environment['cpu']['online'])} × {environment['cpu']['model'] or environment['kernel']['machine']}"
+        raise Unusable(f"{folder}: the program does not know its commit: build it in a git checkout")
+    row |= figures_of(run)
+    row[MACHINE] = run.processors()
     return row
 
 
-def figures_of(document, folder):
+def figures_of(run):
     figures = {}
-    for entry in document["benchmarks"]:
-        column = column_of(entry["name"])
-        value = entry["real_time"] / 1e3
+    for name, nanoseconds in run.aggregates():
+        column = column_of(name)
         if column in figures:
-            raise Refused(f"{folder}: two figures would share the column {column}")
-        if not math.isfinite(value):
-            raise Refused(f"{folder}: {entry['name']} is {entry['real_time']}")
-        figures[column] = f"{value:.6g}"
+            raise Unusable(f"{run.label}: two figures would share the column {column}")
+        if not math.isfinite(nanoseconds):
+            raise Unusable(f"{run.label}: {name} is {nanoseconds}")
+        figures[column] = f"{nanoseconds / 1e3:.6g}"
     if not figures:
-        raise Refused(f"{folder}: no figure in benchmark-aggregate.json: nothing connected or timed out")
+        raise Unusable(f"{run.label}: benchmark-aggregate.json has no figure: nothing connected or timed out")
     return figures

@@ -1,210 +1,138 @@
-"""Run folders as the report reads them: what run.json says, the rows of summary.csv, and what stands beside them."""
+"""One run folder: what run.json says, the rows of its tables, and the files beside them."""
 
-import csv
-import json
-import lzma
-import zlib
-from collections import namedtuple
+from pathlib import Path
 
-from connector_records import SCHEMA, Unusable
-
-# One block of the table is one load: what the ways to connect are compared under. It never spans two runs.
-Load = namedtuple("Load", "run scenario target family concurrency shards timeout_ns")
-
-COMMANDS = ("run", "exhaust")  # of connbench, whose records are read
-CASE = ("scenario", "connector", "target", "family", "concurrency", "timeout_ns", "repetition")
-OUTCOMES = (
-    "connected refused reset unreachable peer_timeout deadline_exceeded never_started cancelled exhausted "
-    "not_permitted self_connected unexpected"
-).split()
-
-
-def whole_rows(file, path):
-    """Rows of a CSV file as lists, its header first. A last row without its line end is void: the run was killed."""
-    ends = [True]
-
-    def lines():
-        for line in file:
-            ends[0] = line.endswith("\n")
-            yield line
-
-    try:
-        held = None
-        for row in csv.reader(lines(), strict=False):
-            if held is not None:
-                yield held
-            held = row
-        if held is not None and ends[0]:
-            yield held
-    except (csv.Error, UnicodeDecodeError, EOFError, OSError, lzma.LZMAError, zlib.error) as error:
-        raise Unusable(f"{path}: cannot be read as CSV: {error}") from error
-
-
-def read_table(path, wanted):
-    """Rows of a small CSV file as dictionaries of text. `wanted` columns must be there; others that miss are empty."""
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = whole_rows(file, path)
-        header = next(rows, [])
-        lacking = [column for column in wanted if column not in header]
-        if lacking:
-            raise Unusable(f"{path}: no column {', '.join(lacking)}; results/README.md says what must be there")
-        # A row of another length is damage, and there is no telling which field is which.
-        return [Row(zip(header, row)) for row in rows if len(row) == len(header)]
-
-
-class Row(dict):
-    """A row; a column that the file does not have is empty, which means: not known."""
-
-    def __missing__(self, _column):
-        return ""
+from ..failures import Unusable
+from .facts import command_of, read_facts, read_json
+from .tables import Row, Table, read_exhaustion, read_summary, require_columns
+from .waves import is_fleet
 
 
 class Run:
-    """One run folder. `name` tells it from the others of this report."""
+    """A run that may be incomplete. `label` names it in messages, `name` tells it from other runs in a report."""
 
-    def __init__(self, folder, name):
-        self.folder, self.name = folder, name
-        self.facts = _facts(folder / "run.json")
-        broken = {failure.get("wave") for failure in self.facts["failures"]}
-        self.all_rows = _summary(folder / "summary.csv")
-        # A wave whose process broke is told of, and in no figure.
-        self.rows = [row for row in self.all_rows if _wave_number(row, folder) not in broken]
-        self.exhaustion = _optional(folder / "exhaustion.csv", ("connector", "resource", "pending"))
+    def __init__(self, folder, label=None, name=None):
+        self.folder = Path(folder)
+        self.label, self.name = str(label or folder), name or self.folder.name
+        self.facts = read_facts(self.folder, self.label)
+        self.summary = self._table("summary.csv", read_summary)
+        self.exhaustion = self._table("exhaustion.csv", read_exhaustion).rows
+        self.all_rows = self.summary.rows
+        # A wave whose process failed is reported, but no figure includes it.
+        failed = {failure.get("wave") for failure in self.facts["failures"]}
+        self.rows = [row for row in self.all_rows if int(row["wave"]) not in failed]
 
-    def missing(self):
-        """The file that a run of its kind has, and this one has not; None: it has it."""
-        name = "exhaustion.csv" if _command(self.facts) == "exhaust" or self.exhaustion else "summary.csv"
-        return None if (self.folder / name).exists() else name
+    def _table(self, name, read):
+        """An empty table when the file is missing: the run was killed early, or is of another kind."""
+        path = self.folder / name
+        return read(path, f"{self.label}: {name}") if path.exists() else Table((), [], None)
 
-    def load_of(self, row):
-        return Load(
-            self.name, row["scenario"], row["target"], row["family"], int(row["concurrency"]), int(row["shards"] or 1),
-            int(row["timeout_ns"]),
-        )  # fmt: skip
+    # What must hold
 
-    def began(self):
-        """In ns since 1970; 0 when it does not say."""
-        moment = (self.facts.get("origin") or {}).get("realtime_ns")
-        return moment if isinstance(moment, int) else 0
+    def require_complete(self):
+        if self.facts.get("complete") is not True:
+            raise Unusable(f"{self.label} is not complete (still running, stopped or killed): measure it again")
 
-    def targets_in_order(self):
-        """As they were given; waves have a random order."""
-        seen = [row["target"] for row in self.all_rows]
-        given = _given(self.facts.get("command_line", []), "--target")
-        return list(dict.fromkeys([*(name for name in given if name in seen), *sorted(seen)]))
+    def require_no_failures(self):
+        failures = self.facts["failures"]
+        if failures:
+            first = failures[0]
+            raise Unusable(
+                f"{self.label}: {len(failures)} waves failed, the first {first.get('connector')} on "
+                f"{first.get('target')}: {first.get('failure')}"
+            )
 
-    def samples_file(self):
-        for ending in ("", ".gz", ".xz", ".zst"):
-            path = self.folder / f"samples.csv{ending}"
-            if path.exists():
-                return path
-        return None
+    def require_waves(self, columns=()):
+        """The rows of a whole summary.csv that has these columns."""
+        if not (self.folder / "summary.csv").exists():
+            raise Unusable(f"{self.label}: summary.csv is missing")
+        require_columns(self.summary.columns, columns, f"{self.label}: summary.csv")
+        if self.summary.damage:
+            raise Unusable(f"{self.label}: summary.csv is damaged: {self.summary.damage}")
+        if not self.all_rows:
+            raise Unusable(f"{self.label}: no wave was measured")
+        return self.rows
+
+    def need(self, path):
+        """A value in run.json by its path, as in "environment.cpu.model". It may be null, but must be there."""
+        value = self.facts
+        for key in path.split("."):
+            if not isinstance(value, dict) or key not in value:
+                raise Unusable(f"{self.label}: run.json has no {path}; results/README.md says what must be there")
+            value = value[key]
+        return value
+
+    # What was measured
 
     def connectors_in_order(self):
-        given = _given(self.facts.get("command_line", []), "--connector")
-        # Waves have a random order; system calls were counted in that of the plan.
-        planned = [case.get("connector") for case in self.facts.get("syscalls") or []]
+        """As they were given. Waves have a random order, and so have their rows; system calls were counted as
+        planned."""
+        planned = [case.get("connector") for case in self.facts["syscalls"]]
         seen = {row["connector"] for row in [*self.all_rows, *self.exhaustion]}
-        return [name for name in dict.fromkeys([*given, *planned, *sorted(seen)]) if name in seen]
+        return [name for name in dict.fromkeys([*self.given("--connector"), *planned, *sorted(seen)]) if name in seen]
 
+    def targets_in_order(self):
+        seen = {row["target"] for row in self.all_rows}
+        return [name for name in dict.fromkeys([*self.given("--target"), *sorted(seen)]) if name in seen]
 
-def runs_in(folders):
-    """The runs of these folders; a folder may be a run, hold runs, or hold a gate's verdicts alone.
+    def given(self, flag):
+        """The values of a list flag on the command line: --flag a,b or --flag a b"""
+        words = self.facts["command_line"]
+        if flag not in words:
+            return []
+        words = words[words.index(flag) + 1 :]
+        end = next((i for i, word in enumerate(words) if word.startswith("--")), len(words))
+        return [name for word in words[:end] for name in word.split(",") if name]
 
-    Each has a short name of its own. Those of one folder come in the order in which they were made. Records of another kind
-    that lie among runs are left out, as anything else there is; alone they are refused.
-    """
-    found = []
-    for folder in folders:
-        if not folder.is_dir():
-            raise Unusable(f"{folder}: no such folder")
-        inside = [path.parent for path in [folder / "run.json", *sorted(folder.glob("*/run.json"))] if path.exists()]
-        others = {path: command for path in inside if (command := other_command(path))}
-        inside = [path for path in inside if path not in others]
-        if others and not inside:
-            path, command = next(iter(others.items()))
-            raise Unusable(f"{path}: records of `connbench {command}`, of which there is no page; "
-                           "`connbench run` and `connbench exhaust` make what can be shown")  # fmt: skip
-        if not inside and not (folder / "verdicts.csv").exists():
-            raise Unusable(
-                f"{folder}: neither a run nor a folder of runs (run.json is missing). "
-                "`connbench run --out DIR` makes one, scripts/bench several"
-            )
-        found += [path for path in inside if path.resolve() not in {other.resolve() for other in found}]
-    names = _short_names(found)
-    made = [Run(folder, name) for folder, name in zip(found, names)]
-    return sorted(made, key=Run.began) if len(folders) == 1 else made
+    def attempts(self):
+        return sum(int(row["attempts"]) for row in self.rows if not is_fleet(row["target"]))
 
+    def began(self):
+        """In ns since 1970; 0 when the run does not say."""
+        return self.facts["origin"].get("realtime_ns") or 0
 
-def other_command(folder):
-    """The command whose records these are, if it is none that measures ways to connect: probe. Its run.json looks like that of
-    a run, so that it is told by what it was called as, and by the files of a run not being there."""
-    if any((folder / name).exists() for name in ("summary.csv", "exhaustion.csv")):
-        return None
-    command = _command(_facts(folder / "run.json"))
-    return None if command in COMMANDS else command
+    def skips(self):
+        """What was not measured, as rows of text."""
+        skips = self.facts["skipped"]
+        return [Row((key, str(value)) for key, value in skip.items() if value is not None) for skip in skips]
 
+    # Where
 
-def _command(facts):
-    command_line = facts.get("command_line")
-    return command_line[1] if isinstance(command_line, list) and len(command_line) > 1 else "run"
+    def processors(self):
+        """2 × AMD EPYC"""
+        environment = self.facts["environment"]
+        cpu = environment.get("cpu") or {}
+        model = cpu.get("model") or (environment.get("kernel") or {}).get("machine") or "?"
+        return f"{len(cpu.get('online') or [])} × {model}"
 
+    def machine(self):
+        kernel = self.facts["environment"].get("kernel") or {}
+        return f"{self.processors()}, Linux {kernel.get('release', '?')}"
 
-def verdicts_of(folders, given):
-    """Rows of verdicts.csv: of the file that was named, or of those in the folders."""
-    wanted = ("benchmark", "metric", "effect", "verdict")
-    if given:
-        if not given.is_file():
-            raise Unusable(f"{given}: no such file")
-        return read_table(given, wanted)
-    return [row for folder in folders for row in _optional(folder / "verdicts.csv", wanted)]
+    def commit(self):
+        return (self.facts["environment"].get("build") or {}).get("git_commit", "?")
 
+    def origin(self):
+        """Machine and commit: figures of two origins are not comparable."""
+        return f"{self.machine()}, commit {self.commit()}"
 
-def _short_names(folders):
-    names = [folder.resolve().name for folder in folders]
-    return [name if names.count(name) == 1 else str(folder) for name, folder in zip(names, folders)]
+    # Files beside the tables
 
+    def missing(self):
+        """The table that a run of its kind has and this one lacks; None when it is there."""
+        name = "exhaustion.csv" if command_of(self.facts) == "exhaust" or self.exhaustion else "summary.csv"
+        return None if (self.folder / name).exists() else name
 
-def _facts(path):
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Unusable(f"{path}: {error}") from error
-    version = facts.get("schema_version") if isinstance(facts, dict) else None
-    if version != SCHEMA:
-        raise Unusable(f"{path}: schema version {version}, and {SCHEMA} is what is read here: make its report with the "
-                       "scripts of its own commit")  # fmt: skip
-    for key in ("skipped", "warnings", "failures", "rates"):
-        facts[key] = facts.get(key) or []
-    return facts
+    def samples_file(self):
+        """samples.csv, perhaps compressed; None when there is none."""
+        paths = [self.folder / f"samples.csv{ending}" for ending in ("", ".gz", ".xz", ".zst")]
+        return next((path for path in paths if path.exists()), None)
 
-
-def _summary(path):
-    if not path.exists():
-        return []  # killed before its first wave, or a run of another kind (exhaust)
-    rows = read_table(path, (*CASE, "attempts", "wave", *OUTCOMES))
-    for row in rows:
-        for column in ("concurrency", "timeout_ns", "repetition", "attempts", *OUTCOMES):
-            if not row[column].isascii() or not row[column].isdigit():
-                raise Unusable(f"{path}: {column} is '{row[column]}', which is no number")
-    return rows
-
-
-def _wave_number(row, folder):
-    try:
-        return int(row["wave"])
-    except ValueError as error:
-        raise Unusable(f"{folder / 'summary.csv'}: wave is '{row['wave']}', which is no number") from error
-
-
-def _optional(path, wanted):
-    return read_table(path, wanted) if path.exists() else []
-
-
-def _given(command_line, flag):
-    """The values of a list flag: --flag a,b or --flag a b"""
-    if flag not in command_line:
-        return []
-    given = command_line[command_line.index(flag) + 1 :]
-    end = next((i for i, word in enumerate(given) if word.startswith("--")), len(given))
-    return [name for word in given[:end] for name in word.split(",") if name]
+    def aggregates(self):
+        """(name, time in ns) of each figure in benchmark-aggregate.json."""
+        name = "benchmark-aggregate.json"
+        document = read_json(self.folder / name, f"{self.label}: {name}")
+        try:
+            return [(str(entry["name"]), float(entry["real_time"])) for entry in document["benchmarks"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise Unusable(f"{self.label}: {name} is damaged: {type(error).__name__} {error}") from error

@@ -1,4 +1,4 @@
-"""samples.csv, plain or compressed, as one array a column and wave: a million rows in seconds, and 42 bytes each."""
+"""samples.csv, plain or compressed, as one array per column and wave: a million rows in seconds, at 42 bytes each."""
 
 import contextlib
 import gzip
@@ -9,40 +9,43 @@ import operator
 import shutil
 import subprocess
 
-import numpy
+from ..failures import Unusable, exit_without
+from ..vocabulary import OUTCOMES
+from .tables import CASE, require_columns, whole_rows
 
-from connector_records import Unusable
+try:
+    import numpy
+except ImportError as error:
+    exit_without(error)
 
-from .runs import CASE, OUTCOMES, whole_rows
-
-CHUNK = 20_000  # rows that exist as text at a time
-MISSING = numpy.iinfo(numpy.int64).min  # of a stamp: not begun or not known
+CHUNK = 20_000  # rows that are held as text at a time
+MISSING = numpy.iinfo(numpy.int64).min  # a time that is not known, or of something that did not happen
 STAMPS = ("scheduled_ns", "started_ns", "finished_ns", "handshake_ns", "syn_retransmits")
 CONNECTED, DEADLINE_EXCEEDED = OUTCOMES.index("connected"), OUTCOMES.index("deadline_exceeded")
 
 
 class Wave:
-    """The attempts of one wave, in the file's order; stamps in ns since the run's origin."""
+    """The attempts of one wave, in the order of the file. Times are in ns since the origin of the run."""
 
     def __init__(self, stamps, outcome):
         self.scheduled, self.started, self.finished, self.handshake, self.retransmits = stamps
         self.outcome = outcome
 
     def connecting(self):
-        """Of those that connected, in ns."""
+        """How long connecting took, in ns, for the attempts that connected."""
         return (self.finished - self.started)[self._timed() & (self.outcome == CONNECTED)]
 
     def waiting(self):
-        """From when the load wanted it until it was connected, in ns: what a user waits."""
+        """The time from the intended start until connected, in ns: what a user waits."""
         known = self._timed() & (self.outcome == CONNECTED) & (self.scheduled != MISSING)
         return (self.finished - self.scheduled)[known]
 
     def overshoot(self, timeout_ns):
-        """Past the deadline, signed, in ns, of those that it ended."""
+        """How late attempts timed out, in ns. Negative: before their deadline."""
         return (self.finished - self.started)[self._timed() & (self.outcome == DEADLINE_EXCEEDED)] - timeout_ns
 
     def added(self):
-        """Connecting less the handshake, in ns, where one is known and no SYN was sent twice."""
+        """Connecting less the handshake, in ns, where the handshake is known and no SYN was sent twice."""
         known = self._timed() & (self.outcome == CONNECTED) & (self.handshake != MISSING) & (self.retransmits <= 0)
         return (self.finished - self.started - self.handshake)[known]
 
@@ -51,14 +54,12 @@ class Wave:
 
 
 def read_waves(path):
-    """The waves of a file by the text of their CASE columns."""
+    """The waves of a file, by the text of their CASE columns."""
     parts = {}
     with _opened(path) as file:
         rows = whole_rows(file, path)
         header = next(rows, [])
-        lacking = [column for column in (*CASE, *STAMPS, "outcome") if column not in header]
-        if lacking:
-            raise Unusable(f"{path}: no column {', '.join(lacking)}; results/README.md says what must be there")
+        require_columns(header, (*CASE, *STAMPS, "outcome"), path)
         case = operator.itemgetter(*map(header.index, CASE))
         stamps = [header.index(column) for column in STAMPS]
         outcome = header.index("outcome")
@@ -77,7 +78,7 @@ def _numbers(columns, stamps, outcome, path):
     except (ValueError, OverflowError) as error:
         raise Unusable(f"{path}: {error}") from error
     except KeyError as error:
-        raise Unusable(f"{path}: {error} is no outcome of results/README.md") from error
+        raise Unusable(f"{path}: {error} is not an outcome (results/README.md lists them)") from error
 
 
 _CODES = {name: code for code, name in enumerate(OUTCOMES)}
@@ -96,11 +97,11 @@ def _opened(path):
     elif path.suffix == ".zst":
         program = shutil.which("zstd")
         if not program:
-            raise Unusable(f"{path}: zstd is not installed; apt-get install zstd, or decompress it elsewhere")
+            raise Unusable(f"{path}: zstd is not installed; apt-get install zstd, or decompress the file elsewhere")
         with subprocess.Popen([program, "-dcq", "--", path], stdout=subprocess.PIPE) as process:
             yield io.TextIOWrapper(process.stdout, newline="", encoding="utf-8")
         if process.returncode != 0:
-            raise Unusable(f"{path}: zstd ended with {process.returncode}: damaged?")
+            raise Unusable(f"{path}: zstd ended with {process.returncode}: the file may be damaged")
     else:
         with open(path, newline="", encoding="utf-8") as file:
             yield file

@@ -1,1 +1,1 @@
-"""What scripts/report is made of: from finished runs to one page and to figures."""
+"""From finished runs to one page and to figures. Used by scripts/report."""

@@ -1,26 +1,27 @@
-"""What every section of charts shares. A section has views, one of which is seen at a time, and charts of each view.
+"""What all sections of charts share. A section has views, of which one is visible at a time, and charts for each view.
 
-Sections are plain dictionaries, because the page gets them as JSON and the figures are drawn from the same:
-  id, title, views, charts; why_not (what is not drawn, and why: never an empty chart without a word)
+Sections are plain dictionaries, because the page gets them as JSON, and the figures are drawn from the same data:
+  id, title, views, charts; why_not (what is not drawn, and why: an empty chart always has an explanation)
   view: label, data: {chart id: [curve]}, note
-  chart: id, title, says, form ("percentiles", "ecdf" or "xy"), of (the id whose data it draws), x and y: label, unit, log
+  chart: id, title, says, form ("percentiles", "ecdf" or "xy"), of (chart with its data), x and y: label, unit, log
   curve: c (index of the connector), and
-    percentiles, ecdf: of (attempts), sure (highest rank that they support), ranks, values
+    percentiles, ecdf: of (attempts), sure (the highest rank that they support), ranks, values
     xy: x, y; perhaps low and high (the range over repetitions), marks: [index, text], steps (true: constant between)
 """
 
-from .comparison import EVERY_TARGET, load_text
+from ..records.samples import read_waves
+from ..records.tables import CASE
+from ..records.waves import is_fleet
+from ..units import listed
+from .comparison import load_text
 from .curves import ranked, supported
-from .runs import CASE
-from .samples import read_waves
-from .units import listed
 
 
 class Material:
     """What sections are made from."""
 
     def __init__(self, runs, lines, connectors, points, name=None):
-        self.name = name  # of all runs together; None: they have no other than their own
+        self.name = name  # of all runs together; None when they have only their own names
         self.runs, self.lines, self.points = runs, lines, points
         self.connectors = connectors  # names, in the order of their colours
         self.number = {name: i for i, name in enumerate(connectors)}
@@ -33,28 +34,35 @@ class Material:
             self.waves[run.name] = read_waves(path) if path else {}
 
     def waves_of(self, line):
-        """The samples of its repetitions; those without a row in summary.csv (a killed run) are not asked for."""
+        """The samples of its repetitions. A wave without a row in summary.csv (of a killed run) is left out."""
         load, there = line.load, self.waves[line.load.run]
         keys = [_case(row) for row in line.rows]
         return [there[key] for key in keys if key in there] if load.run in self.waves else []
 
     def lost_samples(self):
-        """What a reader must know of samples.csv, a sentence a run: whether it has fewer attempts than it should have."""
-        told = []
+        """A sentence for each run whose samples.csv has fewer attempts than it should have."""
+        sentences = []
         for run in self.runs:
             if run.facts.get("complete") is not True or run.facts.get("samples") != "all":
-                continue  # nobody promised them
+                continue  # the run promised no samples
             wanted = {}
             for row in run.rows:
-                if row["target"] != EVERY_TARGET:
+                if not is_fleet(row["target"]):
                     wanted[_case(row)] = wanted.get(_case(row), 0) + int(row["attempts"])
             there, path = self.waves[run.name], run.samples_file()
             found = sum(min(count, len(there[case].outcome)) for case, count in wanted.items() if case in there)
             if found < sum(wanted.values()):
-                has = f"{path.name} has {found:,} of {sum(wanted.values()):,} attempts" if path else "samples.csv is missing"
-                told.append(f"{run.name}: {has}, although run.json says that all were kept: it was cut short, damaged or removed. "
-                            "Curves are of what is left; the table is of summary.csv, and counts every attempt.")  # fmt: skip
-        return told
+                has = (
+                    f"{path.name} has {found:,} of {sum(wanted.values()):,} attempts"
+                    if path
+                    else "samples.csv is missing"
+                )
+                sentences.append(
+                    f"{run.name}: {has}, although run.json says that all were kept: the file was cut short, damaged "
+                    f"or removed. "
+                    "Curves show what is left; the table comes from summary.csv, and includes every attempt."
+                )
+        return sentences
 
     def label(self, load, without=()):
         return load_text(load, self.several, without)
@@ -77,7 +85,7 @@ def _case(row):
 
 
 class WhyNot:
-    """Loads that are not drawn, by reason."""
+    """Loads that are not drawn, grouped by the reason."""
 
     def __init__(self):
         self.loads = {}
@@ -105,7 +113,7 @@ def section(identity, title, charts, views, why_not):
 
 
 def axis(label, unit, log=False):
-    """Units: ns, /s, KiB, share, count, and nothing."""
+    """`unit`: ns, s, /s, KiB, share, count or percentile."""
     return {"label": label, "unit": unit, "log": log}
 
 

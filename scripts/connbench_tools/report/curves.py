@@ -1,21 +1,19 @@
-"""From many values to few points: each is a value that occurred, none is an average."""
+"""From many values to few points. Each point is a value that occurred, never an average."""
 
 import math
 
-import numpy
-
-from .samples import MISSING
+from ..records.samples import MISSING, numpy
 
 MOST_POINTS = 2_000
-SHOWN = (0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)  # percentiles that are named on the axis: exact
-STEPS, LAGS = 400, 150  # of a line over time: more would be a band, not a line
-CERTAIN = 0.975  # of a percentile's upper bound, as in summary.csv
+SHOWN = (0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)  # percentiles that the axis names, which must be exact
+STEPS, LAGS = 400, 150  # points of a line over time: more would look like a band
+CERTAIN = 0.975  # that a percentile has an upper bound in the sample, as in summary.csv
 
 
 def ranks(count, of, points):
-    """Which of `count` sorted values to keep, as ranks from 1, when they are the smallest of `of` attempts.
+    """The ranks, from 1, to keep of `count` sorted values that are the smallest of `of` attempts.
 
-    Half of the points lie evenly, half get denser towards the slow end, as the axis 1/(1-q) does.
+    Half of the points are evenly spaced. The others become denser towards the slow end, as the axis 1/(1-q) does.
     """
     points = min(points, MOST_POINTS)
     if count <= points:
@@ -29,32 +27,37 @@ def ranks(count, of, points):
 
 
 def supported(of):
-    """The highest rank whose percentile `of` attempts support: 1 - q^n >= 0.975."""
+    """The highest rank whose percentile `of` attempts support: 1 - q^n >= CERTAIN."""
     return int(of * (1 - CERTAIN) ** (1 / of)) if of else 0
 
 
+def supports(percentile, of):
+    """Whether `of` attempts are enough for a percentile, as a share."""
+    return 1 - percentile**of >= CERTAIN
+
+
 def ranked(values, of, points):
-    """Values at their ranks among `of` attempts; those that failed are behind the last."""
+    """Values at their ranks among `of` attempts. Attempts that failed come after the last value."""
     values = numpy.sort(values)
     kept = ranks(len(values), of, points)
     return {"of": int(of), "ranks": kept.tolist(), "values": values[kept - 1].tolist()}
 
 
 def in_flight(wave, points):
-    """How many attempts were in flight, in time since the first was wanted: the most within each step."""
+    """How many attempts were in flight over the time since the first intended start: the most within each step."""
     began = wave.started[wave.started != MISSING]
     ended = wave.finished[(wave.finished != MISSING) & (wave.started != MISSING)]
     if not len(began):
         return None
     times = numpy.concatenate([began, ended])
     change = numpy.concatenate([numpy.ones(len(began), numpy.int64), -numpy.ones(len(ended), numpy.int64)])
-    order = numpy.lexsort((change, times))  # of one moment: ends first
+    order = numpy.lexsort((change, times))  # at the same moment, ends come first
     times, count = times[order], numpy.cumsum(change[order])
     return _peaks(times - _origin(wave), count, min(points, STEPS))
 
 
 def lag(wave, points):
-    """Real less intended start, over the intended start: the latest within each step."""
+    """How late attempts started, over their intended start: the most within each step."""
     known = (wave.scheduled != MISSING) & (wave.started != MISSING)
     if not known.any():
         return None

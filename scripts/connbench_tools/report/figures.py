@@ -1,4 +1,4 @@
-"""The charts as SVG and PNG, drawn from the same data as the page's; byte for byte the same from the same records."""
+"""The charts as SVG and PNG, from the same data as the page. The same records give the same bytes."""
 
 import json
 import math
@@ -7,36 +7,43 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("Agg")
-# Fixed, so that nothing in a file depends on the day, the run or who draws it.
-matplotlib.rcParams.update({
-    "svg.hashsalt": "connbench", "svg.fonttype": "path", "font.family": "DejaVu Sans", "font.size": 10,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#e3e6eb",
-    "axes.edgecolor": "#9aa4b2",
-    "axes.labelcolor": "#30343b", "xtick.color": "#5b6472", "ytick.color": "#5b6472", "lines.linewidth": 1.8,
-    "text.parse_math": False,
-})  # fmt: skip
+# Fixed, so that no file depends on the day, the process or the user.
+matplotlib.rcParams.update(
+    {
+        "svg.hashsalt": "connbench",
+        "svg.fonttype": "path",
+        "font.family": "DejaVu Sans",
+        "font.size": 10,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.color": "#e3e6eb",
+        "axes.edgecolor": "#9aa4b2",
+        "axes.labelcolor": "#30343b",
+        "xtick.color": "#5b6472",
+        "ytick.color": "#5b6472",
+        "lines.linewidth": 1.8,
+        "text.parse_math": False,
+    }
+)
 from matplotlib import pyplot  # noqa: E402
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator  # noqa: E402
 
-from connector_records import Unusable  # noqa: E402
-
+from ..failures import Unusable  # noqa: E402
+from ..units import exact_duration  # noqa: E402
 from .sections import shown_at_first  # noqa: E402
-from .units import exact_duration  # noqa: E402
 
 PALETTE = json.loads((Path(__file__).resolve().parent / "palette.json").read_text(encoding="utf-8"))
-LINEAR_NS = 10_000  # around zero, where an axis of signed durations is linear
+LINEAR_NS = 10_000  # an axis of signed durations is linear up to here, on both sides of zero
 SIZE = (7.2, 4.2)  # inches
 
 
 def write_figures(material, sections, wanted):
-    """One file each in SVG and PNG for every chart, of the load that the page shows first, or of all loads.
-
-    Returns their paths.
-    """
+    """Writes each chart as SVG and PNG, for the load that the page shows first or for all loads. Returns the paths."""
     known = [chart["id"] for section in sections for chart in section["charts"]]
     for name in wanted.only:
         if name not in known:
-            raise Unusable(f"--only {name}: no such chart; there are {', '.join(known)}")
+            raise Unusable(f"--only {name}: there is no such chart, only {', '.join(known)}")
     wanted.folder.mkdir(parents=True, exist_ok=True)
     made, shown = [], {material.number[name] for name in shown_at_first(material.connectors)}
     for section in sections:
@@ -52,7 +59,7 @@ def write_figures(material, sections, wanted):
 
 
 def points_of(curve, form):
-    """As data.js does: percentiles at 1/(1-q), as far as the attempts support them."""
+    """Like data.js: percentiles at 1/(1-q), as far as the attempts support them."""
     if form == "xy":
         return curve["x"], curve["y"]
     of = curve["of"]
@@ -92,8 +99,15 @@ def _line(axes, name, curve, x, y):
     line = (0, [part / 2 for part in dash]) if dash else "-"
     style = {"color": colours[curve["c"] % len(colours)], "linestyle": line}
     few = "o" if len(x) <= 24 else None
-    axes.plot(x, y, label=name if not name.startswith("_") else f" {name}", marker=few, markersize=4,
-              drawstyle="steps-post" if curve.get("steps") else "default", **style)  # fmt: skip
+    axes.plot(
+        x,
+        y,
+        label=name if not name.startswith("_") else f" {name}",
+        marker=few,
+        markersize=4,
+        drawstyle="steps-post" if curve.get("steps") else "default",
+        **style,
+    )
     if "low" in curve:
         axes.vlines(x, curve["low"], curve["high"], color=style["color"], linewidth=1.2)
     for i, text in curve.get("marks", []):
@@ -120,7 +134,7 @@ def _scale(set_scale, axis, spec, values, chart):
 
 
 def _log_ticks(low, high, base):
-    """Powers of ten of the unit, with what has room between them, and one beyond each end."""
+    """Powers of ten of the unit, with as many values between them as have room, and one beyond each end."""
     decades = math.log10(high / low) if high > low else 0
     within = (1, 1.5, 2, 3, 4, 5, 7) if decades < 0.7 else (1, 2, 5) if decades < 2.5 else (1,)
     powers = range(math.floor(math.log10(low / base)), math.ceil(math.log10(high / base)) + 1)

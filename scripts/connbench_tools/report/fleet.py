@@ -1,35 +1,33 @@
-"""The section of fleets: healthy hosts among dead ones, in one queue."""
+"""The section on fleets: healthy hosts and dead hosts share one queue."""
 
 import re
 
-import numpy
-
-from connector_table import median
-
-from . import charts
-from .comparison import EVERY_TARGET, HARNESS, is_fleet
-from .units import exact_duration, family_text
+from ..records.samples import numpy
+from ..records.waves import is_fleet, median
+from ..units import exact_duration, family_text
+from . import charts, curves
+from .comparison import HARNESS, in_fleet
 
 
 def shares(scenario):
-    """Targets and their shares of a fleet: fleet:accepting=90,blackhole=10 -> {"accepting": 90.0, …}"""
+    """The share of each target: fleet:accepting=90,blackhole=10 -> {"accepting": 90.0, …}"""
     mix = re.fullmatch(r"fleet:(.*=[\d.]+)(?::.*)?", scenario)
     pairs = [pair.rpartition("=") for pair in mix[1].split(",")] if mix else []
     return {target: float(share) for target, _, share in pairs}
 
 
 def fleets(material):
-    """Healthy lines of fleets: {what is compared: {connector: [(dead share, line)]}}.
+    """The lines of healthy targets: {what is compared: {connector: [(share of dead hosts, line)]}}.
 
-    A target is healthy when anything but the harness ever connected to it: what a name promises does not matter.
+    A target is healthy when anything but the harness ever connected to it, whatever its name says.
     """
     real = [line for line in material.lines if line.connector != HARNESS]
     answering = {line.load.target for line in real if line.outcomes["connected"]}
     found = {}
     for line in material.lines:
         load = line.load
-        mix = shares(load.scenario) if is_fleet(load) else {}
-        if load.target == EVERY_TARGET or load.target not in answering or load.target not in mix:
+        mix = shares(load.scenario) if in_fleet(load) else {}
+        if is_fleet(load.target) or load.target not in answering or load.target not in mix:
             continue
         dead = sum(share for target, share in mix.items() if target not in answering) / sum(mix.values())
         arrival = re.search(r"(?:=[\d.]+:(.*))?$", load.scenario)[1] or "closed loop"
@@ -39,15 +37,16 @@ def fleets(material):
 
 
 def waited(material, line, percentile, column):
-    """A healthy attempt's wait by percentile: of all pooled attempts, counted from when it was wanted; one that did not
-    connect is slower than any that did. Without samples the median over the waves of connecting alone, where all did."""
+    """A percentile of the wait for a healthy host, in ns, over all pooled attempts, from the intended start. Attempts
+    that did not connect count as slower than all others. Without samples: the median of `column` over the waves, if
+    all attempts connected. None when it is not known."""
     waves = material.waves_of(line)
     values = numpy.sort(numpy.concatenate([wave.waiting() for wave in waves])) if waves else ()
     wanted = sum(int(row["attempts"]) for row in line.rows)
     connected = sum(int(row["connected"]) for row in line.rows)
     if len(values):
         rank = int(numpy.ceil(percentile * wanted))
-        return float(values[rank - 1]) if 1 - percentile**wanted >= 0.975 and rank <= len(values) else None
+        return float(values[rank - 1]) if curves.supports(percentile, wanted) and rank <= len(values) else None
     return median(row[column] for row in line.rows) if connected == wanted else None
 
 
@@ -57,7 +56,7 @@ def fleet(material):
         label = f"{target} ({family_text(family)}) among dead hosts, {concurrency} in flight, {arrival}, "
         label += (f"{shards_used} shards, " if shards_used != 1 else "") + f"timeout {exact_duration(timeout)}"
         if len({dead for points in by_connector.values() for dead, _ in points}) < 2:
-            why_not.add("only one share of dead hosts was measured: run several --mix", label)
+            why_not.add("only one share of dead hosts was measured: run with several --mix", label)
             continue
         data = {
             "fleet-p50": _over_share(material, by_connector, lambda line: waited(material, line, 0.5, "p50_ns")),
@@ -65,21 +64,38 @@ def fleet(material):
             "fleet-rate": _over_share(material, by_connector, lambda line: line.rate()),
         }
         runs = len({line.load.run for points in by_connector.values() for _, line in points})
-        note = f"Points are of {runs} runs, made one after the other: a machine drifts." if runs > 1 else ""
+        note = (
+            f"The points come from {runs} runs at different times, between which a machine drifts." if runs > 1 else ""
+        )
         views.append({"label": label, "data": data, "note": note})
     if not views and not why_not.loads:
         why_not.add("run with --mix accepting=90,blackhole=10", "No fleet of healthy and dead hosts was measured")
     x = charts.axis("share of dead hosts", "share")
     drawn = [
         charts.chart(
-            f"fleet-{which}", f"Healthy latency, {which}", f"How long a healthy host's connect took ({which}, counted from "
-            "when it was wanted) as more of the other hosts are dead; a flat line does not let the dead hold up the living.",
-            "xy", x, charts.axis(f"until connected, {which}", "ns", log=True))
+            f"fleet-{which}",
+            f"Healthy latency, {which}",
+            f"How long connecting to a healthy host took ({which}, from the intended start) as more of the other "
+            f"hosts are "
+            "dead. With a flat line, dead hosts do not delay healthy ones.",
+            "xy",
+            x,
+            charts.axis(f"until connected, {which}", "ns", log=True),
+        )
         for which in ("p50", "p99")
-    ]  # fmt: skip
-    drawn.append(charts.chart(
-        "fleet-rate", "Healthy rate", "Connects per second to healthy hosts as more of the others are dead; it falls with "
-        "their share alone where dead ones hold nothing up.", "xy", x, charts.axis("rate", "/s", log=True)))  # fmt: skip
+    ]
+    drawn.append(
+        charts.chart(
+            "fleet-rate",
+            "Healthy rate",
+            "Connects per second to healthy hosts as more of the others are dead. If dead hosts delay nothing, the "
+            "rate falls only "
+            "in proportion to the share of healthy hosts.",
+            "xy",
+            x,
+            charts.axis("rate", "/s", log=True),
+        )
+    )
     return charts.section("fleet", "Healthy hosts among dead ones", drawn, views, why_not.texts())
 
 

@@ -1,7 +1,8 @@
-"""Sections of how a load went: scaling with concurrency, open loop, attempts in flight over time."""
+"""Sections on how a load went: scaling with concurrency, open loop, attempts in flight over time."""
 
+from ..records.waves import each_per_attempt, is_fleet
 from . import charts, curves
-from .comparison import is_fleet, is_open_loop
+from .comparison import in_fleet, is_steady
 from .distributions import sustaining
 
 IN_FLIGHT = charts.axis("most attempts in flight (--concurrency)", "count", log=True)
@@ -13,7 +14,7 @@ def _rates(line):
 
 def _per_attempt(column):
     def values(line):
-        return sorted(float(row[column]) / int(row["attempts"]) for row in line.rows if row[column])
+        return sorted(each_per_attempt(line.rows, column))
 
     return values
 
@@ -25,36 +26,67 @@ def _plain(column):
     return values
 
 
-# id, title, axis, what it says, unit, the values of one line's repetitions
+# id, title, axis, explanation, unit, the values of one line's repetitions
 SCALING = (
-    ("scaling-rate", "Rate", "connects per second", "Connects per second as more attempts may be in flight; higher is "
-     "better, and a line that no longer rises has found its limit.", "/s", _rates),
-    ("scaling-cpu", "CPU", "CPU time of an attempt", "CPU time of the client for each attempt; lower is better, and a "
-     "rising line pays for company.", "ns", _per_attempt("cpu_ns")),
-    ("scaling-memory", "Memory", "most resident memory", "Most resident memory of the client process; a rising line pays "
-     "for each attempt that waits.", "KiB", _plain("rss_peak_kib")),
-    ("scaling-threads", "Threads", "most threads", "Most threads of the client, sampled from outside; a flat line is a "
-     "fixed number of them, a rising one a thread an attempt.", "count", _plain("threads_peak")),
-)  # fmt: skip
+    (
+        "scaling-rate",
+        "Rate",
+        "connects per second",
+        "Connects per second as more attempts may be in flight; higher is better. A line that stops rising has "
+        "reached its "
+        "limit.",
+        "/s",
+        _rates,
+    ),
+    (
+        "scaling-cpu",
+        "CPU",
+        "CPU time per attempt",
+        "CPU time of the client per attempt; lower is better. With a rising line, each attempt costs more "
+        "the more are in flight.",
+        "ns",
+        _per_attempt("cpu_ns"),
+    ),
+    (
+        "scaling-memory",
+        "Memory",
+        "highest resident memory",
+        "Highest resident memory of the client process. With a rising line, each pending attempt " "costs memory.",
+        "KiB",
+        _plain("rss_peak_kib"),
+    ),
+    (
+        "scaling-threads",
+        "Threads",
+        "highest number of threads",
+        "Highest number of threads of the client, sampled from outside. A flat line is a fixed "
+        "number of threads, a rising line one thread per attempt.",
+        "count",
+        _plain("threads_peak"),
+    ),
+)
 
 
 def scaling(material):
     views = []
     groups = {}
     for line in material.lines:
-        if not is_open_loop(line.load) and not is_fleet(line.load):
+        if not is_steady(line.load) and not in_fleet(line.load):
             groups.setdefault(line.load._replace(concurrency=0), []).append(line)
     for load, lines in groups.items():
         if len({line.load.concurrency for line in lines}) > 1:
             data = {entry[0]: _curves_over_concurrency(material, lines, entry[5]) for entry in SCALING}
-            views.append({
-                "label": material.label(load, without=("concurrency",)), "data": data,
-                "note": "Medians over the repetitions, with their range from lowest to highest.",
-            })  # fmt: skip
+            views.append(
+                {
+                    "label": material.label(load, without=("concurrency",)),
+                    "data": data,
+                    "note": "Medians over the repetitions, with their range from lowest to highest.",
+                }
+            )
     views.sort(key=_concurrencies, reverse=True)
     why_not = charts.WhyNot()
     if not views:
-        why_not.add("give --concurrency several values: 1,16,256", "No load was run with several concurrencies")
+        why_not.add("give --concurrency several values: 1,16,256", "No load was measured with several concurrencies")
     drawn = [
         charts.chart(identity, title, says, "xy", IN_FLIGHT, charts.axis(label, unit, log=True))
         for identity, title, label, says, unit, _ in SCALING
@@ -75,18 +107,22 @@ def _curves_over_concurrency(material, lines, values_of):
     drawn = []
     for connector, found in points.items():
         found.sort(key=lambda point: point[0])
-        drawn.append({
-            "c": material.number[connector], "x": [x for x, _ in found],
-            "y": [values[(len(values) - 1) // 2] for _, values in found],
-            "low": [values[0] for _, values in found], "high": [values[-1] for _, values in found],
-        })  # fmt: skip
+        drawn.append(
+            {
+                "c": material.number[connector],
+                "x": [x for x, _ in found],
+                "y": [values[(len(values) - 1) // 2] for _, values in found],
+                "low": [values[0] for _, values in found],
+                "high": [values[-1] for _, values in found],
+            }
+        )
     return drawn
 
 
 def open_loop(material):
     views, why_not = [], charts.WhyNot()
-    for load, lines in material.by_load(lambda line: is_open_loop(line.load)).items():
-        sustaining(material, load, lines, why_not)  # they are drawn here: this is where it shows
+    for load, lines in material.by_load(lambda line: is_steady(line.load)).items():
+        sustaining(material, load, lines, why_not)  # only for the note: this chart shows those that did not
         drawn, late = [], []
         for line in lines:
             waves = material.waves_of(line)[:1]
@@ -103,15 +139,19 @@ def open_loop(material):
     if not views and not why_not.loads:
         why_not.add("run with --arrival poisson:1000/s", "No load arrived in open loop")
     why_not.loads = {
-        reason.replace("so it had another load", "and is drawn here as it was"): what
+        reason.replace("and so had another load", "which this chart shows"): what
         for reason, what in why_not.loads.items()
     }
     chart = charts.chart(
-        "lag", "Intended against real start",
-        "How long after its intended start an attempt really began, the latest of each stretch of time; a flat line keeps "
-        "up, a rising one has a growing queue, which a latency from the real start would hide.",
-        "xy", charts.axis("intended start", "s"), charts.axis("began late by", "ns", log=True),
-    )  # fmt: skip
+        "lag",
+        "Intended and actual start",
+        "How long after its intended start an attempt started, the maximum in each interval. A flat line keeps up; a "
+        "rising "
+        "line has a growing queue, which a latency counted from the actual start would hide.",
+        "xy",
+        charts.axis("intended start", "s"),
+        charts.axis("start delay", "ns", log=True),
+    )
     return charts.section("open-loop", "Open loop", [chart], views, why_not.texts())
 
 
@@ -126,12 +166,16 @@ def timeline(material):
                 drawn.append(curve | {"c": material.number[line.connector], "steps": True})
         if drawn:
             views.append({"label": material.label(load), "data": {"timeline": drawn}, "note": "The first repetition."})
-        elif load.target != "*":
+        elif not is_fleet(load.target):
             why_not.add(charts.no_samples(material, load), material.label(load))
     chart = charts.chart(
-        "timeline", "Attempts in flight",
-        "How many attempts were in flight at each moment of a wave; a line at the bound keeps it full, one near the "
-        "floor had each attempt end before the next began.",
-        "xy", charts.axis("since the wave began", "s"), charts.axis("in flight", "count"),
-    )  # fmt: skip
+        "timeline",
+        "Attempts in flight",
+        "How many attempts were in flight at each moment of a wave. A line at the limit keeps it full; with a line "
+        "near zero, "
+        "each attempt ended before the next one started.",
+        "xy",
+        charts.axis("since the wave began", "s"),
+        charts.axis("in flight", "count"),
+    )
     return charts.section("timeline", "In flight over time", [chart], views, why_not.texts())

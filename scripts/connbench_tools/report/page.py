@@ -1,6 +1,6 @@
-"""One page that needs nothing but itself: data, code and style are inside, and it may load nothing else.
+"""A self-contained page: data, code and style are inside, and it may load nothing else.
 
-Everything that comes from records goes through html.escape() or through embedded(), where no `<` is left.
+All text from records passes through html.escape(), or through embedded(), which leaves no `<`.
 """
 
 import base64
@@ -10,12 +10,12 @@ import json
 from html import escape
 from pathlib import Path
 
-from .breaking import EXHAUSTION_HEAD, exhaustion_table
-from .judged import judged_html
+from .exhaustion import EXHAUSTION_HEAD, exhaustion_table
 from .machine import machine_html, notices
+from .regression import regression_html
 from .searches import searches_html
 from .sections import shown_at_first
-from .table import table_html
+from .table import SERVER_PERCENT, table_html
 
 HERE = Path(__file__).resolve().parent
 PALETTE = json.loads((HERE / "palette.json").read_text(encoding="utf-8"))
@@ -23,25 +23,34 @@ SCRIPTS = ("format.js", "state.js", "data.js", "draw.js", "chart.js", "table.js"
 
 
 def page(material, sections, sentences, judged):
-    script = _text("vendor/uplot/uPlot.iife.min.js") + "\n(() => {\n\"use strict\";\n"
+    script = _text("vendor/uplot/uPlot.iife.min.js") + '\n(() => {\n"use strict";\n'
     script += "\n".join(_text(f"web/{name}") for name in SCRIPTS) + "})();\n"
     style = _text("vendor/uplot/uPlot.min.css") + _text("web/report.css")
     options, table = table_html(material)
     return _text("web/page.html").format(
         policy=f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'",
-        title=escape(title(material)), subtitle=escape(subtitle(material.runs)), style=style, script=script,
-        notices=_notices([*notices(material.runs), *material.lost_samples()]), verdict=_verdict(sentences), options=options, table=table,
-        any_row="" if material.lines else "No wave was finished: there is nothing to compare.",
-        searches=(searches := searches_html(material)), navigation=_navigation(sections, searches),
+        title=escape(title(material)),
+        subtitle=escape(subtitle(material.runs)),
+        style=style,
+        script=script,
+        notices=_notices([*notices(material.runs), *material.lost_samples()]),
+        verdict=_verdict(sentences),
+        options=options,
+        table=table,
+        server_percent=SERVER_PERCENT,
+        any_row="" if material.lines else "No wave was finished, so there is nothing to compare.",
+        searches=(searches := searches_html(material)),
+        navigation=_navigation(sections, searches),
         sections="".join(_section(material, section) for section in sections),
-        judged=judged_html(judged), machine=machine_html(material.runs),
+        judged=regression_html(judged),
+        machine=machine_html(material.runs),
         data=embedded(payload(material, sections)),
-    )  # fmt: skip
+    )
 
 
 def payload(material, sections):
-    """What the charts are drawn from. Many curves have the same ranks: they are kept once."""
+    """The data of the charts. Many curves have the same ranks, which are kept once."""
     pool = {}
     packed = json.loads(json.dumps(sections))
     for section in packed:
@@ -50,13 +59,16 @@ def payload(material, sections):
                 if "ranks" in curve:
                     curve["ranks"] = pool.setdefault(tuple(curve["ranks"]), len(pool))
     return {
-        "connectors": material.connectors, "first": shown_at_first(material.connectors), "palette": PALETTE,
-        "ranks": [list(ranks) for ranks in pool], "sections": packed,
-    }  # fmt: skip
+        "connectors": material.connectors,
+        "first": shown_at_first(material.connectors),
+        "palette": PALETTE,
+        "ranks": [list(ranks) for ranks in pool],
+        "sections": packed,
+    }
 
 
 def embedded(value):
-    """JSON that a script element can hold: nothing in it can end the element, or open a comment."""
+    """JSON for a script element: nothing in it can end the element, or open a comment."""
     return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c").replace(">", "\\u003e")
 
 
@@ -72,7 +84,7 @@ def subtitle(runs):
     if known:
         moment = datetime.datetime.fromtimestamp(min(known) // 10**9, datetime.timezone.utc)
         when = f"{moment:%Y-%m-%d %H:%M} UTC"
-    attempts = sum(int(row["attempts"]) for run in runs for row in run.rows if row["target"] != "*")
+    attempts = sum(run.attempts() for run in runs)
     named = f"{len(runs)} runs: {', '.join(run.name for run in runs)}" if len(runs) > 1 else ""
     parts = [when, named, f"{attempts:,} attempts" if attempts else ""]
     return " · ".join(part for part in parts if part)
@@ -98,7 +110,7 @@ def _notices(texts):
 
 def _verdict(sentences):
     if not sentences:
-        return "<p>The records hold nothing that a sentence could be made of.</p>"
+        return "<p>The records do not suffice for a verdict.</p>"
     items = (f"<li><b>{escape(one.topic)}</b> <span>{escape(one.text)}</span></li>" for one in sentences)
     return f"<ul class=verdict>{''.join(items)}</ul>"
 
@@ -123,8 +135,8 @@ def _chart(chart):
     identity, name = chart["id"], escape(chart["title"])
     return (
         f'<figure data-chart="{identity}"><figcaption><h3>{name}</h3><p>{escape(chart["says"])}</p></figcaption>'
-        f'<div class=plot tabindex=0 role=group aria-label="{name}: arrow keys read the values"></div>'
-        f'<p class=empty hidden></p><div class=legend></div>'
+        f'<div class=plot tabindex=0 role=group aria-label="{name}: use the arrow keys to read values"></div>'
+        f"<p class=empty hidden></p><div class=legend></div>"
         f'<button type=button class=csv aria-label="{name} as CSV">CSV</button></figure>'
     )
 

@@ -1,24 +1,29 @@
-"""All sections, in the order in which they are read, and the colours of the connectors."""
+"""All sections in the order of the page, and the colours of the connectors."""
 
-from . import breaking, distributions, fleet, loads
+from . import distributions, exhaustion, fleet, loads
 from .comparison import HARNESS
 
-MOST_AT_FIRST = 7  # curves that a chart can have before somebody chooses: as many as there are colours
+MOST_AT_FIRST = 7  # curves of a chart when the page opens: as many as there are colours
 
 
 def all_sections(material):
     return [
-        distributions.latency(material), distributions.overshoot(material), distributions.added(material),
-        loads.scaling(material), breaking.exhaustion(material), fleet.fleet(material), loads.open_loop(material),
+        distributions.latency(material),
+        distributions.overshoot(material),
+        distributions.added(material),
+        loads.scaling(material),
+        exhaustion.exhaustion(material),
+        fleet.fleet(material),
+        loads.open_loop(material),
         loads.timeline(material),
-    ]  # fmt: skip
+    ]
 
 
 def colour_order(runs):
-    """Names of the connectors that were measured, in the order of their colours.
+    """Names of the measured connectors, in the order of their colours.
 
-    Those in the most runs come first, then as they were given. The harness's own cost comes last: it is
-    not a way to connect.
+    Those in most runs come first, else in the order in which they were given. The harness comes last, because it is not
+    a way to connect.
     """
     kept = {run.name: _measured(run) for run in runs}
     measured = set().union(*kept.values())
@@ -32,6 +37,6 @@ def _measured(run):
 
 
 def shown_at_first(connectors):
-    """Those that are switched on when the page is opened."""
+    """The connectors that are switched on when the page opens."""
     real = [name for name in connectors if name != HARNESS]
     return real[:MOST_AT_FIRST] if real else list(connectors)

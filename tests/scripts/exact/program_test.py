@@ -1,4 +1,4 @@
-"""What scripts/exact says of a build: python3 tests/scripts/exact_gate_test.py, by ctest with a build of ours."""
+"""What scripts/exact reports for a real build (CONNBENCH_BUILD, CONNBENCH_COMPILER)."""
 
 import json
 import os
@@ -8,12 +8,15 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from exact_test import ROOT, baseline
+from connbench_tools import ROOT
+from connbench_tools.exact import baseline
 
 BUILD, COMPILER = Path(os.environ.get("CONNBENCH_BUILD", "none")), os.environ.get("CONNBENCH_COMPILER", "")
 
 
-@unittest.skipUnless((BUILD / "bin/count_allocations").exists(), "no build whose allocations can be counted (CONNBENCH_BUILD)")
+@unittest.skipUnless(
+    (BUILD / "bin/count_allocations").exists(), "no build whose allocations can be counted (CONNBENCH_BUILD)"
+)
 class Gate(unittest.TestCase):
     """With real programs, and a shim that makes each connect() cost one thing more."""
 
@@ -29,15 +32,37 @@ class Gate(unittest.TestCase):
 
     @classmethod
     def exact(cls, *more, shim=None, baseline_file=None, build=BUILD, what="system-calls", names=NAMES):
-        command = [ROOT / "scripts/exact", build, "--connector", names, "--what", what, "--baseline",
-                   baseline_file or cls.baseline, *more]
+        command = [
+            ROOT / "scripts/exact",
+            build,
+            "--connector",
+            names,
+            "--what",
+            what,
+            "--baseline",
+            baseline_file or cls.baseline,
+            *more,
+        ]
         environment = os.environ | ({"LD_PRELOAD": str(shim)} if shim else {})
         return subprocess.run(command, capture_output=True, text=True, env=environment)
 
     def shim(self, *flags):
         shim = self.folder / f"shim{len(flags)}.so"
-        subprocess.run([COMPILER, "-x", "c", "-shared", "-fPIC", "-O1", *flags, "-o", shim,
-                        ROOT / "tests/scripts/one_call_more.c"], check=True)  # fmt: skip
+        subprocess.run(
+            [
+                COMPILER,
+                "-x",
+                "c",
+                "-shared",
+                "-fPIC",
+                "-O1",
+                *flags,
+                "-o",
+                shim,
+                ROOT / "tests/scripts/exact/one_call_more.c",
+            ],
+            check=True,
+        )
         return shim
 
     def setUp(self):
@@ -45,7 +70,7 @@ class Gate(unittest.TestCase):
             self.skipTest(self.accepted.stderr)
         self.assertEqual(self.accepted.returncode, 0, self.accepted.stderr)
 
-    def test_fails_a_system_call_more_per_connect_every_time(self):
+    def test_reports_one_more_system_call_per_connect_every_time(self):
         shim = self.shim()
         for _ in range(3):
             changed = self.exact(shim=shim)
@@ -57,7 +82,7 @@ class Gate(unittest.TestCase):
             same = self.exact()
             self.assertEqual(same.returncode, 0, same.stdout + same.stderr)
 
-    def test_accepts_a_change_only_when_told_to_and_says_what_changed(self):
+    def test_accepts_a_change_only_on_request_and_says_what_changed(self):
         shim, mine = self.shim(), self.folder / "mine.json"
         shutil.copy(self.baseline, mine)
         one = {"shim": shim, "baseline_file": mine, "names": "epoll"}
@@ -71,7 +96,7 @@ class Gate(unittest.TestCase):
         kept, was = (json.loads(text)["connectors"] for text in (mine.read_text(), before))
         self.assertEqual(kept["blocking-threads"], was["blocking-threads"], "who was not measured stays as it was")
 
-    def test_fails_memory_and_an_allocation_more_per_connect(self):
+    def test_reports_more_memory_and_one_more_allocation_per_connect(self):
         kinds = {"what": "allocations,pending", "names": "epoll", "baseline_file": self.folder / "memory.json"}
         accepted = self.exact("--accept", "--runs", "1", **kinds)
         self.assertEqual(accepted.returncode, 0, accepted.stderr)
@@ -81,7 +106,7 @@ class Gate(unittest.TestCase):
         self.assertIn("| `epoll` | bytes a pending attempt |", changed.stdout)
         self.assertNotIn("threads", changed.stdout)
 
-    def test_says_which_connector_came_and_which_is_gone(self):
+    def test_says_which_connector_is_new_and_which_is_gone(self):
         document = baseline.read(self.baseline)
         document["connectors"]["carrier-pigeon"] = document["connectors"].pop("epoll")
         mine = self.folder / "renamed.json"
@@ -92,16 +117,19 @@ class Gate(unittest.TestCase):
         self.assertIn("| `epoll` | the connector | - | new |", changed.stdout)
         self.assertIn("| `carrier-pigeon` | the connector | measured | gone |", changed.stdout)
 
-    def test_cannot_use_what_is_missing(self):
-        for more, said in (({"baseline_file": self.folder / "none.json"}, "--accept"),
-                           ({"build": self.folder}, "is not there"), ({"names": "epol"}, "epol"),
-                           ({"what": "time"}, "--what")):  # fmt: skip
+    def test_refuses_missing_files_and_unknown_names(self):
+        for more, said in (
+            ({"baseline_file": self.folder / "none.json"}, "--accept"),
+            ({"build": self.folder}, "is not there"),
+            ({"names": "epol"}, "epol"),
+            ({"what": "time"}, "--what"),
+        ):
             ended = self.exact(**more)
             self.assertEqual(ended.returncode, 2, more)
             self.assertIn(said, ended.stderr)
             self.assertNotIn("Traceback", ended.stderr)
 
-    def test_says_in_one_line_that_a_baseline_is_damaged_or_cannot_be_written_and_measures_nothing_for_it(self):
+    def test_says_in_one_line_that_a_baseline_is_damaged_or_cannot_be_written(self):
         damaged = self.folder / "damaged.json"
         damaged.write_text('{"version": 1}')
         for more, said in (([], "made_with is missing or damaged"), (["--accept"], "made_with is missing or damaged")):
@@ -126,19 +154,33 @@ class Gate(unittest.TestCase):
         (place / "bin").mkdir()
         for name in ("connbench", "floor_bench", "count_allocations"):
             shutil.copy(BUILD / "bin" / name, place / "bin")
-        for file in (ROOT / "scripts").glob("exact*"):
-            shutil.copy(file, place)
+        shutil.copy(ROOT / "scripts/exact", place)
+        shutil.copytree(ROOT / "scripts/connbench_tools", place / "connbench_tools")
         shutil.copy(self.baseline, place)
         for file in (place, place / "bin"):
             file.chmod(0o755)
         (place / "baseline.json").chmod(0o644)
-        command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", f"PATH={path}", "/usr/bin/python3",
-                   place / "exact", place, "--connector", self.NAMES, "--what", "system-calls", "--baseline",
-                   place / "baseline.json"]  # fmt: skip
+        command = [
+            "setpriv",
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            "env",
+            f"PATH={path}",
+            "/usr/bin/python3",
+            place / "exact",
+            place,
+            "--connector",
+            self.NAMES,
+            "--what",
+            "system-calls",
+            "--baseline",
+            place / "baseline.json",
+        ]
         return subprocess.run(command, capture_output=True, text=True)
 
     @unittest.skipUnless(os.geteuid() == 0, "who asks is an ordinary user already")
-    def test_counts_the_same_for_an_ordinary_user_or_says_why_it_cannot(self):
+    def test_counts_the_same_for_an_ordinary_user_or_says_why_not(self):
         ended = self.as_user("/usr/bin:/bin")
         if ended.returncode == 2:
             self.assertIn("not counted", ended.stderr)
@@ -148,7 +190,3 @@ class Gate(unittest.TestCase):
         if blind.returncode != 0:
             self.assertEqual(blind.returncode, 2, blind.stdout + blind.stderr)
             self.assertIn("no system calls", blind.stderr)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,15 +1,12 @@
-"""The gate's procedure on pairs with a known truth: python3 tests/scripts/gate_judge_test.py"""
+"""The gate's procedure on pairs with a known difference."""
 
 import unittest
 from unittest import mock
 
-import made_runs  # noqa: F401  finds scripts/
-from gate_statistics_test import drifting, numpy
-
-import gate_judge
-import gate_statistics
-from gate_judge import IMPROVED, REGRESSED, SAME, UNSTABLE, Gate
-from gate_pairs import Pair
+from connbench_tools.gate import judge, statistics
+from connbench_tools.gate.judge import IMPROVED, REGRESSED, SAME, UNSTABLE, Gate
+from connbench_tools.gate.pairs import Pair
+from gate.statistics_test import drifting, numpy
 
 CPU, RATE, LATE = ("a/one", "cpu_per_attempt"), ("a/one", "connects_per_s"), ("b/two", "overshoot_p50")
 
@@ -17,8 +14,8 @@ NOISY = {CPU: 0.02, LATE: 0.5}  # of the second nothing can be said
 
 
 class Simulated:
-    """Pairs of two builds that differ by known log effects, measured in random order on a machine that drifts. `effects`:
-    {key: log effect, or a function of the number of pairs so far}. Remembers what was asked of it."""
+    """Pairs of two builds that differ by known log effects, measured in random order on a machine that drifts.
+    `effects`: {key: log effect, or a function of the number of pairs so far}. Remembers what was asked of it."""
 
     def __init__(self, effects, generator, budget=10**9, spread=0.05):
         self.effects, self.generator, self.budget, self.spread = effects, generator, budget, spread
@@ -31,7 +28,9 @@ class Simulated:
     def take(self, count, loads):
         self.asked.append((count, loads))
         self.budget -= count
-        spread = {key: self.spread.get(key, 0.0) if isinstance(self.spread, dict) else self.spread for key in self.effects}
+        spread = {
+            key: self.spread.get(key, 0.0) if isinstance(self.spread, dict) else self.spread for key in self.effects
+        }
         noise = {key: drifting(self.generator, 2 * count, spread=spread[key]) for key in self.effects}
         pairs = []
         for number in range(count):
@@ -60,17 +59,17 @@ class GateTest(unittest.TestCase):
     def verdicts(self, *arguments, **more):
         return {key: row.verdict for key, row in self.judge(*arguments, **more).items()}
 
-    def test_a_build_against_itself_is_the_same_and_decided_at_the_first_look(self):
+    def test_a_build_against_itself_is_the_same_at_the_first_look(self):
         self.assertEqual(self.verdicts({CPU: 0.0, RATE: 0.0}, spread=0.02), {CPU: SAME, RATE: SAME})
         self.assertEqual(self.source.asked, [(20, ["a"])])
 
-    def test_what_is_slower_has_regressed_once_it_is_confirmed(self):
+    def test_a_slowdown_is_a_regression_once_it_is_confirmed(self):
         row = self.judge({CPU: 0.2, LATE: 0.0}, spread=0.02)[CPU]
         self.assertEqual(row.verdict, REGRESSED)
         self.assertIn("confirmed by 16 further pairs: +2", row.note)
         self.assertLess(row.low, row.effect)
         self.assertAlmostEqual(row.effect, 0.2214, delta=0.03)
-        self.assertLessEqual(row.p, gate_judge.ALPHA)
+        self.assertLessEqual(row.p, judge.ALPHA)
         self.assertEqual(self.source.asked, [(20, ["a", "b"]), (16, ["a"])], "only what is suspected is measured again")
 
     def test_a_lower_rate_is_worse_and_lower_costs_are_better(self):
@@ -78,37 +77,39 @@ class GateTest(unittest.TestCase):
         self.assertEqual(self.verdicts({RATE: 0.2}, spread=0.02), {RATE: IMPROVED})
         self.assertEqual(len(self.source.asked), 1, "what is better needs no confirmation")
 
-    def test_what_a_second_measurement_does_not_show_is_never_a_failure_and_never_the_same(self):
+    def test_an_unconfirmed_change_is_unstable(self):
         row = self.judge({CPU: lambda turn: 0.2 if turn == 1 else 0.0}, spread=0.02)[CPU]
         self.assertEqual(row.verdict, UNSTABLE)
         self.assertIn("not confirmed by 16 further pairs", row.note)
 
-    def test_a_change_in_the_other_direction_confirms_nothing(self):
+    def test_a_change_in_the_other_direction_does_not_confirm(self):
         self.assertEqual(self.verdicts({CPU: lambda turn: 0.2 if turn == 1 else -0.2}, spread=0.02), {CPU: UNSTABLE})
 
-    def test_a_sure_change_below_the_threshold_is_the_same(self):
+    def test_a_certain_change_below_the_threshold_is_the_same(self):
         row = self.judge({CPU: 0.02}, spread=0.005)[CPU]
         self.assertEqual(row.verdict, SAME)
         self.assertGreater(row.low, 0.0)
 
-    def test_the_threshold_is_half_as_much_again_as_what_a_build_against_itself_has_shown(self):
+    def test_the_threshold_is_one_and_a_half_times_the_noise(self):
         row = self.judge({CPU: 0.2}, {CPU: 0.4}, spread=0.02)[CPU]
         self.assertEqual(row.verdict, SAME)
         self.assertAlmostEqual(row.threshold, 0.6)
         self.assertEqual(self.judge({CPU: 0.0}, {CPU: 0.001}, spread=0.02)[CPU].threshold, 0.05)
 
-    def test_what_stays_undecided_is_measured_at_every_planned_look_alone_and_then_unstable(self):
+    def test_measures_undecided_rows_at_every_look_then_calls_them_unstable(self):
         self.assertEqual(self.verdicts({CPU: 0.0, LATE: 0.0}, spread=NOISY)[LATE], UNSTABLE)
         self.assertEqual(self.source.asked, [(20, ["a", "b"]), (8, ["b"]), (12, ["b"])])
 
-    def test_without_time_for_more_pairs_and_a_confirmation_it_stops(self):
-        self.assertEqual(self.verdicts({CPU: 0.2, LATE: 0.0}, spread=NOISY, budget=43), {CPU: REGRESSED, LATE: UNSTABLE})
+    def test_stops_without_time_for_more_pairs_and_a_confirmation(self):
+        self.assertEqual(
+            self.verdicts({CPU: 0.2, LATE: 0.0}, spread=NOISY, budget=43), {CPU: REGRESSED, LATE: UNSTABLE}
+        )
         self.assertEqual(self.source.asked, [(20, ["a", "b"]), (16, ["a"])])
 
-    def test_noise_is_never_called_the_same(self):
+    def test_noise_is_never_the_same(self):
         self.assertEqual(self.verdicts({CPU: 0.0}, spread=2.0), {CPU: UNSTABLE})
 
-    def test_a_pair_without_a_figure_leaves_its_row_unstable_and_says_how_many(self):
+    def test_a_pair_without_a_figure_makes_its_row_unstable(self):
         source = Simulated({CPU: 0.0}, self.generator, spread=0.02)
         whole = source.take
         source.take = lambda count, loads: [*whole(count - 1, loads), Pair("AB", {CPU: (1.0, None)})]
@@ -116,25 +117,23 @@ class GateTest(unittest.TestCase):
         self.assertEqual((row.verdict, row.effect, row.pairs), (UNSTABLE, None, 19))
         self.assertIn("no figure in 1 of 20 pairs", row.note)
 
-    def test_a_figure_of_nothing_has_no_ratio(self):
-        self.assertEqual(gate_judge.ratios([Pair("AB", {CPU: (0.0, 1.0)}), Pair("AB", {CPU: (1.0, -1.0)})], CPU)[1], 2)
+    def test_a_value_of_zero_or_less_has_no_ratio(self):
+        self.assertEqual(judge.ratios([Pair("AB", {CPU: (0.0, 1.0)}), Pair("AB", {CPU: (1.0, -1.0)})], CPU)[1], 2)
 
-    def test_looking_several_times_does_not_raise_the_false_alarms(self):
+    def test_several_looks_do_not_raise_more_false_alarms(self):
         looked = 0
-        with mock.patch.object(gate_judge, "ALPHA", 0.2), mock.patch.object(gate_judge, "LEAST", 0.0):
+        with mock.patch.object(judge, "ALPHA", 0.2), mock.patch.object(judge, "LEAST", 0.0):
             for _ in range(120):
                 source = Simulated({CPU: 0.0, LATE: 0.0}, self.generator, spread=0.3)
                 gate = Gate(source, {}, self.generator)
                 gate._confirm = lambda suspects: None
                 looked += any(row.verdict in (REGRESSED, IMPROVED) for row in gate.run())
-        self.assertLessEqual(gate_statistics.share_interval(looked, 120)[0], 0.2, f"{looked} of 120")
+        self.assertLessEqual(statistics.share_interval(looked, 120)[0], 0.2, f"{looked} of 120")
 
-    def test_the_whole_gate_does_not_cry_wolf_over_drift_and_still_sees_a_tenth(self):
-        alarms = sum(REGRESSED in self.verdicts({CPU: 0.0, RATE: 0.0, LATE: 0.0}, spread=0.15).values() for _ in range(30))
+    def test_the_whole_gate_raises_no_false_alarm_under_drift_and_sees_10_percent(self):
+        alarms = sum(
+            REGRESSED in self.verdicts({CPU: 0.0, RATE: 0.0, LATE: 0.0}, spread=0.15).values() for _ in range(30)
+        )
         self.assertEqual(alarms, 0)
         seen = sum(self.verdicts({CPU: 0.0953, RATE: 0.0, LATE: 0.0}, spread=0.05)[CPU] == REGRESSED for _ in range(30))
         self.assertGreaterEqual(seen, 27)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,14 +1,13 @@
-"""The gate's statistics, held to known answers and to simulations: python3 tests/scripts/gate_statistics_test.py"""
+"""The gate's statistics, compared with known answers and simulations."""
 
 import math
 import subprocess
 import sys
 import unittest
 
-from made_runs import ROOT
-
-import gate_statistics as statistics
-from gate_statistics import numpy, stats
+from connbench_tools import ROOT
+from connbench_tools.gate import statistics
+from connbench_tools.gate.statistics import numpy, stats
 
 SEED = 20
 
@@ -49,29 +48,29 @@ class StatisticsTest(unittest.TestCase):
         self.assertAlmostEqual(statistics.sign_flip_p(up, "greater"), 1 / 2**5)
         self.assertAlmostEqual(statistics.sign_flip_p(up, "less"), 1.0)
 
-    def test_counts_flips_as_the_library_does_where_it_can(self):
+    def test_counts_flips_like_scipy_where_there_are_no_ties(self):
         for pairs in (6, 20, 40):
             for alternative in ("two-sided", "greater", "less"):
                 ratios = ratios_of(self.generator, pairs, effect=0.1)
                 known = stats.wilcoxon(ratios, alternative=alternative, method="exact").pvalue
                 self.assertAlmostEqual(statistics.sign_flip_p(ratios, alternative), known, places=12)
 
-    def test_ties_and_pairs_without_a_difference_are_flipped_too(self):
+    def test_flips_ties_and_ignores_pairs_without_a_difference(self):
         self.assertAlmostEqual(statistics.sign_flip_p([0.1] * 5), 2 / 2**5)
         self.assertEqual(statistics.sign_flip_p([0.0] * 5), 1.0)
 
-    def test_a_steady_change_has_a_p_that_holm_can_use_and_a_few_disturbed_pairs_leave_it(self):
+    def test_a_steady_change_has_a_small_p_even_with_two_disturbed_pairs(self):
         steady = [0.1 + i / 1000 for i in range(20)]
         self.assertLess(statistics.sign_flip_p(steady), 1e-5)
         self.assertLess(statistics.sign_flip_p([*steady[:-2], -0.01, -0.02]), 1e-4)
 
-    def test_coins_keep_the_false_alarms_under_drift_to_what_was_allowed(self):
+    def test_coins_bound_the_false_alarms_under_drift(self):
         hits = sum(statistics.sign_flip_p(ratios_of(self.generator, 20)) <= 0.1 for _ in range(400))
         low, high = statistics.share_interval(hits, 400)
         self.assertLessEqual(low, 0.1, f"{hits} of 400")
         self.assertGreater(high, 0.05, "and the test is not so conservative that it sees nothing")
 
-    def test_the_interval_covers_the_truth_about_as_often_as_it_says(self):
+    def test_the_interval_covers_the_true_value_about_as_often_as_it_claims(self):
         covered = 0
         for _ in range(300):
             low, high = statistics.interval(ratios_of(self.generator, 30, effect=0.1), self.generator)
@@ -79,12 +78,12 @@ class StatisticsTest(unittest.TestCase):
         self.assertGreater(covered / 300, 0.88)
         self.assertLess(covered / 300, 0.99)
 
-    def test_an_interval_of_one_and_the_same_value_is_that_value(self):
+    def test_the_interval_of_equal_values_is_that_value(self):
         low, high = statistics.interval([0.25] * 6, self.generator)
         self.assertAlmostEqual(low, 0.25)
         self.assertAlmostEqual(high, 0.25)
 
-    def test_holm_adjusts_as_in_the_textbook(self):
+    def test_holm_gives_the_textbook_values(self):
         for got, known in zip(statistics.holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02]):
             self.assertAlmostEqual(got, known)
         self.assertEqual(statistics.holm([0.9, 0.8]), [1.0, 1.0])
@@ -105,14 +104,12 @@ class StatisticsTest(unittest.TestCase):
         self.assertEqual(statistics.quantile([1, 2, 4, 8], 0.5), 2)
         self.assertEqual(statistics.quantile(range(100), 0.99), 98)
 
-    def test_an_interpreter_without_scipy_is_told_what_to_install(self):
-        program = (f"import sys; sys.path.insert(0, {str(ROOT / 'scripts')!r}); sys.modules['scipy'] = None; "
-                   "import gate_statistics")  # fmt: skip
+    def test_says_what_to_install_when_scipy_is_missing(self):
+        program = (
+            f"import sys; sys.path.insert(0, {str(ROOT / 'scripts')!r}); sys.modules['scipy'] = None; "
+            "import connbench_tools.gate.statistics"
+        )
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
         self.assertEqual(done.returncode, 2)
         self.assertIn("python3-scipy", done.stderr)
         self.assertEqual(len(done.stderr.splitlines()), 1)
-
-
-if __name__ == "__main__":
-    unittest.main()

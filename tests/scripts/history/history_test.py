@@ -1,26 +1,22 @@
-"""What scripts/history makes of runs, read as Apache Otava's importer of CSV reads it: python3 tests/scripts/history_test.py"""
+"""What scripts/history makes of runs, read the way Apache Otava imports CSV."""
 
 import csv
 import datetime
 import json
 import subprocess
-import sys
 import tempfile
 import unittest
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-sys.dont_write_bytecode = True
-sys.path.insert(0, str(ROOT / "scripts"))
-
-from history_row import column_of  # noqa: E402
+from connbench_tools import ROOT
+from connbench_tools.history.row import column_of
 
 BASE = "connect/epoll/accepting/concurrency:64"
 
 
 def otava_reads(path, metrics, branch=None):
-    """By the rules of its CsvImporter: columns are found by name; a row may not be shorter than the header; every metric
-    is a float; without a branch chosen there may be only one. Series are taken in the order of the file."""
+    """By the rules of its CsvImporter: columns are found by name; a row may not be shorter than the header; every
+    metric is a float; without a branch chosen there may be only one. Series are taken in the order of the file."""
     with open(path, newline="") as file:
         reader = csv.reader(file, delimiter=",", quotechar='"')
         header = next(reader)
@@ -73,21 +69,22 @@ class History(unittest.TestCase):
     def files(self):
         return sorted(path.name for path in self.file.parent.iterdir())
 
-    def test_is_one_row_a_run_in_the_order_of_time(self):
+    def test_has_one_row_per_run_sorted_by_time(self):
         for day, ns in ((1, 1500), (3, 2500), (2, 2000)):
             self.history(self.run_of(day, {"p50": ns, "time_per_connect": 31250.5}))
-        self.assertEqual(self.file.read_text().splitlines()[0],
-                         "time,commit,branch,epoll_p50_us,epoll_time_per_connect_us,machine")  # fmt: skip
+        self.assertEqual(
+            self.file.read_text().splitlines()[0], "time,commit,branch,epoll_p50_us,epoll_time_per_connect_us,machine"
+        )
         rows = otava_reads(self.file, ["epoll_p50_us", "epoll_time_per_connect_us"])
         self.assertEqual([row[1:] for row in rows], [("c1", 1.5, 31.2505), ("c2", 2.0, 31.2505), ("c3", 2.5, 31.2505)])
         self.assertEqual(rows, sorted(rows))
 
-    def test_lets_branches_be_told_apart(self):
+    def test_distinguishes_branches(self):
         self.history(self.run_of(1, {"p50": 1000}))
         self.history(self.run_of(2, {"p50": 2000}), branch="faster")
         self.assertEqual(len(otava_reads(self.file, ["epoll_p50_us"], "faster")), 1)
 
-    def test_begins_a_file_beside_it_for_new_columns_so_that_no_cell_is_empty(self):
+    def test_puts_new_columns_into_another_file_so_that_no_cell_is_empty(self):
         self.history(self.run_of(1, {"p50": 1000}))
         self.history(self.run_of(2, {"p50": 2000, "p99": 9000}))
         self.history(self.run_of(3, {"p50": 3000, "p99": 9500}))
@@ -95,7 +92,7 @@ class History(unittest.TestCase):
         self.assertEqual([row[2] for row in otava_reads(self.file, ["epoll_p50_us"])], [1, 2, 3])
         self.assertEqual([row[2] for row in otava_reads(self.file.with_name("all-2.csv"), ["epoll_p99_us"])], [9, 9.5])
 
-    def test_refuses_a_run_that_lacks_columns_unless_they_are_to_end(self):
+    def test_refuses_a_run_that_lacks_columns_unless_they_are_retired(self):
         self.history(self.run_of(1, {"p50": 1000, "p99": 9000}))
         before, run = self.file.read_text(), self.run_of(2, {"p50": 2000})
         self.assertIn("epoll_p99_us", self.history(run, status=2))
@@ -103,7 +100,9 @@ class History(unittest.TestCase):
         self.assertIn("epoll_p99_us", self.history(run, "--retire"))
         self.assertEqual([row[2] for row in otava_reads(self.file, ["epoll_p50_us"])], [1, 2])
         self.assertNotIn("p99", self.file.read_text())
-        self.assertEqual([row[2] for row in otava_reads(self.file.with_name("all-retired-1.csv"), ["epoll_p99_us"])], [9])
+        self.assertEqual(
+            [row[2] for row in otava_reads(self.file.with_name("all-retired-1.csv"), ["epoll_p99_us"])], [9]
+        )
 
     def test_refuses_the_same_run_twice(self):
         run = self.run_of(1, {"p50": 1000})
@@ -119,7 +118,7 @@ class History(unittest.TestCase):
             self.assertEqual(appending.wait(), 0)
         self.assertEqual([row[2] for row in otava_reads(self.file, ["epoll_p50_us"])], [1, 2, 3, 4, 5, 6])
 
-    def test_goes_on_where_it_was_killed_between_two_files(self):
+    def test_continues_after_being_killed_between_two_files(self):
         self.history(self.run_of(1, {"p50": 1000}))
         self.history(self.run_of(2, {"p50": 2000, "p99": 9000}))
         before = self.file.read_text()
@@ -130,19 +129,23 @@ class History(unittest.TestCase):
         self.assertEqual(len(otava_reads(self.file, ["epoll_p50_us"])), 3)
         self.assertEqual(len(otava_reads(self.file.with_name("all-2.csv"), ["epoll_p99_us"])), 2)
 
-    def test_refuses_what_is_no_whole_measurement(self):
+    def test_refuses_a_run_that_is_not_a_complete_measurement(self):
         figures = {"p50": 1000}
         failure = {"connector": "epoll", "target": "accepting", "failure": "killed by signal 9"}
         unknown = {"build": {"git_commit": "unknown"}}
-        for said, facts in (("not complete", {"complete": False}), ("schema version 2", {"schema_version": 2}),
-                            ("killed by signal 9", {"failures": [failure]}), ("commit", {"environment": unknown})):
+        for said, facts in (
+            ("not complete", {"complete": False}),
+            ("schema version 2", {"schema_version": 2}),
+            ("killed by signal 9", {"failures": [failure]}),
+            ("commit", {"environment": unknown}),
+        ):
             self.assertIn(said, self.history(self.run_of(1, figures, **facts), status=2))
         self.assertIn("run.json is missing", self.history(self.folder, status=2))
         self.assertIn("no figure", self.history(self.run_of(1, {}), status=2))
         self.assertIn("p50", self.history(self.run_of(1, {"p50": float("nan")}), status=2))
         self.assertFalse(self.file.parent.exists())
 
-    def test_refuses_the_run_of_another_machine_and_has_a_file_for_each(self):
+    def test_refuses_a_run_of_another_machine_and_supports_one_file_per_machine(self):
         by_machine = self.file.with_name("{machine}.csv")
         self.history(self.run_of(1, {"p50": 1000}))
         other = self.run_of(2, {"p50": 1000}, cpu="Slide Rule 7")
@@ -150,7 +153,7 @@ class History(unittest.TestCase):
         self.history(other, file=by_machine)
         self.assertEqual(self.files(), ["2_slide_rule_7.csv", "all.csv"])
 
-    def test_refuses_a_file_that_is_none_or_not_whole(self):
+    def test_refuses_a_file_that_is_not_a_history_or_is_incomplete(self):
         run = self.run_of(1, {"p50": 1000})
         self.file.parent.mkdir()
         for text in ("a,b\n1,2\n", "time,commit,branch,epoll_p50_us,machine\n2023,c1,main,,2 × Abacus\n"):
@@ -158,22 +161,28 @@ class History(unittest.TestCase):
             self.history(run, status=2)
             self.assertEqual(self.file.read_text(), text)
 
-    def test_refuses_a_file_that_cannot_be_read_or_written_and_names_it(self):
+    def test_names_a_file_that_cannot_be_read_or_written(self):
         run = self.run_of(1, {"p50": 1000})
         (self.folder / "file").touch()
         for file in ("/proc/h.csv", self.folder / "file/h.csv"):
-            self.assertRegex(self.history(run, status=2, file=file),
-                             rf"\Ascripts/history: {file} cannot be read or written: .*\n\Z")  # fmt: skip
+            self.assertRegex(
+                self.history(run, status=2, file=file), rf"\Ascripts/history: {file} cannot be read or written: .*\n\Z"
+            )
         self.file.parent.mkdir()
         self.file.write_bytes(b"time,commit,branch,\xff,machine\n")
-        self.assertRegex(self.history(run, status=2), rf"\Ascripts/history: {self.file}: not a history: .*\n\Z")
+        self.assertRegex(self.history(run, status=2), rf"\Ascripts/history: {self.file} is not a history: .*\n\Z")
 
-    def test_refuses_what_is_no_file_s_name_and_braces_that_nothing_is_known_for(self):
+    def test_refuses_an_invalid_file_name_and_unknown_braces(self):
         run = self.run_of(1, {"p50": 1000})
-        for name, told in (("", "'' is no file's name"), (".", "'.' is no file's name"), (f"{self.folder}/new/", "is no file's name"),
-                           ("h-{foo}.csv", "nothing is known for {foo}, only for {machine}"),
-                           ("{machine}-{}.csv", "nothing is known for {}, "), ("{machine.csv", "nothing is known for {machine.csv, "),
-                           ("h}.csv", "nothing is known for }, ")):  # fmt: skip
+        for name, told in (
+            ("", "'' is not the name of a file"),
+            (".", "'.' is not the name of a file"),
+            (f"{self.folder}/new/", "is not the name of a file"),
+            ("h-{foo}.csv", "{foo} has no value; only {machine} has"),
+            ("{machine}-{}.csv", "{} has no value; "),
+            ("{machine.csv", "{machine.csv has no value; "),
+            ("h}.csv", "} has no value; "),
+        ):
             command = [ROOT / "scripts/history", run, "--branch", "main", "--file", name]
             done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
             self.assertEqual(done.returncode, 2, done.stderr)
@@ -181,22 +190,26 @@ class History(unittest.TestCase):
             self.assertIn(told, done.stderr)
         self.assertEqual([path.name for path in self.folder.iterdir()], [run.name], "no file was made")
 
-    def test_wants_to_know_the_branch_of_a_commit_that_is_not_checked_out(self):
+    def test_asks_for_the_branch_of_a_commit_that_is_not_checked_out(self):
         command = [ROOT / "scripts/history", self.run_of(1, {"p50": 1000}), "--file", self.file]
         done = subprocess.run(command, capture_output=True, text=True)
         self.assertEqual(done.returncode, 2)
         self.assertIn("--branch", done.stderr)
 
-    def test_names_columns_after_what_is_not_usual(self):
+    def test_names_columns_after_unusual_values(self):
         for name, column in (
             (f"{BASE}/p50", "epoll_p50_us"),
-            ("connect/happy-eyeballs+delay:50ms/accepting/concurrency:256/p99", "happy_eyeballs_delay_50ms_concurrency_256_p99_us"),
-            ("connect/epoll/delayed:20ms/concurrency:64/scenario:steady:poisson:5000/s/p50",
-             "epoll_delayed_20ms_scenario_steady_poisson_5000_s_p50_us"),
-            ("connect/epoll/lossy:0.5%/concurrency:64/family:6/overshoot_p50", "epoll_lossy_0.5_family_6_overshoot_p50_us"),
-        ):  # fmt: skip
+            (
+                "connect/happy-eyeballs+delay:50ms/accepting/concurrency:256/p99",
+                "happy_eyeballs_delay_50ms_concurrency_256_p99_us",
+            ),
+            (
+                "connect/epoll/delayed:20ms/concurrency:64/scenario:steady:poisson:5000/s/p50",
+                "epoll_delayed_20ms_scenario_steady_poisson_5000_s_p50_us",
+            ),
+            (
+                "connect/epoll/lossy:0.5%/concurrency:64/family:6/overshoot_p50",
+                "epoll_lossy_0.5_family_6_overshoot_p50_us",
+            ),
+        ):
             self.assertEqual(column_of(name), column)
-
-
-if __name__ == "__main__":
-    unittest.main()

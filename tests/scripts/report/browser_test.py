@@ -1,7 +1,7 @@
-"""scripts/report's page in Chromium, as a reader has it: /usr/bin/python3 tests/scripts/report_browser_test.py
+"""The page of scripts/report in Chromium, as a reader sees it.
 
-The page is opened as a file, with no network. Without Chromium or python3-selenium it is skipped.
-  CONNBENCH_SCREENSHOTS=DIR   also leaves pictures there, light and dark, 390 and 1440 pixels wide
+The page is opened as a file, without network. The tests are skipped without Chromium or python3-selenium.
+  CONNBENCH_SCREENSHOTS=DIR   also saves screenshots there, light and dark, 390 and 1440 pixels wide
 """
 
 import csv
@@ -27,7 +27,7 @@ except ImportError as error:
     print(f"skipped: {error} (apt-get install python3-numpy python3-selenium)")
     sys.exit(77)
 
-from report_parts import build
+from connbench_tools.report import build
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 if not CHROMIUM or not DRIVER:
@@ -52,9 +52,17 @@ return count;
 def chromium(profile):
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
-    for flag in ("--headless=new", f"--user-data-dir={profile}", "--host-resolver-rules=MAP * ~NOTFOUND", "--disable-gpu",
-                 "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update", "--no-first-run",
-                 "--hide-scrollbars"):  # fmt: skip
+    for flag in (
+        "--headless=new",
+        f"--user-data-dir={profile}",
+        "--host-resolver-rules=MAP * ~NOTFOUND",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--no-first-run",
+        "--hide-scrollbars",
+    ):
         options.add_argument(flag)
     if os.geteuid() == 0:
         options.add_argument("--no-sandbox")  # Chromium has none for root
@@ -74,7 +82,9 @@ class BrowserTest(unittest.TestCase):
         cls.browser.execute_cdp_cmd("Network.enable", {})
         offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
         cls.browser.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
-        cls.browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(cls.folder)})
+        cls.browser.execute_cdp_cmd(
+            "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(cls.folder)}
+        )
 
     def setUp(self):
         self.width(1440)
@@ -83,8 +93,10 @@ class BrowserTest(unittest.TestCase):
         self.assertEqual(self.browser.get_log("browser"), [], "the console is not empty")
 
     def width(self, pixels, height=900):
-        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-            "width": pixels, "height": height, "deviceScaleFactor": 1, "mobile": pixels < 700})  # fmt: skip
+        self.browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": pixels, "height": height, "deviceScaleFactor": 1, "mobile": pixels < 700},
+        )
 
     def open(self, fragment="", path=None):
         self.browser.get("about:blank")  # or only the fragment would change
@@ -98,7 +110,9 @@ class BrowserTest(unittest.TestCase):
         WebDriverWait(self.browser, PATIENCE, 0.05).until(lambda _: condition(), what)
 
     def until_drawn(self):
-        self.until(lambda: self.js("return document.documentElement.dataset.drawn") == "all", "not all charts were drawn")
+        self.until(
+            lambda: self.js("return document.documentElement.dataset.drawn") == "all", "not all charts were drawn"
+        )
 
     def find(self, selector):
         return self.browser.find_element(By.CSS_SELECTOR, selector)
@@ -107,17 +121,25 @@ class BrowserTest(unittest.TestCase):
         return self.js("return location.hash.slice(1)")
 
     def column(self, head):
-        return self.js("""
+        return self.js(
+            """
             const heads = [...document.querySelectorAll("#table thead th")];
             const i = heads.findIndex((head) => head.dataset.key === arguments[0]);
-            return [...document.querySelectorAll("#table tbody tr")].map((row) => row.cells[i].dataset.v);""", head)  # fmt: skip
+            return [...document.querySelectorAll("#table tbody tr")].map((row) => row.cells[i].dataset.v);""",
+            head,
+        )
 
     def press(self, element):
         self.js("arguments[0].click()", element)
 
     def switch(self, name):
-        self.press(next(label for label in self.browser.find_elements(By.CSS_SELECTOR, ".chips label")
-                        if label.get_attribute("textContent") == name).find_element(By.TAG_NAME, "input"))  # fmt: skip
+        self.press(
+            next(
+                label
+                for label in self.browser.find_elements(By.CSS_SELECTOR, ".chips label")
+                if label.get_attribute("textContent") == name
+            ).find_element(By.TAG_NAME, "input")
+        )
 
     def test_draws_each_chart(self):
         self.open()
@@ -141,11 +163,11 @@ class BrowserTest(unittest.TestCase):
             values = self.column("rate")
             known = [float(value) for value in values if value is not None]
             self.assertEqual(known, sorted(known, reverse=reverse))
-            self.assertEqual(values[len(known):], [None] * (len(values) - len(known)))
+            self.assertEqual(values[len(known) :], [None] * (len(values) - len(known)))
             self.assertEqual(self.find("#table th[data-key=rate]").get_attribute("aria-sort"), order)
         self.assertIn("sort=rate", self.fragment())
 
-    def test_shows_one_load_at_first_and_all_when_asked(self):
+    def test_shows_one_load_by_default_and_all_on_request(self):
         self.open()
         self.assertEqual(len(self.column("connector")), 3)
         Select(self.find("#load")).select_by_value("all")
@@ -158,7 +180,7 @@ class BrowserTest(unittest.TestCase):
         self.assertEqual(self.column("connector"), ["epoll"])
         self.assertIn("filter=EPOL", self.fragment())
 
-    def test_switches_connectors_off_and_on_and_says_when_none_is_left(self):
+    def test_switches_connectors_off_and_on_and_says_when_all_are_off(self):
         self.open()
         before = self.js(COLOURED, "latency")
         self.switch("epoll")
@@ -171,15 +193,17 @@ class BrowserTest(unittest.TestCase):
         self.press(self.find("[data-all='1']"))
         self.until(lambda: self.js(COLOURED, "timeline") > 50, "not drawn again")
 
-    def test_comes_back_as_it_was_from_the_fragment(self):
-        self.open(f"on=epoll,{quote(HOSTILE, safe='')}&view.scaling=0&view.latency=1&load=all&filter=e&sort=cpu&theme=dark")
+    def test_restores_its_state_from_the_fragment(self):
+        self.open(
+            f"on=epoll,{quote(HOSTILE, safe='')}&view.scaling=0&view.latency=1&load=all&filter=e&sort=cpu&theme=dark"
+        )
         self.assertEqual(self.find("#chosen").text, "2 of 3 in the charts")
         self.assertEqual(self.find("[data-section=latency] select").get_property("value"), "1")
         self.assertEqual(self.find("#filter").get_property("value"), "e")
         self.assertEqual(self.js("return document.documentElement.dataset.theme"), "dark")
         self.assertEqual(self.find("#table th[data-key=cpu]").get_attribute("aria-sort"), "ascending")
 
-    def test_takes_no_harm_from_a_broken_fragment(self):
+    def test_ignores_a_damaged_fragment(self):
         self.open("on=nobody,%E0%A4%A&view.latency=99&load=7777&sort=nothing&theme=pink&view.x=1&%&=")
         self.assertEqual(self.find("[data-section=latency] select").get_property("value"), "0")
 
@@ -190,7 +214,7 @@ class BrowserTest(unittest.TestCase):
         self.assertIn("view.latency=1", self.fragment())
         self.assertGreater(self.js(COLOURED, "latency"), 50)
 
-    def test_tells_the_values_with_units_to_the_keyboard(self):
+    def test_shows_values_with_units_to_keyboard_users(self):
         self.open()
         plot = self.find("[data-chart=latency] .plot")
         plot.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
@@ -201,15 +225,17 @@ class BrowserTest(unittest.TestCase):
         plot.send_keys(Keys.ESCAPE)
         self.assertFalse(self.find("[data-chart=latency] .tip").is_displayed())
 
-    def test_everything_that_can_be_pressed_has_a_name_and_can_be_reached(self):
+    def test_every_control_has_a_name_and_can_be_focused(self):
         self.open()
-        nameless = self.js("""
+        nameless = self.js(
+            """
             const named = (one) => one.textContent.trim() || one.getAttribute("aria-label") || one.labels?.length;
             const all = [...document.querySelectorAll("button, select, input, a")];
-            return all.filter((one) => one.tabIndex < 0 || !named(one)).length""")  # fmt: skip
+            return all.filter((one) => one.tabIndex < 0 || !named(one)).length"""
+        )
         self.assertEqual(nameless, 0)
 
-    def test_saves_what_is_behind_a_chart_as_csv(self):
+    def test_saves_the_data_of_a_chart_as_csv(self):
         self.open()
         self.press(self.find("[data-chart=latency] .csv"))
         path = self.folder / "latency.csv"
@@ -219,7 +245,7 @@ class BrowserTest(unittest.TestCase):
         self.assertEqual(rows[0][:3], ["connector", "percentile of the attempts [percentile]", "until connected [ns]"])
         self.assertEqual({row[0] for row in rows[1:]}, {"epoll", "blocking-threads", HOSTILE})
 
-    def test_fits_a_phone(self):
+    def test_fits_the_width_of_a_phone(self):
         self.width(390)
         self.open()
         self.assertEqual(self.js("return document.documentElement.scrollWidth"), 390)
@@ -233,7 +259,7 @@ class BrowserTest(unittest.TestCase):
         self.js("dispatchEvent(new Event('afterprint'))")
         self.assertEqual(self.js("return getComputedStyle(document.body).backgroundColor"), dark)
 
-    def test_has_no_empty_chart_without_a_word(self):
+    def test_explains_every_empty_chart(self):
         (path,) = build.build([Records(complete=False).write(self.folder / "killed")])
         self.open(path=path)
         self.assertEqual(self.js("return document.querySelectorAll('[data-chart]').length"), 0)
@@ -241,7 +267,7 @@ class BrowserTest(unittest.TestCase):
         self.assertIn("incomplete", self.find(".notice").text)
 
     @unittest.skipUnless(os.environ.get("CONNBENCH_SCREENSHOTS"), "pictures only with CONNBENCH_SCREENSHOTS=DIR")
-    def test_leaves_pictures(self):
+    def test_takes_screenshots(self):
         folder = Path(os.environ["CONNBENCH_SCREENSHOTS"])
         folder.mkdir(parents=True, exist_ok=True)
         for theme in ("light", "dark"):
@@ -251,7 +277,3 @@ class BrowserTest(unittest.TestCase):
                 self.width(width, self.js("return document.documentElement.scrollHeight"))
                 time.sleep(0.3)  # for the picture only: nothing is judged by it
                 self.browser.save_screenshot(str(folder / f"{theme}-{width}.png"))
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,19 +1,19 @@
-"""What the tests of scripts/report ask with. Where there is no numpy, they are skipped."""
+"""Base of the tests of scripts/report, which are skipped without numpy."""
 
 import sys
 
 from made_records import RecordsTest
 
 try:
-    import numpy  # noqa: F401  (for the tests)
+    import numpy  # noqa: F401  for the tests
 except ImportError:
     print(f"skipped: {sys.executable} has no numpy (apt-get install python3-numpy)")
     sys.exit(77)
 
-from report_parts import build, sections, verdict
-from report_parts.charts import Material
-from report_parts.comparison import lines_of
-from report_parts.runs import runs_in
+from connbench_tools.records.folders import runs_in
+from connbench_tools.report import build, sections, verdict
+from connbench_tools.report.charts import Material
+from connbench_tools.report.comparison import lines_of
 
 
 class ReportTest(RecordsTest):

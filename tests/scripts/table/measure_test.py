@@ -1,28 +1,24 @@
-"""What scripts/table measures: python3 tests/scripts/measuring_test.py"""
+"""What scripts/table measures."""
 
 import subprocess
-import unittest
 
-from made_runs import ROOT, RunsTest, wave
+from made_runs import ROOT, RunsTest, pretended_answers, wave
 
 
 class MeasuringTest(RunsTest):
-    """With programs that only pretend: what they were asked for, and what becomes of their refusal."""
+    """With pretended programs: what they are asked to do, and what happens when they refuse."""
 
-    LIST = """Ways to connect
-  connector         threads      deadline by     most in flight
-  blocking-threads  per attempt  kernel                       -  a thread each
-  epoll             none         timer, steps of 1ms          -  a loop
-
-Their options
-  +stack:  size"""
     CONNBENCH = """#!/bin/sh
+here=$(dirname "$0")
 case "$*" in
-  list) cat "$(dirname "$0")/list" ;;
-  doctor) echo "two: --cpus client=3,server=4" ;;
-  *"--target accepting"*) echo "$*" >> "$(dirname "$0")/asked"
-    for out; do :; done; cp -r "$(dirname "$0")/run" "$out" ;;
-  *) echo "$*" >> "$(dirname "$0")/asked"; echo "progress" >&2; echo "connbench: no namespaces here" >&2; exit $STATUS ;;
+  "list --format json") cat "$here/list.json"; exit ;;
+  "doctor --format json") cat "$here/doctor.json"; exit ;;
+esac
+echo "$*" >> "$here/asked"
+for out; do :; done
+case "$*" in
+  *"--target accepting"*) cp -r "$here/run" "$out" ;;
+  *) echo "progress" >&2; echo "connbench: no namespaces here" >&2; exit $STATUS ;;
 esac
 """
 
@@ -30,14 +26,14 @@ esac
         programs = self.folder / "bin"
         programs.mkdir()
         self.run_of("bin/run", [wave("epoll", 1)])
-        (programs / "list").write_text(self.LIST)
+        pretended_answers(programs, ("blocking-threads", False), ("epoll", True), cpus={"client": 3, "server": 4})
         for name, text in (("connbench", self.CONNBENCH.replace("$STATUS", str(status))), ("floor_bench", "#!/bin/sh")):
             (programs / name).write_text(text)
             (programs / name).chmod(0o755)
         command = [ROOT / "scripts/table", "--bin", programs, "--out", self.folder / "out", *more]
         return subprocess.run(command, capture_output=True, text=True)
 
-    def test_asks_only_those_with_a_deadline_when_nobody_answers(self):
+    def test_measures_only_connectors_with_a_deadline_where_no_host_answers(self):
         self.measure(3)
         asked = [line.split() for line in (self.folder / "bin/asked").read_text().splitlines()]
         for line in asked:
@@ -46,7 +42,7 @@ esac
             self.assertIn("client=3,server=4", line)
         self.assertEqual(len(asked), 4)
 
-    def test_goes_on_without_what_the_machine_lacks_and_says_why(self):
+    def test_continues_without_loads_that_the_machine_lacks_and_says_why(self):
         done = self.measure(3, "--quick")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("- Not measured: delayed:20ms: connbench: no namespaces here", done.stdout)
@@ -57,13 +53,9 @@ esac
         self.assertEqual(done.returncode, 1)
         self.assertIn("scripts/table: connbench ended with 5: connbench: no namespaces here", done.stderr)
 
-    def test_leaves_earlier_records_alone(self):
+    def test_does_not_touch_earlier_records(self):
         (self.folder / "out").mkdir()
         done = self.measure(3)
         self.assertEqual(done.returncode, 1)
         self.assertIn("exists already", done.stderr)
         self.assertEqual(list((self.folder / "out").iterdir()), [])
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,4 +1,5 @@
-// One chart of a section: it draws the curves of the connectors that are on, and tells what is under the pointer.
+// One chart of a section: it draws the curves of the connectors that are switched on, and shows the values under the
+// pointer.
 const HEIGHT = 280;
 
 class Chart {
@@ -40,8 +41,8 @@ class Chart {
     this.plotElement.hidden = !this.curves.length;
     if (!this.curves.length) {
       this.empty.textContent = all.some((curve) => curve.points.x.length)
-        ? "The ways to connect that this chart has are switched off above."
-        : "Under this load there is nothing to draw here: no such value was recorded, or too few attempts.";
+        ? "All connectors in this chart are switched off above."
+        : "Nothing to draw under this load: no such value was recorded, or there are too few attempts.";
       return;
     }
     this.plot = new uPlot(this.options(), this.data(), this.plotElement);
@@ -76,7 +77,7 @@ class Chart {
   }
 
   fitted(axis, points, key) {
-    // shares of dead hosts go to 50 %, not to 100; few values are named themselves
+    // An axis of shares ends at the largest share, not at 100 %. Few values are all labelled.
     if (key !== "x" || this.spec.form !== "xy") return axis;
     const values = [...new Set(points.flatMap((point) => point.x))].sort((a, b) => a - b);
     const at = values.length <= 12 && ["count", "share"].includes(axis.unit) ? values : undefined;
@@ -103,14 +104,14 @@ class Chart {
         item.append(swatch(curve.style), curve.name);
         return item;
       }),
-      ...(off ? [`and ${off} switched off`] : []),
+      ...(off ? [`${off} more switched off`] : []),
     );
   }
 
   showTip(u) {
     const { left, top } = u.cursor;
     if (left === undefined || left < 0) return this.hideTip();
-    const at = u.data[0][u.cursor.idx]; // where a point is, not where the pointer is
+    const at = u.data[0][u.cursor.idx]; // the position of the point, not of the pointer
     const head = document.createElement("b");
     const found = this.curves
       .map((curve, i) => [curve, u.cursor.idxs[i + 1]])
@@ -156,7 +157,7 @@ class Chart {
     if (!this.plot || !(event.key in steps)) return;
     event.preventDefault();
     const wide = this.plot.over.clientWidth,
-      far = wide / 40; // in steps on the screen: points may be thousands
+      far = wide / 40; // a step on the screen, because there may be thousands of points
     const now = this.plot.cursor.left >= 0 ? this.plot.cursor.left : 0;
     this.plot.setCursor({ left: Math.max(0, Math.min(wide - 1, now + steps[event.key] * far)), top: 8 });
   }
@@ -181,7 +182,7 @@ class Chart {
   }
 }
 
-// The nearest point of each curve: the curves do not have the same x.
+// The nearest point of each curve: the curves have different x values.
 function nearest(u, series, index) {
   const values = u.data[series],
     x = u.data[0];

@@ -1,4 +1,4 @@
-// From the report's records to what a chart draws.
+// From the data in the page to what a chart draws.
 const report = JSON.parse(document.getElementById("data").textContent);
 
 function styleOf(connector) {
@@ -10,7 +10,7 @@ function styleOf(connector) {
   };
 }
 
-// Points of a curve as {x, y, low, high, marks}, whatever form it is kept in.
+// The points of a curve in any form, as {x, y, low, high, marks}.
 function pointsOf(curve, form) {
   if (form === "xy") return curve;
   const ranks = report.ranks[curve.ranks];
@@ -21,7 +21,7 @@ function pointsOf(curve, form) {
       x.push(curve.values[i]);
       y.push(rank / curve.of);
     } else if (rank <= curve.sure && rank < curve.of) {
-      // beyond, the attempts are too few to say
+      // beyond that, there are too few attempts
       x.push(curve.of / (curve.of - rank)); // 1 / (1 - q)
       y.push(curve.values[i]);
     }
@@ -29,7 +29,7 @@ function pointsOf(curve, form) {
   return { x, y };
 }
 
-// One x for all curves, as uPlot wants it: null where a curve has no point.
+// One x for all curves, as uPlot needs it: null where a curve has no point.
 function aligned(curves) {
   const all = [...new Set(curves.flatMap((curve) => curve.x))].sort((a, b) => a - b);
   const at = new Map(all.map((x, i) => [x, i]));
@@ -57,7 +57,7 @@ function download(name, rows) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
-// A piece of its line, beside a name.
+// A sample of the line, for a legend.
 function swatch(style) {
   const line = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   line.setAttribute("width", "26");

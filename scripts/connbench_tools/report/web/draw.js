@@ -1,4 +1,4 @@
-// How uPlot draws one of our charts: scales, axes, strokes.
+// How uPlot draws a chart: scales, axes, strokes.
 function extent(curves, key, low, high) {
   let least = Infinity,
     most = -Infinity;
@@ -13,7 +13,8 @@ function extent(curves, key, low, high) {
   return [least, most];
 }
 
-// A scale that fits: logarithmic where everything is positive; below zero (early deadlines) around zero.
+// The scale of an axis: logarithmic when all values are positive; with negative values (early timeouts) linear around
+// zero.
 function scaleOf(axis, [least, most]) {
   if (axis.unit === "percentile") return { time: false, distr: 3, range: [1, Math.max(10, most * 1.2)] };
   if (axis.unit === "share") return { time: false, range: [0, most > 1.001 ? most : (axis.upTo ?? 1)] };
@@ -40,7 +41,7 @@ function linearPart(axis) {
   return axis.unit === "ns" ? 10000 : 1;
 } // ±10 µs
 
-// Where ticks stand: powers of ten, with 2 and 5 between when there is room.
+// The positions of the ticks: powers of ten, with 2 and 5 in between when there is room.
 function splits(axis, scale, pixels) {
   const base = axis.unit === "KiB" && scale.range[1] > 2048 ? 1024 : 1; // MiB
   if (axis.at) return apart(axis.at, scale, pixels);
@@ -49,7 +50,7 @@ function splits(axis, scale, pixels) {
   if (scale.distr === 4) return aroundZero(low, high);
   if (scale.distr !== 3) return evenly(axis, low, high, pixels);
   const decades = Math.log10(high / low);
-  const room = pixels / decades; // of one decade
+  const room = pixels / decades; // per decade
   const within = room > 400 ? [1, 1.5, 2, 3, 4, 5, 7] : room > 110 ? [1, 2, 5] : room > 75 ? [1, 3] : [1];
   const every = room < 34 ? Math.ceil(34 / room) : 1;
   const found = [];
@@ -59,7 +60,7 @@ function splits(axis, scale, pixels) {
   return found.map((x) => x * base);
 }
 
-// Of these values, as many as have room for their text.
+// As many of the values as have room for their labels.
 function apart(values, scale, pixels) {
   const [low, high] = scale.range;
   const place = (x) =>
@@ -108,7 +109,7 @@ function axisOf(axis, scale, colours, isX) {
   };
 }
 
-// Ranges over the repetitions, and marks, on top of the lines.
+// Draws the ranges over the repetitions, and the marks, on top of the lines.
 function decorations(curves, colours) {
   return (u) => {
     const { ctx } = u;

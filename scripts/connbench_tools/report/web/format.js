@@ -1,4 +1,4 @@
-// Figures as people read them; units.py does the same.
+// Figures for readers. The scripts do the same in units.py.
 function significant(value, digits = 3) {
   if (value === 0 || !Number.isFinite(value)) return String(value);
   const places = Math.max(0, digits - 1 - Math.floor(Math.log10(Math.abs(value))));
@@ -31,7 +31,7 @@ function percentileText(x) {
   return x <= 1 ? "p0" : `p${Number((100 * (1 - 1 / x)).toPrecision(6))}`;
 }
 
-// A value with its unit, as a hover shows it.
+// A value with its unit, for the tooltip.
 function withUnit(value, unit) {
   if (value === null || value === undefined) return "";
   switch (unit) {
@@ -52,7 +52,7 @@ function withUnit(value, unit) {
   }
 }
 
-// The same, as short as an axis wants it: 20 µs, not 20.0 µs.
+// The same, short enough for an axis: 20 µs, not 20.0 µs.
 function tick(value, unit) {
   if (value === null) return "";
   const short = (steps) => {

@@ -1,4 +1,4 @@
-// Puts the page together, and keeps it and the fragment in step.
+// Builds the page, and keeps it in step with the fragment of its address.
 const chips = document.querySelector("#connectors .chips");
 const charts = [];
 
@@ -32,11 +32,11 @@ function showChips() {
     box.checked = state.on.has(name);
     label.querySelector("i").replaceChildren(swatch(styleOf(Number(box.dataset.c))));
   }
-  document.getElementById("chosen").textContent = `${state.on.size} of ${report.connectors.length} in the charts`;
+  document.getElementById("chosen").textContent = `${state.on.size} of ${report.connectors.length} in charts`;
 }
 
 function showKeys() {
-  // the colour of each row of the table
+  // the colours of the table's rows
   for (const row of table.rows) row.querySelector("i.key").replaceChildren(swatch(styleOf(Number(row.dataset.c))));
 }
 
@@ -73,7 +73,7 @@ function showView(section) {
   element.querySelector("[data-note]").textContent = section.views[view].note;
 }
 
-// The first one at once, the others one by one when the page has been painted.
+// Draws the first chart at once, and the others one by one after the page has been painted.
 let drawing = 0;
 function drawAll() {
   const turn = ++drawing;
@@ -96,7 +96,7 @@ function showTheme() {
   button.textContent = { auto: "Auto", light: "Light", dark: "Dark" }[state.theme];
   button.setAttribute(
     "aria-label",
-    `Colours: ${{ auto: "as the system has them", light: "light", dark: "dark" }[state.theme]}`,
+    `Colours: ${{ auto: "system setting", light: "light", dark: "dark" }[state.theme]}`,
   );
   showChips();
   showKeys();
@@ -117,7 +117,7 @@ function keepInStep() {
     showTheme();
   });
   for (const link of document.querySelectorAll("nav a, a.skip")) {
-    // the fragment is the reader's choice, not the place
+    // The fragment holds the reader's choices, so a link must not replace it.
     link.addEventListener("click", (event) => {
       event.preventDefault();
       const place = document.getElementById(link.hash.slice(1));
@@ -131,7 +131,7 @@ function keepInStep() {
   let width = innerWidth,
     later = 0;
   addEventListener("resize", () => {
-    if (innerWidth === width) return; // a phone's address bar changes only the height
+    if (innerWidth === width) return; // hiding the address bar of a phone changes only the height
     width = innerWidth;
     clearTimeout(later);
     later = setTimeout(drawAll, 100);

@@ -1,9 +1,9 @@
-// What the reader has chosen, kept in the fragment of the address: a link shows what its sender saw.
+// The reader's choices. The fragment of the address keeps them, so that a link shows what its sender saw.
 const state = {
-  on: new Set(), // connectors that are drawn, by name
-  views: {}, // section: number of its view
-  load: null, // of the table: number or "all"
-  filter: "", // of the table
+  on: new Set(), // names of the connectors that are drawn
+  views: {}, // {section: number of its view}
+  load: null, // shown in the table: number or "all"
+  filter: "", // for the table
   sort: null, // column, with a leading "-" when the largest comes first
   theme: "auto",
 };
@@ -22,7 +22,7 @@ function readFragment(report) {
     try {
       value = decodeURIComponent(field.slice(at + 1));
     } catch {
-      continue; // broken by hand or by a mail program: as if it were not there
+      continue; // damaged by a typing error or a mail program: ignored
     }
     const key = field.slice(0, at);
     if (key === "on")
@@ -65,7 +65,7 @@ function writeFragment(report) {
   if (state.filter) fields.push(`filter=${encodeURIComponent(state.filter)}`);
   if (state.sort) fields.push(`sort=${state.sort}`);
   if (state.theme !== "auto") fields.push(`theme=${state.theme}`);
-  // Not location.hash: each click would be a step of the back button, and the page would jump.
+  // Setting location.hash would make each click a step for the back button, and the page would jump.
   history.replaceState(null, "", fields.length ? `#${fields.join("&")}` : location.pathname + location.search);
 }
 

@@ -1,4 +1,4 @@
-// The comparison table: sorted by a click on a heading, filtered by load and name.
+// The comparison table: a click on a heading sorts it; load and name filter it.
 const table = {
   element: document.getElementById("table"),
   load: document.getElementById("load"),
@@ -27,7 +27,7 @@ const table = {
   },
 
   sortBy(head) {
-    // figures: the largest first; names: from a
+    // figures: largest first; names: alphabetically
     const key = head.dataset.key,
       down = `-${key}`;
     const first = head.classList.contains("n") || key === "failed" ? down : key;
@@ -37,7 +37,7 @@ const table = {
 
   show() {
     const loads = [...this.load.options].map((option) => option.value);
-    const chosen = loads.includes(state.load) ? state.load : (loads[1] ?? "all"); // one load is one comparison
+    const chosen = loads.includes(state.load) ? state.load : (loads[1] ?? "all"); // a comparison is within one load
     this.load.value = chosen;
     this.filter.value = state.filter;
     const wanted = state.filter.toLowerCase();
@@ -67,7 +67,7 @@ const table = {
     if (column < 0) return rows;
     const value = (row) => row.cells[column].dataset.v;
     const order = key === "connector" ? (a, b) => a.localeCompare(b, "en") : (a, b) => a - b;
-    const empty = rows.filter((row) => value(row) === undefined); // last, whichever way
+    const empty = rows.filter((row) => value(row) === undefined); // last in both directions
     const known = rows.filter((row) => value(row) !== undefined).sort((a, b) => order(value(a), value(b)));
     return [...(descending ? known.reverse() : known), ...empty];
   },

@@ -1,4 +1,4 @@
-"""What scripts/lint-workflows finds: python3 tests/scripts/lint_test.py"""
+"""What scripts/lint-workflows finds."""
 
 import subprocess
 import tempfile
@@ -54,7 +54,10 @@ class Lint(unittest.TestCase):
             ended = subprocess.run([ROOT / "scripts/lint-workflows", *paths], capture_output=True, text=True)
             if "is missing" in ended.stderr:
                 self.skipTest(ended.stderr.strip())
-            said = [[line for line in ended.stdout.split(folder) if line.startswith(f"/{i}.github")] for i in range(len(texts))]
+            said = [
+                [line for line in ended.stdout.split(folder) if line.startswith(f"/{i}.github")]
+                for i in range(len(texts))
+            ]
         return ended.returncode, ["".join(lines) for lines in said]
 
     def test_finds_nothing_in_a_good_workflow(self):
@@ -67,7 +70,3 @@ class Lint(unittest.TestCase):
             with self.subTest(fault or f"without {was}"):
                 self.assertIn(was, GOOD)
                 self.assertIn(expected, said)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,20 +1,15 @@
-"""The section of exhaustion: ramps until something is refused, and what becomes of healthy connects."""
+"""The section on exhaustion: ramps until a call is refused, and what happens to healthy connects."""
 
 import errno
 
-from connector_records import Unusable
-
+from ..units import duration, memory
 from . import charts
-from .units import duration, memory
 
 PENDING = charts.axis("attempts pending", "count", log=True)
 
 
 def number(text):
-    try:
-        return float(text) if text else None
-    except ValueError as error:
-        raise Unusable(f"exhaustion.csv: '{text}' is no number") from error
+    return float(text) if text else None
 
 
 def ramps(run):
@@ -49,24 +44,40 @@ def exhaustion(material):
             label = f"{resource} limited to {limit} ({kind})" if limit else f"{resource} ({kind})"
             label = f"{run.name} · {label}" if material.several else label
             data = {"ramp": pending, "ramp-memory": kib, "ramp-start": start}
-            note = "The first repetition; ✕ marks the call that was refused. All of them are in the table below."
+            note = "The first repetition; ✕ marks the call that was refused. The table below has all repetitions."
             views.append({"label": label, "data": data, "note": note})
     why_not = charts.WhyNot()
     if not views:
-        why_not.add("connbench exhaust threads --limit 512 records one", "No exhaustion was measured")
+        why_not.add("connbench exhaust threads --limit 512 measures it", "No exhaustion was measured")
     drawn = [
         charts.chart(
-            "ramp", "The ramp", "How many attempts to a host that never answers were pending at once as time went on; a "
-            "line that ends in ✕ was stopped there.",
-            "xy", charts.axis("since the ramp began", "s"), charts.axis("pending", "count", log=True)),
+            "ramp",
+            "The ramp",
+            "How many attempts to a host that never answers were pending over time; a line that ends in ✕ was stopped "
+            "there.",
+            "xy",
+            charts.axis("since the ramp began", "s"),
+            charts.axis("pending", "count", log=True),
+        ),
         charts.chart(
-            "ramp-memory", "Memory of the ramp", "How much the resident memory of the process and that of the "
-            "whole machine's kernel have grown together since the ramp began, against the attempts pending; lower is better.",
-            "xy", PENDING, charts.axis("memory grown", "KiB", log=True)),
+            "ramp-memory",
+            "Memory of the ramp",
+            "How much the resident memory of the process and the memory of the machine's kernel have grown since the "
+            "ramp "
+            "began, by attempts pending; lower is better.",
+            "xy",
+            PENDING,
+            charts.axis("memory grown", "KiB", log=True),
+        ),
         charts.chart(
-            "ramp-start", "Cost of one more", "How long it took to start one more attempt (p99 of a step) beside those "
-            "already pending; a flat line is what one wants.", "xy", PENDING, charts.axis("to start, p99", "ns", log=True)),
-    ]  # fmt: skip
+            "ramp-start",
+            "Cost of one more",
+            "How long it took to start one more attempt (p99 of a step), by attempts pending; a flat line is best.",
+            "xy",
+            PENDING,
+            charts.axis("to start, p99", "ns", log=True),
+        ),
+    ]
     return charts.section("exhaustion", "Exhaustion", drawn, views, why_not.texts())
 
 
@@ -76,36 +87,45 @@ def _points(rows, x, y, marks):
     kept = [i for i, (row, values) in enumerate(zip(rows, sums)) if row[x] and None not in values]
     at = {row: i for i, row in enumerate(kept)}
     return {
-        "x": [number(rows[i][x]) for i in kept], "y": [sum(sums[i]) for i in kept],
+        "x": [number(rows[i][x]) for i in kept],
+        "y": [sum(sums[i]) for i in kept],
         "marks": [[at[row], text] for row, text in marks if row in at],
-    }  # fmt: skip
+    }
 
 
 def _grown(curve):
-    """From the first step on: the kernel's memory is that of the whole machine."""
+    """The growth since the first step, because the kernel's memory belongs to the whole machine."""
     if curve["y"]:
         curve["y"] = [max(0.0, y - curve["y"][0]) for y in curve["y"]]
     return _positive(curve)
 
 
 def _positive(curve):
-    """Without the points that a logarithmic axis cannot have: nothing is pending before the first step."""
+    """Without the points that a logarithmic axis cannot show: before the first step, nothing is pending."""
     kept = [i for i, (x, y) in enumerate(zip(curve["x"], curve["y"])) if x > 0 and y > 0]
     at = {i: place for place, i in enumerate(kept)}
     return {
-        "x": [curve["x"][i] for i in kept], "y": [curve["y"][i] for i in kept],
+        "x": [curve["x"][i] for i in kept],
+        "y": [curve["y"][i] for i in kept],
         "marks": [[at[i], text] for i, text in curve["marks"] if i in at],
-    }  # fmt: skip
+    }
 
 
 EXHAUSTION_HEAD = (
-    "connector", "exhausted", "pending", "stopped by", "threads", "memory a pending attempt, own + kernel",
-    "healthy connect meanwhile, p50 / p99", "healthy again: still pending", "once let go",
-)  # fmt: skip
+    "connector",
+    "exhausted",
+    "pending",
+    "stopped by",
+    "threads",
+    "memory per pending attempt, process + kernel",
+    "healthy connects meanwhile, p50 / p99",
+    "recovery while pending",
+    "recovery after release",
+)
 
 
 def exhaustion_table(material):
-    """The verdicts of all repetitions, as rows of text."""
+    """How each repetition ended, as rows of text."""
     rows = []
     for run in material.runs:
         for (resource, _, limit), by_connector in ramps(run).items():
@@ -113,17 +133,24 @@ def exhaustion_table(material):
             for (connector, repetition), steps in ordered:
                 last = steps[-1]
                 several = len({other for _, other in by_connector}) > 1
-                rows.append([
-                    connector + (f" ({repetition})" if several else ""), f"{resource}, limit {limit}", last["pending"],
-                    stopped_text(last), last["threads"], _each(steps, "rss_kib") + " + " + _each(steps, "kernel_kib"),
-                    healthy_text(last), _recovery(last["recovery_pending_ns"], "not while they were pending"),
-                    _recovery(last["recovery_released_ns"], "not within the time given"),
-                ])  # fmt: skip
+                rows.append(
+                    [
+                        connector + (f" ({repetition})" if several else ""),
+                        f"{resource}, limit {limit}",
+                        last["pending"],
+                        stopped_text(last),
+                        last["threads"],
+                        _each(steps, "rss_kib") + " + " + _each(steps, "kernel_kib"),
+                        healthy_text(last),
+                        _recovery(last["recovery_pending_ns"], "none while attempts were pending"),
+                        _recovery(last["recovery_released_ns"], "none within the time allowed"),
+                    ]
+                )
     return rows
 
 
 def _each(steps, column):
-    """KiB per pending attempt, by difference from the first step to the last."""
+    """Memory per pending attempt, from the difference between the first step and the last."""
     first, last = steps[0], steps[-1]
     if not first[column] or not last[column] or number(last["pending"]) == number(first["pending"]):
         return "?"
@@ -133,8 +160,8 @@ def _each(steps, column):
 
 def healthy_text(last):
     if not last["healthy_p50_ns"]:
-        few = last["recovery_pending_ns"]  # the first of them
-        return "some got through, too few for a percentile" if few else "none got through in the time there was"
+        few = last["recovery_pending_ns"]  # when the first of them got through
+        return "some connected, too few for a percentile" if few else "none connected in the time available"
     p99 = f" / {duration(number(last['healthy_p99_ns']))}" if last["healthy_p99_ns"] else ""
     return duration(number(last["healthy_p50_ns"])) + p99
 
