@@ -45,7 +45,7 @@ FAULTS = (
 
 class Lint(unittest.TestCase):
     def lint(self, *texts):
-        """What is said of each."""
+        """The exit status, and the findings for each text."""
         with tempfile.TemporaryDirectory() as folder:
             paths = [Path(folder) / f"{i}.github/workflows/some.yml" for i in range(len(texts))]
             for path, text in zip(paths, texts):

@@ -19,7 +19,7 @@ from history.history_test import otava_reads
 BUILD = os.environ.get("CONNBENCH_BUILD", "")
 CONNBENCH = Path(BUILD) / "bin/connbench"
 COMPARE = Path("/usr/share/benchmark/compare.py")  # of libbenchmark-tools
-PYTHON = "/usr/bin/python3"  # the distribution's, which has what compare.py imports
+PYTHON = "/usr/bin/python3"  # the distribution's interpreter has the modules that compare.py imports
 LOAD = [
     "--connector",
     "epoll,poll+close:fin",
@@ -42,7 +42,7 @@ NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 
 
 def strictly(text):
-    """JSON as browsers and Rust read it: no NaN, no Infinity, no key twice."""
+    """JSON as browsers and Rust read it: without NaN, Infinity and duplicate keys."""
 
     def refuse(constant):
         raise ValueError(f"{constant} is no JSON")
@@ -55,7 +55,7 @@ def strictly(text):
 
 
 def github_action_benchmark(text):
-    """tool: googlecpp. name, value and unit go into a page of charts by name; "extra" is shown as it is."""
+    """tool: googlecpp. Name, value and unit go into a page of charts by name."""
     benches = []
     for entry in strictly(text)["benchmarks"]:
         for key in ("name", "real_time", "time_unit", "iterations", "cpu_time", "threads"):

@@ -14,7 +14,7 @@ MADE_WITH = dict.fromkeys("build_type commit compiler glibc kernel libraries mac
 
 
 class Figures(unittest.TestCase):
-    """What is kept of several measurements, and what differs from it."""
+    """What is kept of several measurements, and which figures differ from it."""
 
     def kept(self, what, *values):
         entries = baseline.keep_all([{"epoll": {what: value}} for value in values])["epoll"]
@@ -37,7 +37,7 @@ class Figures(unittest.TestCase):
         entry = self.kept("accepting/close", 1.0, 1.0117)
         self.assertEqual(entry, {"about": 1, "seen": [1, 1.0117]})
         self.assertFalse(self.differs(entry, 1.2))
-        self.assertTrue(self.differs(entry, 2.0117), "a call more per attempt")
+        self.assertTrue(self.differs(entry, 2.0117), "one more call per attempt")
 
     def test_does_not_compare_a_figure_that_varies_more(self):
         entry = self.kept("backlog-full/timerfd_settime", 0.1, 0.4)
@@ -63,7 +63,7 @@ class Figures(unittest.TestCase):
         self.assertTrue(self.differs(entry, 1.0, "accepting/mmap"))
 
     def test_compares_the_named_calls_exactly_even_with_none(self):
-        self.assertTrue(self.differs(None, 0.0039, "accepting/setsockopt"), "one in 256 attempts where there was none")
+        self.assertTrue(self.differs(None, 0.0039, "accepting/setsockopt"), "one call in 256 attempts, instead of none")
 
     def test_reports_that_a_call_is_gone(self):
         rows = baseline.differences({"epoll": {"accepting/getsockopt": 1}}, {"epoll": {}}, None)
@@ -73,7 +73,7 @@ class Figures(unittest.TestCase):
         slack = baseline.slack(92.8, "none", 8000)
         self.assertAlmostEqual(slack, 4 * 4096 / 6000)
         self.assertFalse(self.differs(92.8, 95.5, BYTES, slack))
-        self.assertTrue(self.differs(92.8, 100.8, BYTES, slack), "eight bytes, one pointer, more")
+        self.assertTrue(self.differs(92.8, 100.8, BYTES, slack), "eight bytes more, the size of a pointer")
         self.assertGreater(baseline.slack(8704, "pool", 64), 1000)
 
     def test_counts_an_allocation_in_a_thousand_attempts(self):
@@ -136,7 +136,7 @@ class File(unittest.TestCase):
 
     def test_refuses_a_damaged_baseline_and_names_the_damage(self):
         whole = {"version": 1, "made_with": MADE_WITH, "connectors": {"epoll": {"accepting": {"close": 1}}}}
-        for damage, told in (
+        for damage, said in (
             ({"connectors": None}, "connectors is missing"),
             ({"made_with": []}, "made_with is missing"),
             ({"made_with": {"commit": "abc"}}, "made_with has no build_type, compiler"),
@@ -149,7 +149,7 @@ class File(unittest.TestCase):
             ({"connectors": {"epoll": {"accepting": {"close": {"seen": [1]}}}}}, "accepting/close of epoll is"),
         ):
             self.path.write_text(json.dumps(whole | damage))
-            with self.assertRaisesRegex(Unusable, told):
+            with self.assertRaisesRegex(Unusable, said):
                 baseline.read(self.path)
 
     def test_checks_that_the_file_can_be_written_before_measuring(self):

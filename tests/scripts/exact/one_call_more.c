@@ -1,5 +1,5 @@
-/* LD_PRELOAD: each connect() makes one more getsockopt(), on its own socket, as a careless change would. With ALLOCATE it
-   keeps so many bytes of memory instead. */
+/* For LD_PRELOAD: each connect() makes one more getsockopt() on its socket, like a careless change. Built with
+   -DALLOCATE=N, it keeps N bytes of memory instead. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@ int connect(int fd, const struct sockaddr* address, socklen_t size) {
   static int (*real)(int, const struct sockaddr*, socklen_t);
   if (!real) real = (int (*)(int, const struct sockaddr*, socklen_t))dlsym(RTLD_NEXT, "connect");
 #ifdef ALLOCATE
-  static void* volatile kept; /* or the compiler leaves it out */
+  static void* volatile kept; /* volatile, else the compiler removes the allocation */
   kept = memset(malloc(ALLOCATE), 1, ALLOCATE);
 #else
   int type;

@@ -18,7 +18,7 @@ BUILD, COMPILER = Path(os.environ.get("CONNBENCH_BUILD", "none")), os.environ.ge
     (BUILD / "bin/count_allocations").exists(), "no build whose allocations can be counted (CONNBENCH_BUILD)"
 )
 class Gate(unittest.TestCase):
-    """With real programs, and a shim that makes each connect() cost one thing more."""
+    """With real programs, and a shim that makes each connect() more expensive."""
 
     NAMES = "epoll,blocking-threads"
 
@@ -75,9 +75,9 @@ class Gate(unittest.TestCase):
         for _ in range(3):
             changed = self.exact(shim=shim)
             self.assertEqual(changed.returncode, 1, changed.stdout + changed.stderr)
-            self.assertIn("| `epoll` | getsockopt() an attempt, accepting | 1 | 2 |", changed.stdout)
-            self.assertIn("| `epoll` | getsockopt() an attempt, backlog-full | 0 | 1 |", changed.stdout)
-            self.assertIn("| `blocking-threads` | getsockopt() an attempt, refusing | 0 | 1 |", changed.stdout)
+            self.assertIn("| `epoll` | getsockopt() per attempt, accepting | 1 | 2 |", changed.stdout)
+            self.assertIn("| `epoll` | getsockopt() per attempt, backlog-full | 0 | 1 |", changed.stdout)
+            self.assertIn("| `blocking-threads` | getsockopt() per attempt, refusing | 0 | 1 |", changed.stdout)
             self.assertIn("--accept", changed.stdout)
             same = self.exact()
             self.assertEqual(same.returncode, 0, same.stdout + same.stderr)
@@ -91,10 +91,12 @@ class Gate(unittest.TestCase):
         self.assertEqual(mine.read_text(), before)
         accepted = self.exact("--accept", "--runs", "2", **one)
         self.assertEqual(accepted.returncode, 0, accepted.stderr)
-        self.assertIn("| `epoll` | getsockopt() an attempt, accepting | 1 | 2 |", accepted.stdout)
+        self.assertIn("| `epoll` | getsockopt() per attempt, accepting | 1 | 2 |", accepted.stdout)
         self.assertEqual(self.exact(**one).returncode, 0)
         kept, was = (json.loads(text)["connectors"] for text in (mine.read_text(), before))
-        self.assertEqual(kept["blocking-threads"], was["blocking-threads"], "who was not measured stays as it was")
+        self.assertEqual(
+            kept["blocking-threads"], was["blocking-threads"], "a connector that was not measured has changed"
+        )
 
     def test_reports_more_memory_and_one_more_allocation_per_connect(self):
         kinds = {"what": "allocations,pending", "names": "epoll", "baseline_file": self.folder / "memory.json"}
@@ -102,8 +104,8 @@ class Gate(unittest.TestCase):
         self.assertEqual(accepted.returncode, 0, accepted.stderr)
         changed = self.exact(shim=self.shim("-DALLOCATE=64"), **kinds)
         self.assertEqual(changed.returncode, 1, changed.stdout + changed.stderr)
-        self.assertIn("| `epoll` | allocations an attempt | 0 | 1 |", changed.stdout)
-        self.assertIn("| `epoll` | bytes a pending attempt |", changed.stdout)
+        self.assertIn("| `epoll` | allocations per attempt | 0 | 1 |", changed.stdout)
+        self.assertIn("| `epoll` | bytes per pending attempt |", changed.stdout)
         self.assertNotIn("threads", changed.stdout)
 
     def test_says_which_connector_is_new_and_which_is_gone(self):
@@ -148,7 +150,7 @@ class Gate(unittest.TestCase):
         self.assertIn("Other", ended.stderr)
 
     def as_user(self, path):
-        """As an ordinary user, who sees neither this build nor these sources."""
+        """scripts/exact run by an ordinary user, who cannot read this build or these sources."""
         place = Path(tempfile.mkdtemp(dir="/tmp"))
         self.addCleanup(shutil.rmtree, place)
         (place / "bin").mkdir()
@@ -179,7 +181,7 @@ class Gate(unittest.TestCase):
         ]
         return subprocess.run(command, capture_output=True, text=True)
 
-    @unittest.skipUnless(os.geteuid() == 0, "who asks is an ordinary user already")
+    @unittest.skipUnless(os.geteuid() == 0, "the user is an ordinary user already")
     def test_counts_the_same_for_an_ordinary_user_or_says_why_not(self):
         ended = self.as_user("/usr/bin:/bin")
         if ended.returncode == 2:

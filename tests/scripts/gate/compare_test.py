@@ -14,7 +14,7 @@ from connbench_tools.gate.runs import JudgedRun
 from connbench_tools.gate.statistics import numpy
 
 REPETITIONS = 8
-COMPARE = script("compare")  # in this process: scipy takes most of a second to import
+COMPARE = script("compare")  # not in a process of its own, because scipy takes most of a second to import
 OPEN = {"scenario": "steady:uniform:100/s", "target": "delayed:2ms"}
 
 
@@ -110,14 +110,14 @@ class CompareTest(RunsTest):
 
     def test_judges_latency_only_in_open_loop_and_only_if_the_rate_was_sustained(self):
         figures = {"p50_ns": 2100, "added_p50_ns": 70}
-        for name, more, told, status in (
+        for name, more, said, status in (
             ("closed", {}, False, 0),
             ("kept", OPEN | {"connects_per_s": 100}, True, 0),
             ("late", OPEN | {"connects_per_s": 50}, True, 4),
         ):
             first, second = (self.run_of(f"{name}{side}", self.waves(**figures, **more)) for side in "ab")
             done = self.compare(first, second)
-            self.assertEqual("added_p50" in done.stdout, told, name)
+            self.assertEqual("added_p50" in done.stdout, said, name)
             self.assertEqual(done.returncode, status, done.stdout)
 
     def test_an_early_timeout_has_no_ratio_and_is_not_the_same(self):
@@ -180,7 +180,7 @@ class CompareTest(RunsTest):
 
     def test_refuses_a_damaged_summary_and_names_the_damage(self):
         good = (self.run_of("whole", self.waves()) / "summary.csv").read_text()
-        for number, (text, told) in enumerate(
+        for number, (text, said) in enumerate(
             (
                 (
                     good.replace(",", ";"),
@@ -203,14 +203,14 @@ class CompareTest(RunsTest):
             folder = self.run_of(f"run{number}", self.waves())
             (folder / "summary.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
             done = self.compare(folder, folder)
-            self.assertEqual((done.returncode, done.stdout), (2, ""), told)
-            self.assertIn(told, done.stderr)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), said)
+            self.assertIn(said, done.stderr)
             self.assertEqual(done.stderr.count("\n"), 1)
         said = self.refusal(rows=self.waves(cpu_ns="nan"))
         self.assertIn("summary.csv: row 1 has 'nan' as cpu_ns, which is not a number", said)
 
     def test_refuses_a_damaged_run_json_and_names_the_damage(self):
-        for text, told in (
+        for text, said in (
             ("[]", "run.json is damaged: it is not an object"),
             ("7", "run.json is damaged"),
             ('{"schema_version": 1, "complete": true}', "run.json has no environment.cpu.model;"),
@@ -219,7 +219,7 @@ class CompareTest(RunsTest):
             (folder / "run.json").write_text(text)
             done = self.compare(folder, folder)
             self.assertEqual(done.returncode, 2)
-            self.assertIn(told, done.stderr)
+            self.assertIn(said, done.stderr)
         self.assertIn("run.json has no environment.cpu.model;", self.refusal(environment=ENVIRONMENT | {"cpu": {}}))
 
     def test_refuses_an_invalid_seed(self):

@@ -10,12 +10,12 @@ from gate.statistics_test import drifting, numpy
 
 CPU, RATE, LATE = ("a/one", "cpu_per_attempt"), ("a/one", "connects_per_s"), ("b/two", "overshoot_p50")
 
-NOISY = {CPU: 0.02, LATE: 0.5}  # of the second nothing can be said
+NOISY = {CPU: 0.02, LATE: 0.5}  # the second is too noisy to judge
 
 
 class Simulated:
     """Pairs of two builds that differ by known log effects, measured in random order on a machine that drifts.
-    `effects`: {key: log effect, or a function of the number of pairs so far}. Remembers what was asked of it."""
+    `effects`: {key: log effect, or a function of the number of pairs so far}. Remembers the requests."""
 
     def __init__(self, effects, generator, budget=10**9, spread=0.05):
         self.effects, self.generator, self.budget, self.spread = effects, generator, budget, spread
@@ -70,12 +70,12 @@ class GateTest(unittest.TestCase):
         self.assertLess(row.low, row.effect)
         self.assertAlmostEqual(row.effect, 0.2214, delta=0.03)
         self.assertLessEqual(row.p, judge.ALPHA)
-        self.assertEqual(self.source.asked, [(20, ["a", "b"]), (16, ["a"])], "only what is suspected is measured again")
+        self.assertEqual(self.source.asked, [(20, ["a", "b"]), (16, ["a"])], "only suspects are measured again")
 
     def test_a_lower_rate_is_worse_and_lower_costs_are_better(self):
         self.assertEqual(self.verdicts({RATE: -0.2, CPU: -0.2}, spread=0.02), {RATE: REGRESSED, CPU: IMPROVED})
         self.assertEqual(self.verdicts({RATE: 0.2}, spread=0.02), {RATE: IMPROVED})
-        self.assertEqual(len(self.source.asked), 1, "what is better needs no confirmation")
+        self.assertEqual(len(self.source.asked), 1, "an improvement needs no confirmation")
 
     def test_an_unconfirmed_change_is_unstable(self):
         row = self.judge({CPU: lambda turn: 0.2 if turn == 1 else 0.0}, spread=0.02)[CPU]

@@ -44,7 +44,7 @@ class GateInEarnestTest(unittest.TestCase):
         self.assertIn(done.returncode, (0, 4), done.stdout + done.stderr)
         with open(self.folder / "out/verdicts.csv", newline="") as file:
             rows = list(csv.DictReader(file))
-        self.assertLessEqual({row["verdict"] for row in rows}, {"same", "unstable"}, "two pairs prove no change")
+        self.assertLessEqual({row["verdict"] for row in rows}, {"same", "unstable"}, "two pairs cannot prove a change")
         lacking = [load for load in suite.LOADS if f"the load '{load}'" in done.stdout]
         self.assertIn(
             ("epoll/accepting/concurrency:64/timeout:5s", "connects_per_s"),

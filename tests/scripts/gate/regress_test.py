@@ -12,7 +12,7 @@ from connbench_tools.gate.runs import JudgedRun
 from gate.pretended import PretendedBuilds, first_of, wait_until_gone
 from made_runs import ENVIRONMENT, ROOT, RunsTest, script, wave
 
-REGRESS = script("regress")  # in this process: scipy takes most of a second to import
+REGRESS = script("regress")  # not in a process of its own, because scipy takes most of a second to import
 
 
 class RegressTest(PretendedBuilds):
@@ -36,7 +36,7 @@ class RegressTest(PretendedBuilds):
         self.program("head", **head)
         done = self.regress("--markdown", self.folder / "table.md", pairs="2")
         self.assertEqual(done.returncode, 2, done.stdout)
-        self.assertEqual(done.stdout, "", "nothing is judged")
+        self.assertEqual(done.stdout, "", "a table was printed")
         self.assertIn("unusable", (self.folder / "table.md").read_text())
         return done.stderr
 
@@ -93,7 +93,9 @@ class RegressTest(PretendedBuilds):
         crash = f'if [ "$(wc -l < "$here/asked")" -eq {number} ]; then kill -SEGV $$; fi'
         said = self.refusal(before=crash)
         self.assertRegex(said, r"scripts/regress: head: .*/head/bin/connbench was killed by SIGSEGV on the load 'late'")
-        self.assertTrue((self.folder / "out/pairs.csv").read_text().endswith("\n"), "the pairs so far stay readable")
+        self.assertTrue(
+            (self.folder / "out/pairs.csv").read_text().endswith("\n"), "the earlier pairs are not readable"
+        )
 
     def test_refuses_a_head_whose_attempts_end_in_another_way(self):
         said = self.refusal(before='echo "3 refused" >&2; cp -r "$here/$load" "$(eval echo \\${$#})"; exit 1')
@@ -112,12 +114,12 @@ class RegressTest(PretendedBuilds):
         wait_until_gone(int((self.folder / "head/bin/hanging").read_text()))
 
     def test_refuses_an_incomplete_run_another_schema_and_another_machine(self):
-        for facts, told in (
+        for facts, said in (
             ({"complete": False}, "is not complete"),
             ({"schema_version": 9}, "schema version 9"),
             ({"environment": ENVIRONMENT | {"kernel": {"release": "5"}}}, "two machines"),
         ):
-            self.assertIn(told, self.refusal(**facts))
+            self.assertIn(said, self.refusal(**facts))
             self.doCleanups()
             self.setUp()
 

@@ -29,7 +29,7 @@ class ResamplingTest(RunsTest):
         self.generator = numpy.random.default_rng(8)
 
     def pairs(self, count, delay=0.0, spread=0.05, loads=("rate", "late", "added")):
-        """What a collection would have kept, of a head that is slower by a log delay."""
+        """Pairs as in a collection, with a head that is slower by a log delay."""
         keys = {RATE: -delay, CPU: delay, LATE: 0.0} | dict.fromkeys(SECONDS, 0.0)
         keys = {key: effect for key, effect in keys.items() if resampling.load_of(key[0]) in loads}
         noise = {key: numpy.exp(drifting(self.generator, 2 * count, spread=spread)).reshape(count, 2) for key in keys}
@@ -126,7 +126,7 @@ class ResamplingTest(RunsTest):
         path = self.folder / "pairs.csv"
         pairs_file.PairsFile(path).append(SAME, Pair("AB", {CPU: (1.5, 2.5)}))
         good = path.read_bytes()
-        for data, told in (
+        for data, said in (
             (good.replace(b",2.5", b""), "the number of fields in a row differs"),
             (good.replace(b"2.5", b"2.5,7"), "the number of fields"),
             (good.replace(b"2.5", b"more"), "more"),
@@ -135,17 +135,17 @@ class ResamplingTest(RunsTest):
             (good + b'"' + b"x" * 200_000 + b'"\r\n', "field larger"),
         ):
             path.write_bytes(data)
-            with self.assertRaisesRegex(Unusable, f"pairs.csv is not a file of pairs: .*{told}"):
+            with self.assertRaisesRegex(Unusable, f"pairs.csv is not a file of pairs: .*{said}"):
                 pairs_file.read(path)
 
     def test_refuses_pairs_without_a_load_or_of_another_suite(self):
         late = ("command/late", "wall_time")
-        for key, told in (
+        for key, said in (
             (("command/later", "wall_time"), "command/later belongs to no load"),
             (("epoll/nowhere", "p50"), "epoll/nowhere belongs to"),
             (("epoll", "p50"), "epoll belongs to no load"),
         ):
-            with self.assertRaisesRegex(Unusable, told):
+            with self.assertRaisesRegex(Unusable, said):
                 resampling.load_of(key[0])
         with self.assertRaisesRegex(Unusable, "no time for the load late"):
             self.judged(
@@ -159,13 +159,13 @@ class ResamplingTest(RunsTest):
         for pair in self.pairs(1):
             pairs_file.PairsFile(path).append(SAME, pair)
         given = SimpleNamespace(collect=False, pairs_file=path, seed=1, comparisons=4, budget=180.0)
-        for text, told in (
+        for text, said in (
             ("{}", "has no machine, commit, what, broken, minutes"),
             ("[]", "has no machine"),
             ("{", "cannot be read"),
         ):
             path.with_name("collection.json").write_text(text)
-            with self.assertRaisesRegex(Unusable, f"collection.json {told}"):
+            with self.assertRaisesRegex(Unusable, f"collection.json {said}"):
                 self_test.run(given, quietly, quietly)
 
     def test_does_not_append_to_the_file_of_another_suite(self):

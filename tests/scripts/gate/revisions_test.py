@@ -11,7 +11,7 @@ from gate.pretended import PretendedBuilds, first_of, wait_until_gone
 
 
 class RevisionsTest(PretendedBuilds):
-    """A repository whose programs are made by copying: what is checked out, built, and left behind."""
+    """What is checked out, built, and left behind."""
 
     CMAKE = """cmake_minimum_required(VERSION 3.25)
 project(pretended NONE)

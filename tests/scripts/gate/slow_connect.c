@@ -1,6 +1,6 @@
-/* Makes connect() slower by a known time, for the gate's self-test: LD_PRELOAD this, and set SLOW_CONNECT_NS.
- * The time is spun away after the call, not slept, so that it costs what slower code would: CPU. io_uring connects inside
- * the kernel and never comes here. */
+/* For LD_PRELOAD in the gate's self-test: makes connect() slower by SLOW_CONNECT_NS. It spins after the call instead of
+ * sleeping, because slower code would cost CPU time, too. io_uring connects inside the kernel and never calls this
+ * function. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

@@ -13,7 +13,7 @@ SEED = 20
 
 
 def drifting(generator, count, correlation=0.9, spread=0.3):
-    """Log values of one turn after the other on a machine that drifts: as autocorrelated as this gate's own waves."""
+    """Log values of successive turns on a machine that drifts, as autocorrelated as the waves of the gate."""
     values = numpy.empty(count)
     values[0] = generator.normal(0, spread)
     for i in range(1, count):
@@ -22,7 +22,7 @@ def drifting(generator, count, correlation=0.9, spread=0.3):
 
 
 def ratios_of(generator, pairs, effect=0.0, **noise):
-    """Log ratios of pairs in random order under such noise."""
+    """Log ratios of pairs in random order, with such noise."""
     turns = drifting(generator, 2 * pairs, **noise).reshape(pairs, 2)
     head_first = generator.random(pairs) < 0.5
     base, head = numpy.where(head_first, turns[:, 1], turns[:, 0]), numpy.where(head_first, turns[:, 0], turns[:, 1])
@@ -68,7 +68,7 @@ class StatisticsTest(unittest.TestCase):
         hits = sum(statistics.sign_flip_p(ratios_of(self.generator, 20)) <= 0.1 for _ in range(400))
         low, high = statistics.share_interval(hits, 400)
         self.assertLessEqual(low, 0.1, f"{hits} of 400")
-        self.assertGreater(high, 0.05, "and the test is not so conservative that it sees nothing")
+        self.assertGreater(high, 0.05, "the test is too conservative")
 
     def test_the_interval_covers_the_true_value_about_as_often_as_it_claims(self):
         covered = 0

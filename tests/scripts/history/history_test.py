@@ -15,8 +15,8 @@ BASE = "connect/epoll/accepting/concurrency:64"
 
 
 def otava_reads(path, metrics, branch=None):
-    """By the rules of its CsvImporter: columns are found by name; a row may not be shorter than the header; every
-    metric is a float; without a branch chosen there may be only one. Series are taken in the order of the file."""
+    """Reads the file like Otava's CsvImporter: it finds columns by name; no row may be shorter than the header; every
+    metric is a float; without a chosen branch there may be only one. Series keep the order of the file."""
     with open(path, newline="") as file:
         reader = csv.reader(file, delimiter=",", quotechar='"')
         header = next(reader)
@@ -124,7 +124,7 @@ class History(unittest.TestCase):
         before = self.file.read_text()
         last = self.run_of(3, {"p50": 3000, "p99": 9500})
         self.history(last)
-        self.file.write_text(before)  # as if only the other one had been replaced
+        self.file.write_text(before)  # as if only the other file had been replaced
         self.history(last)
         self.assertEqual(len(otava_reads(self.file, ["epoll_p50_us"])), 3)
         self.assertEqual(len(otava_reads(self.file.with_name("all-2.csv"), ["epoll_p99_us"])), 2)
@@ -174,7 +174,7 @@ class History(unittest.TestCase):
 
     def test_refuses_an_invalid_file_name_and_unknown_braces(self):
         run = self.run_of(1, {"p50": 1000})
-        for name, told in (
+        for name, said in (
             ("", "'' is not the name of a file"),
             (".", "'.' is not the name of a file"),
             (f"{self.folder}/new/", "is not the name of a file"),
@@ -187,8 +187,8 @@ class History(unittest.TestCase):
             done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn(f"history: error: argument --file: '{name}'", done.stderr)
-            self.assertIn(told, done.stderr)
-        self.assertEqual([path.name for path in self.folder.iterdir()], [run.name], "no file was made")
+            self.assertIn(said, done.stderr)
+        self.assertEqual([path.name for path in self.folder.iterdir()], [run.name], "a file was made")
 
     def test_asks_for_the_branch_of_a_commit_that_is_not_checked_out(self):
         command = [ROOT / "scripts/history", self.run_of(1, {"p50": 1000}), "--file", self.file]

@@ -33,9 +33,9 @@ CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 if not CHROMIUM or not DRIVER:
     print("skipped: chromium or chromedriver is not installed (scripts/setup --dev installs them)")
     sys.exit(77)
-PATIENCE = 60  # seconds, of a machine that does other things too
+PATIENCE = 60  # seconds, for a busy machine
 
-# Of a chart: how many of its pixels are neither empty nor grey, as axes and text are.
+# The number of pixels in a chart that are neither empty nor grey. Axes and text are grey.
 COLOURED = """
 const canvas = document.querySelector(`[data-chart="${arguments[0]}"] canvas`);
 if (!canvas) return -1;
@@ -65,7 +65,7 @@ def chromium(profile):
     ):
         options.add_argument(flag)
     if os.geteuid() == 0:
-        options.add_argument("--no-sandbox")  # Chromium has none for root
+        options.add_argument("--no-sandbox")  # Chromium cannot use its sandbox as root
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     return webdriver.Chrome(options=options, service=Service(DRIVER))
 
@@ -99,7 +99,7 @@ class BrowserTest(unittest.TestCase):
         )
 
     def open(self, fragment="", path=None):
-        self.browser.get("about:blank")  # or only the fragment would change
+        self.browser.get("about:blank")  # else only the fragment would change
         self.browser.get(f"file://{path or self.path}{'#' * bool(fragment)}{fragment}")
         self.until_drawn()
 
@@ -186,9 +186,11 @@ class BrowserTest(unittest.TestCase):
         self.switch("epoll")
         self.until_drawn()
         self.assertLess(self.js(COLOURED, "latency"), before)
-        self.assertIn("and 1 switched off", self.find("[data-chart=latency] .legend").text)
+        self.assertIn("1 more switched off", self.find("[data-chart=latency] .legend").text)
         self.press(self.find("[data-all='0']"))
-        self.until(lambda: self.find("[data-chart=latency] .empty").is_displayed(), "no word in the empty chart")
+        self.until(
+            lambda: self.find("[data-chart=latency] .empty").is_displayed(), "the empty chart has no explanation"
+        )
         self.assertIn("switched off", self.find("[data-chart=latency] .empty").text)
         self.press(self.find("[data-all='1']"))
         self.until(lambda: self.js(COLOURED, "timeline") > 50, "not drawn again")
@@ -197,7 +199,7 @@ class BrowserTest(unittest.TestCase):
         self.open(
             f"on=epoll,{quote(HOSTILE, safe='')}&view.scaling=0&view.latency=1&load=all&filter=e&sort=cpu&theme=dark"
         )
-        self.assertEqual(self.find("#chosen").text, "2 of 3 in the charts")
+        self.assertEqual(self.find("#chosen").text, "2 of 3 in charts")
         self.assertEqual(self.find("[data-section=latency] select").get_property("value"), "1")
         self.assertEqual(self.find("#filter").get_property("value"), "e")
         self.assertEqual(self.js("return document.documentElement.dataset.theme"), "dark")
@@ -275,5 +277,5 @@ class BrowserTest(unittest.TestCase):
                 self.width(width)
                 self.open(f"theme={theme}")
                 self.width(width, self.js("return document.documentElement.scrollHeight"))
-                time.sleep(0.3)  # for the picture only: nothing is judged by it
+                time.sleep(0.3)  # for the picture; no test depends on it
                 self.browser.save_screenshot(str(folder / f"{theme}-{width}.png"))

@@ -19,7 +19,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent.parent / "scripts")]
 
 from made_records import ROOT, SAMPLES, Records  # noqa: E402
 
-CONNECTORS, REPETITIONS, ATTEMPTS = 10, 5, 10_000  # with one and with 64 in flight
+CONNECTORS, REPETITIONS, ATTEMPTS = 10, 5, 10_000  # each with 1 and with 64 in flight
 
 
 def write_run(folder):
@@ -49,7 +49,7 @@ def write_run(folder):
 
 
 def first_chart(page, profile):
-    """Seconds from opening the page until its first chart is drawn, as the page itself marks it."""
+    """Seconds from opening the page until its first chart is drawn, as the page reports it."""
     from report.browser_test import chromium
 
     browser = chromium(profile)
@@ -85,7 +85,7 @@ def main():
             ("first chart, s", first_chart(page, folder / "profile"), 1),
         ]
         for what, value, bound in rows:
-            print(f"{what:<18} {value:8.2f}   at most {bound}{'' if value <= bound else '   NOT KEPT'}")
+            print(f"{what:<18} {value:8.2f}   at most {bound}{'' if value <= bound else '   EXCEEDED'}")
         return 1 if any(value > bound for _, value, bound in rows) else 0
 
 

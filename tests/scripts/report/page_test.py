@@ -26,7 +26,7 @@ class PageTest(ReportTest):
 
     def test_names_a_missing_file_without_inventing_a_reason(self):
         exhausted = {"command_line": ["connbench", "exhaust", "threads"], "exhaustion": {"resource": "threads"}}
-        for facts, file, told in (
+        for facts, file, said in (
             ({}, "summary", "is complete, but summary.csv is missing"),
             ({"complete": False}, "summary", "had written by then: summary.csv is missing."),
             (exhausted, "exhaustion", "is complete, but exhaustion.csv is missing"),
@@ -38,11 +38,11 @@ class PageTest(ReportTest):
                 if name == file or not facts.get("exhaustion"):
                     (folder / f"{name}.csv").unlink()
             (path,) = build.build([folder])
-            self.assertIn(told, path.read_text())
+            self.assertIn(said, path.read_text())
             self.assertNotIn("every case was skipped", path.read_text())
 
     def page_of_samples(self, change, name="samples.csv", **facts):
-        """Of a run of two waves and five attempts, what `change` makes of its samples in the file."""
+        """The page of a run of two waves and five attempts, whose samples in the file were changed by `change`."""
         shutil.rmtree(self.folder / "run", ignore_errors=True)
         run = Records(**facts).wave("epoll", 1, times=[5, 6, 7]).wave("epoll", 2, times=[8, 9])
         data = (run.write(self.folder / "run") / "samples.csv").read_bytes()
@@ -53,14 +53,14 @@ class PageTest(ReportTest):
         return path.read_text()
 
     def test_warns_when_samples_are_missing(self):
-        for cut, name, told in (
+        for cut, name, said in (
             (lambda data: data[:-9], "samples.csv", "run: samples.csv has 4 of 5 attempts, although run.json says"),
             (lambda data: data[: data.rfind(b"\n", 0, -1) + 1], "samples.csv", "samples.csv has 4 of 5 attempts"),
             (lambda data: data.replace(b",0,1000000000,1,0,", b"0,"), "samples.csv", "samples.csv has 4 of 5 attempts"),
             (lambda data: gzip.compress(data[:-9]), "samples.csv.gz", "samples.csv.gz has 4 of 5 attempts"),
             (None, "", "run: samples.csv is missing, although run.json says"),
         ):
-            self.assertIn(told, self.page_of_samples(cut, name))
+            self.assertIn(said, self.page_of_samples(cut, name))
 
     def test_does_not_warn_about_samples_that_were_not_promised(self):
         for facts, change in (
@@ -152,7 +152,7 @@ class PageTest(ReportTest):
         self.assertNotRegex(page, r"""(src|href)=["']?(https?:|//)|url\(|@import""")
 
     def searches(self, *entries):
-        """The rows of the section of searches, as text between its cells."""
+        """The rows in the section on searches, as lists of texts."""
         page = self.page(
             Records(rates=list(entries), command_line=["connbench", "run", "--connector", "pool,epoll"]).wave("epoll")
         )
@@ -268,7 +268,7 @@ class ProgramTest(ReportTest):
 
     def test_draws_the_same_figures_byte_for_byte(self):
         folder = everything().write(self.folder / "run")
-        again = ["latency", "overshoot", "ramp", "timeline"]  # drawing takes a second or so each
+        again = ["latency", "overshoot", "ramp", "timeline"]  # only some, because each takes about a second
         done = [
             self.report(folder, "--figures", self.folder / name, *only)
             for name, only in (("one", []), ("two", ["--only", ",".join(again)]))

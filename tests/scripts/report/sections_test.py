@@ -79,7 +79,7 @@ class VerdictTest(ReportTest):
 
     def test_says_which_connector_meets_a_goal_up_to_the_highest_rate(self):
         load = "accepting (IPv4), at most 64 in flight, steady:poisson, timeout 1 s, p99<5ms: "
-        for searches, told in (
+        for searches, said in (
             (
                 [("epoll", 5910, 6170), ("pool", 1830, 1910), ("poll", 3000, 3200)],
                 "epoll meets it up to 5,910/s, the highest rate; pool up to 1,830/s, the lowest.",
@@ -92,7 +92,7 @@ class VerdictTest(ReportTest):
             ([("epoll", 5910, None), ("pool", None, 40), ("null", 9000, None)], "epoll meets it up to 5,910/s."),
         ):
             (text,) = self.said(Records(rates=[searched(*search) for search in searches]))["Highest rate"]
-            self.assertEqual(text, load + told)
+            self.assertEqual(text, load + said)
         self.assertNotIn("Highest rate", self.said(Records(rates=[searched("epoll", None, 40)])))
 
     def test_says_how_dead_hosts_delay_healthy_ones(self):

@@ -16,7 +16,7 @@ class TableTest(RunsTest):
         return markdown.table(Records([self.folder]))
 
     def cells(self, connector):
-        """By heading."""
+        """The cells of a row, by heading."""
         lines = [line.strip("| \n").split(" | ") for line in self.table().splitlines() if line.startswith("|")]
         (row,) = [line for line in lines if line[0] == f"`{connector}`"]
         return dict(zip(lines[0], row))
