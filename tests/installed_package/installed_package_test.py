@@ -39,9 +39,16 @@ class Outside(unittest.TestCase):
         # Copies, so that nothing beside them can be found by chance.
         shutil.copytree(SOURCE / "examples/one_file", cls.folder / "example")
         shutil.copytree(SOURCE / "tests/installed_package", cls.folder / "project")
-        cls.configure = [CMAKE, "-S", cls.folder / "project", f"-DEXAMPLE={cls.folder}/example",
-                         f"-DCMAKE_PREFIX_PATH={cls.package}", f"-DCMAKE_CXX_COMPILER={COMPILER}",
-                         "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Werror"]
+        cls.configure = [
+            CMAKE,
+            "-S",
+            cls.folder / "project",
+            f"-DEXAMPLE={cls.folder}/example",
+            f"-DCMAKE_PREFIX_PATH={cls.package}",
+            f"-DCMAKE_CXX_COMPILER={COMPILER}",
+            "-DCMAKE_BUILD_TYPE=Release",
+            "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Werror",
+        ]
         must(*cls.configure, "-B", cls.folder / "build")
         must(CMAKE, "--build", cls.folder / "build", "-j", "1")
 
@@ -62,8 +69,9 @@ class Outside(unittest.TestCase):
         self.assertEqual(names, re.findall(r"^  ([a-z-]+)", ours, re.MULTILINE)[1:] + ["my-way"])
 
     def test_its_connector_is_measured_beside_ours(self):
-        rows, run = self.run_with("example/my_bench", 0, "--connector", "my-way,epoll,null",
-                                  "--target", "accepting,refusing,backlog-full")
+        rows, run = self.run_with(
+            "example/my_bench", 0, "--connector", "my-way,epoll,null", "--target", "accepting,refusing,backlog-full"
+        )
         self.assertTrue(run["complete"])
         self.assertEqual(run["failures"], [])
         self.assertEqual(len(rows), 9)
@@ -74,8 +82,18 @@ class Outside(unittest.TestCase):
 
     def test_a_run_outlives_connectors_that_misbehave(self):
         reasons = {"throws": "no way from here", "crashes": "signal 11", "hangs": "hangs"}
-        rows, run = self.run_with("misbehaving_bench", 1, "--connector", "throws,my-way,crashes,hangs,epoll", "--target",
-                                  "refusing", "--wave-limit", "500ms", "--syscalls", "off")
+        rows, run = self.run_with(
+            "misbehaving_bench",
+            1,
+            "--connector",
+            "throws,my-way,crashes,hangs,epoll",
+            "--target",
+            "refusing",
+            "--wave-limit",
+            "500ms",
+            "--syscalls",
+            "off",
+        )
         self.assertTrue(run["complete"])
         failures = {failure["connector"]: failure["failure"] for failure in run["failures"]}
         self.assertEqual(failures.keys(), reasons.keys())

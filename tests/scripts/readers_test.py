@@ -1,6 +1,6 @@
-"""The files of a real run as the programs read them that they are made for: python3 tests/scripts/readers_test.py
+"""The files of a real run (CONNBENCH_BUILD), read the way other programs read them.
 
-Each reader's rules are written out here from what it does with its input: Google Benchmark's compare.py is run itself.
+The rules of each reader are written out here; compare.py of Google Benchmark itself is run.
 """
 
 import datetime
@@ -13,19 +13,36 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from history_test import ROOT, otava_reads
+from connbench_tools import ROOT
+from history.history_test import otava_reads
 
 BUILD = os.environ.get("CONNBENCH_BUILD", "")
 CONNBENCH = Path(BUILD) / "bin/connbench"
 COMPARE = Path("/usr/share/benchmark/compare.py")  # of libbenchmark-tools
-PYTHON = "/usr/bin/python3"  # the distribution's, which has what compare.py imports
-LOAD = ["--connector", "epoll,poll+close:fin", "--target", "accepting,backlog-full", "--family", "4,unix", "--concurrency",
-        "64", "--attempts", "64", "--timeout", "30ms,40ms", "--repetitions", "3", "--syscalls", "off"]  # fmt: skip
+PYTHON = "/usr/bin/python3"  # the distribution's interpreter has the modules that compare.py imports
+LOAD = [
+    "--connector",
+    "epoll,poll+close:fin",
+    "--target",
+    "accepting,backlog-full",
+    "--family",
+    "4,unix",
+    "--concurrency",
+    "64",
+    "--attempts",
+    "64",
+    "--timeout",
+    "30ms,40ms",
+    "--repetitions",
+    "3",
+    "--syscalls",
+    "off",
+]
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 
 
 def strictly(text):
-    """JSON as browsers and Rust read it: no NaN, no Infinity, no key twice."""
+    """JSON as browsers and Rust read it: without NaN, Infinity and duplicate keys."""
 
     def refuse(constant):
         raise ValueError(f"{constant} is no JSON")
@@ -38,7 +55,7 @@ def strictly(text):
 
 
 def github_action_benchmark(text):
-    """tool: googlecpp. name, value and unit go into a page of charts by name; "extra" is shown as it is."""
+    """tool: googlecpp. Name, value and unit go into a page of charts by name."""
     benches = []
     for entry in strictly(text)["benchmarks"]:
         for key in ("name", "real_time", "time_unit", "iterations", "cpu_time", "threads"):
@@ -48,8 +65,8 @@ def github_action_benchmark(text):
 
 
 def bencher(text):
-    """cpp_google. context.caches is a list of objects; a name is 1 to 1,024 bytes without blanks at its ends; a time is a
-    decimal number of at most 28 digits (96 bits)."""
+    """cpp_google. context.caches is a list of objects; a name is 1 to 1,024 bytes without blanks at its ends; a time
+    is a decimal number of at most 28 digits (96 bits)."""
     document = strictly(text)
     assert all(isinstance(cache, dict) for cache in document["context"]["caches"])
     metrics = {}
@@ -70,16 +87,21 @@ class Readers(unittest.TestCase):
         cls.addClassCleanup(folder.cleanup)
         cls.folder = Path(folder.name)
         for name in ("a", "b"):
-            ended = subprocess.run([CONNBENCH, "run", *LOAD, "--out", cls.folder / name], capture_output=True, text=True)
+            ended = subprocess.run(
+                [CONNBENCH, "run", *LOAD, "--out", cls.folder / name], capture_output=True, text=True
+            )
             assert ended.returncode == 0, ended.stdout + ended.stderr
-        cls.raw, cls.aggregate = ((cls.folder / "a" / file).read_text(encoding="utf-8")
-                                  for file in ("benchmark.json", "benchmark-aggregate.json"))  # fmt: skip
+        cls.raw, cls.aggregate = (
+            (cls.folder / "a" / file).read_text(encoding="utf-8")
+            for file in ("benchmark.json", "benchmark-aggregate.json")
+        )
 
-    def test_each_percentile_is_an_entry_of_its_own(self):
+    def test_each_percentile_has_its_own_entry(self):
         names = {entry["name"] for entry in strictly(self.aggregate)["benchmarks"]}
         case = "connect/epoll/accepting/concurrency:64"
-        self.assertLessEqual({f"{case}/{figure}" for figure in ("p50", "p90", "max", "time_per_connect", "cpu_per_attempt")},
-                             names)  # fmt: skip
+        self.assertLessEqual(
+            {f"{case}/{figure}" for figure in ("p50", "p90", "max", "time_per_connect", "cpu_per_attempt")}, names
+        )
         self.assertIn("connect/poll+close:fin/backlog-full/concurrency:64/timeout:40ms/overshoot_p50", names)
         self.assertIn("connect/poll+close:fin/accepting/concurrency:64/family:unix/p50", names)
         self.assertFalse([name for name in names if re.search(r"_(mean|cv|stddev|BigO|RMS)$", name)])
@@ -90,8 +112,10 @@ class Readers(unittest.TestCase):
         self.assertTrue(all(math.isfinite(value) and unit == "ns/iter" for _, value, unit in benches))
 
     def test_github_action_benchmark_reads_the_raw_file_too(self):
-        self.assertEqual({name for name, _, _ in github_action_benchmark(self.raw)},
-                         {name for name, _, _ in github_action_benchmark(self.aggregate)})  # fmt: skip
+        self.assertEqual(
+            {name for name, _, _ in github_action_benchmark(self.raw)},
+            {name for name, _, _ in github_action_benchmark(self.aggregate)},
+        )
 
     def test_bencher_reads_both(self):
         aggregate, raw = bencher(self.aggregate), bencher(self.raw)
@@ -101,16 +125,32 @@ class Readers(unittest.TestCase):
             self.assertLessEqual(min(raw[name]), values[0])
             self.assertLessEqual(values[0], max(raw[name]))
 
-    def test_google_benchmark_s_own_context_is_complete(self):
+    def test_the_context_of_google_benchmark_is_complete(self):
         context = strictly(self.raw)["context"]
-        for key in ("date", "host_name", "executable", "num_cpus", "cpu_scaling_enabled", "caches", "library_build_type"):
+        for key in (
+            "date",
+            "host_name",
+            "executable",
+            "num_cpus",
+            "cpu_scaling_enabled",
+            "caches",
+            "library_build_type",
+        ):
             self.assertIn(key, context)
         datetime.datetime.fromisoformat(context["date"])
 
     def compare(self, file, *more):
         if not COMPARE.exists():
             self.skipTest("libbenchmark-tools is not installed")
-        command = [PYTHON, COMPARE, "--no-color", *more, "benchmarks", self.folder / "a" / file, self.folder / "b" / file]
+        command = [
+            PYTHON,
+            COMPARE,
+            "--no-color",
+            *more,
+            "benchmarks",
+            self.folder / "a" / file,
+            self.folder / "b" / file,
+        ]
         ended = subprocess.run(command, capture_output=True, text=True)
         self.assertEqual(ended.returncode, 0, ended.stdout + ended.stderr)
         return ended.stdout
@@ -134,13 +174,12 @@ class Readers(unittest.TestCase):
             self.skipTest("the build does not know its commit")
         file = self.folder / "history.csv"
         for run in ("b", "a"):
-            done = subprocess.run([ROOT / "scripts/history", self.folder / run, "--file", file, "--branch", "main"],
-                                  capture_output=True, text=True)  # fmt: skip
+            done = subprocess.run(
+                [ROOT / "scripts/history", self.folder / run, "--file", file, "--branch", "main"],
+                capture_output=True,
+                text=True,
+            )
             self.assertEqual(done.returncode, 0, done.stderr)
         rows = otava_reads(file, ["epoll_p50_us", "poll_close_fin_backlog_full_timeout_40ms_overshoot_p50_us"])
         self.assertEqual(len(rows), 2)
         self.assertEqual(rows, sorted(rows))
-
-
-if __name__ == "__main__":
-    unittest.main()

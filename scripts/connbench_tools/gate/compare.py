@@ -1,0 +1,69 @@
+"""Judges two finished runs that were not measured in pairs. scripts/compare is the program."""
+
+from .. import ROOT
+from . import judge, self_test, statistics, verdicts
+from .runs import JudgedRun, require_comparable
+
+SELF_TEST = ROOT / "results/self-test"
+NOT_PAIRED = (
+    "these runs were not paired: drift of the machine between them counts as a change. On a shared virtual machine, "
+    "drift "
+    "made 18 to 28 of 100 such comparisons of a program with itself report a change; scripts/regress measures in pairs"
+)
+
+
+def compare(given):
+    """Prints the table and writes the files that were asked for. Returns the exit status."""
+    first, second = JudgedRun(given.first, "A"), JudgedRun(given.second, "B")
+    notes = [NOT_PAIRED, *require_comparable(first, second)]
+    noise, more = self_test.kept_noise(SELF_TEST)
+    rows = judge_cases(first, second, noise, statistics.numpy.random.default_rng(given.seed))
+    notes += [*too_few(rows), *more]
+    print(verdicts.table(rows) + "\n" + "\n".join([*notes, verdicts.summary(rows)]))
+    if given.markdown:
+        given.markdown.write_text(verdicts.markdown(rows, "Two runs, not paired", notes), encoding="utf-8")
+    if given.csv:
+        verdicts.write_csv(given.csv, rows)
+    return verdicts.status(rows)
+
+
+def judge_cases(first, second, noise, generator):
+    """Rows with verdicts."""
+    rows, p_values = [], []
+    for name, metrics in first.cases.items():
+        for metric, values in metrics.items():
+            row = judge.Row(name, metric, judge.threshold(noise.get((name, metric), 0.0)))
+            rows.append(row)
+            p_values.append(measure(row, values, second.cases[name][metric], generator))
+    for row, p in zip(rows, statistics.holm(p_values)):
+        if row.effect is not None:
+            row.judge(p)
+        row.give_up()
+    return rows
+
+
+def measure(row, first, second, generator):
+    """The row's p value; 1 when it cannot be judged."""
+    row.pairs = min(len(first), len(second))
+    if not all(value is not None and value > 0 for value in first + second):
+        row.note = (
+            "no ratio: a repetition has no such figure (too few attempts, or the offered rate was not sustained), or "
+            "one "
+            "that is not above 0"
+        )
+        return 1.0
+    if row.pairs < 2:
+        row.note = "one repetition shows no noise, and so proves nothing: --repetitions 5 or more"
+        return 1.0
+    logs = [statistics.numpy.log(values) for values in (first, second)]
+    row.set(row.pairs, statistics.difference(*logs), *statistics.unpaired_interval(*logs, generator))
+    return statistics.unpaired_p(*logs)
+
+
+def too_few(rows):
+    """A note when there are so few repetitions that even the clearest change could not be proven."""
+    fewest = min(row.pairs for row in rows)
+    if statistics.smallest_unpaired_p(fewest, fewest) * len(rows) <= judge.ALPHA:
+        return []
+    enough = next(n for n in range(2, 100) if statistics.smallest_unpaired_p(n, n) * len(rows) <= judge.ALPHA)
+    return [f"{fewest} repetitions cannot prove a change in one of {len(rows)} figures, however large: {enough} can"]

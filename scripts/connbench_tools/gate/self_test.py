@@ -1,0 +1,86 @@
+"""scripts/regress --self-test: what it prints, what it keeps in result.json, and the thresholds that the gate takes
+from it."""
+
+import json
+import random
+
+from ..failures import Unusable
+from ..records.facts import read_json
+from . import collect, pairs, resampling
+
+RESULT = "result.json"
+AIMED = [("epoll/accepting/concurrency:64/timeout:5s", metric) for metric in ("connects_per_s", "cpu_per_attempt")]
+
+
+def run(given, say, progress):
+    """Prints the result and keeps it beside the pairs. Returns the exit status."""
+    if given.collect:
+        collect.collect(given, say, progress)
+    groups = pairs.read(given.pairs_file)
+    seed = random.randrange(2**32) if given.seed is None else given.seed
+    facts = collect.read_facts(given.pairs_file.with_name("collection.json"))
+    say("Drawing comparisons from the pairs: this takes some minutes")
+    result = facts | {"seed": seed, "budget_s": given.budget} | resampling.judge_gate(groups, given, seed, progress)
+    progress("")
+    print(text(result), end="", flush=True)  # before writing the file, which may fail
+    path = given.pairs_file.with_name(RESULT)
+    path.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"\nKept: {path}")
+    return 0
+
+
+def kept_noise(folder):
+    """({(benchmark, metric): the 99th percentile of A against A}, notes) from the last self-test; without one, an empty
+    dictionary and a note."""
+    path = folder / RESULT
+    if not path.exists():
+        return {}, ["there is no self-test here (scripts/regress --self-test --collect): all thresholds are 5 %"]
+    result = read_json(path, hint=". scripts/regress --self-test writes it again")
+    try:
+        noise = {(row["benchmark"], row["metric"]): float(row["noise"]) for row in result["noise"]}
+        machine = result["machine"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unusable(
+            f"{path} is not the result of a self-test ({error}); scripts/regress --self-test writes it again"
+        ) from error
+    return noise, [f"thresholds: 5 %, or 1.5 times the noise of A against A on {machine} (results/self-test)"]
+
+
+def _share(found):
+    interval = f"{found['ci_low']:.1%} to {found['ci_high']:.1%}"
+    return f"{found['share']:6.1%} ({found['hits']} of {found['trials']}; 95 %: {interval})"
+
+
+def text(result):
+    """The result as a text for the terminal."""
+    pairs = ", ".join(f"{count} {group}" for group, count in result["pairs"].items())
+    lines = [
+        f"{result['machine']}, commit {result['commit']}; {pairs} pairs in {result['minutes']} minutes, "
+        f"{len(result['broken'])} of them could not be measured; a pair of the whole suite takes "
+        f"{result['seconds_of_a_pair']:.1f} s.",
+        "Whole comparisons drawn from these pairs, including all looks, Holm's correction, the budget "
+        f"({result['budget_s']:.0f} s) and the confirmation:",
+        "",
+        "A against A",
+        f"  false alarms (exit 1)      {_share(result['false_alarms'])}",
+        f"  before the confirmation    {_share(result['false_alarms_before_confirming'])}",
+        f"  false improvements         {_share(result['false_improvements'])}",
+        f"  unstable rows (exit 4)     {_share(result['unsure'])}",
+        "",
+        "Power: how often a delay in every connect() was reported as a regression",
+        f"(io_uring connects inside the kernel, which the delay does not reach; delays are shares of {result['what']})",
+    ]
+    own = [row for row in result["power"] if not row["benchmark"].startswith(("io-uring/", "command/"))]
+    for row in sorted(own, key=lambda row: ((row["benchmark"], row["metric"]) not in AIMED, row["benchmark"])):
+        lines.append(
+            f"  +{row['delay']:.0%}  {row['benchmark']} {row['metric']}: {_share(row)}; "
+            f"effect {row['effect']:+.1%} ({row['effect_low']:+.1%} to {row['effect_high']:+.1%})"
+        )
+    lines += [
+        "",
+        "Noise: the bound of 99 in 100 effects of A against A at the first look (and how often the row was unstable)",
+    ]
+    lines += [
+        f"  {row['noise']:6.1%}  {row['benchmark']} {row['metric']} ({row['unstable']:.0%})" for row in result["noise"]
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,1 @@
+"""A history of runs that Apache Otava reads. Used by scripts/history."""

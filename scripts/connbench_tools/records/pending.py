@@ -1,0 +1,36 @@
+"""What floor_bench says of memory and threads while attempts are pending (--benchmark_filter=pending_bytes)."""
+
+from collections import namedtuple
+
+from ..failures import Unusable
+from .facts import read_json
+
+PREFIX = "floor/pending_bytes/"
+_SKIPPED = "skipped: "
+
+# skipped: why it could not be measured, else None. Figures are 0 then.
+Pending = namedtuple("Pending", "connector skipped pending threads bytes_each")
+
+
+def connector_of(benchmark):
+    """floor/pending_bytes/epoll/iterations:1 -> epoll"""
+    return benchmark.removeprefix(PREFIX).partition("/")[0]
+
+
+def read(path):
+    """One Pending for each measurement in floor_bench's JSON output."""
+    try:
+        entries = read_json(path)["benchmarks"]
+        return [_read(entry) for entry in entries if entry.get("run_type", "iteration") == "iteration"]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Unusable(f"{path} is not output of floor_bench: {type(error).__name__} {error}") from error
+
+
+def _read(entry):
+    connector, error = connector_of(entry["name"]), entry.get("error_message", "")
+    if error and not error.startswith(_SKIPPED):
+        raise Unusable(f"{entry['name']}: {error}")
+    if error or entry.get("error_occurred"):
+        return Pending(connector, error.removeprefix(_SKIPPED), 0, 0, 0.0)
+    figures = entry["pending"], entry.get("threads", 0), entry["bytes_per_pending"]
+    return Pending(connector, None, int(figures[0]), int(figures[1]), float(figures[2]))

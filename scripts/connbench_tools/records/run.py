@@ -1,0 +1,138 @@
+"""One run folder: what run.json says, the rows of its tables, and the files beside them."""
+
+from pathlib import Path
+
+from ..failures import Unusable
+from .facts import command_of, read_facts, read_json
+from .tables import Row, Table, read_exhaustion, read_summary, require_columns
+from .waves import is_fleet
+
+
+class Run:
+    """A run that may be incomplete. `label` names it in messages, `name` tells it from other runs in a report."""
+
+    def __init__(self, folder, label=None, name=None):
+        self.folder = Path(folder)
+        self.label, self.name = str(label or folder), name or self.folder.name
+        self.facts = read_facts(self.folder, self.label)
+        self.summary = self._table("summary.csv", read_summary)
+        self.exhaustion = self._table("exhaustion.csv", read_exhaustion).rows
+        self.all_rows = self.summary.rows
+        # A wave whose process failed is reported, but no figure includes it.
+        failed = {failure.get("wave") for failure in self.facts["failures"]}
+        self.rows = [row for row in self.all_rows if int(row["wave"]) not in failed]
+
+    def _table(self, name, read):
+        """An empty table when the file is missing: the run was killed early, or is of another kind."""
+        path = self.folder / name
+        return read(path, f"{self.label}: {name}") if path.exists() else Table((), [], None)
+
+    # What must hold
+
+    def require_complete(self):
+        if self.facts.get("complete") is not True:
+            raise Unusable(f"{self.label} is not complete (still running, stopped or killed): measure it again")
+
+    def require_no_failures(self):
+        failures = self.facts["failures"]
+        if failures:
+            first = failures[0]
+            raise Unusable(
+                f"{self.label}: {len(failures)} waves failed, the first {first.get('connector')} on "
+                f"{first.get('target')}: {first.get('failure')}"
+            )
+
+    def require_waves(self, columns=()):
+        """The rows of a whole summary.csv that has these columns."""
+        if not (self.folder / "summary.csv").exists():
+            raise Unusable(f"{self.label}: summary.csv is missing")
+        require_columns(self.summary.columns, columns, f"{self.label}: summary.csv")
+        if self.summary.damage:
+            raise Unusable(f"{self.label}: summary.csv is damaged: {self.summary.damage}")
+        if not self.all_rows:
+            raise Unusable(f"{self.label}: no wave was measured")
+        return self.rows
+
+    def need(self, path):
+        """A value in run.json by its path, as in "environment.cpu.model". It may be null, but must be there."""
+        value = self.facts
+        for key in path.split("."):
+            if not isinstance(value, dict) or key not in value:
+                raise Unusable(f"{self.label}: run.json has no {path}; results/README.md says what must be there")
+            value = value[key]
+        return value
+
+    # What was measured
+
+    def connectors_in_order(self):
+        """As they were given. Waves have a random order, and so have their rows; system calls were counted as
+        planned."""
+        planned = [case.get("connector") for case in self.facts["syscalls"]]
+        seen = {row["connector"] for row in [*self.all_rows, *self.exhaustion]}
+        return [name for name in dict.fromkeys([*self.given("--connector"), *planned, *sorted(seen)]) if name in seen]
+
+    def targets_in_order(self):
+        seen = {row["target"] for row in self.all_rows}
+        return [name for name in dict.fromkeys([*self.given("--target"), *sorted(seen)]) if name in seen]
+
+    def given(self, flag):
+        """The values of a list flag on the command line: --flag a,b or --flag a b"""
+        words = self.facts["command_line"]
+        if flag not in words:
+            return []
+        words = words[words.index(flag) + 1 :]
+        end = next((i for i, word in enumerate(words) if word.startswith("--")), len(words))
+        return [name for word in words[:end] for name in word.split(",") if name]
+
+    def attempts(self):
+        return sum(int(row["attempts"]) for row in self.rows if not is_fleet(row["target"]))
+
+    def began(self):
+        """In ns since 1970; 0 when the run does not say."""
+        return self.facts["origin"].get("realtime_ns") or 0
+
+    def skips(self):
+        """What was not measured, as rows of text."""
+        skips = self.facts["skipped"]
+        return [Row((key, str(value)) for key, value in skip.items() if value is not None) for skip in skips]
+
+    # Where
+
+    def processors(self):
+        """2 × AMD EPYC"""
+        environment = self.facts["environment"]
+        cpu = environment.get("cpu") or {}
+        model = cpu.get("model") or (environment.get("kernel") or {}).get("machine") or "?"
+        return f"{len(cpu.get('online') or [])} × {model}"
+
+    def machine(self):
+        kernel = self.facts["environment"].get("kernel") or {}
+        return f"{self.processors()}, Linux {kernel.get('release', '?')}"
+
+    def commit(self):
+        return (self.facts["environment"].get("build") or {}).get("git_commit", "?")
+
+    def origin(self):
+        """Machine and commit: figures of two origins are not comparable."""
+        return f"{self.machine()}, commit {self.commit()}"
+
+    # Files beside the tables
+
+    def missing(self):
+        """The table that a run of its kind has and this one lacks; None when it is there."""
+        name = "exhaustion.csv" if command_of(self.facts) == "exhaust" or self.exhaustion else "summary.csv"
+        return None if (self.folder / name).exists() else name
+
+    def samples_file(self):
+        """samples.csv, perhaps compressed; None when there is none."""
+        paths = [self.folder / f"samples.csv{ending}" for ending in ("", ".gz", ".xz", ".zst")]
+        return next((path for path in paths if path.exists()), None)
+
+    def aggregates(self):
+        """(name, time in ns) of each figure in benchmark-aggregate.json."""
+        name = "benchmark-aggregate.json"
+        document = read_json(self.folder / name, f"{self.label}: {name}")
+        try:
+            return [(str(entry["name"]), float(entry["real_time"])) for entry in document["benchmarks"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise Unusable(f"{self.label}: {name} is damaged: {type(error).__name__} {error}") from error

@@ -1,0 +1,26 @@
+"""verdicts.csv: the judgements of scripts/compare and scripts/regress, which scripts/report shows."""
+
+import csv
+
+from ..failures import Unusable
+from .tables import read_table
+
+FILE = "verdicts.csv"
+COLUMNS = ("benchmark", "metric", "pairs", "effect", "ci_low", "ci_high", "p_value", "threshold", "verdict")
+READ = ("benchmark", "metric", "effect", "verdict")  # what a report cannot do without
+
+
+def read(folders, file=None):
+    """The rows of the file, or of the verdicts in the folders."""
+    if file and not file.is_file():
+        raise Unusable(f"{file}: no such file")
+    paths = [file] if file else [path for folder in folders if (path := folder / FILE).exists()]
+    return [row for path in paths for row in read_table(path, READ).rows]
+
+
+def write(path, rows):
+    """Writes rows of values in the order of COLUMNS."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        writer.writerows(rows)

@@ -1,0 +1,108 @@
+"""The section on fleets: healthy hosts and dead hosts share one queue."""
+
+import re
+
+from ..records.samples import numpy
+from ..records.waves import is_fleet, median
+from ..units import exact_duration, family_text
+from . import charts, curves
+from .comparison import HARNESS, in_fleet
+
+
+def shares(scenario):
+    """The share of each target: fleet:accepting=90,blackhole=10 -> {"accepting": 90.0, …}"""
+    mix = re.fullmatch(r"fleet:(.*=[\d.]+)(?::.*)?", scenario)
+    pairs = [pair.rpartition("=") for pair in mix[1].split(",")] if mix else []
+    return {target: float(share) for target, _, share in pairs}
+
+
+def fleets(material):
+    """The lines of healthy targets: {what is compared: {connector: [(share of dead hosts, line)]}}.
+
+    A target is healthy when anything but the harness ever connected to it, whatever its name says.
+    """
+    real = [line for line in material.lines if line.connector != HARNESS]
+    answering = {line.load.target for line in real if line.outcomes["connected"]}
+    found = {}
+    for line in material.lines:
+        load = line.load
+        mix = shares(load.scenario) if in_fleet(load) else {}
+        if is_fleet(load.target) or load.target not in answering or load.target not in mix:
+            continue
+        dead = sum(share for target, share in mix.items() if target not in answering) / sum(mix.values())
+        arrival = re.search(r"(?:=[\d.]+:(.*))?$", load.scenario)[1] or "closed loop"
+        key = (load.target, arrival, load.family, load.concurrency, load.shards, load.timeout_ns)
+        found.setdefault(key, {}).setdefault(line.connector, []).append((dead, line))
+    return found
+
+
+def waited(material, line, percentile, column):
+    """A percentile of the wait for a healthy host, in ns, over all pooled attempts, from the intended start. Attempts
+    that did not connect count as slower than all others. Without samples: the median of `column` over the waves, if
+    all attempts connected. None when it is not known."""
+    waves = material.waves_of(line)
+    values = numpy.sort(numpy.concatenate([wave.waiting() for wave in waves])) if waves else ()
+    wanted = sum(int(row["attempts"]) for row in line.rows)
+    connected = sum(int(row["connected"]) for row in line.rows)
+    if len(values):
+        rank = int(numpy.ceil(percentile * wanted))
+        return float(values[rank - 1]) if curves.supports(percentile, wanted) and rank <= len(values) else None
+    return median(row[column] for row in line.rows) if connected == wanted else None
+
+
+def fleet(material):
+    views, why_not = [], charts.WhyNot()
+    for (target, arrival, family, concurrency, shards_used, timeout), by_connector in fleets(material).items():
+        label = f"{target} ({family_text(family)}) among dead hosts, {concurrency} in flight, {arrival}, "
+        label += (f"{shards_used} shards, " if shards_used != 1 else "") + f"timeout {exact_duration(timeout)}"
+        if len({dead for points in by_connector.values() for dead, _ in points}) < 2:
+            why_not.add("only one share of dead hosts was measured: run with several --mix", label)
+            continue
+        data = {
+            "fleet-p50": _over_share(material, by_connector, lambda line: waited(material, line, 0.5, "p50_ns")),
+            "fleet-p99": _over_share(material, by_connector, lambda line: waited(material, line, 0.99, "p99_ns")),
+            "fleet-rate": _over_share(material, by_connector, lambda line: line.rate()),
+        }
+        runs = len({line.load.run for points in by_connector.values() for _, line in points})
+        note = (
+            f"The points come from {runs} runs at different times, between which a machine drifts." if runs > 1 else ""
+        )
+        views.append({"label": label, "data": data, "note": note})
+    if not views and not why_not.loads:
+        why_not.add("run with --mix accepting=90,blackhole=10", "No fleet of healthy and dead hosts was measured")
+    x = charts.axis("share of dead hosts", "share")
+    drawn = [
+        charts.chart(
+            f"fleet-{which}",
+            f"Healthy latency, {which}",
+            f"How long connecting to a healthy host took ({which}, from the intended start) as more of the other "
+            f"hosts are "
+            "dead. With a flat line, dead hosts do not delay healthy ones.",
+            "xy",
+            x,
+            charts.axis(f"until connected, {which}", "ns", log=True),
+        )
+        for which in ("p50", "p99")
+    ]
+    drawn.append(
+        charts.chart(
+            "fleet-rate",
+            "Healthy rate",
+            "Connects per second to healthy hosts as more of the others are dead. If dead hosts delay nothing, the "
+            "rate falls only "
+            "in proportion to the share of healthy hosts.",
+            "xy",
+            x,
+            charts.axis("rate", "/s", log=True),
+        )
+    )
+    return charts.section("fleet", "Healthy hosts among dead ones", drawn, views, why_not.texts())
+
+
+def _over_share(material, by_connector, value_of):
+    drawn = []
+    for connector, points in by_connector.items():
+        known = sorted((dead, value_of(line)) for dead, line in points if value_of(line) is not None)
+        if known:
+            drawn.append({"c": material.number[connector], "x": [x for x, _ in known], "y": [y for _, y in known]})
+    return drawn

@@ -1,0 +1,151 @@
+"""A self-contained page: data, code and style are inside, and it may load nothing else.
+
+All text from records passes through html.escape(), or through embedded(), which leaves no `<`.
+"""
+
+import base64
+import datetime
+import hashlib
+import json
+from html import escape
+from pathlib import Path
+
+from .exhaustion import EXHAUSTION_HEAD, exhaustion_table
+from .machine import machine_html, notices
+from .regression import regression_html
+from .searches import searches_html
+from .sections import shown_at_first
+from .table import SERVER_PERCENT, table_html
+
+HERE = Path(__file__).resolve().parent
+PALETTE = json.loads((HERE / "palette.json").read_text(encoding="utf-8"))
+SCRIPTS = ("format.js", "state.js", "data.js", "draw.js", "chart.js", "table.js", "main.js")
+
+
+def page(material, sections, sentences, judged):
+    script = _text("vendor/uplot/uPlot.iife.min.js") + '\n(() => {\n"use strict";\n'
+    script += "\n".join(_text(f"web/{name}") for name in SCRIPTS) + "})();\n"
+    style = _text("vendor/uplot/uPlot.min.css") + _text("web/report.css")
+    options, table = table_html(material)
+    return _text("web/page.html").format(
+        policy=f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'",
+        title=escape(title(material)),
+        subtitle=escape(subtitle(material.runs)),
+        style=style,
+        script=script,
+        notices=_notices([*notices(material.runs), *material.lost_samples()]),
+        verdict=_verdict(sentences),
+        options=options,
+        table=table,
+        server_percent=SERVER_PERCENT,
+        any_row="" if material.lines else "No wave was finished, so there is nothing to compare.",
+        searches=(searches := searches_html(material)),
+        navigation=_navigation(sections, searches),
+        sections="".join(_section(material, section) for section in sections),
+        judged=regression_html(judged),
+        machine=machine_html(material.runs),
+        data=embedded(payload(material, sections)),
+    )
+
+
+def payload(material, sections):
+    """The data of the charts. Many curves have the same ranks, which are kept once."""
+    pool = {}
+    packed = json.loads(json.dumps(sections))
+    for section in packed:
+        for view in section["views"]:
+            for curve in (curve for curves in view["data"].values() for curve in curves):
+                if "ranks" in curve:
+                    curve["ranks"] = pool.setdefault(tuple(curve["ranks"]), len(pool))
+    return {
+        "connectors": material.connectors,
+        "first": shown_at_first(material.connectors),
+        "palette": PALETTE,
+        "ranks": [list(ranks) for ranks in pool],
+        "sections": packed,
+    }
+
+
+def embedded(value):
+    """JSON for a script element: nothing in it can end the element, or open a comment."""
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def title(material):
+    names = [str(run.facts.get("run_id", run.name)) if len(material.runs) == 1 else run.name for run in material.runs]
+    return f"connbench: {material.name or ', '.join(names) or 'verdicts'}"
+
+
+def subtitle(runs):
+    stamps = [run.began() for run in runs]
+    known = [stamp for stamp in stamps if stamp]
+    when = ""
+    if known:
+        moment = datetime.datetime.fromtimestamp(min(known) // 10**9, datetime.timezone.utc)
+        when = f"{moment:%Y-%m-%d %H:%M} UTC"
+    attempts = sum(run.attempts() for run in runs)
+    named = f"{len(runs)} runs: {', '.join(run.name for run in runs)}" if len(runs) > 1 else ""
+    parts = [when, named, f"{attempts:,} attempts" if attempts else ""]
+    return " · ".join(part for part in parts if part)
+
+
+def _text(name):
+    return (HERE / name).read_text(encoding="utf-8")
+
+
+def _hash(text):
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _navigation(sections, searches):
+    links = [("searches", "Highest rates")] if searches else []
+    links += [(section["id"], section["title"]) for section in sections]
+    return "".join(f'<a href="#{identity}">{escape(name)}</a>' for identity, name in links)
+
+
+def _notices(texts):
+    return "".join(f"<p class=notice role=note>{escape(text)}</p>" for text in texts)
+
+
+def _verdict(sentences):
+    if not sentences:
+        return "<p>The records do not suffice for a verdict.</p>"
+    items = (f"<li><b>{escape(one.topic)}</b> <span>{escape(one.text)}</span></li>" for one in sentences)
+    return f"<ul class=verdict>{''.join(items)}</ul>"
+
+
+def _section(material, section):
+    views = section["views"]
+    parts = [f'<section id="{section["id"]}" data-section="{section["id"]}"><h2>{escape(section["title"])}</h2>']
+    if views:
+        options = "".join(f"<option value={i}>{escape(view['label'])}</option>" for i, view in enumerate(views))
+        parts.append(f"<label class=pick>Load <select data-view>{options}</select></label><p class=note data-note></p>")
+        parts += [f"<div class='charts of{len(section['charts'])}'>", *map(_chart, section["charts"]), "</div>"]
+    if section["why_not"]:
+        items = "".join(f"<li>{escape(text)}</li>" for text in section["why_not"])
+        parts.append(f"<div class=whynot><b>Not drawn</b><ul>{items}</ul></div>")
+    rows = exhaustion_table(material) if section["id"] == "exhaustion" else []
+    if rows:
+        parts.append(_plain_table(EXHAUSTION_HEAD, rows))
+    return "".join([*parts, "</section>"])
+
+
+def _chart(chart):
+    identity, name = chart["id"], escape(chart["title"])
+    return (
+        f'<figure data-chart="{identity}"><figcaption><h3>{name}</h3><p>{escape(chart["says"])}</p></figcaption>'
+        f'<div class=plot tabindex=0 role=group aria-label="{name}: use the arrow keys to read values"></div>'
+        f"<p class=empty hidden></p><div class=legend></div>"
+        f'<button type=button class=csv aria-label="{name} as CSV">CSV</button></figure>'
+    )
+
+
+def _plain_table(head, rows):
+    heads = "".join(f"<th scope=col>{escape(text)}</th>" for text in head)
+    body = "".join(
+        f"<tr><th scope=row>{escape(row[0])}</th>{''.join(f'<td>{escape(text)}</td>' for text in row[1:])}</tr>"
+        for row in rows
+    )
+    table = f"<table class=plain><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<div class=scroll tabindex=0>{table}</div>"

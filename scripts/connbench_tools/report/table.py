@@ -1,0 +1,157 @@
+"""The comparison table: one row per connector and load, which accounts for every attempt."""
+
+from html import escape
+
+from ..units import duration, memory, significant
+from ..vocabulary import SERVER_BOUND
+from .comparison import HARNESS
+
+
+class Column:
+    def __init__(self, identity, head, explains, value, text=None, spread=None):
+        self.identity, self.head, self.explains, self.value = identity, head, explains, value
+        self.text = text or significant
+        self.spread = spread  # the range of the repetitions as text, shown below the median
+
+
+def _spread(line):
+    rates = line.rates()
+    return f"{significant(rates[0])}–{significant(rates[-1])}" if len(rates) > 1 and rates[-1] else ""
+
+
+COLUMNS = (
+    Column(
+        "rate",
+        "connects/s",
+        "Connected attempts divided by the time from first to last; below it, the range of the repetitions",
+        lambda line: line.rate(),
+        spread=_spread,
+    ),
+    Column("cpu", "CPU", "CPU time of the client per attempt", lambda line: line.cpu_ns(), duration),
+    Column("syscalls", "system calls", "Per attempt, counted in a separate wave", lambda line: line.syscalls()),
+    Column("switches", "switches", "Context switches per attempt", lambda line: line.switches()),
+    Column("flight", "in flight", "Mean number of attempts in flight", lambda line: line.of("in_flight_mean")),
+    Column(
+        "p50",
+        "p50",
+        "Time to connect, median; only where latencies are comparable: one in flight, or open loop",
+        lambda line: line.latency("p50_ns"),
+        duration,
+    ),
+    Column(
+        "p99",
+        "p99",
+        "Time to connect, 99th percentile; only where latencies are comparable",
+        lambda line: line.latency("p99_ns"),
+        duration,
+    ),
+    Column(
+        "queue",
+        "start delay p99",
+        "Time from the intended to the actual start, 99th percentile; open loop and one in flight",
+        lambda line: line.latency("queue_p99_ns"),
+        duration,
+    ),
+    Column(
+        "late",
+        "late p50",
+        "Time from the deadline to the timeout, median; negative: too early",
+        lambda line: line.of("overshoot_p50_ns"),
+        duration,
+    ),
+    Column(
+        "late99",
+        "late p99",
+        "Time from the deadline to the timeout, 99th percentile",
+        lambda line: line.of("overshoot_p99_ns"),
+        duration,
+    ),
+    Column(
+        "added",
+        "added p50",
+        "Time added to the handshake as the kernel measures it, median; only where latencies are comparable",
+        lambda line: line.latency("added_p50_ns"),
+        duration,
+    ),
+    Column(
+        "threads",
+        "threads",
+        "Highest number of threads of the client, sampled",
+        lambda line: line.of("threads_peak"),
+        lambda value: f"{value:,.0f}",
+    ),
+    Column("memory", "memory", "Highest resident memory of the client", lambda line: line.of("rss_peak_kib"), memory),
+)
+
+BAR = 56  # width of the longest bar, in px
+SERVER_PERCENT = f"{100 * SERVER_BOUND:g} %"  # of a processor
+
+
+def table_html(material):
+    heads = [
+        "<th scope=col data-key=connector aria-sort=none><button type=button>connector</button></th>",
+        "<th scope=col data-key=load class=load aria-sort=none><button type=button>load</button></th>",
+    ]
+    heads += [
+        f"<th scope=col data-key={column.identity} class=n aria-sort=none>"
+        f'<button type=button title="{escape(column.explains)}">{escape(column.head)}</button></th>'
+        for column in COLUMNS
+    ]
+    heads.append(
+        "<th scope=col data-key=failed aria-sort=none><button type=button>outcome of every attempt</button></th>"
+    )
+    loads = list(material.by_load())
+    number = {load: i for i, load in enumerate(loads)}
+    highest = {load: max((line.rate() or 0) for line in _real(lines)) for load, lines in material.by_load().items()}
+    rows = "\n".join(_row(material, line, number[line.load], highest[line.load]) for line in material.lines)
+    options = "".join(f"<option value={i}>{escape(material.label(load))}</option>" for i, load in enumerate(loads))
+    return options, f"<thead><tr>{''.join(heads)}</tr></thead>\n<tbody>{rows}</tbody>"
+
+
+def _real(lines):
+    return [line for line in lines if line.connector != HARNESS] or lines
+
+
+def _row(material, line, load, highest):
+    name = escape(line.connector)
+    mark = " <abbr title='did not sustain the offered rate'>†</abbr>" if not line.sustained else ""
+    mark += (
+        f" <abbr title='the server used more than {SERVER_PERCENT} of a processor'>‡</abbr>"
+        if line.server_bound()
+        else ""
+    )
+    long, colour = " class=long" if len(line.connector) > 40 else "", material.number[line.connector]
+    cells = [
+        f'<th scope=row{long} data-v="{name}"><i class=key data-c={colour}></i>{name}{mark}</th>',
+        f"<td class=load data-v={load}>{escape(material.label(line.load))}</td>",
+    ]
+    cells += [_cell(column, line, highest) for column in COLUMNS]
+    cells.append(_outcome(line))
+    return f"<tr data-load={load} data-c={colour}>{''.join(cells)}</tr>"
+
+
+def _cell(column, line, highest):
+    value = column.value(line)
+    if value is None:
+        return "<td class=n></td>"
+    text = escape(column.text(value))
+    if column.spread:
+        text += f"<small>{escape(column.spread(line))}</small>"
+    if column.spread and line.connector != HARNESS:
+        width = min(BAR, BAR * value / highest) if highest else 0
+        text += f"<svg class=bar width={BAR} height=4 aria-hidden=true><rect width={width:.1f} height=4 /></svg>"
+    return f"<td class=n data-v={value:g}>{text}</td>"
+
+
+def _outcome(line):
+    """Text, and a bar of three parts: connected, timed out, anything else."""
+    total = line.attempts or 1
+    connected, timed_out = line.outcomes["connected"], line.outcomes["deadline_exceeded"]
+    parts, x = [], 0.0
+    for kind, count in (("ok", connected), ("late", timed_out), ("bad", line.attempts - connected - timed_out)):
+        width = 2 * BAR * count / total
+        parts += [f"<rect class={kind} x={x:.1f} width={width:.1f} height=4 />"] if count else []
+        x += width
+    bar = f"<svg class=bar width={2 * BAR} height=4 aria-hidden=true>{''.join(parts)}</svg>"
+    text = f"{escape(line.outcome_text())} <small>of {line.attempts:,}</small>"
+    return f"<td class=outcome data-v={line.attempts - connected}>{text}{bar}</td>"

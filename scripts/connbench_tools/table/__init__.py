@@ -1,0 +1,1 @@
+"""One Markdown table of all connectors. Used by scripts/table."""

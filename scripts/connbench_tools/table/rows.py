@@ -1,0 +1,94 @@
+"""What finished runs contribute to the table. The target of a wave decides which columns it belongs to."""
+
+from pathlib import Path
+
+from ..failures import Unusable
+from ..records import pending
+from ..records.folders import run_folders
+from ..records.run import Run
+
+BYTES_FILE = "pending.json"  # of floor_bench --benchmark_filter=pending_bytes
+LACKS_FILE = "lacks.txt"  # one line for each load that the machine does not allow: why not
+COST, ADDED, LATE = "accepting", "delayed", "blackhole"
+
+
+class Records:
+    """Rows of summary.csv by role, what was skipped, and memory by connector."""
+
+    def __init__(self, folders):
+        self.rows, self.skipped, self.failures, self.bytes = {COST: [], ADDED: [], LATE: []}, {}, [], {}
+        self.order, self.origins, self.pending, self.lacks, self.warnings = [], set(), {}, [], []
+        for folder in folders:
+            self._read(Path(folder))
+        if not any(self.rows.values()):
+            raise Unusable(f"no wave in {', '.join(map(str, folders))}")
+        if len(self.origins) > 1:
+            raise Unusable("the runs are not of one build on one machine: " + "; ".join(sorted(self.origins)))
+        for role, rows in self.rows.items():
+            _require_one_load(role, rows)
+
+    def _read(self, folder):
+        runs = run_folders(folder)
+        if not runs and not (folder / BYTES_FILE).exists():
+            raise Unusable(f"{folder}: neither a run nor a folder of runs (run.json is missing)")
+        for run in runs:
+            self._read_run(Run(run))
+        if (folder / BYTES_FILE).exists():
+            self._read_bytes(folder / BYTES_FILE)
+        if (folder / LACKS_FILE).exists():
+            self.lacks += (folder / LACKS_FILE).read_text(encoding="utf-8").splitlines()
+
+    def _read_run(self, run):
+        run.require_complete()
+        self.origins.add(run.origin())
+        self._remember_order(run)
+        self.failures += run.facts["failures"]
+        self.warnings += run.facts["warnings"]
+        for skip in run.skips():
+            self.skipped.setdefault((skip["connector"], skip["reason"]), set()).add(skip["target"])
+        for row in run.rows:
+            role = row["target"].partition(":")[0]
+            if role not in self.rows:
+                raise Unusable(f"{run.label}: no column shows the target {row['target']}")
+            self.rows[role].append(row)
+
+    def _read_bytes(self, path):
+        for measured in pending.read(path):
+            self._add_to_order([measured.connector])
+            if measured.skipped is not None:
+                self.skipped.setdefault((measured.connector, measured.skipped), set()).add("memory")
+            else:
+                self.bytes.setdefault(measured.connector, []).append(measured.bytes_each)
+                self.pending[measured.connector] = measured.pending
+
+    def _remember_order(self, run):
+        """As the connectors were given, also those that were skipped."""
+        measured, skipped = run.connectors_in_order(), [skip["connector"] for skip in run.skips()]
+        known = {*measured, *skipped}
+        self._add_to_order([name for name in run.given("--connector") if name in known])
+        self._add_to_order([*measured, *skipped])
+
+    def _add_to_order(self, connectors):
+        self.order += [name for name in dict.fromkeys(connectors) if name not in self.order]
+
+    def timeouts(self):
+        return sorted({int(row["timeout_ns"]) for row in self.rows[LATE]})
+
+    def of(self, role, connector, timeout=None):
+        return [
+            row
+            for row in self.rows[role]
+            if row["connector"] == connector and (timeout is None or int(row["timeout_ns"]) == timeout)
+        ]
+
+
+def _require_one_load(role, rows):
+    """Figures of two loads in one column could not be compared. Lateness has one column per timeout."""
+    columns = {}
+    for row in rows:
+        load = tuple(row[key] for key in ("scenario", "target", "family", "concurrency", "attempts", "timeout_ns"))
+        columns.setdefault(row["timeout_ns"] if role == LATE else "", set()).add(load)
+    for loads in columns.values():
+        if len(loads) > 1:
+            listed = "; ".join(", ".join(load) for load in sorted(loads))
+            raise Unusable(f"two loads for one column ({role}): {listed}")

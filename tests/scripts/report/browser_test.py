@@ -1,0 +1,281 @@
+"""The page of scripts/report in Chromium, as a reader sees it.
+
+The page is opened as a file, without network. The tests are skipped without Chromium or python3-selenium.
+  CONNBENCH_SCREENSHOTS=DIR   also saves screenshots there, light and dark, 390 and 1440 pixels wide
+"""
+
+import csv
+import os
+import shutil
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+from urllib.parse import quote
+
+from made_records import HOSTILE, Records, everything
+
+try:
+    import numpy  # noqa: F401
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.ui import Select, WebDriverWait
+except ImportError as error:
+    print(f"skipped: {error} (apt-get install python3-numpy python3-selenium)")
+    sys.exit(77)
+
+from connbench_tools.report import build
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+if not CHROMIUM or not DRIVER:
+    print("skipped: chromium or chromedriver is not installed (scripts/setup --dev installs them)")
+    sys.exit(77)
+PATIENCE = 60  # seconds, for a busy machine
+
+# The number of pixels in a chart that are neither empty nor grey. Axes and text are grey.
+COLOURED = """
+const canvas = document.querySelector(`[data-chart="${arguments[0]}"] canvas`);
+if (!canvas) return -1;
+const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+let count = 0;
+for (let i = 0; i < data.length; i += 4) {
+  const [red, green, blue, alpha] = data.slice(i, i + 4);
+  if (alpha > 128 && Math.max(red, green, blue) - Math.min(red, green, blue) > 60) count++;
+}
+return count;
+"""
+
+
+def chromium(profile):
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in (
+        "--headless=new",
+        f"--user-data-dir={profile}",
+        "--host-resolver-rules=MAP * ~NOTFOUND",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--no-first-run",
+        "--hide-scrollbars",
+    ):
+        options.add_argument(flag)
+    if os.geteuid() == 0:
+        options.add_argument("--no-sandbox")  # Chromium cannot use its sandbox as root
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    return webdriver.Chrome(options=options, service=Service(DRIVER))
+
+
+class BrowserTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = Path(folder.name)
+        (cls.path,) = build.build([everything().write(cls.folder / "run")])
+        cls.browser = chromium(cls.folder / "profile")
+        cls.addClassCleanup(cls.browser.quit)
+        cls.browser.execute_cdp_cmd("Network.enable", {})
+        offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
+        cls.browser.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
+        cls.browser.execute_cdp_cmd(
+            "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(cls.folder)}
+        )
+
+    def setUp(self):
+        self.width(1440)
+
+    def tearDown(self):
+        self.assertEqual(self.browser.get_log("browser"), [], "the console is not empty")
+
+    def width(self, pixels, height=900):
+        self.browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": pixels, "height": height, "deviceScaleFactor": 1, "mobile": pixels < 700},
+        )
+
+    def open(self, fragment="", path=None):
+        self.browser.get("about:blank")  # else only the fragment would change
+        self.browser.get(f"file://{path or self.path}{'#' * bool(fragment)}{fragment}")
+        self.until_drawn()
+
+    def js(self, code, *arguments):
+        return self.browser.execute_script(code, *arguments)
+
+    def until(self, condition, what):
+        WebDriverWait(self.browser, PATIENCE, 0.05).until(lambda _: condition(), what)
+
+    def until_drawn(self):
+        self.until(
+            lambda: self.js("return document.documentElement.dataset.drawn") == "all", "not all charts were drawn"
+        )
+
+    def find(self, selector):
+        return self.browser.find_element(By.CSS_SELECTOR, selector)
+
+    def fragment(self):
+        return self.js("return location.hash.slice(1)")
+
+    def column(self, head):
+        return self.js(
+            """
+            const heads = [...document.querySelectorAll("#table thead th")];
+            const i = heads.findIndex((head) => head.dataset.key === arguments[0]);
+            return [...document.querySelectorAll("#table tbody tr")].map((row) => row.cells[i].dataset.v);""",
+            head,
+        )
+
+    def press(self, element):
+        self.js("arguments[0].click()", element)
+
+    def switch(self, name):
+        self.press(
+            next(
+                label
+                for label in self.browser.find_elements(By.CSS_SELECTOR, ".chips label")
+                if label.get_attribute("textContent") == name
+            ).find_element(By.TAG_NAME, "input")
+        )
+
+    def test_draws_each_chart(self):
+        self.open()
+        charts = self.js("return [...document.querySelectorAll('[data-chart]')].map((chart) => chart.dataset.chart)")
+        self.assertEqual(len(charts), 16)
+        for chart in charts:
+            self.assertGreater(self.js(COLOURED, chart), 50, chart)
+
+    def test_shows_hostile_labels_as_text(self):
+        self.open()
+        self.assertEqual(self.js("return document.querySelectorAll('img').length"), 0)
+        self.assertNotEqual(self.browser.title, "1")
+        names = self.js("return [...document.querySelectorAll('.chips label')].map((label) => label.textContent)")
+        self.assertIn(HOSTILE, names)
+
+    def test_sorts_the_table_up_and_down_with_empty_cells_last(self):
+        self.open("load=all")
+        button = self.find("#table th[data-key=rate] button")
+        for order, reverse in (("descending", True), ("ascending", False)):
+            self.press(button)
+            values = self.column("rate")
+            known = [float(value) for value in values if value is not None]
+            self.assertEqual(known, sorted(known, reverse=reverse))
+            self.assertEqual(values[len(known) :], [None] * (len(values) - len(known)))
+            self.assertEqual(self.find("#table th[data-key=rate]").get_attribute("aria-sort"), order)
+        self.assertIn("sort=rate", self.fragment())
+
+    def test_shows_one_load_by_default_and_all_on_request(self):
+        self.open()
+        self.assertEqual(len(self.column("connector")), 3)
+        Select(self.find("#load")).select_by_value("all")
+        self.assertGreater(len(self.column("connector")), 20)
+        self.assertIn("load=all", self.fragment())
+
+    def test_filters_the_table_by_name(self):
+        self.open()
+        self.find("#filter").send_keys("EPOL")
+        self.assertEqual(self.column("connector"), ["epoll"])
+        self.assertIn("filter=EPOL", self.fragment())
+
+    def test_switches_connectors_off_and_on_and_says_when_all_are_off(self):
+        self.open()
+        before = self.js(COLOURED, "latency")
+        self.switch("epoll")
+        self.until_drawn()
+        self.assertLess(self.js(COLOURED, "latency"), before)
+        self.assertIn("1 more switched off", self.find("[data-chart=latency] .legend").text)
+        self.press(self.find("[data-all='0']"))
+        self.until(
+            lambda: self.find("[data-chart=latency] .empty").is_displayed(), "the empty chart has no explanation"
+        )
+        self.assertIn("switched off", self.find("[data-chart=latency] .empty").text)
+        self.press(self.find("[data-all='1']"))
+        self.until(lambda: self.js(COLOURED, "timeline") > 50, "not drawn again")
+
+    def test_restores_its_state_from_the_fragment(self):
+        self.open(
+            f"on=epoll,{quote(HOSTILE, safe='')}&view.scaling=0&view.latency=1&load=all&filter=e&sort=cpu&theme=dark"
+        )
+        self.assertEqual(self.find("#chosen").text, "2 of 3 in charts")
+        self.assertEqual(self.find("[data-section=latency] select").get_property("value"), "1")
+        self.assertEqual(self.find("#filter").get_property("value"), "e")
+        self.assertEqual(self.js("return document.documentElement.dataset.theme"), "dark")
+        self.assertEqual(self.find("#table th[data-key=cpu]").get_attribute("aria-sort"), "ascending")
+
+    def test_ignores_a_damaged_fragment(self):
+        self.open("on=nobody,%E0%A4%A&view.latency=99&load=7777&sort=nothing&theme=pink&view.x=1&%&=")
+        self.assertEqual(self.find("[data-section=latency] select").get_property("value"), "0")
+
+    def test_shows_another_load_when_it_is_chosen(self):
+        self.open()
+        select = Select(self.find("[data-section=latency] select"))
+        select.select_by_index(1)
+        self.assertIn("view.latency=1", self.fragment())
+        self.assertGreater(self.js(COLOURED, "latency"), 50)
+
+    def test_shows_values_with_units_to_keyboard_users(self):
+        self.open()
+        plot = self.find("[data-chart=latency] .plot")
+        plot.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+        self.until(lambda: self.find("[data-chart=latency] .tip").is_displayed(), "no values shown")
+        text = self.find("[data-chart=latency] .tip").text
+        self.assertRegex(text, r"p\d+")
+        self.assertRegex(text, r"epoll\s+[\d.]+ µs")
+        plot.send_keys(Keys.ESCAPE)
+        self.assertFalse(self.find("[data-chart=latency] .tip").is_displayed())
+
+    def test_every_control_has_a_name_and_can_be_focused(self):
+        self.open()
+        nameless = self.js(
+            """
+            const named = (one) => one.textContent.trim() || one.getAttribute("aria-label") || one.labels?.length;
+            const all = [...document.querySelectorAll("button, select, input, a")];
+            return all.filter((one) => one.tabIndex < 0 || !named(one)).length"""
+        )
+        self.assertEqual(nameless, 0)
+
+    def test_saves_the_data_of_a_chart_as_csv(self):
+        self.open()
+        self.press(self.find("[data-chart=latency] .csv"))
+        path = self.folder / "latency.csv"
+        self.until(path.exists, "no file came")
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
+        self.assertEqual(rows[0][:3], ["connector", "percentile of the attempts [percentile]", "until connected [ns]"])
+        self.assertEqual({row[0] for row in rows[1:]}, {"epoll", "blocking-threads", HOSTILE})
+
+    def test_fits_the_width_of_a_phone(self):
+        self.width(390)
+        self.open()
+        self.assertEqual(self.js("return document.documentElement.scrollWidth"), 390)
+        self.assertGreater(self.js(COLOURED, "fleet-p99"), 50)
+
+    def test_has_two_themes_and_prints_in_light(self):
+        self.open("theme=dark")
+        dark = self.js("return getComputedStyle(document.body).backgroundColor")
+        self.js("dispatchEvent(new Event('beforeprint'))")
+        self.assertNotEqual(self.js("return getComputedStyle(document.body).backgroundColor"), dark)
+        self.js("dispatchEvent(new Event('afterprint'))")
+        self.assertEqual(self.js("return getComputedStyle(document.body).backgroundColor"), dark)
+
+    def test_explains_every_empty_chart(self):
+        (path,) = build.build([Records(complete=False).write(self.folder / "killed")])
+        self.open(path=path)
+        self.assertEqual(self.js("return document.querySelectorAll('[data-chart]').length"), 0)
+        self.assertEqual(self.js("return document.querySelectorAll('.whynot').length"), 8)
+        self.assertIn("incomplete", self.find(".notice").text)
+
+    @unittest.skipUnless(os.environ.get("CONNBENCH_SCREENSHOTS"), "pictures only with CONNBENCH_SCREENSHOTS=DIR")
+    def test_takes_screenshots(self):
+        folder = Path(os.environ["CONNBENCH_SCREENSHOTS"])
+        folder.mkdir(parents=True, exist_ok=True)
+        for theme in ("light", "dark"):
+            for width in (390, 1440):
+                self.width(width)
+                self.open(f"theme={theme}")
+                self.width(width, self.js("return document.documentElement.scrollHeight"))
+                time.sleep(0.3)  # for the picture; no test depends on it
+                self.browser.save_screenshot(str(folder / f"{theme}-{width}.png"))

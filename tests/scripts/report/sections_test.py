@@ -1,0 +1,250 @@
+"""What scripts/report reads, says and draws."""
+
+import gzip
+import lzma
+import shutil
+import subprocess
+import unittest
+
+from made_records import SAMPLES, Records, csv_bytes, everything, judged, ramp, searched
+from report.made_report import ReportTest, numpy  # first: it skips the tests without numpy
+
+from connbench_tools.failures import Unusable
+from connbench_tools.report import curves, fleet, sections
+
+
+class VerdictTest(ReportTest):
+    def rates(self, **by_connector):
+        run = Records()
+        for connector, rates in by_connector.items():
+            for repetition, rate in enumerate(rates, 1):
+                run.wave(connector, repetition, concurrency=64, times=[9], connects_per_s=rate, cpu_ns=1000 * rate)
+        return self.said(run)
+
+    def test_compares_rates_whose_ranges_do_not_overlap(self):
+        (text,) = self.rates(epoll=(310, 300, 290), threads=(160, 150, 140))["Rate"]
+        self.assertIn(
+            "epoll makes 300 connections per second, 2.0 times the rate of threads (150), and more than all others",
+            text,
+        )
+
+    def test_names_connectors_that_cannot_be_distinguished_from_the_fastest(self):
+        (text,) = self.rates(epoll=(310, 300, 290), poll=(295, 280, 270), threads=(160, 150, 140))["Rate"]
+        self.assertIn("Not distinguishable from it: poll.", text)
+
+    def test_distinguishes_no_connector_with_only_two_repetitions(self):
+        (text,) = self.rates(epoll=(310, 300, 290), poll=(200, 190), threads=(160, 150, 140))["Rate"]
+        self.assertIn("Not distinguishable from it: poll.", text)
+
+    def test_distinguishes_no_connector_when_all_ranges_overlap(self):
+        (text,) = self.rates(epoll=(310, 300, 100), threads=(160, 150, 140))["Rate"]
+        self.assertIn("none is clearly fastest", text)
+
+    def test_is_careful_with_fewer_than_three_repetitions(self):
+        (text,) = self.rates(epoll=(310, 300), threads=(160, 150))["Rate"]
+        self.assertIn("only the order of the medians", text)
+        self.assertNotIn("times the rate", text)
+
+    def test_does_not_compare_with_the_harness(self):
+        (text,) = self.rates(null=(9e6, 9e6, 9e6), epoll=(310, 300, 290))["Rate"]
+        self.assertIn("no other connector was measured", text)
+
+    def test_says_which_connectors_time_out_late_and_which_too_early(self):
+        run = Records()
+        for connector, late in (("epoll", 30_000), ("sndtimeo-threads", 4_900_000), ("libuv", -70_000)):
+            run.wave(
+                connector,
+                target="blackhole",
+                timeout_ns=10**8,
+                times=[10**8],
+                outcome="deadline_exceeded",
+                overshoot_p50_ns=late,
+            )
+        (text,) = self.said(run)["Timeouts"]
+        self.assertIn(
+            "epoll times out 30.0 µs late; sndtimeo-threads is the latest, 4.90 ms late; too early: libuv by 70.0 µs",
+            text,
+        )
+
+    def test_says_where_a_ramp_was_stopped_and_how_healthy_connects_fared(self):
+        run = Records(command_line=["connbench", "exhaust", "--connector", "epoll,blocking-threads"])
+        run.exhaustion = ramp("blocking-threads", stopped_at=300) + ramp("epoll")
+        held, stopped = self.said(run)["Exhaustion"]
+        self.assertIn("epoll had 500 attempts pending with 501 threads, and nothing stopped it", held)
+        self.assertIn("18.0 µs / 70.0 µs", held)
+        self.assertIn(
+            "blocking-threads had 300 attempts pending with 301 threads, stopped by pthread_create: EAGAIN", stopped
+        )
+        self.assertIn("none connected", stopped)
+
+    def test_says_which_connector_meets_a_goal_up_to_the_highest_rate(self):
+        load = "accepting (IPv4), at most 64 in flight, steady:poisson, timeout 1 s, p99<5ms: "
+        for searches, said in (
+            (
+                [("epoll", 5910, 6170), ("pool", 1830, 1910), ("poll", 3000, 3200)],
+                "epoll meets it up to 5,910/s, the highest rate; pool up to 1,830/s, the lowest.",
+            ),
+            (
+                [("pool", 1830, 1910), ("epoll", 1900, 1990)],
+                "epoll meets it up to 1,900/s, the highest rate; pool up to 1,830/s, the lowest (too close for the "
+                "search to distinguish).",
+            ),
+            ([("epoll", 5910, None), ("pool", None, 40), ("null", 9000, None)], "epoll meets it up to 5,910/s."),
+        ):
+            (text,) = self.said(Records(rates=[searched(*search) for search in searches]))["Highest rate"]
+            self.assertEqual(text, load + said)
+        self.assertNotIn("Highest rate", self.said(Records(rates=[searched("epoll", None, 40)])))
+
+    def test_says_how_dead_hosts_delay_healthy_ones(self):
+        (text,) = self.said(everything(("epoll", "pool")))["Healthy hosts"]
+        self.assertIn("From 0% to 50% dead hosts", text)
+        self.assertIn("with epoll (5.9 times as long)", text)
+
+    def test_names_connectors_with_unusual_outcomes(self):
+        run = Records().wave("epoll", times=[9] * 9).wave("poll", times=[9] * 7, failed=2)
+        self.assertIn(
+            "accepting: unlike most attempts, these ended as refused: poll (2 of 9).", self.said(run)["Outcomes"]
+        )
+
+    def test_counts_the_verdicts_of_the_gate(self):
+        run = Records()
+        run.verdicts = [judged("a", "regressed", 0.1), judged("b", "same", 0.0)]
+        self.assertEqual(self.said(run)["Change"], ["Of 2 judged figures, 1 regressed (a connects/s), 1 same."])
+
+
+class ChartTest(ReportTest):
+    def test_keeps_failures_in_the_denominator_of_latency(self):
+        section = self.section("latency", Records().wave("epoll", times=range(1, 91), failed=10))
+        curve = self.curves(section, "latency")[0]
+        self.assertEqual((curve["of"], max(curve["ranks"])), (100, 90))
+
+    def test_ends_a_percentile_curve_where_there_are_too_few_attempts(self):
+        for attempts, percentile in ((6, 0.5), (36, 0.9), (368, 0.99), (3688, 0.999)):
+            self.assertGreaterEqual(curves.supported(attempts), int(attempts * percentile))
+        self.assertLess(curves.supported(367), 0.99 * 367)
+
+    def test_draws_no_latency_for_a_closed_loop_with_many_in_flight_and_says_why(self):
+        section = self.section("latency", Records().wave("epoll", concurrency=64, times=[9] * 50))
+        self.assertEqual(section["views"], [])
+        self.assertIn("Little's law", section["why_not"][0])
+
+    def test_leaves_out_connectors_that_did_not_sustain_the_rate_and_says_so(self):
+        run = Records()
+        for connector, rate in (("epoll", 990), ("blocking", 50)):
+            run.wave(connector, scenario="steady:uniform:1000/s", concurrency=64, times=[9] * 50, connects_per_s=rate)
+        section = self.section("latency", run)
+        self.assertEqual(len(self.curves(section, "latency")), 1)
+        self.assertIn("blocking (accepting", section["why_not"][0])
+        self.assertIn("did not sustain", section["why_not"][0])
+
+    def test_counts_open_loop_latency_from_the_intended_and_from_the_actual_start(self):
+        run = Records().wave("epoll", scenario="steady:uniform:10/s", times=[100] * 50, late=900, connects_per_s=10)
+        section = self.section("latency", run)
+        self.assertEqual(
+            [view["label"].rpartition(": ")[2] for view in section["views"]],
+            ["from the intended start", "from the actual start"],
+        )
+        self.assertEqual([self.curves(section, "latency", view)[0]["values"][0] for view in (0, 1)], [1000, 100])
+
+    def test_pools_the_attempts_of_all_repetitions(self):
+        run = Records().wave("epoll", 1, times=range(10)).wave("epoll", 2, times=range(100, 110))
+        curve = self.curves(self.section("latency", run), "latency")[0]
+        self.assertEqual(curve["values"], [*range(10), *range(100, 110)])
+
+    def test_keeps_at_most_2000_points_and_is_exact_at_the_percentiles(self):
+        values = numpy.random.default_rng(1).permutation(1_000_000)
+        for points in (50, 800, 10**6):
+            curve = curves.ranked(values, len(values), points)
+            self.assertLessEqual(len(curve["ranks"]), 2000)
+            at = dict(zip(curve["ranks"], curve["values"]))
+            for rank in (500_000, 900_000, 990_000, 999_000, 999_900, 1, 1_000_000):
+                self.assertEqual(at[rank], rank - 1)
+
+    def test_shows_the_most_attempts_in_flight_within_each_step(self):
+        run = Records().wave("epoll", times=[10_000_000] * 3000, concurrency=3000)
+        line = self.curves(self.section("timeline", run), "timeline")[0]
+        self.assertLessEqual(len(line["x"]), 2000)
+        self.assertEqual(max(line["y"]), 3000)
+
+    def test_shows_signed_overshoot(self):
+        run = Records().wave("libuv", target="blackhole", timeout_ns=1000, times=[900] * 9, outcome="deadline_exceeded")
+        self.assertEqual(self.curves(self.section("overshoot", run), "overshoot")[0]["values"][0], -100)
+
+    def test_draws_a_range_over_the_repetitions_when_concurrency_grows(self):
+        run = Records()
+        for repetition, rate in enumerate((10, 30, 20), 1):
+            run.wave("epoll", repetition, times=[9], connects_per_s=rate).wave(
+                "epoll", repetition, times=[9], concurrency=8
+            )
+        curve = self.curves(self.section("scaling", run), "scaling-rate")[0]
+        self.assertEqual((curve["x"][0], curve["y"][0], curve["low"][0], curve["high"][0]), (1, 20, 10, 30))
+
+    def test_reads_the_shares_of_a_fleet(self):
+        shares = fleet.shares("fleet:delayed:20ms=87.5,blackhole=12.5:poisson:5000/s")
+        self.assertEqual(shares, {"delayed:20ms": 87.5, "blackhole": 12.5})
+
+    def test_does_not_count_connects_of_the_harness_as_answers(self):
+        run = everything(("epoll", "poll")).wave("null", target="blackhole", times=[1] * 9)
+        curve = self.curves(self.section("fleet", run), "fleet-p50")[0]
+        self.assertEqual(curve["x"], [0.0, 0.1, 0.5])
+
+    def test_marks_where_a_ramp_was_stopped(self):
+        run = Records()
+        run.exhaustion = ramp("blocking-threads", stopped_at=300)
+        curve = self.curves(self.section("exhaustion", run), "ramp")[0]
+        ((place, text),) = curve["marks"]
+        self.assertEqual((curve["y"][place], text), (300, "pthread_create: EAGAIN"))
+
+    def test_explains_each_section_without_a_chart(self):
+        for section in sections.all_sections(self.material(Records().wave("epoll", times=[9], concurrency=2))):
+            self.assertTrue(section["views"] or section["why_not"], section["id"])
+            self.assertTrue(all(chart["says"].endswith(".") for chart in section["charts"]), section["id"])
+
+    def test_says_when_samples_were_not_kept(self):
+        run = Records(samples="none").wave("epoll", times=[9] * 9)
+        run.samples = []
+        self.assertIn("--samples none", self.section("latency", run)["why_not"][0])
+
+
+class ReadingTest(ReportTest):
+    def wave_of(self, data, name="samples.csv"):
+        folder = Records().wave("epoll", times=[5, 6, 7]).write(self.folder / "run")
+        (folder / "samples.csv").unlink()
+        (folder / name).write_bytes(data)
+        material = self.material()
+        return material.waves_of(material.lines[0])
+
+    def samples(self):
+        return csv_bytes(SAMPLES, Records().wave("epoll", times=[5, 6, 7]).samples)
+
+    def test_ignores_a_last_row_without_its_line_end(self):
+        (wave,) = self.wave_of(self.samples()[:-2])
+        self.assertEqual(len(wave.outcome), 2)
+
+    def test_reads_compressed_samples(self):
+        for packed, ending in ((gzip.compress(self.samples()), "gz"), (lzma.compress(self.samples()), "xz")):
+            (wave,) = self.wave_of(packed, f"samples.csv.{ending}")
+            self.assertEqual(wave.connecting().tolist(), [5, 6, 7])
+            shutil.rmtree(self.folder / "run")
+
+    @unittest.skipUnless(shutil.which("zstd"), "zstd is not installed")
+    def test_reads_samples_compressed_by_zstd(self):
+        packed = subprocess.run(["zstd", "-qc"], input=self.samples(), capture_output=True, check=True).stdout
+        (wave,) = self.wave_of(packed, "samples.csv.zst")
+        self.assertEqual(wave.connecting().tolist(), [5, 6, 7])
+
+    def test_refuses_damaged_samples(self):
+        good = self.samples()
+        for data in (good.replace(b"connected", b"married"), b"a,b\r\n", good.replace(b"1000000005", b"x")):
+            with self.assertRaises(Unusable):
+                self.wave_of(data)
+            shutil.rmtree(self.folder / "run")
+        for packed in (gzip.compress(self.samples())[:-20], gzip.compress(self.samples())[:60] + b"x" * 60):
+            with self.assertRaises(Unusable):
+                self.wave_of(packed, "samples.csv.gz")
+            shutil.rmtree(self.folder / "run")
+
+    def test_leaves_failed_waves_out_of_all_figures(self):
+        failure = {"connector": "epoll", "target": "accepting", "wave": 2, "failure": "killed by signal 9"}
+        run = Records(failures=[failure]).wave("epoll", 1, times=[5]).wave("epoll", 2, times=[7])
+        self.assertEqual(self.curves(self.section("latency", run), "latency")[0]["values"], [5])
