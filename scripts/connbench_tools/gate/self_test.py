@@ -58,7 +58,7 @@ def text(result):
     pairs = ", ".join(f"{count} {group}" for group, count in result["pairs"].items())
     lines = [
         f"{result['machine']}, commit {result['commit']}; {pairs} pairs in {result['minutes']} minutes, "
-        f"{len(result['broken'])} of them could not be measured; a pair of the whole suite takes "
+        f"{len(result['broken'])} more could not be measured; a pair of the whole suite takes "
         f"{result['seconds_of_a_pair']:.1f} s.",
         "Whole comparisons drawn from these pairs, including all looks, Holm's correction, the budget "
         f"({result['budget_s']:.0f} s) and the confirmation:",
