@@ -1,0 +1,28 @@
+"""The small table of the README."""
+
+import re
+
+from connbench_tools.table.markdown import BEGIN, END
+from connbench_tools.table.portrait import portrait
+from made_runs import ROOT, RunsTest, wave
+
+MIX = "fleet:accepting=75,blackhole=25:poisson:1000/s"
+
+
+class PortraitTest(RunsTest):
+    def make(self):
+        for name, rate in (("scaling", 30000), ("scaling-far", 5000)):
+            rows = [wave("epoll", n, concurrency=256, connects_per_s=rate + n, threads_peak=1) for n in (1, 2, 3)]
+            self.run_of(name, [*rows, wave("epoll", 4, concurrency=16, connects_per_s=1)])
+        fleet = [wave("epoll", n, scenario=MIX, attempts=75, connected=connected) for n, connected in ((1, 75), (2, 60))]
+        self.run_of("fleet", [*fleet, wave("epoll", 3, scenario=MIX, target="*")])
+        self.run_of("overshoot", [wave("epoll", 1, timeout_ns=10**8, overshoot_p50_ns=31000)])
+        return portrait(self.folder)
+
+    def test_has_a_row_of_medians_and_the_share_of_all_healthy_hosts(self):
+        self.assertIn("| `epoll` | 30,000 | 5,000 | 1 | 90 % | 31.0 |", self.make())
+
+    def test_of_the_readme_is_what_the_committed_records_say(self):
+        readme = (ROOT / "README.md").read_text(encoding="utf-8")
+        table = re.search(f"{BEGIN}\n(.*){END}", readme, re.DOTALL)[1]
+        self.assertEqual(table, portrait(ROOT / "results/reference"))
