@@ -6,7 +6,7 @@ import random
 
 from ..failures import Unusable
 from ..records.facts import read_json
-from . import collect, pairs, resampling
+from . import collect, judge, pairs, resampling
 
 RESULT = "result.json"
 AIMED = [("epoll/accepting/concurrency:64/timeout:5s", metric) for metric in ("connects_per_s", "cpu_per_attempt")]
@@ -32,9 +32,9 @@ def run(given, say, progress):
 def kept_noise(folder):
     """({(benchmark, metric): the 99th percentile of A against A}, notes) from the last self-test; without one, an empty
     dictionary and a note."""
-    path = folder / RESULT
+    path, least = folder / RESULT, f"{100 * judge.LEAST:g} %"
     if not path.exists():
-        return {}, ["there is no self-test here (scripts/regress --self-test --collect): all thresholds are 5 %"]
+        return {}, [f"there is no self-test here (scripts/regress --self-test --collect): all thresholds are {least}"]
     result = read_json(path, hint=". scripts/regress --self-test writes it again")
     try:
         noise = {(row["benchmark"], row["metric"]): float(row["noise"]) for row in result["noise"]}
@@ -43,7 +43,9 @@ def kept_noise(folder):
         raise Unusable(
             f"{path} is not the result of a self-test ({error}); scripts/regress --self-test writes it again"
         ) from error
-    return noise, [f"thresholds: 5 %, or 1.5 times the noise of A against A on {machine} (results/self-test)"]
+    return noise, [
+        f"thresholds: {least}, or {judge.MARGIN:g} times the noise of A against A on {machine} (results/self-test)"
+    ]
 
 
 def _share(found):
@@ -56,7 +58,7 @@ def text(result):
     pairs = ", ".join(f"{count} {group}" for group, count in result["pairs"].items())
     lines = [
         f"{result['machine']}, commit {result['commit']}; {pairs} pairs in {result['minutes']} minutes, "
-        f"{len(result['broken'])} of them could not be measured; a pair of the whole suite takes "
+        f"{len(result['broken'])} more could not be measured; a pair of the whole suite takes "
         f"{result['seconds_of_a_pair']:.1f} s.",
         "Whole comparisons drawn from these pairs, including all looks, Holm's correction, the budget "
         f"({result['budget_s']:.0f} s) and the confirmation:",

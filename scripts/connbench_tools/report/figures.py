@@ -1,8 +1,6 @@
 """The charts as SVG and PNG, from the same data as the page. The same records give the same bytes."""
 
-import json
 import math
-from pathlib import Path
 
 import matplotlib
 
@@ -31,9 +29,8 @@ from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator  # noqa:
 
 from ..failures import Unusable  # noqa: E402
 from ..units import exact_duration  # noqa: E402
-from .sections import shown_at_first  # noqa: E402
+from .sections import PALETTE, shown_at_first  # noqa: E402
 
-PALETTE = json.loads((Path(__file__).resolve().parent / "palette.json").read_text(encoding="utf-8"))
 LINEAR_NS = 10_000  # an axis of signed durations is linear up to here, on both sides of zero
 SIZE = (7.2, 4.2)  # inches
 

@@ -14,11 +14,10 @@ from .exhaustion import EXHAUSTION_HEAD, exhaustion_table
 from .machine import machine_html, notices
 from .regression import regression_html
 from .searches import searches_html
-from .sections import shown_at_first
+from .sections import PALETTE, shown_at_first
 from .table import SERVER_PERCENT, table_html
 
 HERE = Path(__file__).resolve().parent
-PALETTE = json.loads((HERE / "palette.json").read_text(encoding="utf-8"))
 SCRIPTS = ("format.js", "state.js", "data.js", "draw.js", "chart.js", "table.js", "main.js")
 
 

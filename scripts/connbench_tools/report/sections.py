@@ -1,8 +1,12 @@
 """All sections in the order of the page, and the colours of the connectors."""
 
+import json
+from pathlib import Path
+
 from . import distributions, exhaustion, fleet, loads
 from .comparison import HARNESS
 
+PALETTE = json.loads((Path(__file__).resolve().parent / "palette.json").read_text(encoding="utf-8"))
 MOST_AT_FIRST = 7  # curves of a chart when the page opens: as many as there are colours
 
 
