@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
 
 #include "bench/commands.h"
 #include "bench/exhaust_ramps.h"
@@ -23,7 +25,7 @@ RunInfo describe_run(const ExhaustOptions& options, const Ground& ground, std::s
           .usual_timeout = options.timeout,
           .samples = SamplesKept::none,
           .origin = Origin::now(),
-          .environment = describe_environment()};
+          .environment = std::make_shared<nlohmann::ordered_json>(describe_environment())};
 }
 
 nlohmann::ordered_json describe_choice(const ExhaustOptions& options, const ResourceLimit& limit,

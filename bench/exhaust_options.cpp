@@ -18,7 +18,6 @@ namespace {
 constexpr size_t most_pending = 1'000'000;
 constexpr size_t usual_pending = 5'000;
 constexpr size_t usual_step = 400;        // enough for a p99 of each step
-constexpr size_t most_steps = 4'000;      // that the memory shared with the child has room for
 constexpr uint64_t kib_of_a_thread = 64;  // about 32: stack, kernel stack, slab, page tables; and as much to spare
 constexpr uint64_t mebibyte = 1U << 20;
 constexpr uint64_t room_for_the_harness = 16 * mebibyte;  // seats, samples, what the C library maps

@@ -1,6 +1,9 @@
 // connbench probe: what is claimed about connect(), provoked on this kernel.
 #include <fmt/format.h>
 
+#include <memory>
+#include <nlohmann/json.hpp>
+
 #include "bench/commands.h"
 #include "bench/flags.h"
 #include "bench/run_description.h"
@@ -47,7 +50,7 @@ class ProbeRecords {
               .network = place.lab != nullptr ? "lab" : "host",
               .samples = SamplesKept::none,
               .origin = Origin::now(),
-              .environment = describe_machine()}),
+              .environment = std::make_shared<nlohmann::ordered_json>(describe_machine())}),
         matrix_(options.choice.matrix) {
     if (place.lab != nullptr) run_.lab(describe_lab(*place.lab));
     if (place.lab == nullptr) run_.warn("there is no lab: " + place.why_no_lab);

@@ -43,7 +43,8 @@ std::string progress_line(const Case& what, bool answers, const WaveProgress& pr
 
 Progress::Progress() : terminal_(::isatty(STDERR_FILENO) == 1) {}
 
-void Progress::on_wave(const PlannedCase& planned, unsigned repetition, bool counting, size_t done, size_t total) {
+void Progress::on_wave(const PlannedCase& planned, unsigned repetition, WavePurpose purpose, size_t done,
+                       size_t total) {
   if (!terminal_) return;
   planned_ = &planned;
   all_begun_.reset();
@@ -53,8 +54,10 @@ void Progress::on_wave(const PlannedCase& planned, unsigned repetition, bool cou
     left = fmt::format(", about {} left", human_readable(each * static_cast<int64_t>(total - done)));
   }
   place_ = fmt::format("[{}/{}{}]", done + 1, total, left);
-  wave_ = fmt::format("{}: {}", counting ? "counting system calls" : fmt::format("repetition {}", repetition),
-                      planned.what.describe());
+  wave_ = fmt::format(
+      "{}: {}",
+      purpose == WavePurpose::counting_syscalls ? "counting system calls" : fmt::format("repetition {}", repetition),
+      planned.what.describe());
   show(fmt::format("{} {}", place_, wave_));
 }
 

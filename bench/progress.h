@@ -12,7 +12,8 @@ class Progress final : public SessionObserver {
  public:
   Progress();
   ~Progress() override { clear(); }
-  void on_wave(const PlannedCase& planned, unsigned repetition, bool counting, size_t done, size_t total) override;
+  void on_wave(const PlannedCase& planned, unsigned repetition, WavePurpose purpose, size_t done,
+               size_t total) override;
   bool wants_progress() const override { return terminal_; }
   void on_progress(const WaveProgress& progress) override;
   /// Takes the line away, before something else is printed.

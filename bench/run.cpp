@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
 
 #include "bench/capacity.h"
 #include "bench/commands.h"
@@ -69,7 +71,7 @@ RunInfo describe_run(const RunOptions& options, std::string run_id) {
           .arrival = options.request.arrival,
           .spin = options.request.spin,
           .origin = Origin::now(),
-          .environment = describe_environment()};
+          .environment = std::make_shared<nlohmann::ordered_json>(describe_environment())};
 }
 
 int report(const RunOptions& options, const Session& session, const Plan& plan, const Recorder& recorder,

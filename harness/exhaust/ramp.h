@@ -23,6 +23,9 @@ struct Holding {
   int64_t kernel_kib = not_known;  ///< slab, kernel stacks and page tables of the whole machine: differences count
 };
 
+/// The most steps that a ramp may have: the memory shared with its child has room for no more.
+inline constexpr size_t most_steps = 4'000;
+
 /// One reading while the ramp goes on. Plain data: it crosses a process border.
 struct RampStep {
   int64_t elapsed_ns = 0;  ///< since the first dead attempt was offered

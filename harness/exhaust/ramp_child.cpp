@@ -23,13 +23,13 @@ using std::chrono::seconds;
 constexpr Duration looking_interval = milliseconds(5);
 constexpr Duration stop_grace = milliseconds(500);  // after a request to stop
 constexpr Duration everything_else = seconds(40);   // set-up, healthy attempts, coming back: past it, the child hangs
-constexpr size_t most_steps = 4096;
+constexpr size_t most_readings = most_steps + 96;   // besides the steps: before the first one, and at the end
 
 // What the child tells the parent, in memory that both see.
 struct Report {
   std::atomic<bool> stop{false};
   std::atomic<size_t> steps{0};  // written ones
-  std::array<RampStep, most_steps> step{};
+  std::array<RampStep, most_readings> step{};
   RampEnd end{};
   std::atomic<bool> finished{false};
   char error[512]{};
@@ -44,7 +44,7 @@ void run(const RampSpec& spec, Report& report) {
   plan.make = [&] { return spec.connector->entry->make(settings); };
   plan.measure = [&] { return meter.read(); };
   plan.on_step = [&](const RampStep& step) {
-    const size_t position = std::min(report.steps.load(), most_steps - 1);
+    const size_t position = std::min(report.steps.load(), most_readings - 1);
     report.step[position] = step;
     report.steps = position + 1;
   };
