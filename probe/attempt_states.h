@@ -40,8 +40,8 @@ struct Attempts {
   std::vector<UniqueFd> kept;  ///< what keeps them in this state: the other ends, a listener
 };
 
-/// Creates `count` sockets and waits until the kernel has them in `state`, without consuming anything. @throws
-/// NotTestable for states that need the lab (unreachable, soft_error) when there is none
+/// Creates `count` sockets and waits until the kernel has them in `state`, without consuming anything.
+/// @throws NotTestable for states that need the lab (unreachable, soft_error) when there is none
 Attempts attempts_in(AttemptState state, size_t count, Surroundings& here);
 
 /// Creates sockets in the state soft_error. Moves this process, for good, into a network of its own with two hosts: a

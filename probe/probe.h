@@ -48,8 +48,8 @@ struct Entry {
   std::string_view sentence;  ///< the claim, in one sentence
   std::string_view source;    ///< the file that tests it: "probe/classification.cpp"
   bool needs_lab = false;     ///< it needs a network whose far side can be silent, distant, lossy or observed
-  /// Runs in its own single-threaded process, so it may change signals, limits and namespaces. @throws NotTestable; any
-  /// other exception is reported as a defect
+  /// Runs in its own single-threaded process, so it may change signals, limits and namespaces.
+  /// @throws NotTestable; any other exception is reported as a defect
   Finding (*run)(Surroundings& here);
 };
 
@@ -62,8 +62,8 @@ struct Choice {
   std::vector<const Entry*> claims;  ///< in the order of the table
   bool matrix;
 };
-/// Parses "S6,S9,matrix"; "" = everything. @throws std::invalid_argument for an unknown claim, with the nearest known
-/// one, and for a duplicate
+/// Parses "S6,S9,matrix"; "" = everything.
+/// @throws std::invalid_argument for an unknown claim, with the nearest known one, and for a duplicate
 Choice choose(std::string_view names);
 
 }  // namespace probe

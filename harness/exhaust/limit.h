@@ -41,11 +41,11 @@ struct CannotLimit {
 };
 
 /// Limits the threads of a process, including the first, with RLIMIT_NPROC where it applies to this user, otherwise
-/// with pids.max of a new cgroup. Call this while the process has a single thread. @throws CannotLimit when neither is
-/// possible
+/// with pids.max of a new cgroup. Call this while the process has a single thread.
+/// @throws CannotLimit when neither is possible
 std::unique_ptr<ResourceLimit> limit_threads(uint64_t threads);
-/// Sets RLIMIT_NPROC above the number of threads the user already has. @throws CannotLimit when the user is exempt
-/// (root)
+/// Sets RLIMIT_NPROC above the number of threads the user already has.
+/// @throws CannotLimit when the user is exempt (root)
 std::unique_ptr<ResourceLimit> limit_threads_by_rlimit(uint64_t threads);
 /// Uses pids.max of a new cgroup, which is removed when the limit is destroyed or this process dies, however it dies.
 std::unique_ptr<ResourceLimit> limit_threads_by_cgroup(uint64_t threads);

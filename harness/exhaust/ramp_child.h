@@ -41,8 +41,8 @@ struct RampResult {
   std::string failure{};           ///< why the child did not end normally; empty = it did
 };
 
-/// Runs one ramp in a child. Call this while the process has a single thread. @throws std::system_error when no child
-/// can be created, and whatever `parent` throws
+/// Runs one ramp in a child. Call this while the process has a single thread.
+/// @throws std::system_error when no child can be created, and whatever `parent` throws
 RampResult run_ramp(const RampSpec& spec, RampParent& parent);
 
 }  // namespace connbench

@@ -19,6 +19,7 @@
 #include <cstring>
 
 #include "harness/machine/machine.h"
+#include "harness/process/child_process.h"
 #include "harness/support/clock.h"
 #include "harness/support/unique_fd.h"
 
@@ -187,11 +188,6 @@ int wait_for(pid_t child, int& killed_by) {
     handover.take(error);
   }
   ::_exit(status);
-}
-
-bool has_ended(pid_t child) {
-  siginfo_t info{};
-  return ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == child;
 }
 
 // The signal may arrive before process 1 exists.

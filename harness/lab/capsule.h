@@ -23,13 +23,14 @@ enum class Rights : uint8_t {
 /// /proc and the same user. SIGINT, SIGTERM and SIGHUP are forwarded to it. It dies with the caller, and every process
 /// it has started dies with it.
 ///
-/// Call this while the process has a single thread. Returns the child's exit status. @throws Unavailable when the
-/// namespaces are refused; whatever `inside` threw, as Unavailable, std::invalid_argument or std::runtime_error;
-/// std::runtime_error when a signal killed the child
+/// Call this while the process has a single thread. Returns the child's exit status.
+/// @throws Unavailable when the namespaces are refused; whatever `inside` threw, as Unavailable, std::invalid_argument
+/// or std::runtime_error; std::runtime_error when a signal killed the child
 int run_in_capsule(const std::function<int(Rights)>& inside);
 
 /// Drops every capability. For children to which a user namespace has given more capabilities than their user has
-/// outside. @throws std::system_error
+/// outside.
+/// @throws std::system_error
 void drop_capabilities();
 
 }  // namespace connbench::lab

@@ -7,16 +7,12 @@
 #include <sys/wait.h>
 
 #include "harness/lab/link/link.h"
+#include "harness/process/child_process.h"
 
 namespace connbench::lab {
 namespace {
 
 constexpr Duration start_limit = std::chrono::seconds(5);
-
-bool has_ended(pid_t child) {
-  siginfo_t info{};
-  return ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == child;
-}
 
 void wait_until_ready(const std::atomic<bool>& ready, pid_t process, const char* name) {
   const TimePoint end = now() + start_limit;

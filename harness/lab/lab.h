@@ -28,15 +28,15 @@ struct Options {
 /// The lab's processes end when this object is destroyed or the process that created it dies.
 class Lab {
  public:
-  /// Call this inside a capsule, with a single thread. Afterwards this process is in the client's namespace. @throws
-  /// Unavailable; std::invalid_argument for a bad sysctl
+  /// Call this inside a capsule, with a single thread. Afterwards this process is in the client's namespace.
+  /// @throws Unavailable; std::invalid_argument for a bad sysctl
   Lab(const Options& options, Rights rights);
   ~Lab();
   Lab(const Lab&) = delete;
   Lab& operator=(const Lab&) = delete;
 
-  /// Allocates a block of far addresses and sets its rule. Child processes may call this too. @throws std::system_error
-  /// when all blocks are in use
+  /// Allocates a block of far addresses and sets its rule. Child processes may call this too.
+  /// @throws std::system_error when all blocks are in use
   Block add_far(const LinkRule& rule);
 
   /// While the result lives, this process is in the server's namespace, for example to create listening sockets there.
@@ -55,8 +55,8 @@ class Lab {
   const LinkReport& link_report() const noexcept;
   /// nullptr when no capture was requested.
   const CaptureState* capture_state() const noexcept;
-  /// Ends the capture once every packet seen so far is in its file. Does nothing when there is no capture. @throws
-  /// std::runtime_error when the file could not be written
+  /// Ends the capture once every packet seen so far is in its file. Does nothing when there is no capture.
+  /// @throws std::runtime_error when the file could not be written
   void finish_capture();
 
  private:

@@ -49,11 +49,13 @@ Network build_network(const std::vector<Sysctl>& sysctls, size_t fail_at = SIZE_
 
 /// Makes packets to the blackhole visible to a capture. While the interface's peer is down, the kernel drops every
 /// packet before it can be captured. With the peer up, packets are captured, then dropped at the peer because they are
-/// addressed to no host. Call this where build_network() has left the process. @throws std::system_error
+/// addressed to no host. Call this where build_network() has left the process.
+/// @throws std::system_error
 void show_blackhole(const Network& network);
 
 /// Turns off transmit checksum offload on an interface of this namespace. With offload, frames that a packet socket
-/// receives do not have their checksums yet. @throws std::system_error
+/// receives do not have their checksums yet.
+/// @throws std::system_error
 void checksums_in_software(const char* interface);
 
 /// Moves the calling thread into a network namespace. @throws std::system_error

@@ -17,8 +17,8 @@ enum class AfterAccept : uint8_t {
           ///< inherit it)
 };
 
-/// Accepts on `listeners` (non-blocking) forever. When descriptors run out, it closes the oldest connection. @throws
-/// std::system_error when it cannot start
+/// Accepts on `listeners` (non-blocking) forever. When descriptors run out, it closes the oldest connection.
+/// @throws std::system_error when it cannot start
 [[noreturn]] void serve_accepting(std::span<const int> listeners, AfterAccept then);
 
 /// Listens on `bound` with the longest backlog and serves it from a separate process. @throws std::system_error

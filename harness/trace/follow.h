@@ -48,8 +48,8 @@ struct FollowRequest {
 };
 
 /// Call this in the lab, while the process has a single thread. A signal ends the trace early; what was seen until then
-/// is kept. @throws lab::Unavailable when ptrace is refused; std::system_error; std::runtime_error when the capture
-/// failed
+/// is kept.
+/// @throws lab::Unavailable when ptrace is refused; std::system_error; std::runtime_error when the capture failed
 Trace follow(const FollowRequest& request, lab::Lab& lab, StopSignal& stop);
 
 }  // namespace connbench::trace

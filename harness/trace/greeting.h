@@ -6,8 +6,8 @@
 
 namespace connbench::trace {
 
-/// A server across the link, under `rule`, that sends a 255-byte greeting with the time and closes. @throws
-/// std::system_error
+/// A server across the link, under `rule`, that sends a 255-byte greeting with the time and closes.
+/// @throws std::system_error
 std::unique_ptr<Target> open_greeting(lab::Lab& lab, Family family, const lab::LinkRule& rule);
 
 /// The client. The greeting it reads becomes a note of the trace.

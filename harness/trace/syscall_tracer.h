@@ -29,8 +29,8 @@ class SyscallTracer {
   using OnReturn = std::function<void(const Returned&)>;
 
   /// Attaches to a child that leads its own process group and waits until it has stopped. From then on, the child and
-  /// its threads end when this process does. `wanted` says whether current events are to be recorded. @throws
-  /// std::system_error when ptrace is refused
+  /// its threads end when this process does. `wanted` says whether current events are to be recorded.
+  /// @throws std::system_error when ptrace is refused
   SyscallTracer(pid_t child, std::function<bool()> wanted, OnReturn on_return);
 
   /// Lets the child continue. Call it once, when everything is ready.

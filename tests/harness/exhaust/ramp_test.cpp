@@ -69,7 +69,7 @@ TEST_F(Ramps, MeasureBeforeAtEveryStepAndAtTheEnd) {
   EXPECT_EQ(steps_.front().elapsed_ns, 0);
   EXPECT_EQ(steps_.front().start_p50_ns, not_known);  // nothing was started yet
   EXPECT_EQ(steps_[1].start_p50_ns, 0);               // simulated time does not advance
-  EXPECT_EQ(steps_[1].start_p99_ns, not_known);       // of 20
+  EXPECT_EQ(steps_[1].start_p99_ns, not_known);       // too few for a p99
 }
 
 TEST_F(Ramps, ConnectNoHealthyAttemptWhileTheResourceIsExhausted) {
@@ -104,7 +104,7 @@ TEST_F(Ramps, ThatExhaustNothingKeepHealthyAttemptsFast) {
   EXPECT_EQ(end.healthy_connected, 10U);
   EXPECT_EQ(end.unloaded_p50_ns, 1'000'000);
   EXPECT_EQ(end.healthy_p50_ns, 1'000'000);
-  EXPECT_EQ(end.healthy_p99_ns, not_known);  // of ten
+  EXPECT_EQ(end.healthy_p99_ns, not_known);  // too few for a p99
   EXPECT_EQ(end.recovery_pending_ns, 1'000'000);
   EXPECT_THAT(pending(), ElementsAre(0, 20, 40, 60, 80, 100));
 }
