@@ -14,14 +14,14 @@
 #include <algorithm>
 
 #include "bench/bench_support.h"
+#include "harness/lab/link/frames.h"
 #include "harness/lab/link/held_frames.h"
 #include "harness/lab/link/judge.h"
+#include "harness/lab/link/two_ends.h"
 #include "harness/lab/netlink.h"
 #include "harness/process/server_process.h"
 #include "harness/support/statistics.h"
 #include "harness/targets/accept_server.h"
-#include "tests/harness/lab/link/frames.h"
-#include "tests/harness/lab/link/two_ends.h"
 
 namespace {
 

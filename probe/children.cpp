@@ -17,16 +17,16 @@
 namespace connbench::probe {
 namespace {
 
-// The first character tells an answer from an exception.
+// The first character distinguishes an answer from an exception.
 constexpr char answered = '+';
 constexpr char threw = '-';
 
 [[noreturn]] void run_child(const Job& job, pid_t parent, int to) noexcept {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) ::_exit(1);  // it died before the request was in place
+  if (::getppid() != parent) ::_exit(1);  // the parent died before the request took effect
   sigset_t none;
   sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);  // signals are the parent's to keep, a probe may want them
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);  // the parent may block signals, but a probe may need them
   std::string text;
   try {
     text = answered + job();
@@ -41,7 +41,7 @@ constexpr char threw = '-';
   ::_exit(0);
 }
 
-// A job under way: its process, and what it has told so far. Killed with this object.
+// A running job: its process, and what it has written so far. Destroying it kills the process.
 class Child {
  public:
   Child(size_t which, const Job& job, TimePoint end) : which_(which), end_(end), pid_(-1), from_(-1) {
@@ -49,13 +49,13 @@ class Child {
     checked(::pipe2(ends, O_CLOEXEC | O_NONBLOCK), "pipe2");
     from_ = UniqueFd(ends[0]);
     const UniqueFd to(ends[1]);
-    ::fcntl(to.get(), F_SETFL, 0);  // only the reader does not wait
+    ::fcntl(to.get(), F_SETFL, 0);  // only the reader is non-blocking
     const pid_t parent = ::getpid();
     pid_ = checked(::fork(), "fork");
     if (pid_ == 0) run_child(job, parent, to.get());
   }
   ~Child() {
-    ::kill(pid_, SIGKILL);  // a child that has ended is there until it is waited for: nobody else has its number
+    ::kill(pid_, SIGKILL);  // safe even when it has ended: its PID is not reused before waitpid()
     while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
     }
   }
@@ -66,7 +66,7 @@ class Child {
   TimePoint end() const noexcept { return end_; }
   int fd() const noexcept { return from_.get(); }
 
-  /// Reads what is there. False at the end of it.
+  /// Reads what is available. Returns false at end of file.
   bool read_on() {
     std::array<char, 4096> part;
     ssize_t length;
@@ -76,7 +76,7 @@ class Child {
   }
 
   ChildAnswer answer() const {
-    if (text_.empty()) return {false, "the process that was to find out died"};
+    if (text_.empty()) return {false, "the process that ran the probe died"};
     return {text_[0] == answered, text_.substr(1)};
   }
 
@@ -88,7 +88,8 @@ class Child {
   std::string text_{};
 };
 
-// Until one of them has something to tell, the first limit passes, or `stop` is readable: then true.
+// Waits until a child has written something, the first limit passes, or `stop` is readable. Returns true in the last
+// case.
 bool wait_for_any(const std::list<Child>& children, int stop) {
   std::vector<pollfd> polled{{.fd = stop, .events = POLLIN, .revents = 0}};  // -1 is ignored
   TimePoint until = TimePoint::max();

@@ -22,7 +22,7 @@ std::string error_name(int error) {
   return name != nullptr ? name : fmt::format("error {}", error);
 }
 
-// poll() and epoll have the same numbers for these.
+// poll() and epoll use the same values for these bits.
 std::string ready_bits(uint32_t events) {
   std::string text;
   for (const auto& [bit, name] : {std::pair{uint32_t{EPOLLIN}, "IN"},

@@ -21,14 +21,15 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr Duration looking_interval = milliseconds(5);
-constexpr Duration stop_grace = milliseconds(500);  // after a request to stop
-constexpr Duration everything_else = seconds(40);   // set-up, healthy attempts, coming back: past it, the child hangs
-constexpr size_t most_readings = most_steps + 96;   // besides the steps: before the first one, and at the end
+constexpr Duration stop_grace = milliseconds(500);  // how long the child may take to stop on request
+constexpr Duration everything_else =
+    seconds(40);  // time for set-up, healthy attempts and recovery: a child that takes longer hangs
+constexpr size_t most_readings = most_steps + 96;  // the steps, and the readings before the first and at the end
 
-// What the child tells the parent, in memory that both see.
+// What the child reports to the parent, in shared memory.
 struct Report {
   std::atomic<bool> stop{false};
-  std::atomic<size_t> steps{0};  // written ones
+  std::atomic<size_t> steps{0};  // number of steps written
   std::array<RampStep, most_readings> step{};
   RampEnd end{};
   std::atomic<bool> finished{false};
@@ -65,21 +66,21 @@ void run(const RampSpec& spec, Report& report) {
   } catch (const std::exception& error) {
     std::strncpy(report.error, error.what(), sizeof report.error - 1);
   } catch (...) {
-    std::strncpy(report.error, "the connector threw something that is no std::exception", sizeof report.error - 1);
+    std::strncpy(report.error, "the connector threw something other than a std::exception", sizeof report.error - 1);
   }
   ::_exit(report.finished ? 0 : 1);
 }
 
-// Watches one child until it has ended, and ends it when it does not.
+// Watches the child until it has ended, and kills it when it hangs.
 class ChildWatch {
  public:
   ChildWatch(pid_t pid, Duration limit, Report& report, RampParent& parent)
       : child_(pid), report_(report), parent_(parent), kill_at_(now() + limit) {}
 
-  // The reason why the child did not end as it should, or nothing.
+  // Returns why the child did not end normally; empty when it did.
   std::string wait_for_end() {
     while (!child_.ended_within(looking_interval)) {
-      hand_on(1);  // the newest may be the last, which is not only a reading
+      hand_on(1);  // the newest step may be the final one, which the caller receives separately
       if (!stopping_ && parent_.should_stop()) {
         stopping_ = report_.stop = true;
         kill_at_ = std::min(kill_at_, now() + stop_grace);
@@ -103,8 +104,8 @@ class ChildWatch {
     if (stopping_) return "ended by request";
     if (report_.finished) return {};
     if (report_.error[0] != '\0') return report_.error;
-    if (killed_) return "hangs: killed";
-    return fmt::format("{} before the ramp was over", how_it_ended(status));
+    if (killed_) return "it hung and was killed";
+    return fmt::format("{} before the ramp was complete", how_it_ended(status));
   }
 
   ChildProcess child_;

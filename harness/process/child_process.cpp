@@ -14,6 +14,11 @@ UniqueFd pidfd_of(pid_t pid) {
   return UniqueFd(checked(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)), "pidfd_open"));
 }
 
+bool has_ended(pid_t child) noexcept {
+  siginfo_t info{};
+  return ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == child;
+}
+
 // By way of another constructor, after which the destructor runs even if this one fails.
 ChildProcess::ChildProcess(pid_t pid) : ChildProcess(pid, Adopted{}) {
   pidfd_ = pidfd_of(pid);

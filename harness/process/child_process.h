@@ -13,6 +13,9 @@ namespace connbench {
 /// A descriptor that is readable once the process has ended. @throws std::system_error (pidfd_open)
 UniqueFd pidfd_of(pid_t pid);
 
+/// Whether a child has ended. It still has to be waited for.
+bool has_ended(pid_t child) noexcept;
+
 /// One child that fork() has just made: killed, if it has not been collected, and waited for.
 class ChildProcess {
  public:

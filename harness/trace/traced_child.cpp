@@ -12,7 +12,7 @@ TracedChild::TracedChild(const Client& client, const Target& target, bool drop_c
   const pid_t parent = ::getpid();
   pid_ = checked(::fork(), "fork");
   if (pid_ == 0) run(client, target, drop_capabilities, mask, parent);
-  ::setpgid(pid_, pid_);  // here as well as there: whoever comes first
+  ::setpgid(pid_, pid_);  // set in both processes, because either may run first
 }
 
 TracedChild::~TracedChild() {
@@ -27,12 +27,12 @@ void TracedChild::run(const Client& client, const Target& target, bool drop_capa
   try {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(0);
-    ::setpgid(0, 0);  // its own, so that it can be waited for apart from the lab's processes
+    ::setpgid(0, 0);  // a separate group, so that it can be waited for apart from the lab's processes
     ::sigprocmask(SIG_SETMASK, &mask, nullptr);
     ::close_range(3, ~0U, 0);
     if (drop_capabilities) lab::drop_capabilities();
     while (!shared_->go) sleep_until(now() + std::chrono::microseconds(100));
-    client.run({target, samples_.samples(), shared_->recording, shared_->said});
+    client.run({target, samples_.samples(), shared_->recording, shared_->message});
   } catch (const std::exception& error) {
     std::strncpy(shared_->error, error.what(), sizeof shared_->error - 1);
     status = 1;
@@ -53,8 +53,8 @@ void TracedChild::kill() const noexcept {
   if (pid_ > 0) ::kill(pid_, SIGKILL);
 }
 
-std::string TracedChild::said() const {
-  return {shared_->said, ::strnlen(shared_->said, sizeof shared_->said)};
+std::string TracedChild::message() const {
+  return {shared_->message, ::strnlen(shared_->message, sizeof shared_->message)};
 }
 
 std::string TracedChild::error() const {

@@ -1,16 +1,15 @@
-// The lab's network and its link, for tests and benchmarks of the link: without a capsule, so that they are in the
-// client's namespace themselves. Needs a process of its own.
+// The lab's network and link without a capsule, for tests and benchmarks of the link, which thereby run in the client's
+// namespace themselves. Needs a process of its own.
 #pragma once
 
 #include <sched.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include <cstdint>
 #include <fstream>
 #include <functional>
-#include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -20,13 +19,14 @@
 #include "harness/lab/link/link.h"
 #include "harness/lab/network.h"
 #include "harness/process/ask_in_child.h"
+#include "harness/process/shared.h"
 #include "harness/support/unique_fd.h"
 
 namespace connbench::lab {
 
 namespace two_ends {
 
-/// An ordinary user may make network namespaces inside a user namespace only; root needs none.
+/// An ordinary user may create network namespaces only inside a user namespace; root needs none.
 inline void leave_for_own_network() {
   const uid_t user = ::geteuid();
   const gid_t group = ::getegid();
@@ -39,7 +39,7 @@ inline void leave_for_own_network() {
 
 }  // namespace two_ends
 
-/// To be made in a process with one thread that is used for nothing else; afterwards it is the client.
+/// Create it in a process with a single thread that is used for nothing else; the process then is the client.
 class TwoEnds {
  public:
   /// `prepare` sets rules and seed before the link starts. @throws std::exception
@@ -47,9 +47,6 @@ class TwoEnds {
     two_ends::leave_for_own_network();
     network_.emplace(build_network({}));
     enter(network_->client);
-    void* const shared = ::mmap(nullptr, sizeof(LinkState), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
-    state_ = new (shared) LinkState;
     prepare(*state_);
     start_link();
   }
@@ -64,9 +61,9 @@ class TwoEnds {
   LinkState& state() noexcept { return *state_; }
   pid_t link_process() const noexcept { return process_; }
 
-  /// The report as of now.
+  /// The up-to-date report.
   const LinkReport& report() {
-    if (!refresh_report(*state_, std::chrono::seconds(10))) throw std::runtime_error("the link does not answer");
+    if (!refresh_report(*state_, std::chrono::seconds(10))) throw std::runtime_error("the link does not respond");
     return state_->report;
   }
 
@@ -110,11 +107,11 @@ class TwoEnds {
   }
 
   std::optional<Network> network_;
-  LinkState* state_ = nullptr;  // shared with the link, and left to the process's end
+  Shared<LinkState> state_;
   pid_t process_ = -1;
 };
 
-/// Why there can be no TwoEnds on this machine; empty when there can.
+/// Why TwoEnds cannot be created on this machine; empty when it can.
 inline std::string why_no_two_ends() {
   const ChildAnswer answer = ask_in_child([] {
     TwoEnds ends;
