@@ -1,5 +1,5 @@
-// A thread per attempt: non-blocking connect(), then select() for the timeout, then SO_ERROR. The textbook way to bound
-// one connect(); each descriptor must lie below FD_SETSIZE, also when every thread watches only one.
+// A thread per attempt: non-blocking connect(), select() with the timeout, SO_ERROR. This is the textbook way to bound
+// one connect(). Every descriptor must be below FD_SETSIZE, even though each thread watches only one.
 #include "impl/sockets/select_limit.h"
 #include "impl/threads/thread_per_attempt.h"
 
