@@ -1,4 +1,4 @@
-// What is looked at while a ramp goes on: the signals, everybody it needs, and one line on the terminal.
+// Watches over a ramp: signals, the processes it needs, and one line of progress on the terminal.
 #pragma once
 
 #include <optional>
@@ -16,7 +16,7 @@ class RampWatch final : public RampParent {
   RampWatch(StopSignal& stop, ExhaustionRecorder& recorder);
   ~RampWatch() override { clear(); }
 
-  /// Without this process nothing can be believed; 0 = there is none. @throws std::system_error
+  /// When this process dies, nothing measured afterwards can be trusted; 0 = there is none. @throws std::system_error
   void watch(pid_t pid, std::string name);
 
   bool should_stop() override { return watch_.should_stop(); }
@@ -26,11 +26,11 @@ class RampWatch final : public RampParent {
   void begin(RampName name);
   /// The first reading of the ramp.
   const std::optional<RampStep>& first() const { return first_; }
-  /// Who has died; "" = nobody.
+  /// The name of the process that has died; "" = none.
   std::string died() { return watch_.died(); }
   /// The signal that came; 0 = none.
   int signal() { return stop_.pending(); }
-  /// Takes the line away, before something else is printed.
+  /// Removes the progress line, before something else is printed.
   void clear();
 
  private:
