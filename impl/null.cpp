@@ -44,6 +44,7 @@ const ConnectorEntry null{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<Null>(settings);
     },
+    .group = "baselines",
 };
 
 }  // namespace connbench::connectors

@@ -109,6 +109,7 @@ const ConnectorEntry asio{
       return {"asio", fmt::format("{}.{}.{}", ASIO_VERSION / 100'000, ASIO_VERSION / 100 % 1000, ASIO_VERSION % 100),
               true};
     },
+    .group = "libraries",
 };
 
 }  // namespace connbench::connectors

@@ -114,6 +114,7 @@ const ConnectorEntry asio_coroutines{
       return {"asio", fmt::format("{}.{}.{}", ASIO_VERSION / 100'000, ASIO_VERSION / 100 % 1000, ASIO_VERSION % 100),
               true};
     },
+    .group = "libraries",
 };
 
 }  // namespace connbench::connectors

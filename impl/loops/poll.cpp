@@ -58,6 +58,7 @@ const ConnectorEntry poll{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<Poll>(settings);
     },
+    .group = "loops",
 };
 
 }  // namespace connbench::connectors

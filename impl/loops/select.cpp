@@ -73,6 +73,7 @@ const ConnectorEntry select{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<Select>(settings);
     },
+    .group = "loops",
 };
 
 }  // namespace connbench::connectors

@@ -26,6 +26,7 @@ const ConnectorEntry happy_eyeballs{
       return std::make_unique<RacingConnector>(
           settings, RaceRules{.families_take_turns = true, .next_after = settings.options.duration("stagger")});
     },
+    .group = "loops",
 };
 
 }  // namespace connbench::connectors

@@ -353,6 +353,7 @@ const ConnectorEntry io_uring{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<IoUring>(settings);
     },
+    .group = "loops",
 };
 
 }  // namespace connbench::connectors

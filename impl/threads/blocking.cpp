@@ -52,6 +52,7 @@ const ConnectorEntry blocking{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<Blocking>(settings);
     },
+    .group = "baselines",
 };
 
 }  // namespace connbench::connectors

@@ -22,6 +22,7 @@ const ConnectorEntry select_pool{
       capabilities.max_in_flight = 0;  // what waits in the queue has no descriptor: its threads are the limit
       return std::make_unique<ThreadPool>(settings, select_call, capabilities);
     },
+    .group = "pools",
 };
 
 }  // namespace connbench::connectors

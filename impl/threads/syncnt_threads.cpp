@@ -14,6 +14,7 @@ const ConnectorEntry syncnt_threads{
       return std::make_unique<ThreadPerAttempt>(settings, syncnt_call, syncnt_call_capabilities());
     },
     .families = ip_families,  // on UNIX sockets there would be no deadline
+    .group = "threads",
 };
 
 }  // namespace connbench::connectors
