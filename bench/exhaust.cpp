@@ -7,6 +7,7 @@
 #include "bench/commands.h"
 #include "bench/exhaust_ramps.h"
 #include "bench/run_description.h"
+#include "bench/screen.h"
 #include "harness/lab/lab.h"
 #include "harness/machine/machine.h"
 #include "harness/record/lab_json.h"
@@ -40,18 +41,13 @@ nlohmann::ordered_json describe_choice(const ExhaustOptions& options, const Reso
 }
 
 int report(Ramps& ramps, const ExhaustionRecorder& recorder) {
-  fmt::print("{}", verdict_table(ramps.verdicts()));
-  for (const std::string& warning : ramps.warnings()) fmt::print("warning: {}\n", warning);
-  fmt::print("records: {}\n", recorder.folder().path().string());
-  std::fflush(stdout);
-  if (const int signal = ramps.watch().signal(); signal != 0) {
-    fmt::print(stderr, "connbench: interrupted; the records say \"complete\": false\n");
-    return signal_base + signal;
-  }
-  if (const std::string died = ramps.watch().died(); !died.empty()) {
-    fmt::print(stderr, "connbench: {} died; what was measured so far is recorded, the rest was not run\n", died);
-    return broke;
-  }
+  const int signal = ramps.watch().signal();
+  const std::string died = ramps.watch().died();
+  fmt::print("{}", verdict_table(ramps.verdicts(), screen_width()));
+  print_warnings(ramps.warnings());
+  print_records(recorder.folder().path(), signal == 0 && died.empty());
+  if (signal != 0) return interrupted(recorder.folder().path(), signal);
+  if (!died.empty()) return broken_by_death_of(died);
   const bool fine = std::ranges::all_of(ramps.verdicts(), [](const Verdict& v) { return v.result.failure.empty(); });
   return fine ? done : check_failed;
 }
@@ -69,9 +65,12 @@ int measure(const ExhaustOptions& options, ResourceLimit& limit, const Environme
                               describe_run(options, environment, run_id), describe_choice(options, limit, environment));
   if (environment.lab != nullptr) recorder.lab(describe_lab(*environment.lab));
   const bool described = options.machine_limit.empty() || limit.kind() == "machine";
-  fmt::print("exhausting {}: {}{}\n{}, at most {} attempts, timeout {}\n\n", to_string(options.resource),
-             limit.describe(), described ? "" : fmt::format(" ({})", options.machine_limit),
-             environment.describe(options.family), options.pending, format_duration(options.timeout));
+  const TableWriter writer(screen_width());
+  fmt::print("{}{}\n",
+             writer.paragraph(fmt::format("exhausting {}: {}{}", to_string(options.resource), limit.describe(),
+                                          described ? "" : fmt::format(" ({})", options.machine_limit))),
+             writer.paragraph(fmt::format("{}, at most {} attempts, timeout {}", environment.describe(options.family),
+                                          grouped(options.pending), format_duration(options.timeout))));
   std::fflush(stdout);
   Ramps ramps(options, limit, environment, recorder, stop);
   if (!environment.why_no_lab.empty()) ramps.warn(fmt::format("there is no lab: {}", environment.why_no_lab));

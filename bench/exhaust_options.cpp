@@ -177,6 +177,7 @@ FlagGroup records(ExhaustFlags& flags) {
             .destination = &flags.out,
             .help = "Folder for the records.",
             .shown_default = "results/<time>-<id>"},
+           {.name = "--quiet", .value = "", .destination = &flags.quiet, .help = "Show no progress on stderr."},
            {.name = "--seed",
             .value = "N",
             .destination = &flags.seed,
@@ -203,7 +204,8 @@ ExhaustOptions parse(const ExhaustFlags& flags) {
                          .repetitions = static_cast<unsigned>(read_count("--repetitions", flags.repetitions, 10'000)),
                          .family = read_family("--family", flags.family, {"4", "6", "unix"}),
                          .out = flags.out.empty() ? std::nullopt : std::optional<std::filesystem::path>(flags.out),
-                         .seed = read_seed(flags.seed)};
+                         .seed = read_seed(flags.seed),
+                         .progress = flags.quiet ? ProgressLine::Wanted::no : ProgressLine::Wanted::yes};
   choose_limit(flags, options);
   if (flags.to_the_end) options.pending = std::min<size_t>(options.limit + 1, most_pending);
   if (!flags.pending.empty()) options.pending = read_count("--pending", flags.pending, most_pending);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bench/command_line.h"
+#include "bench/progress_line.h"
 #include "harness/connector/registry.h"
 #include "harness/exhaust/limit.h"
 
@@ -26,6 +27,7 @@ struct ExhaustFlags {
   std::string out;
   std::string seed;
   bool to_the_end = false;
+  bool quiet = false;
 };
 
 /// The flags as values.
@@ -42,6 +44,7 @@ struct ExhaustOptions {
   Family family;
   std::optional<std::filesystem::path> out;
   uint64_t seed;
+  ProgressLine::Wanted progress;
 };
 
 /// Threads that --to-the-end leaves to everybody else: a machine that cannot start a process cannot be rescued.

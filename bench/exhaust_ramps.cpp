@@ -44,6 +44,15 @@ std::string why_skipped(const ExhaustOptions& options, PlannedRamp& planned) {
   return entry.probe({planned.connector->options, planned.capacity, retirement}).value_or("");
 }
 
+// A guess for the progress: healthy connects before and beside the dead attempts, starting those, and the longest wait
+// for their deadlines.
+Duration expected_time(const ExhaustOptions& options) {
+  constexpr Duration healthy = std::chrono::microseconds(60);
+  constexpr Duration start = std::chrono::microseconds(30);
+  return 2 * healthy * static_cast<int64_t>(options.healthy) + start * static_cast<int64_t>(options.pending) +
+         (options.timeout <= longest_wait ? options.timeout : Duration{});
+}
+
 }  // namespace
 
 std::string Environment::describe(Family family) const {
@@ -64,7 +73,11 @@ std::vector<PlannedRamp> plan_ramps(const ExhaustOptions& options) {
 
 Ramps::Ramps(const ExhaustOptions& options, ResourceLimit& limit, const Environment& environment,
              ExhaustionRecorder& recorder, StopSignal& stop)
-    : options_(options), limit_(limit), environment_(environment), recorder_(recorder), watch_(stop, recorder) {
+    : options_(options),
+      limit_(limit),
+      environment_(environment),
+      recorder_(recorder),
+      watch_(stop, recorder, options.progress) {
   const size_t at_once = options.resource == Resource::ports ? 1 : options.pending;  // one host's ports run out
   dead_ = open(environment.dead_target(), at_once);
   healthy_ = open("accepting", 1);
@@ -80,6 +93,8 @@ void Ramps::run(const std::vector<PlannedRamp>& ramps) {
       recorder_.connector(planned.connector->name, planned.capabilities);
     else
       skip(planned);
+  const auto run = std::ranges::count(ramps, "", &PlannedRamp::skipped);
+  watch_.expect(static_cast<size_t>(run) * options_.repetitions, expected_time(options_));
   for (unsigned repetition = 1; repetition <= options_.repetitions; ++repetition)
     for (const size_t which : seeded_order(ramps.size(), options_.seed + repetition))
       if (ramps[which].skipped.empty() && !watch_.should_stop()) one(ramps[which], repetition);

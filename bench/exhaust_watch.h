@@ -1,10 +1,11 @@
-// Watches over a ramp: signals, the processes it needs, and one line of progress on the terminal.
+// Watches over a ramp: signals, the processes it needs, and the line of progress.
 #pragma once
 
 #include <optional>
 #include <string>
 
 #include "bench/exhaust_table.h"
+#include "bench/progress_line.h"
 #include "harness/process/process_watch.h"
 
 namespace connbench {
@@ -13,8 +14,10 @@ namespace connbench {
 class RampWatch final : public RampParent {
  public:
   /// Both outlive it.
-  RampWatch(StopSignal& stop, ExhaustionRecorder& recorder);
-  ~RampWatch() override { clear(); }
+  RampWatch(StopSignal& stop, ExhaustionRecorder& recorder, ProgressLine::Wanted progress);
+
+  /// What the progress begins from: how many ramps there are, and about how long one takes.
+  void expect(size_t ramps, Duration each);
 
   /// When this process dies, nothing measured afterwards can be trusted; 0 = there is none. @throws std::system_error
   void watch(pid_t pid, std::string name);
@@ -31,7 +34,7 @@ class RampWatch final : public RampParent {
   /// The signal that came; 0 = none.
   int signal() { return stop_.pending(); }
   /// Removes the progress line, before something else is printed.
-  void clear();
+  void clear() { line_.clear(); }
 
  private:
   void show(uint64_t pending);
@@ -41,8 +44,11 @@ class RampWatch final : public RampParent {
   ProcessWatch watch_;
   RampName name_{};
   std::optional<RampStep> first_{};
-  bool terminal_;
-  bool shown_ = false;
+  ProgressLine line_;
+  TimeLeft time_;
+  size_t ramps_ = 0;
+  size_t begun_ = 0;
+  Duration each_{};
 };
 
 }  // namespace connbench

@@ -6,6 +6,7 @@
 #include "bench/commands.h"
 #include "bench/flags.h"
 #include "bench/run_description.h"
+#include "bench/screen.h"
 #include "harness/lab/lab.h"
 #include "harness/machine/kernel_timeout.h"
 #include "harness/machine/machine.h"
@@ -86,13 +87,10 @@ int examine(const ProbeOptions& options, const probe::Place& place) {
   const bool complete = probe::run_probes(options.choice, place, stop.fd(), findings, [&] { records.write(findings); });
   records.finish(complete, findings, place.lab);
 
-  fmt::print("{}", probe::report(options.format, findings.results, findings.matrix));
+  fmt::print("{}", probe::report(options.format, findings.results, findings.matrix, screen_width()));
   std::fflush(stdout);
   fmt::print(stderr, "records: {}\n", records.path());
-  if (!complete) {
-    fmt::print(stderr, "connbench: interrupted; the records say \"complete\": false\n");
-    return signal_base + stop.pending();
-  }
+  if (!complete) return interrupted(records.path(), stop.pending());
   for (const std::string& defect : findings.defects) fmt::print(stderr, "connbench: {}\n", defect);
   return findings.defects.empty() ? done : check_failed;
 }

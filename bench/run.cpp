@@ -10,6 +10,8 @@
 #include "bench/rate_table.h"
 #include "bench/run_description.h"
 #include "bench/run_options.h"
+#include "bench/screen.h"
+#include "bench/skip_lines.h"
 #include "bench/table.h"
 #include "harness/machine/machine.h"
 #include "harness/record/lab_json.h"
@@ -45,9 +47,9 @@ void print_plan(const RunOptions& options, const Plan& plan) {
       fmt::print("{}: search for the highest rate with {}, from {:.6g}/s, at most {} waves per rate\n",
                  planned.what.describe(), options.request.find_rate->text, options.request.first_rate,
                  options.request.repetitions);
-  for (const SkippedCase& skip : plan.skipped)
-    fmt::print("skipped  {}  {}  family {}  {} in flight: {}\n", skip.what.connector, skip.what.destination(),
-               to_string(skip.what.family), skip.what.concurrency, skip.reason);
+  std::vector<const Case*> run;
+  for (const PlannedCase& planned : plan.cases) run.push_back(&planned.what);
+  fmt::print("{}", skip_lines(run, plan.skipped, screen_width()));
   if (options.request.find_rate) {
     fmt::print("each wave depends on the results of those before it; seed {}, about {} and perhaps much more\n",
                options.request.seed, human_readable(plan.expected));
@@ -76,20 +78,12 @@ RunInfo describe_run(const RunOptions& options, std::string run_id) {
 int report(const RunOptions& options, const Session& session, const Plan& plan, const Recorder& recorder,
            SessionEnd end, int signal) {
   const RunRequest& request = options.request;
-  fmt::print("{}", request.find_rate ? rate_table(request, session.rates(), plan.skipped)
-                                     : result_table(session.results(), plan.skipped));
-  for (const std::string& warning : session.warnings()) fmt::print("warning: {}\n", warning);
-  fmt::print("records: {}\n", recorder.folder().path().string());
-  std::fflush(stdout);
-  if (end == SessionEnd::interrupted) {
-    fmt::print(stderr, "connbench: interrupted; the records say \"complete\": false\n");
-    return signal_base + signal;
-  }
-  if (end == SessionEnd::broke) {
-    fmt::print(stderr, "connbench: {} died; what was measured so far is recorded, the rest was not run\n",
-               session.died());
-    return broke;
-  }
+  fmt::print("{}", request.find_rate ? rate_table(request, session.rates(), plan.skipped, screen_width())
+                                     : result_table(session.results(), plan.skipped, screen_width()));
+  print_warnings(session.warnings());
+  print_records(recorder.folder().path(), end == SessionEnd::complete);
+  if (end == SessionEnd::interrupted) return interrupted(recorder.folder().path(), signal);
+  if (end == SessionEnd::broke) return broken_by_death_of(session.died());
   const bool fine = std::ranges::all_of(session.results(), [](const CaseResult& result) {
     return result.failures.empty() && std::ranges::none_of(result.rows, [&](const SummaryRow& row) {
              return has_unexplained_outcome(*result.planned, row);
@@ -124,10 +118,9 @@ void finish_lab(lab::Lab* lab, Recorder& recorder) {
   if (lab == nullptr) return;
   lab->finish_capture();
   recorder.lab(describe_lab(*lab));
-  for (const std::string& warning : link_warnings(lab->link_report())) {
-    recorder.warn(warning);
-    fmt::print("warning: {}\n", warning);
-  }
+  const std::vector<std::string> warnings = link_warnings(lab->link_report());
+  for (const std::string& warning : warnings) recorder.warn(warning);
+  print_warnings(warnings);
 }
 
 int measure(const RunOptions& options) {
@@ -144,7 +137,7 @@ int measure(const RunOptions& options) {
   const std::string run_id = new_run_id();
   Recorder recorder(RunFolder(options.out.value_or(default_run_folder(run_id))), describe_run(options, run_id));
   if (options.request.lab != nullptr) recorder.lab(describe_lab(*options.request.lab));
-  Progress progress;
+  Progress progress(plan, options.progress);
   Session session(options.request, plan, options.placement, recorder, stop, progress);
   const SessionEnd end = session.run();
   progress.clear();

@@ -135,6 +135,7 @@ FlagGroup records(RunFlags& flags) {
             .destination = &flags.seed,
             .help = "Seed of the order of waves and of random arrivals.",
             .shown_default = "random, and recorded"},
+           {.name = "--quiet", .value = "", .destination = &flags.quiet, .help = "Show no progress on stderr."},
            {.name = "--dry-run",
             .value = "",
             .destination = &flags.dry_run,

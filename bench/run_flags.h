@@ -36,6 +36,7 @@ struct RunFlags {
   std::string out;
   std::string seed;
   bool dry_run = false;
+  bool quiet = false;
 };
 
 /// Where a search for a rate begins.

@@ -175,7 +175,8 @@ RunOptions parse(const RunFlags& given) {
                      .placement = read_placement(flags.cpus),
                      .samples = for_flag("--samples", [&] { return parse_samples_kept(flags.samples); }),
                      .out = flags.out.empty() ? std::nullopt : std::optional<std::filesystem::path>(flags.out),
-                     .dry_run = flags.dry_run};
+                     .dry_run = flags.dry_run,
+                     .progress = flags.quiet ? ProgressLine::Wanted::no : ProgressLine::Wanted::yes};
   choose_network(flags, options);
   return options;
 }

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "bench/progress_line.h"
 #include "bench/run_flags.h"
 #include "harness/lab/lab.h"
 #include "harness/record/samples.h"
@@ -20,6 +21,7 @@ struct RunOptions {
   SamplesKept samples;
   std::optional<std::filesystem::path> out;
   bool dry_run;
+  ProgressLine::Wanted progress;
 };
 
 /// @throws std::invalid_argument that names the flag, what is wrong with its value, and what would be right

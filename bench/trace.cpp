@@ -9,6 +9,7 @@
 
 #include "bench/commands.h"
 #include "bench/flags.h"
+#include "bench/progress_line.h"
 #include "harness/machine/machine.h"
 #include "harness/run/plan.h"
 #include "harness/support/units.h"
@@ -34,6 +35,7 @@ struct TraceFlags {
   std::string pcap;
   std::string out;
   std::vector<std::string> sysctls;
+  bool quiet = false;
 };
 
 // The flags as values.
@@ -49,6 +51,7 @@ struct TraceOptions {
   bool until_closed;
   std::string pcap, out;
   std::vector<lab::Sysctl> sysctls;
+  ProgressLine::Wanted progress;
 };
 
 TraceOptions parse(const TraceFlags& flags) {
@@ -65,7 +68,8 @@ TraceOptions parse(const TraceFlags& flags) {
                        .until_closed = one_of("--until", flags.until, {"quiet", "closed"}) == "closed",
                        .pcap = flags.pcap,
                        .out = flags.out,
-                       .sysctls = for_each_text<lab::Sysctl>("--sysctl", flags.sysctls, lab::parse_sysctl)};
+                       .sysctls = for_each_text<lab::Sysctl>("--sysctl", flags.sysctls, lab::parse_sysctl),
+                       .progress = flags.quiet ? ProgressLine::Wanted::no : ProgressLine::Wanted::yes};
   if (!options.target.entry->serves(options.family))
     refuse_flag("--target",
                 fmt::format("{} has no address of family {}", options.target.name, to_string(options.family)));
@@ -106,8 +110,8 @@ struct CaptureFile {
 
 trace::FollowRequest request(const TraceOptions& options, const Capabilities& capabilities,
                              const CaptureFile& capture) {
-  const auto waiting = [terminal = ::isatty(STDERR_FILENO) == 1](const std::string& what) {
-    if (terminal) fmt::print(stderr, "\r\033[K{}", what);
+  const auto waiting = [line = std::make_shared<ProgressLine>(options.progress)](const std::string& what) {
+    what.empty() ? line->clear() : line->show("", what);
   };
   trace::FollowRequest request{.client = {},
                                .target_name = "greeting",
@@ -208,6 +212,7 @@ FlagGroup output(TraceFlags& flags) {
             .value = "FORM",
             .destination = &flags.format,
             .help = "text, or json (docs/trace.md describes it)."},
+           {.name = "--quiet", .value = "", .destination = &flags.quiet, .help = "Show no progress on stderr."},
            {.name = "--pcap",
             .value = "FILE",
             .destination = &flags.pcap,

@@ -26,7 +26,8 @@ std::string findings_csv(const std::vector<Result>& results);
 std::string matrix_csv(const std::vector<MatrixRow>& rows);
 
 /// Everything in one format. Without rows there is no matrix in it; csv has the findings alone, or, without any, the
-/// matrix.
-std::string report(Format format, const std::vector<Result>& results, const std::vector<MatrixRow>& rows);
+/// matrix. @param width of the lines of text; the other formats have none
+std::string report(Format format, const std::vector<Result>& results, const std::vector<MatrixRow>& rows,
+                   size_t width = SIZE_MAX);
 
 }  // namespace connbench::probe

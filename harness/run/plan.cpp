@@ -216,6 +216,7 @@ Plan make_plan(const RunRequest& request) {
       plan.skipped.push_back({planned.what, *std::move(reason)});
     } else {
       if (!request.wave_limit) planned.limit = arrivals + wave_limit_for(planned);
+      planned.expected = request.find_rate ? request.find_rate->wave_lasts() : arrivals + expected_time(planned);
       plan.cases.push_back(std::move(planned));
     }
   });
@@ -229,7 +230,7 @@ Plan make_plan(const RunRequest& request) {
     for (const size_t which : seeded_order(plan.cases.size(), request.seed + repetition))
       plan.waves.push_back({which, repetition});
   const unsigned times = request.repetitions + (request.count_syscalls ? 1 : 0);
-  for (const PlannedCase& planned : plan.cases) plan.expected += (arrivals + expected_time(planned)) * times;
+  for (const PlannedCase& planned : plan.cases) plan.expected += planned.expected * times;
   return plan;
 }
 

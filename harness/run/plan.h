@@ -45,6 +45,7 @@ struct PlannedCase {
   const NamedConnector* connector;
   const NamedTarget* target;  ///< of a fleet, the first
   Duration limit;
+  Duration expected{};  ///< a rough guess of how long one wave takes
   ConnectionPolicy policy{};
   Capabilities capabilities{};  ///< of the connector
   const Mix* mix = nullptr;     ///< of a fleet
