@@ -40,6 +40,7 @@ const ConnectorEntry null{
     .options = {},
     .probe = works_everywhere,
     .make = make_connector<Null>,
+    .group = "baselines",
 };
 
 }  // namespace connbench::connectors

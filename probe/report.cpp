@@ -5,15 +5,12 @@
 #include <algorithm>
 
 #include "harness/record/csv.h"
+#include "harness/support/text_table.h"
 #include "harness/support/units.h"
 #include "probe/words.h"
 
 namespace connbench::probe {
 namespace {
-
-using Cells = std::vector<std::string>;
-
-constexpr const char* not_testable = "not testable here: ";
 
 Cells heading() {
   return {"state",        "select R/W/X", "poll",          "epoll",     "SO_ERROR",         "getpeername",
@@ -64,34 +61,42 @@ std::vector<Judgement> judge(const std::vector<MatrixRow>& rows) {
   return judgements;
 }
 
-std::string aligned(const std::vector<Cells>& rows) {
-  std::vector<size_t> widths(heading().size(), 0);
-  for (const Cells& row : rows)
-    for (size_t i = 0; i < row.size(); ++i)
-      if (i == 0 || row.size() < 2 || !row[1].starts_with(not_testable)) widths[i] = std::max(widths[i], row[i].size());
-  std::string text;
-  for (const Cells& row : rows) {
-    std::string line = " ";
-    for (size_t i = 0; i < row.size(); ++i) line += fmt::format(" {:<{}} ", row[i], widths[i]);
-    text += line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
+// The ways that most programs use stay longest in a narrow terminal.
+TextTable text_table(const std::vector<MatrixRow>& rows) {
+  constexpr unsigned ranks[] = {0, 3, 2, 1, 1, 4, 6, 6, 5, 6, 2};
+  constexpr size_t least[] = {20, 0, 8, 8, 12, 0, 0, 0, 0, 0, 16};
+  const Cells headings = heading();
+  TextTable table;
+  for (size_t i = 0; i < headings.size(); ++i)
+    table.columns.push_back({.heading = headings[i], .rank = ranks[i], .least = least[i]});
+  for (const MatrixRow& row : rows) {
+    Cells cells = cells_of(row);
+    if (!row.why_not.empty()) {
+      cells[1].clear();
+      table.notes[table.rows()] = {"not here: " + row.why_not};
+    }
+    table.add_row(std::move(cells));
   }
-  return text;
+  return table;
 }
 
-std::string as_text(const std::vector<Result>& results, const std::vector<MatrixRow>& rows) {
+std::string as_text(const std::vector<Result>& results, const std::vector<MatrixRow>& rows, size_t width) {
+  TableWriter writer(width);
   std::string text;
   for (const auto& [claim, finding] : results) {
-    text += fmt::format("{:<4} {}: {}\n", claim->id, to_string(finding.verdict), claim->sentence);
-    for (const std::string& line : finding.evidence) text += fmt::format("       {}\n", line);
+    text += writer.paragraph(fmt::format("{:<4} {}: {}", claim->id, to_string(finding.verdict), claim->sentence), 5);
+    for (const std::string& line : finding.evidence) text += writer.paragraph("       " + line, 9);
   }
   if (rows.empty()) return text;
-  std::vector<Cells> table{heading()};
-  for (const MatrixRow& row : rows) table.push_back(cells_of(row));
-  text += fmt::format("\nA non-blocking connect() in every state, queried in every way\n{}", aligned(table));
+  text += '\n';
+  text += writer.paragraph("A non-blocking connect() in every state, queried in every way");
+  text += writer.table(text_table(rows));
+  text += writer.closing("matrix.csv");
   text += "\nWays to find out whether it has succeeded\n";
   for (const Judgement& judgement : judge(rows))
-    text += fmt::format("  {:<5}  {}{}\n", judgement.right ? "right" : "WRONG", judgement.way,
-                        judgement.wrong_for.empty() ? "" : fmt::format(" ({})", judgement.wrong_for));
+    text += writer.paragraph(fmt::format("  {:<5}  {}{}", judgement.right ? "right" : "WRONG", judgement.way,
+                                         judgement.wrong_for.empty() ? "" : fmt::format(" ({})", judgement.wrong_for)),
+                             9);
   return text;
 }
 
@@ -181,10 +186,11 @@ std::string matrix_csv(const std::vector<MatrixRow>& rows) {
   return text;
 }
 
-std::string report(Format format, const std::vector<Result>& results, const std::vector<MatrixRow>& rows) {
+std::string report(Format format, const std::vector<Result>& results, const std::vector<MatrixRow>& rows,
+                   size_t width) {
   switch (format) {
     case Format::text:
-      return as_text(results, rows);
+      return as_text(results, rows, width);
     case Format::markdown:
       return as_markdown(results, rows);
     case Format::csv:

@@ -27,7 +27,8 @@ std::string findings_csv(const std::vector<Result>& results);
 std::string matrix_csv(const std::vector<MatrixRow>& rows);
 
 /// Everything in one format; the matrix is left out when there are no rows. CSV contains only the findings or, when
-/// there are none, the matrix.
-std::string report(Format format, const std::vector<Result>& results, const std::vector<MatrixRow>& rows);
+/// there are none, the matrix. @param width of the lines of text; the other formats have none
+std::string report(Format format, const std::vector<Result>& results, const std::vector<MatrixRow>& rows,
+                   size_t width = SIZE_MAX);
 
 }  // namespace connbench::probe

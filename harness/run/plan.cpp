@@ -209,7 +209,7 @@ Plan make_plan(const RunRequest& request) {
       plan.skipped.push_back({planned.what, *std::move(reason)});
     } else {
       if (!request.wave_limit) planned.limit = arrivals + wave_limit_for(planned);
-      planned.expected = arrivals + expected_time(planned);
+      planned.expected = request.find_rate ? request.find_rate->wave_lasts() : arrivals + expected_time(planned);
       plan.cases.push_back(std::move(planned));
     }
   });

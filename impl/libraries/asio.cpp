@@ -68,6 +68,7 @@ const ConnectorEntry asio{
     .probe = works_everywhere,
     .make = make_connector<Asio>,
     .library = AsioConnector::library,
+    .group = "libraries",
 };
 
 }  // namespace connbench::connectors

@@ -91,6 +91,7 @@ const ConnectorEntry asio_coroutines{
     .probe = works_everywhere,
     .make = make_connector<AsioCoroutines>,
     .library = AsioConnector::library,
+    .group = "libraries",
 };
 
 }  // namespace connbench::connectors

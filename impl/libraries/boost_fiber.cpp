@@ -202,6 +202,7 @@ const ConnectorEntry boost_fiber{
       return {"boost",
               fmt::format("{}.{}.{}", BOOST_VERSION / 100'000, BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100), false};
     },
+    .group = "libraries",
 };
 
 }  // namespace connbench::connectors

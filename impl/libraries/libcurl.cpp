@@ -229,6 +229,7 @@ const ConnectorEntry libcurl{
     .library = []() -> Library {
       return {"libcurl", ::curl_version_info(CURLVERSION_NOW)->version, true};
     },
+    .group = "libraries",
 };
 
 }  // namespace connbench::connectors

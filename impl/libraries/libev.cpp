@@ -126,6 +126,7 @@ const ConnectorEntry libev{
     .library = []() -> Library {
       return {"libev", fmt::format("{}.{}", ::ev_version_major(), ::ev_version_minor()), false};
     },
+    .group = "libraries",
 };
 
 }  // namespace connbench::connectors

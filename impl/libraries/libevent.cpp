@@ -156,6 +156,7 @@ const ConnectorEntry libevent{
     .library = []() -> Library {
       return {"libevent", ::event_get_version(), true};
     },
+    .group = "libraries",
 };
 
 }  // namespace connbench::connectors

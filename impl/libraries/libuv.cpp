@@ -141,6 +141,7 @@ const ConnectorEntry libuv{
     .library = []() -> Library {
       return {"libuv", ::uv_version_string(), true};
     },
+    .group = "libraries",
 };
 
 }  // namespace connbench::connectors

@@ -14,6 +14,7 @@ const ConnectorEntry epoll{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<EpollLoop>(settings, EPOLLONESHOT);
     },
+    .group = "loops",
 };
 
 }  // namespace connbench::connectors

@@ -14,6 +14,7 @@ const ConnectorEntry epoll_edge{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<EpollLoop>(settings, EPOLLET);
     },
+    .group = "loops",
 };
 
 }  // namespace connbench::connectors

@@ -57,6 +57,7 @@ const ConnectorEntry poll{
     .options = loop_options,
     .probe = probe_source_port,
     .make = make_connector<Poll>,
+    .group = "loops",
 };
 
 }  // namespace connbench::connectors

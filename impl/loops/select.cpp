@@ -72,6 +72,7 @@ const ConnectorEntry select{
           return reason ? reason : probe_source_port(settings);
         },
     .make = make_connector<Select>,
+    .group = "loops",
 };
 
 }  // namespace connbench::connectors

@@ -27,6 +27,7 @@ const ConnectorEntry happy_eyeballs{
       return std::make_unique<RacingConnector>(
           settings, RaceRules{.alternate_families = true, .next_after = settings.options.duration("stagger")});
     },
+    .group = "loops",
 };
 
 }  // namespace connbench::connectors

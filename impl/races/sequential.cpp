@@ -30,6 +30,7 @@ const ConnectorEntry sequential{
       if (settings.options.given("each")) rules.next_after = settings.options.duration("each");
       return std::make_unique<RacingConnector>(settings, rules);
     },
+    .group = "loops",
 };
 
 }  // namespace connbench::connectors

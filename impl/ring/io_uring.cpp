@@ -357,6 +357,7 @@ const ConnectorEntry io_uring{
           return Ring::probe(settings.max_in_flight, needs_descriptors(settings.retirement.policy()));
         },
     .make = make_connector<IoUring>,
+    .group = "loops",
 };
 
 }  // namespace connbench::connectors

@@ -50,6 +50,7 @@ const ConnectorEntry blocking{
     .options = {&source_port_option, 1},
     .probe = probe_source_port,
     .make = make_connector<Blocking>,
+    .group = "baselines",
 };
 
 }  // namespace connbench::connectors

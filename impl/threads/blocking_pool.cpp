@@ -13,6 +13,7 @@ const ConnectorEntry blocking_pool{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPool>(settings, plain_call, plain_call_capabilities());
     },
+    .group = "pools",
 };
 
 }  // namespace connbench::connectors

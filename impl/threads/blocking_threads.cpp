@@ -13,6 +13,7 @@ const ConnectorEntry blocking_threads{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPerAttempt>(settings, plain_call, plain_call_capabilities());
     },
+    .group = "threads",
 };
 
 }  // namespace connbench::connectors

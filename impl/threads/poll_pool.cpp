@@ -13,6 +13,7 @@ const ConnectorEntry poll_pool{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPool>(settings, poll_call, poll_call_capabilities());
     },
+    .group = "pools",
 };
 
 }  // namespace connbench::connectors

@@ -13,6 +13,7 @@ const ConnectorEntry poll_threads{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPerAttempt>(settings, poll_call, poll_call_capabilities());
     },
+    .group = "threads",
 };
 
 }  // namespace connbench::connectors

@@ -22,6 +22,7 @@ const ConnectorEntry select_pool{
       capabilities.max_in_flight = 0;  // queued attempts have no descriptor, so only the threads count
       return std::make_unique<ThreadPool>(settings, select_call, capabilities);
     },
+    .group = "pools",
 };
 
 }  // namespace connbench::connectors

@@ -18,6 +18,7 @@ const ConnectorEntry select_threads{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPerAttempt>(settings, select_call, select_call_capabilities());
     },
+    .group = "threads",
 };
 
 }  // namespace connbench::connectors

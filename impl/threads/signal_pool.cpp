@@ -14,6 +14,7 @@ const ConnectorEntry signal_pool{
       prepare_signal_calls();
       return std::make_unique<ThreadPool>(settings, signal_call, signal_call_capabilities());
     },
+    .group = "pools",
 };
 
 }  // namespace connbench::connectors

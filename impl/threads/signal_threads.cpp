@@ -15,6 +15,7 @@ const ConnectorEntry signal_threads{
       prepare_signal_calls();
       return std::make_unique<ThreadPerAttempt>(settings, signal_call, signal_call_capabilities());
     },
+    .group = "threads",
 };
 
 }  // namespace connbench::connectors

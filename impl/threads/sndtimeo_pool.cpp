@@ -13,6 +13,7 @@ const ConnectorEntry sndtimeo_pool{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPool>(settings, sndtimeo_call, sndtimeo_call_capabilities());
     },
+    .group = "pools",
 };
 
 }  // namespace connbench::connectors

@@ -13,6 +13,7 @@ const ConnectorEntry sndtimeo_threads{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPerAttempt>(settings, sndtimeo_call, sndtimeo_call_capabilities());
     },
+    .group = "threads",
 };
 
 }  // namespace connbench::connectors

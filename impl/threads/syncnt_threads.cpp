@@ -15,6 +15,7 @@ const ConnectorEntry syncnt_threads{
       return std::make_unique<ThreadPerAttempt>(settings, syncnt_call, syncnt_call_capabilities());
     },
     .families = ip_families,  // UNIX sockets would have no deadline
+    .group = "threads",
 };
 
 }  // namespace connbench::connectors

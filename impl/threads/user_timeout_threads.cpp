@@ -15,6 +15,7 @@ const ConnectorEntry user_timeout_threads{
       return std::make_unique<ThreadPerAttempt>(settings, user_timeout_call, user_timeout_call_capabilities());
     },
     .families = ip_families,  // UNIX sockets would have no deadline
+    .group = "threads",
 };
 
 }  // namespace connbench::connectors

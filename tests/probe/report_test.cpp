@@ -10,6 +10,7 @@
 namespace connbench::probe {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
@@ -63,6 +64,13 @@ TEST(Text, ContainsTheVerdictTheClaimAndTheEvidence) {
                            "WRONG  connect() again: only EISCONN", "not testable here: no lab"})
     EXPECT_THAT(text, HasSubstr(part));
   EXPECT_THAT(report(Format::text, two_results(), {}), Not(HasSubstr("every state")));
+}
+
+TEST(Text, FitsTheWidthOfTheTerminal) {
+  const std::string text = report(Format::text, two_results(), two_rows(), 80);
+  for (size_t from = 0, to; (to = text.find('\n', from)) != std::string::npos; from = to + 1)
+    EXPECT_LE(to - from, 80U) << text.substr(from, to - from);
+  EXPECT_THAT(text, AllOf(HasSubstr("SO_ERROR"), HasSubstr("widen the terminal, or see matrix.csv")));
 }
 
 TEST(Markdown, EscapesTableCells) {
