@@ -1,5 +1,7 @@
 #include "harness/record/samples.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <charconv>
 #include <stdexcept>
