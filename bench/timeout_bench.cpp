@@ -1,5 +1,5 @@
-// How late each way gives up: overshoot past the deadline on a host that never answers, and beside it how late
-// clock_nanosleep wakes on this machine. All the usual --benchmark_* flags.
+// How late each connector gives up on a host that never answers, and how late clock_nanosleep wakes on this machine.
+// Takes the usual --benchmark_* flags.
 #include <fmt/format.h>
 
 #include "bench/bench_support.h"

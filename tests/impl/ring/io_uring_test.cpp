@@ -1,12 +1,10 @@
 // What is special about io-uring: the kernel may forbid it, its queue may overflow, its sockets have no descriptors.
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include <cstring>
 
@@ -49,51 +47,37 @@ bool forbid_io_uring(unsigned error) {
 // Returns what probe() says and what the constructor throws, in a child where io_uring_setup() fails.
 std::string answer_when_setup_fails_with(unsigned error,
                                          std::optional<std::string> (*refusal)(size_t, ConnectionPolicy)) {
-  int ends[2];
-  checked(::pipe2(ends, O_CLOEXEC), "pipe2");
-  const UniqueFd reader(ends[0]);
-  UniqueFd writer(ends[1]);
-  const pid_t child = checked(::fork(), "fork");
-  if (child == 0) {
-    std::string said = "no seccomp filter could be set";
-    if (forbid_io_uring(error)) {
-      said = refusal(16, {}).value_or("nothing");
-      try {
-        const NamedConnector named = find_connector("io-uring");
-        Retirement retirement({}, 0);
-        named.entry->make({named.options, 16, retirement});
-        said += "; made one";
-      } catch (const std::system_error& thrown) {
-        said += "; threw " + std::string(thrown.what());
-      }
+  const ChildAnswer answer = ask_in_child([&]() -> std::string {
+    if (!forbid_io_uring(error)) return "no seccomp filter could be set";
+    const std::string reason = refusal(16, {}).value_or("no reason");
+    try {
+      const NamedConnector named = find_connector("io-uring");
+      Retirement retirement({}, 0);
+      named.entry->make({named.options, 16, retirement});
+      return reason + "; did not throw";
+    } catch (const std::system_error& thrown) {
+      return reason + "; threw " + thrown.what();
     }
-    ::_exit(::write(writer.get(), said.data(), said.size()) == static_cast<ssize_t>(said.size()) ? 0 : 1);
-  }
-  writer.reset(-1);
-  const std::string said = plain::ready_within(reader, plain::patience_ms) ? [&] {
-    char text[512];
-    const ssize_t size = ::read(reader.get(), text, sizeof text);
-    return std::string(text, static_cast<size_t>(std::max<ssize_t>(size, 0)));
-  }() : "nothing in time";
-  ::waitpid(child, nullptr, 0);
-  return said;
+  });
+  EXPECT_TRUE(answer.ok);
+  return answer.text;
 }
 
 TEST_F(IoUring, ReportsAKernelWithoutIt) {
-  const std::string said = answer_when_setup_fails_with(ENOSYS, refusal);
-  EXPECT_NE(said.find("this kernel has no io_uring"), std::string::npos) << said;
-  EXPECT_NE(said.find("threw io_uring_setup"), std::string::npos) << said;
+  const std::string answer = answer_when_setup_fails_with(ENOSYS, refusal);
+  EXPECT_NE(answer.find("this kernel has no io_uring"), std::string::npos) << answer;
+  EXPECT_NE(answer.find("threw io_uring_setup"), std::string::npos) << answer;
 }
 
 TEST_F(IoUring, ReportsThatItIsForbidden) {
-  const std::string said = answer_when_setup_fails_with(EPERM, refusal);
-  EXPECT_NE(said.find("not permitted"), std::string::npos) << said;
-  EXPECT_NE(said.find("threw io_uring_setup"), std::string::npos) << said;
+  const std::string answer = answer_when_setup_fails_with(EPERM, refusal);
+  EXPECT_NE(answer.find("not permitted"), std::string::npos) << answer;
+  EXPECT_NE(answer.find("threw io_uring_setup"), std::string::npos) << answer;
 }
 
 TEST_F(IoUring, ReportsTheMemoryLimit) {
-  const std::string said = answer_when_setup_fails_with(ENOMEM, refusal);
-  EXPECT_NE(said.find("RLIMIT_MEMLOCK"), std::string::npos) << said;
+  const std::string answer = answer_when_setup_fails_with(ENOMEM, refusal);
+  EXPECT_NE(answer.find("RLIMIT_MEMLOCK"), std::string::npos) << answer;
 }
 
 TEST_F(IoUringHere, IsRefusedWithoutEnoughDirectDescriptors) {
