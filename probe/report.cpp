@@ -24,7 +24,7 @@ Cells cells_of(const MatrixRow& row) {
   if (!row.why_not.empty()) {
     Cells cells(heading().size(), "");
     cells[0] = state;
-    cells[1] = not_testable + row.why_not;
+    cells[1] = "not testable here: " + row.why_not;
     return cells;
   }
   const auto ok = [](int error, const char* word) { return error == 0 ? std::string(word) : error_name(error); };
