@@ -1,10 +1,10 @@
 #include "bench/command_help.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 
+#include "harness/support/joined.h"
 #include "harness/support/wrapped.h"
 
 namespace connbench {
@@ -31,8 +31,7 @@ void append_row(std::string& text, const std::string& head, const std::string& e
 std::string default_of(const Flag& flag) {
   if (!flag.shown_default.empty()) return flag.shown_default;
   if (const auto* text = std::get_if<std::string*>(&flag.destination)) return **text;
-  if (const auto* list = std::get_if<CommaList>(&flag.destination))
-    return fmt::format("{}", fmt::join(*list->values, ","));
+  if (const auto* list = std::get_if<CommaList>(&flag.destination)) return joined(*list->values, ",");
   return "";
 }
 
@@ -56,7 +55,7 @@ void append_examples(std::string& text, const std::vector<Example>& examples) {
   for (const Example& example : examples) {
     append_wrapped(text, example.purpose + ':', 2);
     std::vector<std::string> lines = wrapped(example.command, width - 6, 2);
-    text += fmt::format("    {}\n", fmt::join(lines, " \\\n    "));
+    text += fmt::format("    {}\n", joined(lines, " \\\n    "));
   }
 }
 

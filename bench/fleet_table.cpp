@@ -137,7 +137,7 @@ std::string unusual_outcomes(const CaseResult& fleet, const std::vector<Usual>& 
     const std::string own = outcomes(part_of(fleet, i));
     const auto same = [&](const Usual& one) { return one.target == targets[i]->name && one.outcomes == own; };
     if (std::ranges::none_of(usual, same))
-      fmt::format_to(std::back_inserter(text), "{}{}: {}", text.empty() ? "" : "; ", targets[i]->name, own);
+      text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", targets[i]->name, own);
   }
   return text;
 }
@@ -156,7 +156,7 @@ std::string add_outcomes(TextTable& table, const std::vector<Line>& lines, const
   }
   std::string text;
   for (const Usual& one : usual)
-    fmt::format_to(std::back_inserter(text), "{}{}: {}", text.empty() ? "outcomes: " : "; ", one.target, one.outcomes);
+    text += fmt::format("{}{}: {}", text.empty() ? "outcomes: " : "; ", one.target, one.outcomes);
   return otherwise ? text + ", unless a line below says otherwise" : text;
 }
 

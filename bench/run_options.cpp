@@ -1,7 +1,6 @@
 #include "bench/run_options.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -10,6 +9,7 @@
 #include "bench/run_checks.h"
 #include "bench/selection.h"
 #include "harness/machine/machine.h"
+#include "harness/support/joined.h"
 #include "harness/support/units.h"
 #include "harness/targets/external.h"
 
@@ -53,7 +53,8 @@ int read_cpu(const std::string& text) {
   int cpu = -1;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), cpu);
   if (error != std::errc{} || end != text.data() + text.size() || std::ranges::count(online, cpu) == 0)
-    refuse_flag("--cpus", fmt::format("'{}' is not a processor of this machine ({})", text, fmt::join(online, ", ")));
+    refuse_flag("--cpus", fmt::format("'{}' is not a processor of this machine ({})", text,
+                                      joined(online, ", ", [](int number) { return std::to_string(number); })));
   return cpu;
 }
 

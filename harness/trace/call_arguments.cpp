@@ -13,15 +13,11 @@
 #include <vector>
 
 #include "harness/support/clock.h"
+#include "harness/support/joined.h"
 #include "harness/support/units.h"
 
 namespace connbench::trace {
 namespace {
-
-template <class Value>
-std::string join(const std::vector<Value>& parts, std::string_view between) {
-  return fmt::format("{}", fmt::join(parts, between));
-}
 
 std::string address(const Call& call, size_t pointer, size_t length) {
   sa_family_t family = AF_UNSPEC;
@@ -47,7 +43,7 @@ std::string readiness(uint32_t events) {
   std::vector<const char*> names;
   for (const auto& [bit, name] : bits)
     if ((events & bit) != 0) names.push_back(name);
-  return names.empty() ? "0" : join(names, "|");
+  return names.empty() ? "0" : joined(names, "|");
 }
 
 uint64_t shown_pollfds(const Call& call) {
@@ -159,7 +155,7 @@ std::string epoll_out(const Call& call) {
     if (call.load(call.arguments[1] + static_cast<uint64_t>(i) * sizeof event, event))
       ready.push_back(readiness(event.events));
   }
-  return ready.empty() ? "" : fmt::format(" [{}]", join(ready, ", "));
+  return ready.empty() ? "" : fmt::format(" [{}]", joined(ready, ", "));
 }
 
 std::string poll_in(const Call& call) {
@@ -170,7 +166,7 @@ std::string poll_in(const Call& call) {
     if (polled.fd >= 0)
       each.push_back(fmt::format("{} {}", polled.fd, readiness(static_cast<uint16_t>(polled.events))));
   }
-  return fmt::format("{{{}}}", join(each, ", "));
+  return fmt::format("{{{}}}", joined(each, ", "));
 }
 
 std::string poll_out(const Call& call) {
@@ -182,7 +178,7 @@ std::string poll_out(const Call& call) {
     if (polled.fd >= 0 && polled.revents != 0)
       each.push_back(fmt::format("{} {}", polled.fd, readiness(static_cast<uint16_t>(polled.revents))));
   }
-  return fmt::format(" [{}]", join(each, ", "));
+  return fmt::format(" [{}]", joined(each, ", "));
 }
 
 // The members of select()'s sets, as passed in or as returned.
@@ -196,7 +192,7 @@ std::string selected(const Call& call) {
     std::vector<int> members;
     for (int fd = 0; fd < std::min(call.number(0), FD_SETSIZE); ++fd)
       if (FD_ISSET(fd, &fds)) members.push_back(fd);
-    if (!members.empty()) text += fmt::format("{}{}{{{}}}", text.empty() ? "" : " ", names[set], join(members, ","));
+    if (!members.empty()) text += fmt::format("{}{}{{{}}}", text.empty() ? "" : " ", names[set], joined(members, ","));
   }
   return text;
 }
