@@ -37,7 +37,7 @@ def sources():
 
 
 def upward(includer, included):
-    """Two paths from the root. Returns the folders (of the includer, of the included) if the latter is above; or None."""
+    """Returns the two folders if the one of the included file is above that of the includer; otherwise None."""
     parent = ""
     for own, other in zip(includer.parts[:-1], included.parts[:-1]):
         order = ORDER.get(parent, [])
