@@ -15,7 +15,7 @@ std::string joined(const Texts& texts, std::string_view separator, TextOf text_o
   bool first = true;
   for (const auto& text : texts) {
     if (!first) result += separator;
-    result += std::invoke(text_of, text);
+    result += std::string_view(std::invoke(text_of, text));  // a number is no text: it would be appended as a character
     first = false;
   }
   return result;

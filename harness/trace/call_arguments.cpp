@@ -189,9 +189,9 @@ std::string selected(const Call& call) {
     fd_set fds;
     FD_ZERO(&fds);
     if (!call.load(call.arguments[set + 1], fds)) continue;
-    std::vector<int> members;
+    std::vector<std::string> members;
     for (int fd = 0; fd < std::min(call.number(0), FD_SETSIZE); ++fd)
-      if (FD_ISSET(fd, &fds)) members.push_back(fd);
+      if (FD_ISSET(fd, &fds)) members.push_back(std::to_string(fd));
     if (!members.empty()) text += fmt::format("{}{}{{{}}}", text.empty() ? "" : " ", names[set], joined(members, ","));
   }
   return text;
