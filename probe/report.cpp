@@ -11,8 +11,6 @@
 namespace connbench::probe {
 namespace {
 
-constexpr const char* not_testable = "not testable here: ";
-
 Cells heading() {
   return {"state",        "select R/W/X", "poll",          "epoll",     "SO_ERROR",         "getpeername",
           "read 0 bytes", "recv 1 byte",  "connect again", "once more", "error consumed by"};
