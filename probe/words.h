@@ -27,8 +27,6 @@ std::string to_string(const Returned& returned);
 std::string error_name(int error);
 /// Bits of poll() or epoll: "IN OUT RDHUP"; "-" for none.
 std::string ready_bits(uint32_t events);
-/// A state as the kernel numbers it: "SYN_SENT".
-std::string tcp_state(int state);
 /// What a value of SO_ERROR says: getsockopt() itself must succeed. Consumes the pending error.
 int so_error(int fd);
 /// How a value is distributed: "median 1.2 ms, longest 3 ms of 20".

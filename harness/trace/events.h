@@ -47,8 +47,6 @@ struct StateSeen {
   int64_t not_before_ns = 0;  ///< the last look that did not find it; 0 = there was none
   int64_t seen_ns = 0;        ///< when it was found: the change itself lies between the two
 };
-/// "SYN_SENT"; 0 is "CLOSED", as in TCP's own diagram.
-std::string state_name(int state);
 
 /// What the connector itself says of an attempt.
 struct AttemptSeen {
