@@ -233,7 +233,7 @@ void choose_network(const RunFlags& flags, RunOptions& options) {
 
 CloseMode parse_close(const std::string& text) {
   one_of("--close", text, {"rst", "fin", "hold"});
-  return text == "rst" ? CloseMode::rst : text == "fin" ? CloseMode::fin : CloseMode::hold;
+  return parse_close_mode(text);
 }
 
 std::optional<bool> parse_handshake(const std::string& text) {

@@ -61,9 +61,7 @@ TraceOptions parse(const TraceFlags& flags) {
                        .attempts = flag("--attempts", [&] { return parse_count(flags.attempts); }),
                        .timeout = flag("--timeout", [&] { return parse_duration(flags.timeout); }),
                        .family = one_of("--family", flags.family, {"4", "6"}) == "4" ? Family::ipv4 : Family::ipv6,
-                       .close = flags.close == "rst"   ? CloseMode::rst
-                                : flags.close == "fin" ? CloseMode::fin
-                                                       : CloseMode::hold,
+                       .close = parse_close_mode(flags.close),
                        .json = one_of("--format", flags.format, {"text", "json"}) == "json",
                        .until_closed = one_of("--until", flags.until, {"quiet", "closed"}) == "closed",
                        .pcap = flags.pcap,
