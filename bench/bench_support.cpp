@@ -102,11 +102,11 @@ void run_waves(benchmark::State& state, const Case& what) {
   const Target& answering = open_targets().open("accepting", what.family, what.concurrency);
   const WaveSpec spec{.what = &planned.what,
                       .connector = planned.connector,
-                      .endpoints = target.endpoints(),
-                      .endpoints_per_attempt = target.endpoints_per_attempt(),
+                      .load = {.endpoints = target.endpoints(),
+                               .endpoints_per_attempt = target.endpoints_per_attempt(),
+                               .limit = planned.limit},
                       .warm_up = planned.target->entry->answers ? target.endpoints() : answering.endpoints(),
                       .server = target.server(),
-                      .limit = planned.limit,
                       .pacing = closed_loop};
   Unattended parent;
   Pool pool;

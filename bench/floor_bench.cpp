@@ -47,10 +47,9 @@ class Driven {
 
   void run() {
     drive(*connector_,
-          {.endpoints = endpoints_,
+          {.load = {.endpoints = endpoints_, .limit = std::chrono::minutes(1)},
            .concurrency = concurrency_,
            .timeout = std::chrono::seconds(30),  // a SYN that a busy machine lost is sent again
-           .limit = std::chrono::minutes(1),
            .pacing = pacing_.get()},
           samples_.samples());
     for (const Sample& sample : samples_.samples())

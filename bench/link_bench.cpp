@@ -201,10 +201,9 @@ class Driven {
   double run() {
     const TimePoint start = now();
     drive(*connector_,
-          {.endpoints = {&to_, 1},
+          {.load = {.endpoints = {&to_, 1}, .limit = std::chrono::minutes(1)},
            .concurrency = in_flight_,
            .timeout = std::chrono::seconds(5),
-           .limit = std::chrono::minutes(1),
            .pacing = pacing_.get()},
           samples_.samples());
     for (const Sample& sample : samples_.samples())

@@ -46,12 +46,10 @@ Lateness of_driving(Connector& connector, std::span<const Endpoint> endpoints, b
   std::vector<Sample> samples(spin ? spun_block : block);
   const auto pacing = uniform_arrivals(rate_per_s);
   drive(connector,
-        {.endpoints = endpoints,
+        {.load = {.endpoints = endpoints, .limit = std::chrono::minutes(1), .spin = spin},
          .concurrency = in_flight,
          .timeout = timeout,
-         .limit = std::chrono::minutes(1),
-         .pacing = pacing.get(),
-         .spin = spin},
+         .pacing = pacing.get()},
         samples);
   Lateness late;
   for (const Sample& sample : samples) late.push_back(sample.started_ns - sample.scheduled_ns);

@@ -27,8 +27,4 @@ enum class Rights : uint8_t {
 /// std::runtime_error; std::runtime_error when a signal ended the child
 int run_in_capsule(const std::function<int(Rights)>& inside);
 
-/// Gives up every capability: for children that a user namespace has given more than their user has outside.
-/// @throws std::system_error
-void drop_capabilities();
-
 }  // namespace connbench::lab

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <span>
 
+#include "harness/support/clock.h"
 #include "harness/wave/sample.h"
 
 namespace connbench {

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "harness/support/clock.h"
 #include "harness/wave/sample.h"
 
 namespace connbench {

@@ -136,11 +136,9 @@ TEST_F(Racing, ManyRacesAtOnceEndAsEachMustAndLeaveNothing) {
     std::vector<Sample> samples(2000);
     const auto pacing = closed_loop();
     connbench::drive(*connector,
-                     {.endpoints = hosts,
-                      .endpoints_per_attempt = 2,
+                     {.load = {.endpoints = hosts, .endpoints_per_attempt = 2, .limit = patience},
                       .concurrency = 50,
                       .timeout = 40ms,
-                      .limit = patience,
                       .pacing = pacing.get()},
                      samples);
     // What is refused last, while one is silent, is the end of one who has given up the silent one.

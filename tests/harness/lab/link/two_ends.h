@@ -4,13 +4,10 @@
 
 #include <sched.h>
 #include <signal.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include <fstream>
 #include <functional>
-#include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -20,6 +17,8 @@
 #include "harness/lab/link/link.h"
 #include "harness/lab/network.h"
 #include "harness/process/ask_in_child.h"
+#include "harness/process/child_process.h"
+#include "harness/process/shared.h"
 #include "harness/support/unique_fd.h"
 
 namespace connbench::lab {
@@ -47,16 +46,12 @@ class TwoEnds {
     two_ends::leave_for_own_network();
     network_.emplace(build_network({}));
     enter(network_->client);
-    void* const shared = ::mmap(nullptr, sizeof(LinkState), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
-    state_ = new (shared) LinkState;
     prepare(*state_);
     start_link();
   }
   ~TwoEnds() {
     ::kill(process_, SIGKILL);
-    while (::waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
-    }
+    wait_for_child(process_);
   }
   TwoEnds(const TwoEnds&) = delete;
   TwoEnds& operator=(const TwoEnds&) = delete;
@@ -103,14 +98,13 @@ class TwoEnds {
     }
   }
   [[noreturn]] void run_child(pid_t parent) noexcept {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) ::_exit(0);
+    die_with_parent(parent);
     enter(network_->link);
     run_link(near_end, far_end, *state_);
   }
 
   std::optional<Network> network_;
-  LinkState* state_ = nullptr;  // shared with the link, and left to the process's end
+  Shared<LinkState> state_;
   pid_t process_ = -1;
 };
 
