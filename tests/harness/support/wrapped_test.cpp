@@ -10,20 +10,20 @@ namespace {
 
 using testing::ElementsAre;
 
-TEST(Wrapped, TextEndsItsLinesBetweenWords) {
+TEST(Wrapped, BreaksLinesBetweenWords) {
   EXPECT_THAT(wrapped("one two three four", 9), ElementsAre("one two", "three", "four"));
   EXPECT_THAT(wrapped("one two", 7), ElementsAre("one two"));
 }
 
-TEST(Wrapped, LinesButTheFirstMayHang) {
+TEST(Wrapped, IndentsAllLinesButTheFirst) {
   EXPECT_THAT(wrapped("one two three four", 9, 2), ElementsAre("one two", "  three", "  four"));
 }
 
-TEST(Wrapped, AWordThatDoesNotFitIsCut) {
+TEST(Wrapped, CutsAWordThatDoesNotFit) {
   EXPECT_THAT(wrapped("abcdefghij", 4), ElementsAre("abcd", "efgh", "ij"));
 }
 
-TEST(TerminalColumns, OfAFileAreAsManyAsItTakes) {
+TEST(TerminalColumns, OfAFileAreUnlimited) {
   const UniqueFd file(::open("/dev/null", O_WRONLY | O_CLOEXEC));
   EXPECT_EQ(terminal_columns(file.get()), SIZE_MAX);
 }
