@@ -26,7 +26,7 @@ struct RunRequest {
   size_t attempts = 0;
   unsigned repetitions = 1;
   std::string arrival = "closed";
-  bool spin = false;                     ///< in open loop: Drive::spin
+  bool spin = false;                     ///< in open loop: Load::spin
   std::optional<RateGoal> find_rate{};   ///< search rates from first_rate on, instead of running waves of a plan
   double first_rate = 0;                 ///< per second; that of `arrival`
   std::optional<Duration> wave_limit{};  ///< default: default_wave_limit()
