@@ -1,5 +1,6 @@
 #include "bench/bare_calls.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -12,14 +13,10 @@
 #include "harness/support/unique_fd.h"
 #include "impl/threads/interrupting_signal.h"
 
-#ifndef sigev_notify_thread_id  // glibc has the field, and before 2.38 no name for it
-#define sigev_notify_thread_id _sigev_un._tid
-#endif
-
 namespace connbench {
 namespace {
 
-// Long: on a busy machine a SYN may have to be sent again.
+// Long enough for a SYN to be retransmitted on a busy machine.
 constexpr int bound_s = 30;
 
 template <class Value>
@@ -45,10 +42,7 @@ class BareTimer {
  public:
   BareTimer() {
     install_interrupting_handler(deadline_signal());
-    sigevent event{};
-    event.sigev_notify = SIGEV_THREAD_ID;
-    event.sigev_signo = deadline_signal();
-    event.sigev_notify_thread_id = ::gettid();
+    sigevent event = signal_to_this_thread(deadline_signal());
     checked(::timer_create(CLOCK_MONOTONIC, &event, &timer_), "timer_create");
   }
   ~BareTimer() { ::timer_delete(timer_); }

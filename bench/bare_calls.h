@@ -1,5 +1,5 @@
-// What a thread does for one attempt, with nothing around it: socket, what bounds connect(), connect,
-// setsockopt(SO_LINGER), close. No stamps, no outcomes; anything but a connection throws.
+// The system calls of a thread for one attempt, with nothing around them: socket, the call that bounds connect(),
+// connect, setsockopt(SO_LINGER), close. There are no stamps and no outcomes; anything but a connection throws.
 #pragma once
 
 #include "harness/connector/endpoint.h"
@@ -12,7 +12,7 @@ void bare_plain(const Endpoint& to);
 void bare_sndtimeo(const Endpoint& to);      ///< setsockopt(SO_SNDTIMEO)
 void bare_user_timeout(const Endpoint& to);  ///< setsockopt(TCP_USER_TIMEOUT)
 void bare_syncnt(const Endpoint& to);        ///< setsockopt(TCP_SYNCNT)
-void bare_signal(const Endpoint& to);        ///< timer_settime before and after; timer_create once a thread
+void bare_signal(const Endpoint& to);        ///< timer_settime before and after; timer_create once per thread
 void bare_select_one(const Endpoint& to);    ///< non-blocking, select, getsockopt(SO_ERROR)
 void bare_poll_one(const Endpoint& to);      ///< non-blocking, ppoll, getsockopt(SO_ERROR)
 

@@ -96,10 +96,10 @@ void bare_threads(std::span<const Endpoint> endpoints, size_t attempts, size_t c
   std::vector<pthread_t> threads(concurrency);
   std::vector<ThreadWork> work(concurrency);
   for (size_t i = 0; i < attempts; ++i) {
-    const size_t seat = i % concurrency;
-    if (i >= concurrency) pthread_join(threads[seat], nullptr);
-    work[seat] = {call, &endpoints[i % endpoints.size()]};
-    if (const int error = pthread_create(&threads[seat], &attributes, thread_main, &work[seat]); error != 0)
+    const size_t slot = i % concurrency;
+    if (i >= concurrency) pthread_join(threads[slot], nullptr);
+    work[slot] = {call, &endpoints[i % endpoints.size()]};
+    if (const int error = pthread_create(&threads[slot], &attributes, thread_main, &work[slot]); error != 0)
       throw std::system_error(error, std::generic_category(), "pthread_create");
   }
   for (size_t i = 0; i < std::min(attempts, concurrency); ++i) pthread_join(threads[i], nullptr);

@@ -1,8 +1,9 @@
-// The floor: the same system calls as a connector makes, with nothing around them. No stamps, no deadlines, no records.
-// Each connects `attempts` times, with `concurrency` in flight.
+// The floor: the same system calls as those of a connector, with nothing around them: no stamps, no deadlines, no
+// records. Each function connects `attempts` times, with `concurrency` in flight.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 
@@ -10,17 +11,18 @@
 
 namespace connbench {
 
-/// One call after another, in the caller's thread.
+/// One connect() after another in the caller's thread.
 void bare_blocking(std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency);
 
-/// epoll_ctl, epoll_wait; `how` is EPOLLONESHOT or EPOLLET.
+/// epoll_ctl and epoll_wait; `how` is EPOLLONESHOT or EPOLLET.
 void bare_epoll(std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency, uint32_t how);
-/// ppoll over what is in flight.
+/// ppoll over everything in flight.
 void bare_poll(std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency);
-/// select over what is in flight.
+/// select over everything in flight.
 void bare_select(std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency);
 
-/// pthread_create (64 KiB stacks), in the thread `call`, pthread_join of the oldest once `concurrency` are in flight.
+/// pthread_create (64 KiB stacks), `call` in the new thread, and pthread_join of the oldest once `concurrency` are in
+/// flight.
 void bare_threads(std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency, BareCall call);
 
 /// Threads that take endpoints from a queue (a mutex, a condition variable) and count what is done (another pair).

@@ -3,6 +3,7 @@
 #include <liburing.h>
 #include <sys/socket.h>
 
+#include <cstdint>
 #include <numeric>
 #include <system_error>
 #include <vector>

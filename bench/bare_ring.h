@@ -1,6 +1,7 @@
-// The least that connects by io_uring: what the connector of that name is held against.
+// The least code that connects with io_uring. The connector io-uring is compared with it.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <span>
 
@@ -8,11 +9,11 @@
 
 namespace connbench {
 
-/// io_uring_enter for a batch of sockets (direct descriptors) and connects, and for the
-/// completions of one; io_uring_enter for their SO_LINGER and close. `concurrency` in flight. Linux 6.7.
+/// One io_uring_enter for a batch of sockets (direct descriptors) and connects, which waits for one completion, and one
+/// io_uring_enter for their SO_LINGER and close. `concurrency` attempts are in flight. Needs Linux 6.7.
 ///
-/// Its ring stays, because that of a connector does: the kernel takes one down in the background, beside what is
-/// measured.
+/// The ring lives as long as this object, like that of a connector: the kernel dismantles a ring in the background,
+/// which would disturb the measurement.
 class BareIoUring {
  public:
   explicit BareIoUring(size_t concurrency);

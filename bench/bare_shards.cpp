@@ -20,7 +20,7 @@
 namespace connbench {
 namespace {
 
-constexpr size_t looks_every = 256;  // attempts, as the runner does
+constexpr size_t looks_every = 256;  // attempts, like the runner
 constexpr uint64_t timer_tag = UINT64_MAX;
 
 class Loop {

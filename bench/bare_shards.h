@@ -1,5 +1,5 @@
-// The least that holds attempts pending in several descriptor tables, and gives each up at its deadline: what sharded
-// connectors are held against.
+// The least code that holds attempts pending in several descriptor tables and ends each at its deadline. Sharded
+// connectors are compared with it.
 #pragma once
 
 #include <span>
@@ -14,14 +14,14 @@ struct BareShards {
   size_t shards;
   Duration timeout;  ///< of each attempt, from its start
   std::span<const Endpoint> endpoints;
-  double rate_per_s = 0;  ///< attempt i is due i / rate after the beginning, in shard i mod `shards`; 0 = all at once
+  double rate_per_s = 0;  ///< attempt i is due at i / rate after the beginning, in shard i mod `shards`; 0 = at once
 };
 
-/// In each of `shards` threads, begun with a descriptor table of its own: socket, connect, epoll_ctl for its share of
-/// samples.size() attempts, each stamped before its first call, and one epoll_wait() until the oldest deadline (an
-/// absolute timerfd, the earliest of all waits that we know), close() of what is overdue. One list and one reading of
-/// the clock for all that is overdue; no outcomes, no look at what became of a socket. Fills in `started_ns` and
-/// `finished_ns`. To be called in a process of its own. @throws std::system_error
+/// Runs `shards` threads, each with a descriptor table of its own. Each calls socket, connect and epoll_ctl for its
+/// share of samples.size() attempts and stamps each of them before its first call. Then it waits in epoll_wait() until
+/// the oldest deadline (with an absolute timerfd, the most punctual wait that we know) and closes what is overdue.
+/// There is one list and one clock read for everything that is overdue; the state of a socket is never checked. Fills
+/// in `started_ns` and `finished_ns`. To be called in a process of its own. @throws std::system_error
 void bare_shards(const BareShards& what, std::span<Sample> samples);
 
 }  // namespace connbench

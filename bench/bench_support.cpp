@@ -1,21 +1,19 @@
 #include "bench/bench_support.h"
 
 #include <fmt/format.h>
+#include <sched.h>
 
 #include <algorithm>
-#include <array>
+#include <stdexcept>
 
 #include "harness/machine/machine.h"
 #include "harness/run/plan.h"
 #include "harness/support/statistics.h"
+#include "harness/support/unique_fd.h"
+#include "harness/wave/runner.h"
 
 namespace connbench {
 namespace {
-
-class Unattended final : public WaveParent {
- public:
-  bool should_stop() override { return false; }
-};
 
 OpenTargets& open_targets() {
   static OpenTargets targets;
@@ -55,12 +53,41 @@ const Target& OpenTargets::open(std::string_view name, Family family, size_t ope
   return *open_.back().target;
 }
 
+void run_on_first_cpu() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<size_t>(online_cpus().front()), &set);
+  checked(::sched_setaffinity(0, sizeof set, &set), "sched_setaffinity");
+}
+
 bool skipped(benchmark::State& state, std::string_view connector, size_t max_in_flight) {
   const NamedConnector named = find_connector(connector);
   Retirement retirement({}, 0);
   const auto reason = named.entry->probe({named.options, max_in_flight, retirement});
   if (reason) state.SkipWithError(("skipped: " + *reason).c_str());
   return reason.has_value();
+}
+
+DrivenConnector::DrivenConnector(std::string_view connector, std::span<const Endpoint> endpoints, size_t attempts,
+                                 size_t concurrency)
+    : named_(find_connector(connector)),
+      connector_(named_.entry->make({named_.options, concurrency, retirement_})),
+      endpoints_(endpoints),
+      concurrency_(concurrency),
+      samples_(attempts),
+      pacing_(closed_loop()) {
+  samples_.populate();
+}
+
+void DrivenConnector::run() {
+  drive(*connector_,
+        {.load = {.endpoints = endpoints_, .limit = std::chrono::minutes(1)},
+         .concurrency = concurrency_,
+         .timeout = std::chrono::seconds(30),  // long enough for the retransmission of a SYN that was lost
+         .pacing = pacing_.get()},
+        samples_.samples());
+  for (const Sample& sample : samples_.samples())
+    if (sample.outcome != Outcome::connected) throw std::runtime_error("an attempt did not connect");
 }
 
 void Pool::add(std::span<const Sample> samples, Duration timeout) {
@@ -80,12 +107,43 @@ void Pool::report(benchmark::State& state) {
       state.counters[std::string(to_string(outcome))] = static_cast<double>(count);
 }
 
+Quartiles quartiles_of(std::vector<double> values) {
+  std::ranges::sort(values);
+  const size_t n = values.size();
+  return {.q1 = values[n / 4], .median = *median(values), .q3 = values[n - 1 - n / 4]};
+}
+
 void report_ratios(benchmark::State& state, std::string_view name, std::vector<double> ratios) {
-  std::ranges::sort(ratios);
-  const size_t n = ratios.size();
-  state.counters[fmt::format("{}_ratio", name)] = *median(ratios);
-  state.counters[fmt::format("{}_q1", name)] = ratios[n / 4];
-  state.counters[fmt::format("{}_q3", name)] = ratios[n - 1 - n / 4];
+  const Quartiles found = quartiles_of(std::move(ratios));
+  state.counters[fmt::format("{}_ratio", name)] = found.median;
+  state.counters[fmt::format("{}_q1", name)] = found.q1;
+  state.counters[fmt::format("{}_q3", name)] = found.q3;
+}
+
+double quantile_of(const Lateness& sorted, double q) {
+  return static_cast<double>(sorted[static_cast<size_t>(q * static_cast<double>(sorted.size() - 1))]);
+}
+
+std::vector<double> compare_with_sleep(benchmark::State& state, int pairs, const std::function<Lateness()>& sleep,
+                                       const std::function<Lateness()>& measured) {
+  std::vector<double> p50, p90, sleep_p50_us, measured_p50_us;
+  for ([[maybe_unused]] auto _ : state) {
+    for (int pair = 0; pair < pairs; ++pair) {
+      const bool sleep_first = pair % 2 == 0;
+      Lateness slept = sleep_first ? sleep() : Lateness{};
+      const Lateness late = measured();
+      if (!sleep_first) slept = sleep();
+      p50.push_back(quantile_of(late, 0.5) / quantile_of(slept, 0.5));
+      p90.push_back(quantile_of(late, 0.9) / quantile_of(slept, 0.9));
+      sleep_p50_us.push_back(quantile_of(slept, 0.5) / 1e3);
+      measured_p50_us.push_back(quantile_of(late, 0.5) / 1e3);
+    }
+  }
+  report_ratios(state, "p50", std::move(p50));
+  report_ratios(state, "p90", std::move(p90));
+  state.counters["sleep_p50_us"] = *median(sleep_p50_us);
+  state.counters["pairs"] = pairs;
+  return measured_p50_us;
 }
 
 void run_waves(benchmark::State& state, const Case& what) {

@@ -3,8 +3,14 @@
 
 #include <benchmark/benchmark.h>
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/connector/registry.h"
@@ -13,7 +19,7 @@
 
 namespace connbench {
 
-/// Targets that are opened at first use and live as long as the program, one per name and family.
+/// Targets that are opened at first use and live as long as this object, one per name and family.
 class OpenTargets {
  public:
   /// @throws std::system_error, std::invalid_argument
@@ -28,14 +34,44 @@ class OpenTargets {
   std::vector<Row> open_;
 };
 
-/// Marks the benchmark as skipped, with the reason, when the connector cannot hold so many in flight here.
+/// The parent of a wave that nobody interrupts.
+class Unattended final : public WaveParent {
+ public:
+  bool should_stop() override { return false; }
+};
+
+/// Keeps this process on the first processor. Where client and server are compared, each must have a processor of its
+/// own; otherwise the scheduler's choice would be part of every figure. @throws std::system_error
+void run_on_first_cpu();
+
+/// Marks the benchmark as skipped, with the reason, when the connector cannot have this many attempts in flight here.
 bool skipped(benchmark::State& state, std::string_view connector, size_t max_in_flight);
 
-/// Samples of several waves of one case, pooled: percentiles are taken of all attempts together, never averaged.
+/// One connector in the drive loop of this process. It lives as long as a comparison does, and so does the bare loop
+/// that it is compared with.
+class DrivenConnector {
+ public:
+  DrivenConnector(std::string_view connector, std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency);
+
+  /// Drives one wave. @throws std::runtime_error when an attempt does not connect
+  void run();
+  size_t attempts() const { return samples_.samples().size(); }
+
+ private:
+  Retirement retirement_{{}, 0};
+  NamedConnector named_;
+  std::unique_ptr<Connector> connector_;
+  std::span<const Endpoint> endpoints_;
+  size_t concurrency_;
+  SampleBuffer samples_;
+  std::unique_ptr<Pacing> pacing_;
+};
+
+/// Samples of several waves of one case, pooled: percentiles are taken over all attempts together, never averaged.
 class Pool {
  public:
   void add(std::span<const Sample> samples, Duration timeout);
-  /// p50 … max of connecting and of overshoot, and the count of every outcome that occurred, as counters.
+  /// Sets counters: p50 … max of connecting and of overshoot, and the count of every outcome that occurred.
   void report(benchmark::State& state);
 
  private:
@@ -44,14 +80,39 @@ class Pool {
   std::array<uint64_t, outcome_count> outcomes_{};
 };
 
-/// Ratios of pairs of interleaved blocks, as counters <name>_ratio (their median), <name>_q1 and <name>_q3.
+struct Quartiles {
+  double q1;
+  double median;
+  double q3;
+};
+/// `values` must not be empty.
+Quartiles quartiles_of(std::vector<double> values);
+
+/// Sets the counters <name>_ratio (the median), <name>_q1 and <name>_q3.
 void report_ratios(benchmark::State& state, std::string_view name, std::vector<double> ratios);
 
-/// Runs one wave in a child, as `connbench run` does, and reports its makespan as the iteration's time.
-/// Marks the benchmark as skipped when the connector cannot serve the case here, as failed when the child failed.
+/// How late each event of a block was, in nanoseconds, sorted.
+using Lateness = std::vector<int64_t>;
+double quantile_of(const Lateness& sorted, double q);
+
+/// Runs `pairs` pairs of blocks, one of `sleep` and one of `measured`, with the order alternating from pair to pair.
+/// Sets the counters of report_ratios() for the p50 and the p90 of measured / sleep, sleep_p50_us and pairs. Returns
+/// the p50 of each measured block, in microseconds.
+std::vector<double> compare_with_sleep(benchmark::State& state, int pairs, const std::function<Lateness()>& sleep,
+                                       const std::function<Lateness()>& measured);
+
+/// Runs one wave in a child, as `connbench run` does, and reports its makespan as the iteration's time. Marks the
+/// benchmark as skipped when the connector cannot serve the case here, and as failed when the child failed.
 void run_waves(benchmark::State& state, const Case& what);
 
-/// Registers with Google Benchmark's own command line, and runs. Exit status 2 for unusable arguments.
+/// Registers a benchmark that runs once and measures by itself.
+template <class Function>
+void add_comparison(const std::string& name, Function function) {
+  benchmark::RegisterBenchmark(name.c_str(), function)->Iterations(1)->UseRealTime()->Unit(benchmark::kSecond);
+}
+
+/// Parses Google Benchmark's own command line and runs the registered benchmarks. Returns the exit status, 2 for
+/// unusable arguments.
 int bench_main(int argc, char** argv);
 
 }  // namespace connbench

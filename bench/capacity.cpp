@@ -22,11 +22,11 @@ void require(const PlannedCase& planned, const Limit& limit, size_t needed, std:
                                  limit.value, limit.how_to_raise, or_else));
 }
 
-// Each shard has a descriptor table of its own. Nothing when no number of them suffices.
+// Each shard has a descriptor table of its own. "" when no number of shards suffices.
 std::string enough_shards(const Limit& descriptors, size_t at_once) {
   if (descriptors.value <= descriptors_of_the_harness) return "";
   const size_t each = descriptors.value - descriptors_of_the_harness;
-  return fmt::format(", or share it out: --shards {}", (at_once + each - 1) / each);
+  return fmt::format(", or divide the load: --shards {}", (at_once + each - 1) / each);
 }
 
 void require_descriptors(const PlannedCase& planned, const Limit& limit, CloseMode close) {
@@ -49,7 +49,7 @@ void require_threads(const PlannedCase& planned, const Limit& limit) {
   if (needed > 0) require(planned, limit, needed + threads_of_the_harness, "threads", "lower --concurrency");
 }
 
-// The kernel's side of an attempt that is in SYN_SENT, for the whole machine.
+// The kernel's memory for attempts in SYN_SENT, which the whole machine shares.
 void require_kernel_memory(const PlannedCase& planned) {
   const Case& what = planned.what;
   if (what.family == Family::unix_domain || planned.capabilities.completes_in_submit) return;

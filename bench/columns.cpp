@@ -1,61 +1,35 @@
 #include "bench/columns.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "harness/support/wrapped.h"
-
 namespace connbench {
 namespace {
 
-// Columns of a terminal that UTF-8 text takes: its code points (no wide or combining characters occur here).
-size_t width(std::string_view text) {
-  return static_cast<size_t>(
-      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+struct Unit {
+  const char* name;
+  double microseconds;
+};
+
+// A unit in which the shortest of them still has its digits.
+Unit unit_of(const std::vector<std::optional<double>>& durations) {
+  constexpr Unit us{"us", 1}, ms{"ms", 1e3}, s{"s", 1e6};
+  double shortest = std::numeric_limits<double>::infinity();
+  for (const auto& duration : durations)
+    if (duration && *duration != 0) shortest = std::min(shortest, std::abs(*duration));
+  if (std::isinf(shortest)) return us;
+  return shortest >= 10 * s.microseconds ? s : shortest >= ms.microseconds ? ms : us;
 }
 
-constexpr size_t least_to_read = 24;  // in a narrower column text is harder to read than beyond the edge
-
-// A column of figures: flush right. Words stand flush left.
-bool is_numeric(const std::vector<Cells>& rows, size_t column) {
-  return std::all_of(rows.begin() + 1, rows.end(), [&](const Cells& row) {
-    return row[column].empty() || row[column] == "never" ||
-           row[column].find_first_not_of("0123456789.-") == std::string::npos;
-  });
-}
-
-std::string padded(const std::string& text, size_t to, bool left) {
-  const std::string blank(to - std::min(to, width(text)), ' ');
-  return left ? text + blank : blank + text;
+// "late\np50" → "late\np50 us": the unit ends the heading.
+std::string with_unit(const std::string& heading, const Unit& unit) {
+  return fmt::format("{} {}", heading, unit.name);
 }
 
 }  // namespace
-
-std::string align(const std::vector<Cells>& rows, size_t most) {
-  std::vector<size_t> widths(rows.front().size());
-  for (const Cells& row : rows)
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
-  size_t before_last = 2;
-  for (size_t i = 0; i + 1 < widths.size(); ++i) before_last += widths[i] + 2;
-  const size_t room = before_last + least_to_read <= most ? most - before_last : SIZE_MAX;
-  std::vector<bool> numeric(widths.size());
-  for (size_t i = 0; i < numeric.size(); ++i) numeric[i] = is_numeric(rows, i);
-  std::string text;
-  for (const Cells& row : rows) {
-    std::string line = "  ";
-    for (size_t i = 0; i < row.size(); ++i) {
-      const bool last = i + 1 == row.size();
-      line += last ? fmt::format("{}", fmt::join(wrapped(row[i], room), fmt::format("\n{:{}}", "", before_last)))
-                   : padded(row[i], widths[i], !numeric[i]) + "  ";
-    }
-    text += line + "\n";
-  }
-  return text;
-}
 
 std::vector<double> values(const CaseResult& result, const Value& value) {
   std::vector<double> found;
@@ -66,24 +40,19 @@ std::vector<double> values(const CaseResult& result, const Value& value) {
 
 std::string number(double v) {
   if (std::isinf(v)) return "never";
-  if (v >= 10'000) return fmt::format("{:.0f}", v);
-  return v >= 100 ? fmt::format("{:.0f}", v) : v >= 10 ? fmt::format("{:.1f}", v) : fmt::format("{:.2f}", v);
+  const double size = std::abs(v);
+  return grouped(size >= 100  ? fmt::format("{:.0f}", v)
+                 : size >= 10 ? fmt::format("{:.1f}", v)
+                              : fmt::format("{:.2f}", v));
 }
 
 // Of an even number the lower of the middle two: percentiles are never averaged.
-std::string median_of(const CaseResult& result, const Value& value) {
+std::optional<double> median_of(const CaseResult& result, const Value& value) {
   auto found = values(result, value);
-  if (found.empty()) return "-";
+  if (found.empty()) return std::nullopt;
   const auto middle = found.begin() + static_cast<ptrdiff_t>((found.size() - 1) / 2);
   std::ranges::nth_element(found, middle);
-  return number(*middle);
-}
-
-std::string range_of(const CaseResult& result, const Value& value) {
-  const auto found = values(result, value);
-  if (found.empty()) return "-";
-  const auto [low, high] = std::ranges::minmax(found);
-  return fmt::format("{}-{}", number(low), number(high));
+  return *middle;
 }
 
 Value per_attempt(std::function<int64_t(const SummaryRow&)> total, double scale) {
@@ -92,6 +61,10 @@ Value per_attempt(std::function<int64_t(const SummaryRow&)> total, double scale)
     if (sum < 0 || row.attempts == 0) return std::nullopt;
     return static_cast<double>(sum) * scale / static_cast<double>(row.attempts);
   };
+}
+
+Value cpu_us_per_attempt() {
+  return per_attempt([](const SummaryRow& row) { return row.usage.cpu_ns; }, 1e-3);
 }
 
 Value microseconds(std::optional<int64_t> Percentiles::*which, Percentiles SummaryRow::*of) {
@@ -112,39 +85,101 @@ std::string outcomes(const CaseResult& result) {
   std::string text;
   for (const Outcome o : all_outcomes())
     if (const size_t count = counts[static_cast<size_t>(o)]; count > 0)
-      fmt::format_to(std::back_inserter(text), "{}{}{}", text.empty() ? "" : ", ",
-                     count == attempts ? "all " : fmt::format("{} ", count), to_string(o));
-  if (!result.failures.empty()) fmt::format_to(std::back_inserter(text), " (FAILED: {})", result.failures.front());
-  return text.empty() ? "not run" : text;
+      fmt::format_to(std::back_inserter(text), "{}{} {}", text.empty() ? "" : ", ",
+                     count == attempts ? "all" : grouped(count), to_string(o));
+  return text;
 }
 
-Column median_column(std::string heading, Value value) {
-  return {std::move(heading),
-          [value = std::move(value)](const CaseResult& result) { return median_of(result, value); }};
+Column median_column(std::string heading, unsigned rank, Value value) {
+  return {.heading = std::move(heading), .rank = rank, .cell = [value = std::move(value)](const CaseResult& result) {
+            const auto median = median_of(result, value);
+            return median ? number(*median) : "-";
+          }};
 }
 
-Column threads_column() {
-  return {"threads", [](const CaseResult& result) {
+Column duration_column(std::string heading, unsigned rank, Value microseconds) {
+  return {.heading = std::move(heading), .rank = rank, .duration = std::move(microseconds)};
+}
+
+Column lateness_column(std::string heading, unsigned rank, std::optional<int64_t> Percentiles::*which) {
+  Column column = duration_column(std::move(heading), rank, microseconds(which, &SummaryRow::overshoot));
+  column.meaning = "late: how long after its deadline an attempt ended";
+  return column;
+}
+
+Column cpu_column(unsigned rank) {
+  return median_column("CPU us\n/attempt", rank, cpu_us_per_attempt());
+}
+
+Column threads_column(unsigned rank) {
+  return {.heading = "threads", .rank = rank, .cell = [](const CaseResult& result) {
             int64_t most = -1;
             for (const SummaryRow& row : result.rows) most = std::max(most, row.peak.threads);
-            return most < 0 ? std::string("-") : std::to_string(most);
+            return most < 0 ? std::string("-") : grouped(static_cast<size_t>(most));
           }};
 }
 
 std::vector<Column> arrival_columns() {
-  const auto sum = [](std::string heading, size_t OpenLoopAccount::*of) {
-    return Column{std::move(heading), [of](const CaseResult& result) {
+  const auto sum = [](std::string heading, unsigned rank, size_t OpenLoopAccount::*of) {
+    return Column{.heading = std::move(heading), .rank = rank, .cell = [of](const CaseResult& result) {
                     size_t total = 0;
                     for (const SummaryRow& row : result.rows) total += row.arrivals.*of;
-                    return std::to_string(total);
+                    return grouped(total);
                   }};
   };
-  return {sum("offered", &OpenLoopAccount::offered), sum("started", &OpenLoopAccount::started),
-          sum("completed", &OpenLoopAccount::completed), sum("late", &OpenLoopAccount::late)};
+  std::vector<Column> columns{
+      sum("offered", 9, &OpenLoopAccount::offered), sum("started", 8, &OpenLoopAccount::started),
+      sum("completed", 8, &OpenLoopAccount::completed), sum("queued", 2, &OpenLoopAccount::late)};
+  columns.back().meaning = fmt::format("queued: attempts that started more than {} ms after they were due, or never",
+                                       std::chrono::duration_cast<std::chrono::milliseconds>(late_bound).count());
+  return columns;
 }
 
-bool any(const std::vector<const CaseResult*>& block, const Value& value) {
-  return std::ranges::any_of(block, [&](const CaseResult* result) { return !values(*result, value).empty(); });
+void add_durations(TextTable& table, Column column, const std::vector<std::optional<double>>& microseconds) {
+  const Unit unit = unit_of(microseconds);
+  TextColumn& added = table.columns.emplace_back(TextColumn{.heading = with_unit(column.heading, unit),
+                                                            .align = Align::right,
+                                                            .rank = column.rank,
+                                                            .meaning = std::move(column.meaning)});
+  for (const auto& duration : microseconds)
+    added.cells.push_back(duration ? number(*duration / unit.microseconds) : "-");
+}
+
+TextTable table_of(const std::vector<Column>& columns, const std::vector<const CaseResult*>& cases) {
+  TextTable table;
+  TextColumn& names = table.columns.emplace_back(TextColumn{.heading = "connector", .least = 24});
+  for (const CaseResult* result : cases) names.cells.push_back(result->planned->what.connector);
+  for (const Column& column : columns) {
+    if (column.duration) {
+      std::vector<std::optional<double>> medians;
+      for (const CaseResult* result : cases) medians.push_back(median_of(*result, column.duration));
+      add_durations(table, column, medians);
+      continue;
+    }
+    TextColumn& added = table.columns.emplace_back(
+        TextColumn{.heading = column.heading, .align = Align::right, .rank = column.rank, .meaning = column.meaning});
+    for (const CaseResult* result : cases) added.cells.push_back(column.cell(*result));
+  }
+  return table;
+}
+
+bool any(const std::vector<const CaseResult*>& cases, const Value& value) {
+  return std::ranges::any_of(cases, [&](const CaseResult* result) { return !values(*result, value).empty(); });
+}
+
+std::string most_common(const std::vector<std::string>& texts) {
+  const auto found =
+      std::ranges::max_element(texts, {}, [&](const std::string& text) { return std::ranges::count(texts, text); });
+  return found == texts.end() ? "" : *found;
+}
+
+std::string family_name(Family family) {
+  return family == Family::unix_domain ? "UNIX" : fmt::format("IPv{}", to_string(family));
+}
+
+std::string in_flight(const Case& what) {
+  return what.shards == 1 ? fmt::format("{} in flight", grouped(what.concurrency))
+                          : fmt::format("{} in flight in {} shards", grouped(what.concurrency), grouped(what.shards));
 }
 
 }  // namespace connbench

@@ -1,9 +1,10 @@
 // The subcommands of connbench, one file each.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <stdexcept>
+
+#include "bench/command_line.h"
 
 namespace connbench {
 
@@ -12,7 +13,7 @@ enum ExitStatus : int {
   done = 0,
   check_failed = 1,   ///< ran, but a check failed: an outcome that its target does not explain, a failed wave
   unusable = 2,       ///< the arguments cannot be used
-  machine_lacks = 3,  ///< this machine lacks what was asked
+  machine_lacks = 3,  ///< this machine lacks what was asked for
   broke = 5,          ///< the run broke: disk, server, link
   signal_base = 128,  ///< ended by a signal: 128 + its number
 };
@@ -22,19 +23,19 @@ struct MachineLacks : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// The whole program: what its main() is given, and what it returns. To be called once, first of all.
+/// The whole program: what main() receives and returns. Call it once, before anything else.
 int command_line(int argc, char** argv);
 
-/// Runs `command` and returns its status; what it throws is told on stderr and becomes the status it stands for.
+/// Runs `command` and returns its status. An exception is reported on stderr and becomes the status it stands for.
 int guarded(const std::function<int()>& command);
 
-/// Each adds its subcommand; when that is chosen, `status` becomes its exit status. Messages for people go to stderr,
-/// results to stdout. std::invalid_argument means unusable arguments.
-void add_list(CLI::App& app, int& status);
-void add_doctor(CLI::App& app, int& status);
-void add_run(CLI::App& app, int& status);
-void add_exhaust(CLI::App& app, int& status);
-void add_probe(CLI::App& app, int& status);
-void add_trace(CLI::App& app, int& status);
+/// The subcommands. Each prints results on stdout and messages for people on stderr; std::invalid_argument from its
+/// run() means unusable arguments.
+Command list_command();
+Command doctor_command();
+Command run_command();
+Command exhaust_command();
+Command probe_command();
+Command trace_command();
 
 }  // namespace connbench

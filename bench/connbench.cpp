@@ -10,7 +10,9 @@
 #include <system_error>
 #include <vector>
 
+#include "bench/command_help.h"
 #include "bench/commands.h"
+#include "bench/version.h"
 #include "harness/support/units.h"
 
 namespace {
@@ -22,32 +24,31 @@ int complain(const std::exception& error, int status) {
   return status;
 }
 
-void refuse_unknown_command(const CLI::App& app, int argc, char** argv) {
-  if (argc < 2 || argv[1][0] == '-') return;
-  std::vector<std::string_view> known;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
-    known.push_back(command->get_name());
-  if (std::ranges::count(known, argv[1]) == 0) throw std::invalid_argument(unknown_name("command", argv[1], known));
+int print(const std::string& text) {
+  fmt::print("{}", text);
+  return done;
 }
 
-int run(int argc, char** argv) {
-  CLI::App app{"connbench: every way to open a TCP connection, measured."};
-  app.set_version_flag("--version", CONNBENCH_VERSION);
-  app.require_subcommand(1);
-  int status = done;
-  add_list(app, status);
-  add_doctor(app, status);
-  add_run(app, status);
-  add_exhaust(app, status);
-  add_probe(app, status);
-  add_trace(app, status);
-  refuse_unknown_command(app, argc, argv);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? done : unusable;
-  }
-  return status;
+const Command& find_command(const std::vector<Command>& commands, const std::string& name) {
+  const auto found = std::ranges::find(commands, name, &Command::name);
+  if (found != commands.end()) return *found;
+  if (name.starts_with('-')) throw std::invalid_argument(unknown_option(name, {"--help", "--version"}, "connbench"));
+  std::vector<std::string_view> known;
+  for (const Command& command : commands) known.push_back(command.name);
+  throw std::invalid_argument(unknown_name("command", name, known));
+}
+
+int run(const std::vector<std::string>& words) {
+  const std::vector<Command> commands{list_command(),    doctor_command(), run_command(),
+                                      exhaust_command(), probe_command(),  trace_command()};
+  if (words.empty()) throw std::invalid_argument("a command is needed; see connbench --help");
+  const std::span rest = std::span(words).subspan(1);
+  if (asks_for_help(std::span(words).first(1))) return print(help_of_program(commands));
+  if (words.front() == "--version") return print(version_text());
+  const Command& command = find_command(commands, words.front());
+  if (asks_for_help(rest)) return print(help_of(command));
+  read_flags(command, rest);
+  return command.run();
 }
 
 // A record file must never get the number of a standard stream that was closed: the table would be written into it.
@@ -58,7 +59,7 @@ void fill_standard_descriptors() {
   if (fd >= 0) ::close(fd);
 }
 
-// What could not be printed was not reported.
+// Output that could not be written was not reported: that is a failure.
 int checked_output(int status) {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
   fmt::print(stderr, "connbench: cannot write to stdout\n");
@@ -81,6 +82,6 @@ int connbench::guarded(const std::function<int()>& command) {
 
 int connbench::command_line(int argc, char** argv) {
   fill_standard_descriptors();
-  ::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of write(), and is reported as one
-  return guarded([&] { return run(argc, argv); });
+  ::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is then an error of write(), and reported as one
+  return guarded([&] { return run({argv + std::min(argc, 1), argv + argc}); });
 }

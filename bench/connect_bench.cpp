@@ -1,5 +1,5 @@
-// How fast each way connects: connector × target × concurrency, a wave in a fresh process per iteration. The time is
-// the wave's makespan; items_per_second is attempts per second. All the usual --benchmark_* flags.
+// How fast each connector connects: connector × target × concurrency, one wave in a fresh process per iteration. The
+// time is the wave's makespan; items_per_second is attempts per second. Takes the usual --benchmark_* flags.
 #include <fmt/format.h>
 
 #include "bench/bench_support.h"

@@ -1,11 +1,14 @@
-// connbench exhaust: where each way to connect breaks, and how it comes back.
+// connbench exhaust: where each connector breaks, and how it recovers.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
 
 #include "bench/commands.h"
 #include "bench/exhaust_ramps.h"
 #include "bench/run_description.h"
+#include "bench/screen.h"
 #include "harness/lab/lab.h"
 #include "harness/machine/machine.h"
 #include "harness/record/lab_json.h"
@@ -14,68 +17,66 @@
 namespace connbench {
 namespace {
 
-RunInfo describe_run(const ExhaustOptions& options, const Ground& ground, std::string run_id) {
+RunInfo describe_run(const ExhaustOptions& options, const Environment& environment, std::string run_id) {
   return {.run_id = std::move(run_id),
           .command_line = own_command_line(),
           .seed = options.seed,
-          .network = ground.lab != nullptr ? "lab" : "host",
+          .network = environment.lab != nullptr ? "lab" : "host",
           .repetitions = options.repetitions,
           .usual_timeout = options.timeout,
           .samples = SamplesKept::none,
           .origin = Origin::now(),
-          .environment = describe_environment()};
+          .environment = std::make_shared<nlohmann::ordered_json>(describe_environment())};
 }
 
 nlohmann::ordered_json describe_choice(const ExhaustOptions& options, const ResourceLimit& limit,
-                                       const Ground& ground) {
+                                       const Environment& environment) {
   return {{"resource", to_string(options.resource)},
           {"limit_kind", limit.kind()},
           {"limit", limit.value()},
           {"chosen", limit.describe()},
-          {"target", ground.dead_target()},
+          {"target", environment.dead_target()},
           {"family", to_string(options.family)},
           {"attempts", options.pending},
           {"timeout_ns", options.timeout.count()}};
 }
 
 int report(Ramps& ramps, const ExhaustionRecorder& recorder) {
-  fmt::print("{}", verdict_table(ramps.verdicts()));
-  for (const std::string& warning : ramps.warnings()) fmt::print("warning: {}\n", warning);
-  fmt::print("records: {}\n", recorder.folder().path().string());
-  std::fflush(stdout);
-  if (const int signal = ramps.watch().signal(); signal != 0) {
-    fmt::print(stderr, "connbench: interrupted; the records say \"complete\": false\n");
-    return signal_base + signal;
-  }
-  if (const std::string died = ramps.watch().died(); !died.empty()) {
-    fmt::print(stderr, "connbench: {} died; what was measured so far is recorded, the rest was not run\n", died);
-    return broke;
-  }
+  const int signal = ramps.watch().signal();
+  const std::string died = ramps.watch().died();
+  fmt::print("{}", verdict_table(ramps.verdicts(), screen_width()));
+  print_warnings(ramps.warnings());
+  print_records(recorder.folder().path(), signal == 0 && died.empty());
+  if (signal != 0) return interrupted(recorder.folder().path(), signal);
+  if (!died.empty()) return broken_by_death_of(died);
   const bool fine = std::ranges::all_of(ramps.verdicts(), [](const Verdict& v) { return v.result.failure.empty(); });
   return fine ? done : check_failed;
 }
 
-int measure(const ExhaustOptions& options, ResourceLimit& limit, const Ground& ground) {
-  if (options.family == Family::ipv6 && ground.lab != nullptr && !ground.lab->has_ipv6())
+int measure(const ExhaustOptions& options, ResourceLimit& limit, const Environment& environment) {
+  if (options.family == Family::ipv6 && environment.lab != nullptr && !environment.lab->has_ipv6())
     throw MachineLacks("this machine has no IPv6");
   const std::vector<PlannedRamp> planned = plan_ramps(options);
   if (std::ranges::none_of(planned, [](const PlannedRamp& p) { return p.skipped.empty(); }))
-    throw MachineLacks(fmt::format("nothing of what was asked can be run here: {}: {}", planned.front().connector->name,
+    throw MachineLacks(fmt::format("nothing that was asked for can run here: {}: {}", planned.front().connector->name,
                                    planned.front().skipped));
   StopSignal stop;
   const std::string run_id = new_run_id();
   ExhaustionRecorder recorder(RunFolder(options.out.value_or(default_run_folder(run_id))),
-                              describe_run(options, ground, run_id), describe_choice(options, limit, ground));
-  if (ground.lab != nullptr) recorder.lab(describe_lab(*ground.lab));
-  const bool as_it_is = options.machine_limit.empty() || limit.kind() == "machine";
-  fmt::print("exhausting {}: {}{}\n{}, {} attempts at most, timeout {}\n\n", to_string(options.resource),
-             limit.describe(), as_it_is ? "" : fmt::format(" ({})", options.machine_limit),
-             ground.describe(options.family), options.pending, format_duration(options.timeout));
+                              describe_run(options, environment, run_id), describe_choice(options, limit, environment));
+  if (environment.lab != nullptr) recorder.lab(describe_lab(*environment.lab));
+  const bool described = options.machine_limit.empty() || limit.kind() == "machine";
+  const TableWriter writer(screen_width());
+  fmt::print("{}{}\n",
+             writer.paragraph(fmt::format("exhausting {}: {}{}", to_string(options.resource), limit.describe(),
+                                          described ? "" : fmt::format(" ({})", options.machine_limit))),
+             writer.paragraph(fmt::format("{}, at most {} attempts, timeout {}", environment.describe(options.family),
+                                          grouped(options.pending), format_duration(options.timeout))));
   std::fflush(stdout);
-  Ramps ramps(options, limit, ground, recorder, stop);
-  if (!ground.why_no_lab.empty()) ramps.warn(fmt::format("there is no lab: {}", ground.why_no_lab));
+  Ramps ramps(options, limit, environment, recorder, stop);
+  if (!environment.why_no_lab.empty()) ramps.warn(fmt::format("there is no lab: {}", environment.why_no_lab));
   ramps.run(planned);
-  if (ground.lab != nullptr) recorder.lab(describe_lab(*ground.lab));
+  if (environment.lab != nullptr) recorder.lab(describe_lab(*environment.lab));
   recorder.finish(!ramps.watch().should_stop(), describe_load());
   return report(ramps, recorder);
 }
@@ -99,7 +100,8 @@ std::unique_ptr<ResourceLimit> make_limit(const ExhaustOptions& options) {
   }
 }
 
-// A blackhole is the lab's. Without one there is loopback's, except where the limit itself is of a network.
+// The blackhole needs a lab. Without one the dead host is on loopback, except where the limit itself belongs to a
+// network.
 int exhaust(const ExhaustFlags& flags) {
   raise_descriptor_limit();
   const ExhaustOptions options = parse(flags);
@@ -111,25 +113,28 @@ int exhaust(const ExhaustFlags& flags) {
     });
   } catch (const lab::Unavailable& error) {
     if (options.resource == Resource::ports)
-      throw MachineLacks(fmt::format("ports are those of a network of its own: {}", error.what()));
+      throw MachineLacks(fmt::format("limiting ports needs a network of its own: {}", error.what()));
     return measure(options, *limit, {.why_no_lab = error.what()});
   }
 }
 
 }  // namespace
 
-void add_exhaust(CLI::App& app, int& status) {
-  CLI::App* command = app.add_subcommand("exhaust", "where each way to connect breaks, and how it comes back");
+Command exhaust_command() {
   auto flags = std::make_shared<ExhaustFlags>();
-  declare(*command, *flags);
-  command->footer(
-      "Starts attempts at hosts that never answer, in a process with a limit of its own, until something runs out;\n"
-      "then tries healthy connects beside them, lets them go, and tells when a healthy one gets through again.\n"
-      "The limit is RLIMIT_NPROC, or pids.max of a cgroup for root; RLIMIT_NOFILE; RLIMIT_AS; the lab's port range.\n"
-      "Exit status: 0 done, 1 a ramp failed, 2 unusable arguments, 3 the machine lacks what was asked, 5 the run "
-      "broke,\n130 interrupted.\n"
-      "Example: connbench exhaust threads --limit 512");
-  command->callback([flags, &status] { status = exhaust(*flags); });
+  return {.name = "exhaust",
+          .summary = "where each way to connect breaks, and how it recovers",
+          .groups = describe(*flags),
+          .notes = {"Starts attempts at hosts that never answer, in a process with a limit of its own, until something "
+                    "runs out. Then tries healthy connects beside them, lets the dead attempts go, and reports when a "
+                    "healthy connect succeeds again.",
+                    "The limit is RLIMIT_NPROC (for root, pids.max of a cgroup), RLIMIT_NOFILE, RLIMIT_AS or the lab's "
+                    "port range.",
+                    "Exit status: 0 done, 1 a ramp failed, 2 unusable arguments, 3 the machine lacks what was asked "
+                    "for, 5 the run broke, 130 interrupted."},
+          .examples = {{"Run out of threads", "connbench exhaust threads --limit 512"},
+                       {"Run out of descriptors, event loops only", "connbench exhaust fds --connector loops"}},
+          .run = [flags] { return exhaust(*flags); }};
 }
 
 }  // namespace connbench

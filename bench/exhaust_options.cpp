@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <random>
 
 #include "bench/flags.h"
+#include "bench/selection.h"
 #include "harness/exhaust/meter.h"
 #include "harness/exhaust/ramp_child.h"
 #include "harness/machine/machine.h"
@@ -18,10 +18,9 @@ namespace {
 constexpr size_t most_pending = 1'000'000;
 constexpr size_t usual_pending = 5'000;
 constexpr size_t usual_step = 400;        // enough for a p99 of each step
-constexpr size_t most_steps = 4'000;      // that the memory shared with the child has room for
 constexpr uint64_t kib_of_a_thread = 64;  // about 32: stack, kernel stack, slab, page tables; and as much to spare
 constexpr uint64_t mebibyte = 1U << 20;
-constexpr uint64_t room_for_the_harness = 16 * mebibyte;  // seats, samples, what the C library maps
+constexpr uint64_t room_for_the_harness = 16 * mebibyte;  // slots, samples, what the C library maps
 
 Resource parse_resource(const std::string& text) {
   one_of("exhaust", text, {"threads", "fds", "ports", "memory"});
@@ -57,14 +56,14 @@ void refuse_above(uint64_t limit, const Limit& machine) {
                                           limit, machine.value, machine.name, machine.how_to_raise));
 }
 
-// What the machine itself allows, less what others are to have.
+// What the machine allows, less what is left to others.
 Limit machine_threads() {
   Limit limit = thread_limit();
   const int64_t free_kib = number_after(read_text("/proc/meminfo").value_or(""), "MemAvailable:");
   const auto by_memory = static_cast<uint64_t>(std::max<int64_t>(0, free_kib)) / kib_of_a_thread;
-  if (free_kib >= 0 && by_memory < limit.value) limit = {by_memory, "the memory that is free", "free some"};
+  if (free_kib >= 0 && by_memory < limit.value) limit = {by_memory, "the free memory", "free some"};
   limit.value = limit.value > threads_left_to_others ? limit.value - threads_left_to_others : 0;
-  limit.name = fmt::format("{}, less {} that stay free for others", limit.name, threads_left_to_others);
+  limit.name = fmt::format("{}, less {} left to others", limit.name, threads_left_to_others);
   return limit;
 }
 
@@ -80,7 +79,7 @@ Limit machine_allows(Resource resource) {
       break;
   }
   throw std::invalid_argument(
-      "--to-the-end: the end of this machine's memory is the kernel killing processes: give memory a --limit");
+      "--to-the-end: at the end of this machine's memory the kernel kills processes; give memory a --limit");
 }
 
 void check_limit(Resource resource, uint64_t limit) {
@@ -95,7 +94,7 @@ void check_limit(Resource resource, uint64_t limit) {
     }
     case Resource::ports:
       return refuse_above(limit, {most_ports_of_a_limit, "the ports below the kernel's usual range",
-                                  "take all that there are: --to-the-end"});
+                                  "take all of them with --to-the-end"});
     case Resource::memory: {
       const uint64_t smallest = (address_space() + room_for_the_harness) / mebibyte + 1;
       refuse_below(limit, smallest * mebibyte, fmt::format("{}MiB", smallest), "code, libraries, records");
@@ -104,7 +103,6 @@ void check_limit(Resource resource, uint64_t limit) {
 }
 
 void choose_limit(const ExhaustFlags& flags, ExhaustOptions& options) {
-  const bool bytes = options.resource == Resource::memory;
   if (flags.to_the_end) {
     if (!flags.limit.empty()) throw std::invalid_argument("--limit and --to-the-end contradict each other: give one");
     const Limit machine = machine_allows(options.resource);
@@ -112,9 +110,12 @@ void choose_limit(const ExhaustFlags& flags, ExhaustOptions& options) {
     options.machine_limit = machine.name;
     return;
   }
-  options.limit = flags.limit.empty()
-                      ? usual_limit(options.resource)
-                      : flag("--limit", [&] { return bytes ? parse_size(flags.limit) : parse_count(flags.limit); });
+  if (flags.limit.empty())
+    options.limit = usual_limit(options.resource);
+  else if (options.resource == Resource::memory)
+    options.limit = for_flag("--limit", [&] { return parse_size(flags.limit); });
+  else
+    options.limit = read_count("--limit", flags.limit);
   check_limit(options.resource, options.limit);
 }
 
@@ -125,67 +126,92 @@ size_t usual_step_of(const ExhaustOptions& options) {
   return std::max(step, options.pending / most_steps + 1);
 }
 
-std::vector<NamedConnector> parse_connectors(const std::vector<std::string>& names) {
-  refuse_repetition("--connector", names);
-  return each<NamedConnector>("--connector", names, find_connector);
+FlagGroup what_runs_out(ExhaustFlags& flags) {
+  return {"What runs out",
+          {{.name = "RESOURCE", .value = "", .destination = &flags.resource, .help = "threads, fds, ports or memory"},
+           {.name = "--limit",
+            .value = "N|SIZE",
+            .destination = &flags.limit,
+            .help = "Limit of the process that connects: threads, descriptors, ports, or bytes of address space.",
+            .shown_default = "512 threads, 1024 descriptors, 1024 ports, 256MiB"},
+           {.name = "--to-the-end",
+            .value = "",
+            .destination = &flags.to_the_end,
+            .help = "No limit but this machine's own (1024 of its threads stay free). Not for memory."}}};
 }
 
-Family parse_family(const std::string& text) {
-  one_of("--family", text, {"4", "6", "unix"});
-  return text == "4" ? Family::ipv4 : text == "6" ? Family::ipv6 : Family::unix_domain;
+FlagGroup ramp(ExhaustFlags& flags) {
+  return {
+      "Ramp",
+      {{.name = "--connector",
+        .value = "LIST",
+        .destination = CommaList{&flags.connectors},
+        .help = "Connectors, with their options; groups (threads, pools, loops, libraries, baselines), globs, all."},
+       {.name = "--pending",
+        .value = "N",
+        .destination = &flags.pending,
+        .help = "Dead attempts to start, unless something stops them earlier.",
+        .shown_default = "5000; with --to-the-end, one more than the limit"},
+       {.name = "--step",
+        .value = "N",
+        .destination = &flags.step,
+        .help = "Attempts between two rows of the record.",
+        .shown_default = "400, or a quarter of a smaller limit"},
+       {.name = "--healthy",
+        .value = "N",
+        .destination = &flags.healthy,
+        .help = "Connects to a healthy host, before the dead attempts and beside them."},
+       {.name = "--timeout",
+        .value = "TIME",
+        .destination = &flags.timeout,
+        .help = "Deadline of a dead attempt, counted from its start."},
+       {.name = "--repetitions", .value = "N", .destination = &flags.repetitions, .help = "Ramps of each connector."},
+       {.name = "--family", .value = "FAMILY", .destination = &flags.family, .help = "Address family: 4, 6, unix."}}};
+}
+
+FlagGroup records(ExhaustFlags& flags) {
+  return {"Records",
+          {{.name = "--out",
+            .value = "FOLDER",
+            .destination = &flags.out,
+            .help = "Folder for the records.",
+            .shown_default = "results/<time>-<id>"},
+           {.name = "--quiet", .value = "", .destination = &flags.quiet, .help = "Show no progress on stderr."},
+           {.name = "--seed",
+            .value = "N",
+            .destination = &flags.seed,
+            .help = "Seed of the order of the ramps.",
+            .shown_default = "random, and recorded"}}};
 }
 
 }  // namespace
 
-void declare(CLI::App& command, ExhaustFlags& flags) {
-  const auto one = [&](const char* name, std::string& value, const char* help) {
-    return command.add_option(name, value, help);
-  };
-  one("resource", flags.resource, "what is to run out: threads, fds, ports, memory")->required();
-  one("--limit", flags.limit,
-      "of the process that connects: threads [512], descriptors [1024], ports [1024], address space [256MiB]");
-  command.add_flag("--to-the-end", flags.to_the_end,
-                   "no limit but this machine's (of its threads, 1024 stay free); not for memory");
-  command.add_option("--connector", flags.connectors, "ways to connect, with options")
-      ->delimiter(',')
-      ->expected(1, CLI::detail::expected_max_vector_size)
-      ->capture_default_str();
-  one("--pending", flags.pending,
-      "dead attempts to start, if nothing stops it [5000; to the end: one more than the limit]");
-  one("--step", flags.step, "attempts between two rows of the record [400, or a quarter of a smaller limit]");
-  one("--healthy", flags.healthy, "healthy connects, before and beside the dead ones")->capture_default_str();
-  one("--timeout", flags.timeout, "of a dead attempt, from its start")->capture_default_str();
-  one("--repetitions", flags.repetitions, "ramps of each way to connect")->capture_default_str();
-  one("--family", flags.family, "4, 6, unix")->capture_default_str();
-  command.add_option("--seed", flags.seed, "of the order [random, and recorded]")->check(not_negative);
-  one("--out", flags.out, "folder for the records [results/<time>-<id>]");
+std::vector<FlagGroup> describe(ExhaustFlags& flags) {
+  return {what_runs_out(flags), ramp(flags), records(flags)};
 }
 
 ExhaustOptions parse(const ExhaustFlags& flags) {
-  const auto count = [](std::string_view name, const std::string& text, size_t most) {
-    return at_most(name, flag(name, [&] { return parse_count(text); }), most, fmt::format("{}", most));
-  };
+  constexpr TimeBound an_hour{std::chrono::hours(1), "an hour (60min)"};
   ExhaustOptions options{.resource = parse_resource(flags.resource),
                          .limit = 0,
                          .machine_limit = "",
-                         .connectors = parse_connectors(flags.connectors),
+                         .connectors = select_connectors(flags.connectors),
                          .pending = usual_pending,
                          .step = 0,
-                         .healthy = count("--healthy", flags.healthy, 100'000),
-                         .timeout = flag("--timeout", [&] { return parse_duration(flags.timeout); }),
-                         .repetitions = static_cast<unsigned>(count("--repetitions", flags.repetitions, 10'000)),
-                         .family = parse_family(flags.family),
+                         .healthy = read_count("--healthy", flags.healthy, 100'000),
+                         .timeout = read_time("--timeout", flags.timeout, an_hour),
+                         .repetitions = static_cast<unsigned>(read_count("--repetitions", flags.repetitions, 10'000)),
+                         .family = read_family("--family", flags.family, {"4", "6", "unix"}),
                          .out = flags.out.empty() ? std::nullopt : std::optional<std::filesystem::path>(flags.out),
-                         .seed = flags.seed ? *flags.seed : std::random_device{}()};
-  if (options.timeout <= Duration::zero()) throw std::invalid_argument("--timeout: must be longer than nothing");
-  at_most("--timeout", options.timeout, Duration(std::chrono::hours(1)), "an hour (60min)");
+                         .seed = read_seed(flags.seed),
+                         .progress = flags.quiet ? ProgressLine::Wanted::no : ProgressLine::Wanted::yes};
   choose_limit(flags, options);
   if (flags.to_the_end) options.pending = std::min<size_t>(options.limit + 1, most_pending);
-  if (!flags.pending.empty()) options.pending = count("--pending", flags.pending, most_pending);
-  options.step = flags.step.empty() ? usual_step_of(options) : count("--step", flags.step, most_pending);
+  if (!flags.pending.empty()) options.pending = read_count("--pending", flags.pending, most_pending);
+  options.step = flags.step.empty() ? usual_step_of(options) : read_count("--step", flags.step, most_pending);
   if (options.pending / options.step > most_steps)
-    throw std::invalid_argument(fmt::format("--step: {} attempts in steps of {} make more than {} rows",
-                                            options.pending, options.step, most_steps));
+    refuse_flag("--step", fmt::format("{} attempts in steps of {} make more than {} rows", options.pending,
+                                      options.step, most_steps));
   return options;
 }
 

@@ -1,18 +1,19 @@
-// What `connbench exhaust` can be asked on its command line.
+// What `connbench exhaust` was asked to do.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "bench/command_line.h"
+#include "bench/progress_line.h"
 #include "harness/connector/registry.h"
 #include "harness/exhaust/limit.h"
 
 namespace connbench {
 
-/// The flags as text, as CLI11 fills them in.
+/// The flags as text.
 struct ExhaustFlags {
   std::string resource;
   std::string limit;
@@ -24,8 +25,9 @@ struct ExhaustFlags {
   std::string repetitions = "1";
   std::string family = "4";
   std::string out;
-  std::optional<uint64_t> seed;
+  std::string seed;
   bool to_the_end = false;
+  bool quiet = false;
 };
 
 /// The flags as values.
@@ -42,14 +44,16 @@ struct ExhaustOptions {
   Family family;
   std::optional<std::filesystem::path> out;
   uint64_t seed;
+  ProgressLine::Wanted progress;
 };
 
-/// How many threads --to-the-end leaves to everybody else: a machine that cannot start a process is of no use.
+/// Threads that --to-the-end leaves to everybody else: a machine that cannot start a process cannot be rescued.
 inline constexpr uint64_t threads_left_to_others = 1024;
 
-void declare(CLI::App& command, ExhaustFlags& flags);
+/// The flags by topic, with their help. They write to `flags`, which must outlive them.
+std::vector<FlagGroup> describe(ExhaustFlags& flags);
 
-/// @throws std::invalid_argument that names the flag, what is wrong with it, and what would be right
+/// @throws std::invalid_argument that names the flag, what is wrong with its value, and what would be right
 ExhaustOptions parse(const ExhaustFlags& flags);
 
 }  // namespace connbench

@@ -12,12 +12,12 @@
 namespace connbench {
 namespace {
 
-// Deadlines further away than this are not waited for: the attempts are cancelled.
+// Attempts whose deadline is further away are cancelled instead.
 constexpr Duration longest_wait = std::chrono::seconds(5);
 
-constexpr Duration longest_tidying = std::chrono::seconds(5);  // of the kernel, behind a process that has ended
+constexpr Duration longest_tidying = std::chrono::seconds(5);  // of the kernel, after a process has ended
 
-// More than one descriptor table holds are spread over several, where it is not the descriptors that are to run out.
+// When threads are to run out, attempts that do not fit one descriptor table are spread over several.
 size_t per_table(const ExhaustOptions& options) {
   const size_t descriptors = descriptor_limit().value - descriptors_of_the_harness;
   return options.resource == Resource::threads && options.pending > descriptors ? descriptors : SIZE_MAX;
@@ -32,21 +32,30 @@ std::string why_skipped(const ExhaustOptions& options, PlannedRamp& planned) {
   if (!answer.capabilities) return fmt::format("cannot be made: {}", answer.why_not);
   planned.capabilities = *answer.capabilities;
   if (!planned.capabilities.opens_sockets) return "opens no sockets, and exhausts nothing";
-  if (planned.capabilities.completes_in_submit) return "has one attempt under way at a time: nothing piles up";
-  // One more than the dead ones, for a healthy one beside them; a limit of its own is one that the ramp runs into.
+  if (planned.capabilities.completes_in_submit) return "makes one attempt at a time: nothing piles up";
+  // One more than the dead attempts, for a healthy one beside them. A connector's own limit is one the ramp runs into.
   planned.capacity = std::min(options.pending, per_table(options)) + 1;
   if (planned.capabilities.max_in_flight != 0)
     planned.capacity = std::min(planned.capacity, planned.capabilities.max_in_flight);
-  // A table made beforehand cannot be longer than the descriptors that there may be (io_uring's direct ones).
+  // A table made beforehand (io_uring's direct descriptors) cannot be longer than the limit of descriptors.
   if (options.resource == Resource::fds && planned.capabilities.threads == Capabilities::Threads::none)
     planned.capacity = std::min<size_t>(planned.capacity, options.limit);
   Retirement retirement({}, 0);
   return entry.probe({planned.connector->options, planned.capacity, retirement}).value_or("");
 }
 
+// A guess for the progress: healthy connects before and beside the dead attempts, starting those, and the longest wait
+// for their deadlines.
+Duration expected_time(const ExhaustOptions& options) {
+  constexpr Duration healthy = std::chrono::microseconds(60);
+  constexpr Duration start = std::chrono::microseconds(30);
+  return 2 * healthy * static_cast<int64_t>(options.healthy) + start * static_cast<int64_t>(options.pending) +
+         (options.timeout <= longest_wait ? options.timeout : Duration{});
+}
+
 }  // namespace
 
-std::string Ground::describe(Family family) const {
+std::string Environment::describe(Family family) const {
   const std::string where = lab != nullptr ? "blackhole, in the lab" : "backlog-full, on loopback";
   const char* network = family == Family::unix_domain ? "UNIX" : family == Family::ipv6 ? "IPv6" : "IPv4";
   return fmt::format("{} ({}){}", where, network,
@@ -62,14 +71,18 @@ std::vector<PlannedRamp> plan_ramps(const ExhaustOptions& options) {
   return ramps;
 }
 
-Ramps::Ramps(const ExhaustOptions& options, ResourceLimit& limit, const Ground& ground, ExhaustionRecorder& recorder,
-             StopSignal& stop)
-    : options_(options), limit_(limit), ground_(ground), recorder_(recorder), watch_(stop, recorder) {
+Ramps::Ramps(const ExhaustOptions& options, ResourceLimit& limit, const Environment& environment,
+             ExhaustionRecorder& recorder, StopSignal& stop)
+    : options_(options),
+      limit_(limit),
+      environment_(environment),
+      recorder_(recorder),
+      watch_(stop, recorder, options.progress) {
   const size_t at_once = options.resource == Resource::ports ? 1 : options.pending;  // one host's ports run out
-  dead_ = open(ground.dead_target(), at_once);
+  dead_ = open(environment.dead_target(), at_once);
   healthy_ = open("accepting", 1);
-  if (ground.lab != nullptr)
-    for (const auto& [pid, name] : ground.lab->watched()) watch_.watch(pid, name);
+  if (environment.lab != nullptr)
+    for (const auto& [pid, name] : environment.lab->watched()) watch_.watch(pid, name);
   limit.prepare();
   sockets_of_our_own_ = tcp_sockets_in_use();
 }
@@ -80,6 +93,8 @@ void Ramps::run(const std::vector<PlannedRamp>& ramps) {
       recorder_.connector(planned.connector->name, planned.capabilities);
     else
       skip(planned);
+  const auto run = std::ranges::count(ramps, "", &PlannedRamp::skipped);
+  watch_.expect(static_cast<size_t>(run) * options_.repetitions, expected_time(options_));
   for (unsigned repetition = 1; repetition <= options_.repetitions; ++repetition)
     for (const size_t which : seeded_order(ramps.size(), options_.seed + repetition))
       if (ramps[which].skipped.empty() && !watch_.should_stop()) one(ramps[which], repetition);
@@ -95,7 +110,7 @@ void Ramps::warn(std::string warning) {
 }
 
 std::unique_ptr<Target> Ramps::open(std::string_view name, size_t at_once) {
-  auto target = find_target(name).open({.family = options_.family, .open_at_once = at_once, .lab = ground_.lab});
+  auto target = find_target(name).open({.family = options_.family, .open_at_once = at_once, .lab = environment_.lab});
   watch_.watch(target->server(), fmt::format("the server of {}", name));
   return target;
 }
@@ -111,7 +126,7 @@ RampName Ramps::name_of(const PlannedRamp& planned, unsigned repetition) const {
 Case Ramps::case_of(const RampName& name) const {
   return {.scenario = fmt::format("exhaust:{}", name.resource),
           .connector = name.connector,
-          .target = std::string(ground_.dead_target()),
+          .target = std::string(environment_.dead_target()),
           .family = options_.family,
           .concurrency = options_.pending,
           .shards = 1,
@@ -137,28 +152,28 @@ RampPlan Ramps::plan_for(const Capabilities& capabilities) const {
           .healthy_attempts = options_.healthy,
           .timeout = options_.timeout,
           .lasts = capabilities.has_deadline() ? lasts : Duration{},
-          // What is in other tables is not asked whether its deadline has passed.
+          // Attempts in other tables are not asked whether their deadline has passed.
           .by_deadline = capabilities.has_deadline() && lasts <= longest_wait && per_table(options_) == SIZE_MAX,
           .measure = nullptr,
           .on_step = nullptr};
 }
 
-// The kernel takes a ring apart after the process that had it has ended: until then its sockets hold ports and memory,
-// and the next ramp would break for want of them. Outside the lab the network is everybody's, and says nothing.
+// The kernel takes a ring apart some time after its process has ended. Until then its sockets hold ports and memory,
+// which the next ramp would lack. Outside the lab other programs' sockets are counted too, so the count says nothing.
 void Ramps::wait_for_the_sockets_of_others(std::string_view connector) {
-  if (ground_.lab == nullptr) return;
+  if (environment_.lab == nullptr) return;
   const TimePoint end = now() + longest_tidying;
   while (tcp_sockets_in_use() > sockets_of_our_own_ && now() < end && !watch_.should_stop())
     sleep_until(now() + std::chrono::milliseconds(1));
   if (const int64_t left = tcp_sockets_in_use() - sockets_of_our_own_; left > 0 && !watch_.should_stop())
-    warn(fmt::format("{}: {} sockets of the ramp before it were still open when its own began", connector, left));
+    warn(fmt::format("{}: {} sockets of the previous ramp were still open when its own began", connector, left));
 }
 
 void Ramps::one(const PlannedRamp& planned, unsigned repetition) {
   const RampName name = name_of(planned, repetition);
   wait_for_the_sockets_of_others(name.connector);
   watch_.begin(name);
-  const bool drops = ground_.lab != nullptr && ground_.lab->rights() == lab::Rights::user_space;
+  const bool drops = environment_.lab != nullptr && environment_.lab->rights() == lab::Rights::user_space;
   conclude(name, run_ramp({.connector = planned.connector,
                            .capacity = planned.capacity,
                            .policy = {},
@@ -172,11 +187,11 @@ void Ramps::conclude(const RampName& name, RampResult result) {
   if (result.last) recorder_.end(name, *result.last, result.end);
   if (!result.failure.empty()) recorder_.fail(case_of(name), name.repetition, result.failure);
   if (result.end.ended_otherwise > 0)
-    warn(fmt::format("{}: {} of the attempts that nobody was to answer ended by themselves (the first: {})",
+    warn(fmt::format("{}: {} attempts that should never have been answered ended by themselves (the first: {})",
                      name.connector, result.end.ended_otherwise, to_string(result.end.otherwise)));
   else if (result.last && result.end.stopped == Stopped::nothing && result.end.most_pending < options_.pending)
     warn(fmt::format(
-        "{}: at most {} were pending at a time: deadlines passed while others were started. For more, give a "
+        "{}: at most {} were pending at a time, because deadlines passed while others were started. For more, give a "
         "longer --timeout.",
         name.connector, result.end.most_pending));
   Verdict& verdict = verdicts_.emplace_back();

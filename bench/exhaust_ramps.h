@@ -1,4 +1,4 @@
-// The ramps of one run of `connbench exhaust`: which there are, and running them.
+// The ramps of one run of `connbench exhaust`: planning and running them.
 #pragma once
 
 #include <memory>
@@ -13,9 +13,9 @@
 
 namespace connbench {
 
-/// Where the dead attempts go.
-struct Ground {
-  lab::Lab* lab = nullptr;  ///< nullptr: the machine's own loopback
+/// The network that the ramps use.
+struct Environment {
+  lab::Lab* lab = nullptr;  ///< nullptr = the machine's own loopback
   std::string why_no_lab{};
 
   std::string_view dead_target() const { return lab == nullptr ? "backlog-full" : "blackhole"; }
@@ -30,17 +30,17 @@ struct PlannedRamp {
   size_t capacity = 0;
 };
 
-/// Probes the connectors, and asks for their capabilities in a child. To be called while there is one thread.
+/// Probes the connectors, and asks for their capabilities in a child. Call it while there is one thread.
 std::vector<PlannedRamp> plan_ramps(const ExhaustOptions& options);
 
 class Ramps {
  public:
-  /// Opens the targets and prepares the limit. All of them outlive it. To be made while there is one thread.
+  /// Opens the targets and prepares the limit. All arguments outlive it. Make it while there is one thread.
   /// @throws std::system_error
-  Ramps(const ExhaustOptions& options, ResourceLimit& limit, const Ground& ground, ExhaustionRecorder& recorder,
-        StopSignal& stop);
+  Ramps(const ExhaustOptions& options, ResourceLimit& limit, const Environment& environment,
+        ExhaustionRecorder& recorder, StopSignal& stop);
 
-  /// Repetition by repetition, each in an order of its own. Ends early when there is a reason to stop.
+  /// Runs one repetition after another, each in an order of its own. Ends early when there is a reason to stop.
   /// @throws std::system_error when a child cannot be made, or a record cannot be written
   void run(const std::vector<PlannedRamp>& ramps);
   void warn(std::string warning);
@@ -61,7 +61,7 @@ class Ramps {
 
   const ExhaustOptions& options_;
   ResourceLimit& limit_;
-  const Ground& ground_;
+  const Environment& environment_;
   ExhaustionRecorder& recorder_;
   RampWatch watch_;
   std::unique_ptr<Target> dead_;

@@ -3,20 +3,18 @@
 #include <fmt/format.h>
 #include <string.h>
 
-#include "bench/table.h"
-#include "harness/support/units.h"
+#include <algorithm>
+
+#include "bench/columns.h"
+#include "bench/skip_lines.h"
 
 namespace connbench {
 namespace {
 
-using Cells = std::vector<std::string>;
+using Ramps = std::vector<const Verdict*>;
 
-std::string microseconds(int64_t ns) {
-  return ns < 0 ? "-" : fmt::format("{:.0f}", static_cast<double>(ns) / 1e3);
-}
-
-std::string pair_of(int64_t p50_ns, int64_t p99_ns) {
-  return fmt::format("{} / {}", microseconds(p50_ns), microseconds(p99_ns));
+std::optional<double> us(int64_t ns) {
+  return ns < 0 ? std::nullopt : std::optional(static_cast<double>(ns) / 1e3);
 }
 
 // What a pending attempt holds: the difference from before the first of them.
@@ -25,7 +23,7 @@ std::string each(const Verdict& verdict, int64_t Holding::*part) {
   const int64_t before = verdict.first->holding.*part;
   const int64_t after = verdict.result.last->holding.*part;
   if (before < 0 || after < 0) return "-";
-  return fmt::format("{:.2f}", static_cast<double>(after - before) / static_cast<double>(verdict.result.last->pending));
+  return number(static_cast<double>(after - before) / static_cast<double>(verdict.result.last->pending));
 }
 
 std::string stopped_by(const RampEnd& end) {
@@ -33,9 +31,7 @@ std::string stopped_by(const RampEnd& end) {
   const std::string with = error == nullptr ? "" : fmt::format(": {}", error);
   switch (end.stopped) {
     case Stopped::nothing:
-      return end.ended_otherwise == 0
-                 ? "nothing"
-                 : fmt::format("nothing: {} ended {}", end.ended_otherwise, to_string(end.otherwise));
+      return "nothing";
     case Stopped::exhausted:
       return fmt::format("{}{}", end.call, with);
     case Stopped::full:
@@ -50,57 +46,121 @@ std::string stopped_by(const RampEnd& end) {
   return "request";
 }
 
-std::string beside(const RampEnd& end) {
-  if (end.healthy_tried == 0) return "deadlines had passed";
-  if (end.healthy_connected == 0) return fmt::format("none of {} got through", end.healthy_tried);
-  if (end.healthy_p50_ns < 0)
-    return fmt::format("{} of {} got through, too few for p50", end.healthy_connected, end.healthy_tried);
-  return pair_of(end.healthy_p50_ns, end.healthy_p99_ns);
-}
-
-std::string recovery(const RampEnd& end) {
-  const std::string how = end.by_deadline ? "deadline" : "cancel";
-  if (end.recovery_released_ns < 0 && end.healthy_tried == 0) return "deadlines had passed";
-  if (end.recovery_released_ns < 0) return "not in 10 s";
-  return fmt::format("{} after {}", human_readable(Duration(end.recovery_released_ns)), how);
-}
-
-Cells cells(const Verdict& verdict) {
+// What no figure can say.
+Cells notes_of(const Verdict& verdict) {
+  if (!verdict.result.failure.empty()) return {"FAILED: " + verdict.result.failure};
   const RampEnd& end = verdict.result.end;
-  const std::string limit = verdict.name.resource == "memory" ? fmt::format("{}MiB", verdict.name.limit >> 20)
-                                                              : fmt::format("{}", verdict.name.limit);
-  if (!verdict.result.failure.empty())
-    return {verdict.name.connector, limit, "", "failed: " + verdict.result.failure, "", "", "", "", ""};
-  return {verdict.name.connector,
-          limit,
-          fmt::format("{}", end.most_pending),
-          stopped_by(end),
-          each(verdict, &Holding::rss_kib),
-          each(verdict, &Holding::kernel_kib),
-          pair_of(end.unloaded_p50_ns, end.unloaded_p99_ns),
-          beside(end),
-          end.stopped == Stopped::threw ? "" : recovery(end)};
+  Cells notes;
+  if (end.stopped == Stopped::nothing && end.ended_otherwise != 0)
+    notes.push_back(fmt::format("{} dead attempts ended {}", grouped(end.ended_otherwise), to_string(end.otherwise)));
+  if (end.stopped == Stopped::threw) return notes;
+  if (end.healthy_tried == 0)
+    notes.emplace_back("beside them: not tried, deadlines had passed");
+  else if (end.healthy_connected == 0)
+    notes.push_back(fmt::format("beside them: none of {} got through", grouped(end.healthy_tried)));
+  else if (end.healthy_p50_ns < 0)
+    notes.push_back(fmt::format("beside them: {} of {} got through, too few for p50", grouped(end.healthy_connected),
+                                grouped(end.healthy_tried)));
+  if (end.recovery_released_ns < 0 && end.healthy_tried > 0)
+    notes.emplace_back("afterwards: no healthy connect got through within 10 s");
+  return notes;
+}
+
+class RampTable {
+ public:
+  explicit RampTable(const Ramps& ramps) : ramps_(ramps) {}
+
+  TextTable make() {
+    add({.heading = "connector", .least = 20}, [](const Verdict& v) { return v.name.connector; });
+    if (std::ranges::any_of(ramps_, [](const Verdict* v) { return v->name.repetition > 1; }))
+      add(figure("repetition", 6), [](const Verdict& v) { return std::to_string(v.name.repetition); });
+    add(figure("limit", 7), [](const Verdict& v) {
+      return v.name.resource == "memory" ? fmt::format("{} MiB", grouped(v.name.limit >> 20)) : grouped(v.name.limit);
+    });
+    TextColumn pending = figure("pending", 1);
+    pending.meaning =
+        "pending: the most dead attempts at one time, each from when the connector took it until it handed it back";
+    add(std::move(pending), [](const Verdict& v) { return ran(v) ? grouped(v.result.end.most_pending) : "-"; });
+    add({.heading = "stopped by", .rank = 1, .least = 16},
+        [](const Verdict& v) { return ran(v) ? stopped_by(v.result.end) : "-"; });
+    TextColumn rss = figure("memory\nKiB each", 5);
+    rss.meaning =
+        "KiB each: what grew per pending attempt, without what the connector had reserved; the kernel's grows with "
+        "whatever else the machine does";
+    add(std::move(rss), [](const Verdict& v) { return each(v, &Holding::rss_kib); });
+    add(figure("kernel\nKiB each", 5), [](const Verdict& v) { return each(v, &Holding::kernel_kib); });
+    durations("before\np50", 4, &RampEnd::unloaded_p50_ns);
+    durations("before\np99", 6, &RampEnd::unloaded_p99_ns);
+    durations("beside\np50", 3, &RampEnd::healthy_p50_ns);
+    durations("beside\np99", 3, &RampEnd::healthy_p99_ns);
+    table_.columns.back().meaning =
+        "before, beside: connects to a host that answers, one after the other, before the dead attempts and while they "
+        "are pending";
+    durations("healthy\nagain", 2, &RampEnd::recovery_released_ns);
+    table_.columns.back().meaning =
+        "healthy again: from when the dead attempts were let go, by their deadline or by cancelling them, until a "
+        "healthy connect got through";
+    add({.heading = "let go\nby", .rank = 4}, [](const Verdict& v) {
+      if (!ran(v) || v.result.end.stopped == Stopped::threw) return "-";
+      return v.result.end.by_deadline ? "deadline" : "cancel";
+    });
+    return std::move(table_);
+  }
+
+ private:
+  static bool ran(const Verdict& verdict) { return verdict.result.failure.empty(); }
+  static TextColumn figure(std::string heading, unsigned rank) {
+    return {.heading = std::move(heading), .align = Align::right, .rank = rank};
+  }
+
+  template <class Cell>
+  void add(TextColumn column, Cell cell) {
+    for (const Verdict* verdict : ramps_) column.cells.emplace_back(cell(*verdict));
+    table_.columns.push_back(std::move(column));
+  }
+
+  void durations(std::string heading, unsigned rank, int64_t RampEnd::*of) {
+    std::vector<std::optional<double>> all;
+    for (const Verdict* verdict : ramps_) all.push_back(ran(*verdict) ? us(verdict->result.end.*of) : std::nullopt);
+    add_durations(table_, {.heading = std::move(heading), .rank = rank}, all);
+  }
+
+  const Ramps& ramps_;
+  TextTable table_;
+};
+
+// Skips with the same reason share a line.
+std::string skips(const std::vector<Verdict>& verdicts, const TableWriter& writer) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> reasons;
+  std::vector<std::string> connectors;
+  for (const Verdict& verdict : verdicts) {
+    if (std::ranges::find(connectors, verdict.name.connector) == connectors.end())
+      connectors.push_back(verdict.name.connector);
+    if (verdict.skipped.empty()) continue;
+    const auto known = std::ranges::find(reasons, verdict.skipped, [](const auto& reason) { return reason.first; });
+    (known == reasons.end() ? reasons.emplace_back(verdict.skipped, Cells{}) : *known)
+        .second.push_back(verdict.name.connector);
+  }
+  std::string text;
+  for (const auto& [reason, names] : reasons)
+    text += writer.paragraph(fmt::format("skipped for {}: {}", some_connectors(names, connectors.size()), reason), 4);
+  return text;
 }
 
 }  // namespace
 
-std::string verdict_table(const std::vector<Verdict>& verdicts) {
-  std::vector<Cells> rows{{"connector", "limit", "pending", "stopped by", "KiB each", "kernel KiB",
-                           "healthy before, us", "healthy beside them, us", "healthy again"}};
-  std::string skips;
-  for (const Verdict& verdict : verdicts) {
-    if (verdict.skipped.empty())
-      rows.push_back(cells(verdict));
-    else
-      skips += fmt::format("skipped {}: {}\n", verdict.name.connector, verdict.skipped);
+std::string verdict_table(const std::vector<Verdict>& verdicts, size_t width) {
+  TableWriter writer(width);
+  Ramps ramps;
+  for (const Verdict& verdict : verdicts)
+    if (verdict.skipped.empty()) ramps.push_back(&verdict);
+  std::string text;
+  if (!ramps.empty()) {
+    TextTable table = RampTable(ramps).make();
+    for (size_t i = 0; i < ramps.size(); ++i) table.notes[i] = notes_of(*ramps[i]);
+    text = writer.table(table) + "\n";
   }
-  return align(rows) +
-         "  pending: the most at a time, each from when the way took it until it handed it back.\n  KiB each: what "
-         "grew while they were started, without what the connector had reserved; the kernel's grows "
-         "with "
-         "whatever the machine does besides.\n  healthy: connects to a host that answers, one after the other, p50 / "
-         "p99.\n" +
-         skips;
+  return text + skips(verdicts, writer) + writer.closing("exhaustion.csv");
 }
 
 }  // namespace connbench

@@ -1,4 +1,4 @@
-// What a ramp showed, as a person reads it: one line per connector and repetition.
+// What the ramps of `connbench exhaust` showed, as a person reads it: one line per connector and repetition.
 #pragma once
 
 #include <optional>
@@ -18,6 +18,7 @@ struct Verdict {
   std::string skipped{};  ///< why; "" = it was run
 };
 
-std::string verdict_table(const std::vector<Verdict>& verdicts);
+/// `width` columns wide at most.
+std::string verdict_table(const std::vector<Verdict>& verdicts, size_t width);
 
 }  // namespace connbench

@@ -1,12 +1,20 @@
 #include "bench/exhaust_watch.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
+
+#include <algorithm>
+
+#include "harness/support/text_table.h"
 
 namespace connbench {
 
-RampWatch::RampWatch(StopSignal& stop, ExhaustionRecorder& recorder)
-    : stop_(stop), recorder_(recorder), watch_(stop), terminal_(::isatty(STDERR_FILENO) == 1) {}
+RampWatch::RampWatch(StopSignal& stop, ExhaustionRecorder& recorder, ProgressLine::Wanted progress)
+    : stop_(stop), recorder_(recorder), watch_(stop), line_(progress) {}
+
+void RampWatch::expect(size_t ramps, Duration each) {
+  ramps_ = ramps;
+  each_ = each;
+}
 
 void RampWatch::watch(pid_t pid, std::string name) {
   if (pid != 0) watch_.watch(pid, std::move(name));
@@ -15,6 +23,8 @@ void RampWatch::watch(pid_t pid, std::string name) {
 void RampWatch::begin(RampName name) {
   name_ = std::move(name);
   first_.reset();
+  ++begun_;
+  time_.begin(now(), each_, each_ * static_cast<int64_t>(ramps_ - std::min(ramps_, begun_)));
   show(0);
 }
 
@@ -25,17 +35,10 @@ void RampWatch::on_step(const RampStep& step) {
 }
 
 void RampWatch::show(uint64_t pending) {
-  if (!terminal_) return;
-  fmt::print(stderr, "\r\033[K{}: repetition {}, {} pending", name_.connector, name_.repetition, pending);
-  std::fflush(stderr);
-  shown_ = true;
-}
-
-void RampWatch::clear() {
-  if (!shown_) return;
-  fmt::print(stderr, "\r\033[K");
-  std::fflush(stderr);
-  shown_ = false;
+  if (!line_.due()) return;
+  line_.show(fmt::format("ramp {} of {}, about {} left: ", begun_, ramps_, roughly(time_.left(now()))),
+             fmt::format("{}, repetition {}", name_.connector, name_.repetition),
+             {fmt::format(", {} pending", grouped(pending))});
 }
 
 }  // namespace connbench

@@ -1,10 +1,11 @@
-// What is looked at while a ramp goes on: the signals, everybody it needs, and one line on the terminal.
+// Watches over a ramp: signals, the processes it needs, and the line of progress.
 #pragma once
 
 #include <optional>
 #include <string>
 
 #include "bench/exhaust_table.h"
+#include "bench/progress_line.h"
 #include "harness/process/process_watch.h"
 
 namespace connbench {
@@ -13,10 +14,12 @@ namespace connbench {
 class RampWatch final : public RampParent {
  public:
   /// Both outlive it.
-  RampWatch(StopSignal& stop, ExhaustionRecorder& recorder);
-  ~RampWatch() override { clear(); }
+  RampWatch(StopSignal& stop, ExhaustionRecorder& recorder, ProgressLine::Wanted progress);
 
-  /// Without this process nothing can be believed; 0 = there is none. @throws std::system_error
+  /// What the progress begins from: how many ramps there are, and about how long one takes.
+  void expect(size_t ramps, Duration each);
+
+  /// When this process dies, nothing measured afterwards can be trusted; 0 = there is none. @throws std::system_error
   void watch(pid_t pid, std::string name);
 
   bool should_stop() override { return watch_.should_stop(); }
@@ -26,12 +29,12 @@ class RampWatch final : public RampParent {
   void begin(RampName name);
   /// The first reading of the ramp.
   const std::optional<RampStep>& first() const { return first_; }
-  /// Who has died; "" = nobody.
+  /// The name of the process that has died; "" = none.
   std::string died() { return watch_.died(); }
   /// The signal that came; 0 = none.
   int signal() { return stop_.pending(); }
-  /// Takes the line away, before something else is printed.
-  void clear();
+  /// Removes the progress line, before something else is printed.
+  void clear() { line_.clear(); }
 
  private:
   void show(uint64_t pending);
@@ -41,8 +44,11 @@ class RampWatch final : public RampParent {
   ProcessWatch watch_;
   RampName name_{};
   std::optional<RampStep> first_{};
-  bool terminal_;
-  bool shown_ = false;
+  ProgressLine line_;
+  TimeLeft time_;
+  size_t ramps_ = 0;
+  size_t begun_ = 0;
+  Duration each_{};
 };
 
 }  // namespace connbench

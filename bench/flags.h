@@ -1,60 +1,72 @@
-// Reading flags: what is wrong with one is told with its name.
+// Reading the values of flags. Every complaint names its flag and says what would be right.
 #pragma once
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
-#include <algorithm>
+#include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "harness/connector/endpoint.h"
+#include "harness/connector/retirement.h"
+#include "harness/support/clock.h"
+
 namespace connbench {
 
-/// Runs `read` and puts the flag's name before what it complains of.
+/// @throws std::invalid_argument "--name: what"
+[[noreturn]] void refuse_flag(std::string_view name, std::string_view what);
+
+/// Runs `read` and puts the flag's name in front of what it complains of.
 template <class Read>
-auto flag(std::string_view name, Read read) {
+auto for_flag(std::string_view name, Read read) {
   try {
     return read();
   } catch (const std::invalid_argument& error) {
-    throw std::invalid_argument(fmt::format("{}: {}", name, error.what()));
+    refuse_flag(name, error.what());
   }
 }
 
+/// Each text of a list, read by `read(text)`.
 template <class Value, class Read>
-std::vector<Value> each(std::string_view name, const std::vector<std::string>& texts, Read read) {
+std::vector<Value> for_each_text(std::string_view name, const std::vector<std::string>& texts, Read read) {
   std::vector<Value> values;
-  for (const std::string& text : texts) {
-    values.push_back(flag(name, [&] { return read(text); }));
-  }
+  for (const std::string& text : texts) values.push_back(for_flag(name, [&] { return read(text); }));
   return values;
 }
 
-/// Twice the same name would make two rows that nobody can tell apart.
-inline void refuse_repetition(std::string_view name, std::vector<std::string> texts) {
-  std::ranges::sort(texts);
-  const auto twice = std::ranges::adjacent_find(texts);
-  if (twice != texts.end()) throw std::invalid_argument(fmt::format("{}: {} is given twice", name, *twice));
-}
+/// The same name twice would make two rows that nobody can tell apart.
+void refuse_repetition(std::string_view name, std::vector<std::string> texts);
 
-template <class Value>
-Value at_most(std::string_view name, Value value, Value most, std::string_view most_text) {
-  if (value > most) throw std::invalid_argument(fmt::format("{}: at most {}", name, most_text));
-  return value;
-}
+/// One of `known`; otherwise the complaint suggests the nearest.
+std::string_view one_of(std::string_view name, std::string_view text, std::initializer_list<std::string_view> known);
 
-inline std::string_view one_of(std::string_view name, std::string_view text,
-                               std::initializer_list<std::string_view> known) {
-  for (const std::string_view candidate : known)
-    if (candidate == text) return candidate;
-  throw std::invalid_argument(fmt::format("{}: '{}' is not one of {}", name, text, fmt::join(known, ", ")));
-}
+/// A whole number from 1 to `most`. A spelling such as 10k is explained.
+size_t read_count(std::string_view name, std::string_view text, size_t most = SIZE_MAX);
 
-/// For CLI11, which makes a huge number of a negative one. @return what is wrong, or nothing
-inline std::string not_negative(const std::string& text) {
-  return text.starts_with('-') ? fmt::format("'{}' is below zero", text) : "";
-}
+/// A time above zero and at most `most`, which the complaint calls `most_text`. `unit` is suggested when none is given.
+struct TimeBound {
+  Duration most;
+  std::string_view most_text;
+  std::string_view unit = "ms";
+};
+Duration read_time(std::string_view name, std::string_view text, const TimeBound& bound);
+
+/// Per second: "1000/s".
+double read_rate(std::string_view name, std::string_view text);
+
+/// The seed in `text`, or a random one for "".
+uint64_t read_seed(std::string_view text);
+
+/// "4", "6" or "unix".
+Family read_family(std::string_view name, std::string_view text, std::initializer_list<std::string_view> known);
+
+/// "rst", "fin" or "hold".
+CloseMode read_close(std::string_view text);
+
+/// How `text` should have been written as a value of --arrival: "uniform:1000/s or poisson:1000/s" for "1000/s". ""
+/// when that cannot be guessed.
+std::string suggested_arrival(std::string_view text);
 
 }  // namespace connbench

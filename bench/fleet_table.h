@@ -5,11 +5,12 @@
 #include <vector>
 
 #include "harness/run/session.h"
+#include "harness/support/text_table.h"
 
 namespace connbench {
 
-/// One block per load, and in it, connector by connector, one line per mix and healthy target: how latency and rate
-/// fall from line to line. "" when no result is of a fleet.
-std::string fleet_tables(const std::vector<CaseResult>& results);
+/// One table per load; in it, one line per connector, mix and healthy target: how rate and latency change with the
+/// mix. "" when no result is of a fleet.
+std::string fleet_tables(const std::vector<CaseResult>& results, TableWriter& writer);
 
 }  // namespace connbench

@@ -1,9 +1,9 @@
-// The lab as a whole: how long it takes to make one, and how many connects its blackhole keeps waiting.
-//   lab/up                  from the call to the first statement inside; iterations include its removal
-//   blackhole/<pending>     that many non-blocking connects, in as many descriptor tables as they need; after 20 s,
-//   when
-//                           each has sent its SYN several times: the share that still is in SYN_SENT
-// All the usual --benchmark_* flags.
+// The lab as a whole: how long it takes to create one, and how many connects its blackhole keeps waiting.
+//   lab/up                  from the call to the first statement inside; iterations include removing the lab
+//   blackhole/<pending>     that many non-blocking connects, in as many descriptor tables as they need; the share that
+//   is
+//                           still in SYN_SENT after 20 s, when each has sent its SYN several times
+// Takes the usual --benchmark_* flags.
 #include <fmt/format.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -26,7 +26,7 @@ using namespace connbench;
 using std::chrono::seconds;
 
 constexpr seconds waited(20);
-constexpr size_t spared_descriptors = 600;  // of each table: what the process has open itself, and some
+constexpr size_t spared_descriptors = 600;  // per table: those that the process has open itself, and some more
 
 struct Figures {
   std::atomic<size_t> issued{0};
@@ -40,7 +40,7 @@ bool is_in_syn_sent(int fd) {
   return ::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_state == TCP_SYN_SENT;
 }
 
-// A descriptor table of its own, so that RLIMIT_NOFILE bounds this share alone.
+// Holds its share in a descriptor table of its own, so that RLIMIT_NOFILE applies to this share alone.
 void hold(size_t first, size_t count, std::span<const Endpoint> endpoints, std::barrier<>& step, Figures& figures) {
   checked(::unshare(CLONE_FILES), "unshare(CLONE_FILES)");
   std::vector<UniqueFd> sockets;
@@ -52,8 +52,8 @@ void hold(size_t first, size_t count, std::span<const Endpoint> endpoints, std::
     sockets.push_back(std::move(socket));
   }
   figures.issued += sockets.size();
-  step.arrive_and_wait();  // all have been issued
-  step.arrive_and_wait();  // and have waited
+  step.arrive_and_wait();  // all connects have been issued
+  step.arrive_and_wait();  // and have waited long enough
   for (const UniqueFd& socket : sockets) figures.pending += is_in_syn_sent(socket.get()) ? 1 : 0;
 }
 
@@ -87,8 +87,8 @@ void keep_waiting(benchmark::State& state, size_t wanted) try {
   state.SkipWithError(fmt::format("skipped: {}", error.what()).c_str());
 }
 
-// Time is told by the monotonic clock, which a process in the lab shares with its maker.
-void make_one(benchmark::State& state) try {
+// A process inside the lab shares the monotonic clock with the one outside.
+void create_lab(benchmark::State& state) try {
   const Shared<TimePoint> begun_inside;
   std::vector<double> up_ms;
   for ([[maybe_unused]] auto _ : state) {
@@ -111,7 +111,7 @@ void make_one(benchmark::State& state) try {
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::RegisterBenchmark("lab/up", make_one)->Iterations(100)->UseRealTime()->Unit(benchmark::kMillisecond);
+  benchmark::RegisterBenchmark("lab/up", create_lab)->Iterations(100)->UseRealTime()->Unit(benchmark::kMillisecond);
   for (const size_t pending : {size_t{10'000}, size_t{500'000}})
     benchmark::RegisterBenchmark(fmt::format("blackhole/{}", pending).c_str(),
                                  [pending](benchmark::State& state) { keep_waiting(state, pending); })

@@ -1,12 +1,12 @@
-// The lab's link: how late it sends what it holds, how many connections a second it carries, what its parts cost. It
-// makes network namespaces of its own; figures of one run are comparable, as everywhere on a machine that drifts.
-//   link/lateness/<packets/s>     beside clock_nanosleep under the same load, in interleaved blocks; ratio = median
-//   over
-//                                 the blocks of link / clock_nanosleep
-//   link/connects/<in flight>     beside a veth pair with no link between, in interleaved blocks; ratio likewise
-//   link/held/<frames>            one frame into the queue and the first one out, that many being held
+// The lab's link: how late it sends the frames that it holds, how many connections per second it carries, and what its
+// parts cost. It creates network namespaces of its own. Compare only figures of the same run, because machines drift.
+//   link/lateness/<packets/s>     compared with clock_nanosleep under the same load, in interleaved blocks; ratio =
+//   median
+//                                 of link / clock_nanosleep over the blocks
+//   link/connects/<in flight>     compared with a veth pair without a link in between, in interleaved blocks; ratio as
+//   above link/held/<frames>            one frame into the queue and the first one out, with that many frames held
 //   link/judge                    one SYN parsed and judged
-// All the usual --benchmark_* flags.
+// Takes the usual --benchmark_* flags.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/prctl.h>
@@ -14,14 +14,14 @@
 #include <algorithm>
 
 #include "bench/bench_support.h"
+#include "harness/lab/link/frames.h"
 #include "harness/lab/link/held_frames.h"
 #include "harness/lab/link/judge.h"
+#include "harness/lab/link/two_ends.h"
 #include "harness/lab/netlink.h"
 #include "harness/process/server_process.h"
 #include "harness/support/statistics.h"
 #include "harness/targets/accept_server.h"
-#include "tests/harness/lab/link/frames.h"
-#include "tests/harness/lab/link/two_ends.h"
 
 namespace {
 
@@ -39,14 +39,14 @@ void set_rules(LinkState& state) {
   state.rules[delayed_block].delay = milliseconds(5);
 }
 
-/// The client's side of one lab, which this process is from the first benchmark that needs it.
+/// A lab whose client side is this process, from the first benchmark that needs it.
 TwoEnds& ends() {
   static TwoEnds made(set_rules);
   return made;
 }
 
 struct Quantiles {
-  std::vector<double> p50, p90, p99;  // of each block, in microseconds
+  std::vector<double> p50, p90, p99;  // one value per block, in microseconds
 
   void add(const LatenessHistogram& histogram) {
     p50.push_back(microseconds(histogram.quantile(0.5)));
@@ -56,7 +56,7 @@ struct Quantiles {
   static double microseconds(Duration d) { return static_cast<double>(d.count()) / 1e3; }
 };
 
-/// Median, smallest and largest of `values` as counters.
+/// Sets counters for the median, the smallest and the largest of `values`.
 void report_range(benchmark::State& state, const std::string& name, std::vector<double> values) {
   std::ranges::sort(values);
   state.counters[name] = *median(values);
@@ -77,8 +77,7 @@ UniqueFd udp_socket(const Endpoint& from, const Endpoint& to) {
   return socket;
 }
 
-/// Sends one datagram each `interval`; behind, it catches up. Nobody reads what the other end sends: it is dropped
-/// there.
+/// Sends one datagram per `interval`, and catches up when it is behind. Nothing reads the datagrams that arrive.
 [[noreturn]] void send_steadily(int socket, Duration interval) {
   ::prctl(PR_SET_TIMERSLACK, 1UL);
   for (TimePoint next = now();; next += interval) {
@@ -100,9 +99,9 @@ LatenessHistogram difference(const LatenessHistogram& after, const LatenessHisto
   return between;
 }
 
-/// What a timer can do at best: clock_nanosleep with the smallest timer slack, for as many due times a second as the
-/// link has frames. In open loop, as frames come: what falls due while this process is kept from running is late, all
-/// of it.
+/// The best that a timer can do: clock_nanosleep with the smallest timer slack, with as many due times per second as
+/// the link has frames. It is an open loop, like the arrival of frames: everything that falls due while this process
+/// cannot run is late.
 LatenessHistogram sleep_lateness(Duration length, Duration interval) {
   ::prctl(PR_SET_TIMERSLACK, 1UL);
   LatenessHistogram lateness;
@@ -159,25 +158,25 @@ void lateness(benchmark::State& state, int packets_per_second) {
   state.counters["blocks"] = blocks;
 }
 
-/// A second way from the client to the server, with nothing between: what the link is compared with.
-Endpoint straight_way() {
-  static constexpr uint32_t client = 0xc6120401;  // 198.18.4.1, and the server .2
+/// A second path from the client to the server, without the link, to compare with.
+Endpoint direct_path() {
+  static constexpr uint32_t client = 0xc6120401;  // 198.18.4.1; the server is .2
   static constexpr VethEnd here{"s0", 40, {2, 0, 0, 0, 0, 40}};
   static constexpr VethEnd there{"s1", 41, {2, 0, 0, 0, 0, 41}};
   static const bool made = [] {
     const UniqueFd server = ends().on_server(
         [] { return UniqueFd(checked(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), "open")); });
-    const auto take_up = [](Netlink& netlink, const VethEnd& end, uint32_t address) {
+    const auto configure = [](Netlink& netlink, const VethEnd& end, uint32_t address) {
       netlink.set_up(end.index);
       netlink.add_address(end.index, IpPrefix::ipv4(address, 24));
       checksums_in_software(end.name);
     };
     Netlink netlink;
     netlink.add_veth(here, there, server.get());
-    take_up(netlink, here, client);
+    configure(netlink, here, client);
     ends().on_server([&] {
       Netlink far;
-      take_up(far, there, client + 1);
+      configure(far, there, client + 1);
     });
     return true;
   }();
@@ -185,41 +184,11 @@ Endpoint straight_way() {
   return Endpoint::ipv4(client + 1, port);
 }
 
-/// One connector for one destination that lives as long as the comparison.
-class Driven {
- public:
-  Driven(const Endpoint& to, size_t attempts, size_t in_flight)
-      : to_(to),
-        named_(find_connector("epoll")),
-        connector_(named_.entry->make({named_.options, in_flight, retirement_})),
-        in_flight_(in_flight),
-        samples_(attempts) {
-    samples_.populate();
-  }
-
-  /// Connects a second.
-  double run() {
-    const TimePoint start = now();
-    drive(*connector_,
-          {.load = {.endpoints = {&to_, 1}, .limit = std::chrono::minutes(1)},
-           .concurrency = in_flight_,
-           .timeout = std::chrono::seconds(5),
-           .pacing = pacing_.get()},
-          samples_.samples());
-    for (const Sample& sample : samples_.samples())
-      if (sample.outcome != Outcome::connected) throw std::runtime_error("an attempt did not connect");
-    return static_cast<double>(samples_.samples().size()) / std::chrono::duration<double>(now() - start).count();
-  }
-
- private:
-  Endpoint to_;
-  Retirement retirement_{{}, 0};
-  NamedConnector named_;
-  std::unique_ptr<Connector> connector_;
-  size_t in_flight_;
-  SampleBuffer samples_;
-  std::unique_ptr<Pacing> pacing_ = closed_loop();
-};
+double connects_per_s(DrivenConnector& driven) {
+  const TimePoint start = now();
+  driven.run();
+  return static_cast<double>(driven.attempts()) / std::chrono::duration<double>(now() - start).count();
+}
 
 std::unique_ptr<ServerProcess> accepting_server() {
   std::vector<UniqueFd> listeners;
@@ -240,22 +209,24 @@ std::unique_ptr<ServerProcess> accepting_server() {
 void connects(benchmark::State& state, size_t in_flight) {
   constexpr size_t attempts = 8000;
   const auto server = accepting_server();
-  Driven straight(straight_way(), attempts, in_flight);
-  Driven linked(TwoEnds::far(Family::ipv4, at_once_block, port), attempts, in_flight);
-  straight.run();
+  const Endpoint direct_end = direct_path();
+  const Endpoint linked_end = TwoEnds::far(Family::ipv4, at_once_block, port);
+  DrivenConnector direct("epoll", {&direct_end, 1}, attempts, in_flight);
+  DrivenConnector linked("epoll", {&linked_end, 1}, attempts, in_flight);
+  direct.run();
   linked.run();
   const uint64_t frames = ends().report().frames;
-  std::vector<double> link_rates, straight_rates;
+  std::vector<double> link_rates, direct_rates;
   for ([[maybe_unused]] auto _ : state) {
     for (size_t i = 0; i < blocks; ++i) {
-      if (i % 2 == 0) straight_rates.push_back(straight.run());
-      link_rates.push_back(linked.run());
-      if (i % 2 != 0) straight_rates.push_back(straight.run());
+      if (i % 2 == 0) direct_rates.push_back(connects_per_s(direct));
+      link_rates.push_back(connects_per_s(linked));
+      if (i % 2 != 0) direct_rates.push_back(connects_per_s(direct));
     }
   }
   report_range(state, "connects_per_s", link_rates);
-  report_range(state, "straight_per_s", straight_rates);
-  report_range(state, "ratio", ratios(link_rates, straight_rates));
+  report_range(state, "straight_per_s", direct_rates);
+  report_range(state, "ratio", ratios(link_rates, direct_rates));
   state.counters["frames_per_connect"] =
       static_cast<double>(ends().report().frames - frames) / static_cast<double>(attempts * blocks);
   state.counters["blocks"] = blocks;
@@ -283,21 +254,17 @@ void judge(benchmark::State& state) {
   for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(judge.judge(*parse_frame(frame)));
 }
 
-/// With what the lab cannot be made without missing, a benchmark is an error that says so.
+/// Where the lab cannot be created, the benchmark reports the reason as an error.
 template <class Function>
 void add(const std::string& name, Function function) {
-  benchmark::RegisterBenchmark(name.c_str(),
-                               [function](benchmark::State& state) {
-                                 try {
-                                   ends();  // from here on this process is the client
-                                   function(state);
-                                 } catch (const std::exception& error) {
-                                   state.SkipWithError(error.what());
-                                 }
-                               })
-      ->Iterations(1)
-      ->UseRealTime()
-      ->Unit(benchmark::kSecond);
+  add_comparison(name, [function](benchmark::State& state) {
+    try {
+      ends();  // from here on this process is the client
+      function(state);
+    } catch (const std::exception& error) {
+      state.SkipWithError(error.what());
+    }
+  });
 }
 
 }  // namespace

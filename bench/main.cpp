@@ -1,5 +1,5 @@
-// The program connbench, and the ready main() of an installed one (connbench::main): the connectors are those of the
-// table that it is linked with.
+// The program connbench, and the ready-made main() of the installed package (connbench::main). Its connectors are those
+// of the table that it is linked with.
 #include "bench/commands.h"
 
 int main(int argc, char** argv) {

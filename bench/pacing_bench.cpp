@@ -1,11 +1,10 @@
-// How well the drive loop holds the times at which attempts are due, beside clock_nanosleep at the same times:
-//   pacing/<connector>/<target>   how late attempts start, as a ratio of the p50 and of the p90 of each pair of
+// How punctually the drive loop starts attempts, compared with clock_nanosleep at the same times:
+//   pacing/<connector>/<target>   how late attempts start, as the ratio of the p50 and of the p90 in each pair of
 //                                 interleaved blocks, one of the loop and one that only sleeps: median and quartiles
 //   spin/<connector>/<target>     how late they start when the loop spins, over all blocks and (block_p99_us) in the
-//                                 median block; meaningful where a processor is idle
-// Client and server have a processor each, where there are two. All the usual --benchmark_* flags.
+//                                 median block; meaningful only where a processor is idle
+// Client and server have a processor each, where there are two. Takes the usual --benchmark_* flags.
 #include <fmt/format.h>
-#include <sched.h>
 
 #include <algorithm>
 
@@ -18,22 +17,23 @@ namespace {
 using namespace connbench;
 
 constexpr double rate_per_s = 5000;
-// 20 ms: short enough for most pairs to be undisturbed by whatever else runs; p90 needs 36.
+// Blocks of 20 ms are short enough for most pairs to be undisturbed. The p90 needs 36 values.
 constexpr int pairs = 150;
-constexpr size_t block = 100;
-constexpr int spun_blocks = 30;
-constexpr size_t spun_block = 500;  // p99 needs 368
+constexpr size_t attempts_per_block = 100;
+constexpr int spinning_blocks = 30;
+constexpr size_t attempts_per_spinning_block = 500;  // the p99 needs 368
 constexpr size_t in_flight = 1000;
 constexpr Duration timeout = std::chrono::milliseconds(50);
 
-// In nanoseconds past the intended start, sorted.
-using Lateness = std::vector<int64_t>;
+// How the drive loop waits for the next attempt.
+enum class Waiting : uint8_t { sleep, spin };
 
-Lateness of_sleeping() {
+// All lateness is counted from the intended start.
+Lateness lateness_of_sleeping() {
   Lateness late;
   const auto pacing = uniform_arrivals(rate_per_s);
   const TimePoint begun = now();
-  for (size_t i = 0; i < block; ++i) {
+  for (size_t i = 0; i < attempts_per_block; ++i) {
     const TimePoint due = begun + pacing->next_due();
     if (now() < due) sleep_until(due);
     late.push_back((now() - due).count());
@@ -42,8 +42,9 @@ Lateness of_sleeping() {
   return late;
 }
 
-Lateness of_driving(Connector& connector, std::span<const Endpoint> endpoints, bool spin) {
-  std::vector<Sample> samples(spin ? spun_block : block);
+Lateness lateness_of_driving(Connector& connector, std::span<const Endpoint> endpoints, Waiting waiting) {
+  const bool spin = waiting == Waiting::spin;
+  std::vector<Sample> samples(spin ? attempts_per_spinning_block : attempts_per_block);
   const auto pacing = uniform_arrivals(rate_per_s);
   drive(connector,
         {.load = {.endpoints = endpoints, .limit = std::chrono::minutes(1), .spin = spin},
@@ -57,20 +58,16 @@ Lateness of_driving(Connector& connector, std::span<const Endpoint> endpoints, b
   return late;
 }
 
-double quantile_of(const Lateness& sorted, double q) {
-  return static_cast<double>(sorted[static_cast<size_t>(q * static_cast<double>(sorted.size() - 1))]);
-}
-
-// A connector of its own, and where it connects to.
+// A connector and the target that it connects to.
 class Driven {
  public:
   Driven(const char* connector, const char* target)
       : named_(find_connector(connector)), endpoints_(endpoints_of(target)) {}
 
   std::optional<std::string> why_not() { return named_.entry->probe({named_.options, in_flight, retirement_}); }
-  Lateness lateness(bool spin) {
+  Lateness lateness(Waiting waiting) {
     if (!connector_) connector_ = named_.entry->make({named_.options, in_flight, retirement_});
-    return of_driving(*connector_, endpoints_, spin);
+    return lateness_of_driving(*connector_, endpoints_, waiting);
   }
 
  private:
@@ -91,24 +88,9 @@ class Driven {
 void against_sleep(benchmark::State& state, const char* connector, const char* target) {
   Driven driven(connector, target);
   if (const auto reason = driven.why_not()) return state.SkipWithError(("skipped: " + *reason).c_str());
-  std::vector<double> p50, p90, slept_p50, drove_p50;
-  for ([[maybe_unused]] auto _ : state) {
-    for (int pair = 0; pair < pairs; ++pair) {
-      const bool sleep_first = pair % 2 == 0;
-      Lateness sleeping = sleep_first ? of_sleeping() : Lateness{};
-      const Lateness driving = driven.lateness(false);
-      if (!sleep_first) sleeping = of_sleeping();
-      p50.push_back(quantile_of(driving, 0.5) / quantile_of(sleeping, 0.5));
-      p90.push_back(quantile_of(driving, 0.9) / quantile_of(sleeping, 0.9));
-      slept_p50.push_back(quantile_of(sleeping, 0.5) / 1e3);
-      drove_p50.push_back(quantile_of(driving, 0.5) / 1e3);
-    }
-  }
-  report_ratios(state, "p50", std::move(p50));
-  report_ratios(state, "p90", std::move(p90));
-  state.counters["sleep_p50_us"] = *median(slept_p50);
-  state.counters["drive_p50_us"] = *median(drove_p50);
-  state.counters["pairs"] = pairs;
+  std::vector<double> drive_p50_us =
+      compare_with_sleep(state, pairs, lateness_of_sleeping, [&] { return driven.lateness(Waiting::sleep); });
+  state.counters["drive_p50_us"] = *median(drive_p50_us);
 }
 
 void spinning(benchmark::State& state, const char* connector, const char* target) {
@@ -117,8 +99,8 @@ void spinning(benchmark::State& state, const char* connector, const char* target
   std::vector<int64_t> all;
   std::vector<double> p99_of_blocks;
   for ([[maybe_unused]] auto _ : state)
-    for (int i = 0; i < spun_blocks; ++i) {
-      const Lateness late = driven.lateness(true);
+    for (int i = 0; i < spinning_blocks; ++i) {
+      const Lateness late = driven.lateness(Waiting::spin);
       p99_of_blocks.push_back(quantile_of(late, 0.99) / 1e3);
       all.insert(all.end(), late.begin(), late.end());
     }
@@ -129,34 +111,21 @@ void spinning(benchmark::State& state, const char* connector, const char* target
   state.counters["max_us"] = static_cast<double>(*found.max) / 1e3;
 }
 
-void run_on_first_processor() {
-  const std::vector<int> cpus = online_cpus();
-  if (cpus.size() < 2) return;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(static_cast<size_t>(cpus[0]), &set);
-  checked(::sched_setaffinity(0, sizeof set, &set), "sched_setaffinity");
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  run_on_first_processor();
+  run_on_first_cpu();
   struct Row {
     const char* connector;
     const char* target;
   };
-  // Nothing in flight, then something for a moment, then always: the three ways in which the loop waits.
+  // The loop waits in three ways: with nothing in flight, with something in flight for a moment, and all the time.
   constexpr Row rows[] = {{"null", "accepting"},     {"epoll", "accepting"},       {"epoll", "backlog-full"},
                           {"io-uring", "accepting"}, {"io-uring", "backlog-full"}, {"poll", "backlog-full"}};
   for (const Row& row : rows) {
     const auto add = [&row](const char* kind, auto* measure) {
-      benchmark::RegisterBenchmark(
-          fmt::format("{}/{}/{}", kind, row.connector, row.target).c_str(),
-          [measure, row](benchmark::State& state) { measure(state, row.connector, row.target); })
-          ->Iterations(1)
-          ->UseRealTime()
-          ->Unit(benchmark::kSecond);
+      add_comparison(fmt::format("{}/{}/{}", kind, row.connector, row.target),
+                     [measure, row](benchmark::State& state) { measure(state, row.connector, row.target); });
     };
     add("pacing", against_sleep);
     add("spin", spinning);

@@ -1,18 +1,22 @@
-// What an attempt costs while few and while many are pending: does anything in a connector grow with what waits?
-//   pending/<connector>/<many>   processor time of an attempt with <many> pending as a multiple of that with 1,000
+// The cost of an attempt while few and while many are pending: does it grow with the number of pending attempts?
+//   pending/<connector>/<many>   processor time of an attempt with <many> pending, as a multiple of that with 1,000
 //
-// An attempt here is begun, waits with all the others, and is given up by cancel_all(). Both numbers are held by the
-// same threads, each with a connector and a descriptor table of its own (unshare(CLONE_FILES)), because a process may
-// have fewer descriptors than this needs. Blocks of equal attempts in ABBA order; `ratio` is the median. Longer than a
-// second, a block of many also pays for the SYNs that the kernel sends again (`retransmits`, an attempt). All the usual
-// --benchmark_* flags.
+// Each attempt begins, waits with all the others, and is ended by cancel_all(). The same threads hold both numbers of
+// attempts. Each thread has a connector and a descriptor table of its own (unshare(CLONE_FILES)), because a process may
+// have fewer descriptors than this needs. Blocks with equally many attempts run in ABBA order; `ratio` is the median. A
+// block of many that takes longer than a second also pays for SYN retransmissions (`retransmits`, per attempt). Takes
+// the usual --benchmark_* flags.
 #include <fmt/format.h>
 #include <sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <exception>
 #include <fstream>
+#include <iterator>
+#include <mutex>
 #include <sstream>
+#include <stdexcept>
 #include <thread>
 
 #include "bench/bench_support.h"
@@ -32,7 +36,7 @@ size_t threads_for(size_t pending) {
   return (pending + each - 1) / each;
 }
 
-// Holds `pending` attempts on one connector `rounds` times.
+// Holds `pending` attempts in one connector, `rounds` times.
 void hold(const NamedConnector& named, std::span<const Endpoint> endpoints, size_t pending, size_t rounds) {
   checked(::unshare(CLONE_FILES), "unshare");
   Retirement retirement({}, 0);
@@ -45,15 +49,14 @@ void hold(const NamedConnector& named, std::span<const Endpoint> endpoints, size
                             .endpoints = endpoints.subspan(i % endpoints.size(), 1),
                             .scheduled = {},
                             .timeout = std::chrono::hours(1)};
-      if (connector->submit({&attempt, 1}) != 1) throw std::runtime_error("an attempt was not taken");
+      if (connector->submit({&attempt, 1}) != 1) throw std::runtime_error("the connector did not accept an attempt");
     }
     completions.clear();
     connector->reap(completions, TimePoint{});
     connector->cancel_all();
     while (connector->in_flight() > 0) connector->reap(completions, now() + std::chrono::seconds(1));
     for (const Completion& completion : completions)
-      if (completion.result.outcome != Outcome::cancelled)
-        throw std::runtime_error("an attempt was not pending to the end");
+      if (completion.result.outcome != Outcome::cancelled) throw std::runtime_error("an attempt did not stay pending");
   }
 }
 
@@ -67,10 +70,10 @@ struct Load {
   NamedConnector named;
   std::span<const Endpoint> endpoints;
   size_t threads;
-  size_t attempts;  ///< of a block
+  size_t attempts;  ///< per block
 };
 
-// Seconds of processor time for an attempt, in a block that holds `pending` at once.
+// Seconds of processor time per attempt, in a block that holds `pending` attempts at once.
 double cost(const Load& load, size_t pending) {
   const double before = processor_seconds();
   std::exception_ptr failure;
@@ -150,10 +153,7 @@ void few_against_many(benchmark::State& state, const char* connector, size_t man
 int main(int argc, char** argv) {
   for (const char* connector : {"epoll", "io-uring", "io-uring+deadline:link"})
     for (const size_t many : {size_t{10'000}, size_t{100'000}})
-      benchmark::RegisterBenchmark(fmt::format("pending/{}/{}", connector, many).c_str(),
-                                   [=](benchmark::State& state) { few_against_many(state, connector, many); })
-          ->Iterations(1)
-          ->UseRealTime()
-          ->Unit(benchmark::kSecond);
+      add_comparison(fmt::format("pending/{}/{}", connector, many),
+                     [=](benchmark::State& state) { few_against_many(state, connector, many); });
   return bench_main(argc, argv);
 }

@@ -1,8 +1,8 @@
-// floor/pending_bytes/<connector>: resident memory of the process (/proc/self/smaps_rollup, Rss) while `pending`
-// attempts wait, less the same with a quarter of them, divided by how many there are more. Each of the two is measured
-// in a fresh child. So it counts what grows with what is pending: the connector's and its library's memory, the stacks
-// of its threads as far as they were touched, the allocator's rest, and the attempt's sample of 48 bytes. It does not
-// count the runner's own memory, nor the kernel's: sockets, thread structures, ring requests.
+// floor/pending_bytes/<connector>: the resident memory of the process (/proc/self/smaps_rollup, Rss) while `pending`
+// attempts wait, minus the same with a quarter of them, divided by the difference in attempts. Each is measured in a
+// fresh child. The result covers everything that grows with the number of pending attempts: the memory of the connector
+// and its library, the touched part of its threads' stacks, the allocator's overhead, and the attempt's sample of 48
+// bytes. It does not cover the runner's own memory, or the kernel's: sockets, thread structures, ring requests.
 #include "bench/pending_bytes.h"
 
 #include <fmt/format.h>
@@ -18,13 +18,14 @@
 namespace connbench {
 namespace {
 
-// Of the children, the larger one's; the other holds a quarter. Enough for pages not to show.
+// The number of attempts in the larger child; the other holds a quarter. Large enough for page sizes not to matter.
 constexpr size_t pending_of_a_loop = 8'000;
 constexpr size_t pending_of_threads = 1'000;
-constexpr size_t pending_of_a_pool = 64;  // a pool holds as many as it has threads, by default 64
+constexpr size_t pending_of_a_pool =
+    64;  // a pool has at most one pending attempt per thread, and 64 threads by default
 constexpr size_t part = 4;
 
-// Long enough for a thousand threads to have begun. Who was not is found out afterwards, and is an error.
+// Long enough for a thousand threads to start. Attempts that have not started are detected later and are an error.
 constexpr Duration settling = std::chrono::milliseconds(500);
 
 int64_t figure_of(const char* path, std::string_view key) {
@@ -45,7 +46,7 @@ void submit_all(Connector& connector, std::span<const Endpoint> endpoints, size_
                           .endpoints = endpoints.subspan(i % endpoints.size(), 1),
                           .scheduled = now(),
                           .timeout = std::chrono::minutes(1)};
-    if (connector.submit({&attempt, 1}) != 1) throw std::runtime_error("an attempt was not taken");
+    if (connector.submit({&attempt, 1}) != 1) throw std::runtime_error("the connector did not accept an attempt");
   }
 }
 
@@ -57,13 +58,13 @@ void expect_all_cancelled(Connector& connector, size_t pending) {
   for (const Completion& completion : completions)
     if (completion.result.outcome != Outcome::cancelled)
       throw std::runtime_error(
-          fmt::format("an attempt was not pending to the end, but {}", to_string(completion.result.outcome)));
+          fmt::format("an attempt did not stay pending: {}", to_string(completion.result.outcome)));
   if (completions.size() != pending) throw std::runtime_error("an attempt was lost");
 }
 
-// In a child of its own.
+// Runs in a child of its own.
 Held hold(const NamedConnector& named, std::span<const Endpoint> endpoints, size_t pending) {
-  ::malloc_trim(0);  // what the parent freed must not serve this one for nothing
+  ::malloc_trim(0);  // memory that the parent freed must not be reused for free
   Retirement retirement({}, 0);
   SampleBuffer samples(pending);
   samples.populate();
@@ -120,8 +121,8 @@ void pending_bytes(benchmark::State& state, std::string_view connector, size_t p
 void register_pending_bytes() {
   for (const ConnectorEntry* entry : all_connectors()) {
     const std::optional<Capabilities> capabilities = ask_capabilities(find_connector(entry->name)).capabilities;
-    // The one that opens no socket and the one that blocks in submit() hold nothing. Of what cannot be made it is not
-    // known: its benchmark says why not.
+    // Connectors that open no sockets or block in submit() hold nothing. If a connector cannot be created, its
+    // benchmark says why.
     if (capabilities && (!capabilities->opens_sockets || capabilities->completes_in_submit)) continue;
     const size_t pending = pending_for(capabilities.value_or(Capabilities{}));
     benchmark::RegisterBenchmark(

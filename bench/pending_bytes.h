@@ -1,9 +1,9 @@
-// What an attempt that waits takes of memory: a part of floor_bench.
+// How much memory a pending attempt takes: a part of floor_bench.
 #pragma once
 
 namespace connbench {
 
-/// Registers floor/pending_bytes/<connector> for every connector that can hold attempts pending.
+/// Registers floor/pending_bytes/<connector> for every connector that can have pending attempts.
 void register_pending_bytes();
 
 }  // namespace connbench

@@ -1,5 +1,5 @@
-// What the totals are made of: the system calls of a connect one by one, a clock read, the harness's own arithmetic,
-// and bare connect loops with nothing around them. All the usual --benchmark_* flags.
+// The parts of the totals: the individual system calls of a connect, a clock read, the harness's own arithmetic, and
+// bare connect loops with nothing around them. Takes the usual --benchmark_* flags.
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>

@@ -1,9 +1,13 @@
-// connbench probe: what is claimed about connect(), provoked on this kernel.
+// connbench probe: checks claims about connect() on this kernel.
 #include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
 
 #include "bench/commands.h"
 #include "bench/flags.h"
 #include "bench/run_description.h"
+#include "bench/screen.h"
 #include "harness/lab/lab.h"
 #include "harness/machine/kernel_timeout.h"
 #include "harness/machine/machine.h"
@@ -21,7 +25,7 @@ namespace {
 struct ProbeFlags {
   std::string only{};
   std::string format = "text";
-  std::optional<std::string> out{};
+  std::string out{};
 };
 
 struct ProbeOptions {
@@ -31,12 +35,12 @@ struct ProbeOptions {
 };
 
 ProbeOptions parse(const ProbeFlags& flags) {
-  return {.choice = flag("--only", [&] { return probe::choose(flags.only); }),
-          .format = flag("--format", [&] { return probe::parse_format(flags.format); }),
-          .out = flags.out};
+  return {.choice = for_flag("--only", [&] { return probe::choose(flags.only); }),
+          .format = for_flag("--format", [&] { return probe::parse_format(flags.format); }),
+          .out = flags.out.empty() ? std::nullopt : std::optional(flags.out)};
 }
 
-// The records of one session: whenever it is killed, they tell what was found so far.
+// The records of one session. When it is killed, they hold what was found so far.
 class ProbeRecords {
  public:
   ProbeRecords(const ProbeOptions& options, const probe::Place& place)
@@ -47,7 +51,7 @@ class ProbeRecords {
               .network = place.lab != nullptr ? "lab" : "host",
               .samples = SamplesKept::none,
               .origin = Origin::now(),
-              .environment = describe_machine()}),
+              .environment = std::make_shared<nlohmann::ordered_json>(describe_machine())}),
         matrix_(options.choice.matrix) {
     if (place.lab != nullptr) run_.lab(describe_lab(*place.lab));
     if (place.lab == nullptr) run_.warn("there is no lab: " + place.why_no_lab);
@@ -78,19 +82,16 @@ class ProbeRecords {
 };
 
 int examine(const ProbeOptions& options, const probe::Place& place) {
-  StopSignal stop;  // before the first file: whoever finds one may rely on a clean end
+  StopSignal stop;  // before the first file: from then on, an interruption ends the session cleanly
   ProbeRecords records(options, place);
   probe::Findings findings;
   const bool complete = probe::run_probes(options.choice, place, stop.fd(), findings, [&] { records.write(findings); });
   records.finish(complete, findings, place.lab);
 
-  fmt::print("{}", probe::report(options.format, findings.results, findings.matrix));
+  fmt::print("{}", probe::report(options.format, findings.results, findings.matrix, screen_width()));
   std::fflush(stdout);
   fmt::print(stderr, "records: {}\n", records.path());
-  if (!complete) {
-    fmt::print(stderr, "connbench: interrupted; the records say \"complete\": false\n");
-    return signal_base + stop.pending();
-  }
+  if (!complete) return interrupted(records.path(), stop.pending());
   for (const std::string& defect : findings.defects) fmt::print(stderr, "connbench: {}\n", defect);
   return findings.defects.empty() ? done : check_failed;
 }
@@ -110,18 +111,28 @@ int probe_all(const ProbeFlags& flags) {
 
 }  // namespace
 
-void add_probe(CLI::App& app, int& status) {
-  CLI::App* command = app.add_subcommand("probe", "what is claimed about connect(), provoked on this kernel");
+Command probe_command() {
   auto flags = std::make_shared<ProbeFlags>();
-  command->add_option("--only", flags->only,
-                      "S6,S9,matrix: these claims, the matrix of all states; default: everything");
-  command->add_option("--format", flags->format, "text, markdown or csv")->capture_default_str();
-  command->add_option("--out", flags->out, "folder for the records; default: results/<run id>");
-  command->footer(
-      "A verdict is a finding, whatever it says. docs/connect.md is what they come to.\n"
-      "Exit status: 0 done, 1 a probe itself failed, 2 unusable arguments, 5 the run broke (disk), 130 interrupted.\n"
-      "Example: connbench probe --only S6,S7 --format markdown");
-  command->callback([flags, &status] { status = probe_all(*flags); });
+  return {.name = "probe",
+          .summary = "check on this kernel what is claimed about connect()",
+          .groups =
+              {{"Options",
+                {{.name = "--only",
+                  .value = "LIST",
+                  .destination = &flags->only,
+                  .help = "Some claims (S6,S9), or the matrix of all states (matrix).",
+                  .shown_default = "everything"},
+                 {.name = "--format", .value = "FORM", .destination = &flags->format, .help = "text, markdown or csv."},
+                 {.name = "--out",
+                  .value = "FOLDER",
+                  .destination = &flags->out,
+                  .help = "Folder for the records.",
+                  .shown_default = "results/<time>-<id>"}}}},
+          .notes = {"A verdict is a finding, whatever it says. docs/connect.md sums the verdicts up.",
+                    "Exit status: 0 done, 1 a probe itself failed, 2 unusable arguments, 5 the run broke (disk), 130 "
+                    "interrupted."},
+          .examples = {{"Two claims, as a table for a document", "connbench probe --only S6,S7 --format markdown"}},
+          .run = [flags] { return probe_all(*flags); }};
 }
 
 }  // namespace connbench

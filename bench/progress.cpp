@@ -1,20 +1,21 @@
 #include "bench/progress.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
+
+#include <algorithm>
 
 #include "harness/run/warnings.h"
-#include "harness/support/units.h"
-#include "harness/support/wrapped.h"
+#include "harness/support/text_table.h"
 
 namespace connbench {
 namespace {
 
-// A shorter wave is over before anybody has read of it.
+// Nobody can read details of a shorter wave.
 constexpr Duration worth_telling = std::chrono::seconds(1);
 
-// What answers goes on as it did; where nobody does, the last attempt begun ends with its timeout.
-std::optional<Duration> time_left(const Case& what, bool answers, const WaveProgress& progress,
+}  // namespace
+
+std::optional<Duration> wave_left(const Case& what, bool answers, const WaveProgress& progress,
                                   std::optional<Duration> all_begun) {
   const auto at_the_rate_of = [&](size_t number) {
     const double rest = static_cast<double>(what.attempts - number) / static_cast<double>(number);
@@ -27,56 +28,55 @@ std::optional<Duration> time_left(const Case& what, bool answers, const WaveProg
   return std::nullopt;
 }
 
-}  // namespace
-
-std::string progress_line(const Case& what, bool answers, const WaveProgress& progress,
-                          std::optional<Duration> all_begun) {
-  std::string line = fmt::format("{}/{} begun", progress.started, what.attempts);
-  if (progress.started < what.attempts)
-    fmt::format_to(std::back_inserter(line), " at {:.0f}/s",
-                   static_cast<double>(progress.started) / std::chrono::duration<double>(progress.elapsed).count());
-  fmt::format_to(std::back_inserter(line), ", {} done", progress.done);
-  if (const auto left = time_left(what, answers, progress, all_begun))
-    fmt::format_to(std::back_inserter(line), ", about {} left", human_readable(*left));
-  return line;
+std::vector<std::string> wave_details(const Case& what, const WaveProgress& progress) {
+  const std::string begun = fmt::format(", {}/{} begun", grouped(progress.started), grouped(what.attempts));
+  const std::string done = fmt::format("{}, {} done", begun, grouped(progress.done));
+  if (progress.started == what.attempts) return {done, begun};
+  const double rate = static_cast<double>(progress.started) / std::chrono::duration<double>(progress.elapsed).count();
+  return {fmt::format("{} at {}/s, {} done", begun, grouped(fmt::format("{:.0f}", rate)), grouped(progress.done)), done,
+          begun};
 }
 
-Progress::Progress() : terminal_(::isatty(STDERR_FILENO) == 1) {}
+Progress::Progress(const Plan& plan, ProgressLine::Wanted wanted) : line_(wanted), plan_(plan) {}
 
-void Progress::on_wave(const PlannedCase& planned, unsigned repetition, bool counting, size_t done, size_t total) {
-  if (!terminal_) return;
+void Progress::on_wave(const PlannedCase& planned, unsigned repetition, WavePurpose purpose, size_t done,
+                       size_t total) {
+  const bool counting = purpose == WavePurpose::counting_syscalls;
   planned_ = &planned;
   all_begun_.reset();
-  std::string left;
-  if (done > 0) {
-    const Duration each = (now() - begun_) / static_cast<int64_t>(done);
-    left = fmt::format(", about {} left", human_readable(each * static_cast<int64_t>(total - done)));
+  last_look_ = {};
+  if (counting_ != counting) {
+    counting_ = counting;
+    time_ = {};
+    rest_ = later_ = {};
+    Duration timed{};
+    for (const PlannedWave& wave : plan_.waves) timed += plan_.cases[wave.which].expected;
+    if (counting)
+      for (const PlannedCase& each : plan_.cases) rest_ += each.expected;
+    (counting ? later_ : rest_) = timed;
   }
-  place_ = fmt::format("[{}/{}{}]", done + 1, total, left);
-  wave_ = fmt::format("{}: {}", counting ? "counting system calls" : fmt::format("repetition {}", repetition),
-                      planned.what.describe());
-  show(fmt::format("{} {}", place_, wave_));
+  rest_ -= planned.expected;
+  // A search makes its waves as it goes: there is only an estimate of their number.
+  if (plan_.waves.empty()) rest_ = planned.expected * static_cast<int64_t>(total - std::min(total, done + 1));
+  time_.begin(now(), planned.expected, rest_);
+  place_ = fmt::format("wave {} of {}", grouped(done + 1), grouped(total));
+  wave_ = fmt::format("{}{}", planned.what.describe(),
+                      counting ? ", counting system calls" : fmt::format(", repetition {}", repetition));
+  line_.show(head(time_.left(now())), wave_);
 }
 
 void Progress::on_progress(const WaveProgress& progress) {
-  if (planned_ == nullptr || progress.elapsed < worth_telling) return;
-  if (!all_begun_ && progress.started == planned_->what.attempts) all_begun_ = progress.elapsed;
-  const bool answers = planned_->target->entry->answers;
-  show(fmt::format("{} {}: {}", place_, progress_line(planned_->what, answers, progress, all_begun_), wave_));
+  if (planned_ == nullptr) return;
+  // It was some time since the last look: without a terminal that may be long ago.
+  if (!all_begun_ && progress.started == planned_->what.attempts) all_begun_ = last_look_;
+  last_look_ = progress.elapsed;
+  if (progress.elapsed < worth_telling) return;
+  const auto left = wave_left(planned_->what, planned_->answers(), progress, all_begun_);
+  line_.show(head(left ? time_.left_after(*left) : time_.left(now())), wave_, wave_details(planned_->what, progress));
 }
 
-// A line that wraps could not be taken away again.
-void Progress::show(std::string_view line) {
-  fmt::print(stderr, "\r\033[K{}", line.substr(0, terminal_columns(STDERR_FILENO) - 1));
-  std::fflush(stderr);
-  shown_ = true;
-}
-
-void Progress::clear() {
-  if (!shown_) return;
-  fmt::print(stderr, "\r\033[K");
-  std::fflush(stderr);
-  shown_ = false;
+std::string Progress::head(Duration left) const {
+  return fmt::format("{}, about {} left: ", place_, roughly(left + later_));
 }
 
 }  // namespace connbench

@@ -8,8 +8,8 @@
 
 namespace connbench {
 
-/// One block per target and load, one line per connector.
+/// One table per target and load, one line per connector, `width` columns wide at most.
 std::string rate_table(const RunRequest& request, const std::vector<RateResult>& results,
-                       const std::vector<SkippedCase>& skipped);
+                       const std::vector<SkippedCase>& skipped, size_t width);
 
 }  // namespace connbench

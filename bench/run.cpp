@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
 
 #include "bench/capacity.h"
 #include "bench/commands.h"
@@ -9,6 +11,8 @@
 #include "bench/rate_table.h"
 #include "bench/run_description.h"
 #include "bench/run_options.h"
+#include "bench/screen.h"
+#include "bench/skip_lines.h"
 #include "bench/table.h"
 #include "harness/machine/machine.h"
 #include "harness/record/lab_json.h"
@@ -24,7 +28,7 @@ uint64_t estimated_sample_bytes(const RunOptions& options, const Plan& plan, std
   for (const PlannedWave& wave : plan.waves) {
     const PlannedCase& planned = plan.cases[wave.which];
     Case what = planned.what;
-    for (const NamedTarget* target : planned.targets())  // of a fleet, at the most
+    for (const NamedTarget* target : planned.targets())  // of a fleet, the longest name: an upper bound
       if (what.is_fleet() || target->name.size() > what.target.size()) what.target = target->name;
     bytes += estimate_samples_bytes(run_id, what, options.samples);
   }
@@ -41,14 +45,14 @@ void print_plan(const RunOptions& options, const Plan& plan) {
   }
   if (options.request.find_rate)
     for (const PlannedCase& planned : plan.cases)
-      fmt::print("{}: search for the highest rate with {}, from {:.6g}/s, at most {} waves a rate\n",
+      fmt::print("{}: search for the highest rate with {}, from {:.6g}/s, at most {} waves per rate\n",
                  planned.what.describe(), options.request.find_rate->text, options.request.first_rate,
                  options.request.repetitions);
-  for (const SkippedCase& skip : plan.skipped)
-    fmt::print("skipped  {}  {}  family {}  {} in flight: {}\n", skip.what.connector, skip.what.destination(),
-               to_string(skip.what.family), skip.what.concurrency, skip.reason);
+  std::vector<const Case*> run;
+  for (const PlannedCase& planned : plan.cases) run.push_back(&planned.what);
+  fmt::print("{}", skip_lines(run, plan.skipped, screen_width()));
   if (options.request.find_rate) {
-    fmt::print("each wave follows from what those before it found; seed {}, about {} and perhaps much more\n",
+    fmt::print("each wave depends on the results of those before it; seed {}, about {} and perhaps much more\n",
                options.request.seed, human_readable(plan.expected));
     return;
   }
@@ -69,26 +73,18 @@ RunInfo describe_run(const RunOptions& options, std::string run_id) {
           .arrival = options.request.arrival,
           .spin = options.request.spin,
           .origin = Origin::now(),
-          .environment = describe_environment()};
+          .environment = std::make_shared<nlohmann::ordered_json>(describe_environment())};
 }
 
 int report(const RunOptions& options, const Session& session, const Plan& plan, const Recorder& recorder,
            SessionEnd end, int signal) {
   const RunRequest& request = options.request;
-  fmt::print("{}", request.find_rate ? rate_table(request, session.rates(), plan.skipped)
-                                     : result_table(session.results(), plan.skipped));
-  for (const std::string& warning : session.warnings()) fmt::print("warning: {}\n", warning);
-  fmt::print("records: {}\n", recorder.folder().path().string());
-  std::fflush(stdout);
-  if (end == SessionEnd::interrupted) {
-    fmt::print(stderr, "connbench: interrupted; the records say \"complete\": false\n");
-    return signal_base + signal;
-  }
-  if (end == SessionEnd::broke) {
-    fmt::print(stderr, "connbench: {} died; what was measured so far is recorded, the rest was not run\n",
-               session.died());
-    return broke;
-  }
+  fmt::print("{}", request.find_rate ? rate_table(request, session.rates(), plan.skipped, screen_width())
+                                     : result_table(session.results(), plan.skipped, screen_width()));
+  print_warnings(session.warnings());
+  print_records(recorder.folder().path(), end == SessionEnd::complete);
+  if (end == SessionEnd::interrupted) return interrupted(recorder.folder().path(), signal);
+  if (end == SessionEnd::broke) return broken_by_death_of(session.died());
   const bool fine = std::ranges::all_of(session.results(), [](const CaseResult& result) {
     return result.failures.empty() && std::ranges::none_of(result.rows, [&](const SummaryRow& row) {
              return has_unexplained_outcome(*result.planned, row);
@@ -98,52 +94,51 @@ int report(const RunOptions& options, const Session& session, const Plan& plan, 
   return fine && found ? done : check_failed;
 }
 
-// A link that lost frames, or was late, is not to be taken for a slow connector.
+// A link that lost frames or was late must not be mistaken for a slow connector.
 std::vector<std::string> link_warnings(const lab::LinkReport& link) {
   constexpr Duration late = std::chrono::milliseconds(1);
   std::vector<std::string> warnings;
   const uint64_t dropped = link.dropped_by_kernel + link.dropped_on_sending + link.dropped_in_queue;
   if (dropped > 0)
     warnings.push_back(fmt::format(
-        "the lab's link had to drop {} of {} frames: retransmissions are its fault. Lower the load, or give "
-        "it a processor of its own (--cpus link=N).",
+        "the lab's link dropped {} of {} frames, which caused retransmissions. Lower the load, or give it a processor "
+        "of its own (--cpus link=N).",
         dropped, link.frames + dropped));
   if (link.lateness.quantile(0.9) > late)
-    warnings.push_back(
-        fmt::format("the lab's link delivered frames later than it was told to: {} at p50, {} at p90, {} at p99. What "
-                    "took longer on delayed targets is its fault, or the machine's, whoever connected. Lower the load, "
-                    "or give it a processor of its own (--cpus link=N).",
-                    human_readable(link.lateness.quantile(0.5)), human_readable(link.lateness.quantile(0.9)),
-                    human_readable(link.lateness.quantile(0.99))));
+    warnings.push_back(fmt::format(
+        "the lab's link delivered frames late: by {} at p50, {} at p90, {} at p99. Extra latency of delayed "
+        "targets comes from the link or the machine, not from a connector. Lower the load, or give the "
+        "link a processor of its own (--cpus link=N).",
+        human_readable(link.lateness.quantile(0.5)), human_readable(link.lateness.quantile(0.9)),
+        human_readable(link.lateness.quantile(0.99))));
   return warnings;
 }
 
-// The capture ends before the result is told.
+// The capture ends before the result is reported.
 void finish_lab(lab::Lab* lab, Recorder& recorder) {
   if (lab == nullptr) return;
   lab->finish_capture();
   recorder.lab(describe_lab(*lab));
-  for (const std::string& warning : link_warnings(lab->link_report())) {
-    recorder.warn(warning);
-    fmt::print("warning: {}\n", warning);
-  }
+  const std::vector<std::string> warnings = link_warnings(lab->link_report());
+  for (const std::string& warning : warnings) recorder.warn(warning);
+  print_warnings(warnings);
 }
 
 int measure(const RunOptions& options) {
   const Plan plan = make_plan(options.request);
   if (plan.cases.empty())
-    throw MachineLacks(fmt::format("nothing of what was asked can be run here: {} {}",
+    throw MachineLacks(fmt::format("nothing that was asked for can run here: {}: {}",
                                    plan.skipped.front().what.describe(), plan.skipped.front().reason));
   require_capacity(plan, options.request.policy.close);
   if (options.dry_run) {
     print_plan(options, plan);
     return done;
   }
-  StopSignal stop;  // before the first file: whoever finds one may rely on a clean end
+  StopSignal stop;  // before the first file: from then on, an interruption ends the run cleanly
   const std::string run_id = new_run_id();
   Recorder recorder(RunFolder(options.out.value_or(default_run_folder(run_id))), describe_run(options, run_id));
   if (options.request.lab != nullptr) recorder.lab(describe_lab(*options.request.lab));
-  Progress progress;
+  Progress progress(plan, options.progress);
   Session session(options.request, plan, options.placement, recorder, stop, progress);
   const SessionEnd end = session.run();
   progress.clear();
@@ -152,7 +147,7 @@ int measure(const RunOptions& options) {
   return report(options, session, plan, recorder, end, stop.pending());
 }
 
-// Lab targets are skipped, with the reason, where there can be no lab; what it was asked to be cannot be skipped.
+// Without a lab its targets are skipped, with the reason. What the lab itself was asked to do cannot be skipped.
 int run(const RunFlags& flags) {
   raise_descriptor_limit();
   note_tcp_memory();
@@ -164,7 +159,7 @@ int run(const RunFlags& flags) {
       return guarded([&] { return measure(options); });
     });
   } catch (const lab::Unavailable& error) {
-    if (options.needs_lab) throw MachineLacks(fmt::format("--sysctl and --pcap are the lab's: {}", error.what()));
+    if (options.needs_lab) throw MachineLacks(fmt::format("--sysctl and --pcap need the lab: {}", error.what()));
     options.request.why_no_lab = error.what();
     return measure(options);
   }
@@ -172,16 +167,22 @@ int run(const RunFlags& flags) {
 
 }  // namespace
 
-void add_run(CLI::App& app, int& status) {
-  CLI::App* command = app.add_subcommand("run", "measure ways to connect against each other");
+Command run_command() {
   auto flags = std::make_shared<RunFlags>();
-  declare(*command, *flags);
-  command->footer(
-      "Results go to stdout, progress to stderr when it is a terminal, records to the output folder.\n"
-      "Exit status: 0 done, 1 ran but a check failed, 2 unusable arguments, 3 the machine lacks what was asked,\n"
-      "5 the run broke (disk, server), 130 interrupted.\n"
-      "Example: connbench run --connector epoll,blocking-threads --target accepting --concurrency 1,256");
-  command->callback([flags, &status] { status = run(*flags); });
+  return {.name = "run",
+          .summary = "measure ways to connect against each other",
+          .groups = describe(*flags),
+          .notes = {"Every combination of connector, target, family, concurrency and timeout is a case; every case is "
+                    "measured in --repetitions waves. Results go to stdout, progress to stderr, records to the folder.",
+                    "Exit status: 0 done, 1 ran but a check failed, 2 unusable arguments, 3 the machine lacks what was "
+                    "asked for, 5 the run broke (disk, server), 130 interrupted."},
+          .examples = {{"One attempt in flight, then 256",
+                        "connbench run --connector epoll,blocking-threads --concurrency 1,256"},
+                       {"Hosts that never answer, behind a deadline of 100 ms",
+                        "connbench run --connector loops,'*-threads' --target blackhole --timeout 100ms"},
+                       {"Latency at a given rate, when a tenth of the hosts is dead",
+                        "connbench run --connector epoll --mix accepting=90,blackhole=10 --arrival poisson:1000/s"}},
+          .run = [flags] { return run(*flags); }};
 }
 
 }  // namespace connbench

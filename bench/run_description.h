@@ -1,4 +1,4 @@
-// What every run says of itself in run.json, whatever it measures.
+// What run.json says about every run, whatever it measures.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -7,10 +7,10 @@
 
 namespace connbench {
 
-/// As this program was called.
+/// The words this program was started with.
 std::vector<std::string> own_command_line();
 
-/// The machine, and the libraries that connectors were built with.
+/// The machine, the build, and the libraries that connectors were built with.
 nlohmann::ordered_json describe_environment();
 
 }  // namespace connbench

@@ -1,16 +1,17 @@
-// Half a million attempts pending at one time, and what becomes of their deadlines: a sharded connector beside a bare
-// sharded epoll loop (bench/bare_shards.h), in interleaved waves of one run.
-//   scale/<connector>/<pending>/at_once   in the lab's blackhole, in as many shards as RLIMIT_NOFILE asks for. Whoever
-//                                         begins faster than he gives up is late by the difference
-//   scale/<connector>/<pending>/paced     begun within 10 s, evenly and by all at one rate
+// How deadlines are kept with half a million attempts pending at once: a sharded connector compared with a bare sharded
+// epoll loop (bench/bare_shards.h), in interleaved waves of one run.
+//   scale/<connector>/<pending>/at_once   in the lab's blackhole, in as many shards as RLIMIT_NOFILE requires. A
+//   connector
+//                                         that begins attempts faster than it gives them up is late by the difference
+//   scale/<connector>/<pending>/paced     all begun within 10 s, at an even rate
 //
-// started_s          from the wave's beginning to the start of its last attempt (the slowest wave)
-// bytes_each         peak resident memory of the wave's process, all of it, by its attempts; their samples included
-// late_p50_ms, …     past the deadline, the median wave; bare_…: of the bare loop
-// p50_ratio, …       connector by bare loop, each pair of waves by itself: the median pair
-// not_given_up       attempts that ended otherwise than by their deadline, of all waves: none must
+// started_s          time from the beginning of the wave to the start of its last attempt (the slowest wave)
+// bytes_each         peak resident memory of the wave's process divided by its attempts; includes their samples
+// late_p50_ms, …     time past the deadline in the median wave; bare_…: for the bare loop
+// p50_ratio, …       connector divided by bare loop within each pair of waves: the median pair
+// not_given_up       attempts in all waves that did not end by their deadline; must be 0
 //
-// What the machine has not the memory for is skipped, with the reason. All the usual --benchmark_* flags.
+// Sizes for which the machine lacks memory are skipped, with the reason. Takes the usual --benchmark_* flags.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -31,10 +32,12 @@ using std::chrono::seconds;
 
 constexpr int pairs = 3;
 constexpr size_t in_a_shard = 19'300;
-// Between two retransmissions of a SYN (7 and 15 s after it), and longer than all of them take to be begun.
+// Between two retransmissions of a SYN (7 s and 15 s after it), and longer than it takes to begin all attempts.
 constexpr Duration timeout = seconds(13);
 constexpr Duration wave_limit = seconds(120);
 constexpr double paced_over_s = 10;
+
+enum class Start : uint8_t { at_once, paced };
 
 struct Wave {
   double started_s;
@@ -43,7 +46,7 @@ struct Wave {
   size_t not_given_up;
 };
 
-// What comes out of the lab, which is another process.
+// The results that leave the lab, which is another process.
 struct Figures {
   double started_s = 0;
   double bare_started_s = 0;
@@ -53,11 +56,6 @@ struct Figures {
   double p50_ratio = 0, p99_ratio = 0, p99_ratio_min = 0, p99_ratio_max = 0;
   size_t not_given_up = 0;
   char failure[256]{};
-};
-
-class Unattended final : public WaveParent {
- public:
-  bool should_stop() override { return false; }
 };
 
 Wave figures_of(std::span<const Sample> samples) {
@@ -157,7 +155,7 @@ class Comparison {
 
   Case what_;
   NamedConnector named_;
-  double rate_;  // of beginning, a second; 0 = at once
+  double rate_;  // attempts begun per second; 0 = all at once
   const Target& target_;
   const Target& answering_;
 };
@@ -183,13 +181,14 @@ Figures compare_in_lab(const char* connector, size_t pending, double rate) {
   return *figures;
 }
 
-void scale(benchmark::State& state, const char* connector, size_t pending, bool paced) try {
+void scale(benchmark::State& state, const char* connector, size_t pending, Start start) try {
   if (const std::string reason = why_not_so_many(pending); !reason.empty())
     return state.SkipWithError(("skipped: " + reason).c_str());
   if (skipped(state, connector, std::min(pending, in_a_shard))) return;
   Figures figures;
   for ([[maybe_unused]] auto _ : state)
-    figures = compare_in_lab(connector, pending, paced ? static_cast<double>(pending) / paced_over_s : 0);
+    figures =
+        compare_in_lab(connector, pending, start == Start::paced ? static_cast<double>(pending) / paced_over_s : 0);
   const std::pair<const char*, double> counters[] = {
       {"started_s", figures.started_s},          {"bare_started_s", figures.bare_started_s},
       {"bytes_each", figures.bytes_each},        {"late_p50_ms", figures.late_p50_ms},
@@ -208,12 +207,8 @@ int main(int argc, char** argv) {
   note_tcp_memory();
   for (const char* connector : {"epoll", "io-uring", "io-uring+deadline:link"})
     for (const size_t pending : {size_t{500'000}, size_t{1'000'000}})
-      for (const bool paced : {false, true})
-        benchmark::RegisterBenchmark(
-            fmt::format("scale/{}/{}/{}", connector, pending, paced ? "paced" : "at_once").c_str(),
-            [=](benchmark::State& state) { scale(state, connector, pending, paced); })
-            ->Iterations(1)
-            ->UseRealTime()
-            ->Unit(benchmark::kSecond);
+      for (const Start start : {Start::at_once, Start::paced})
+        add_comparison(fmt::format("scale/{}/{}/{}", connector, pending, start == Start::paced ? "paced" : "at_once"),
+                       [=](benchmark::State& state) { scale(state, connector, pending, start); });
   return bench_main(argc, argv);
 }

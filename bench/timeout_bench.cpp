@@ -1,5 +1,5 @@
-// How late each way gives up: overshoot past the deadline on a host that never answers, and beside it how late
-// clock_nanosleep wakes on this machine. All the usual --benchmark_* flags.
+// How late each connector gives up on a host that never answers, and how late clock_nanosleep wakes on this machine.
+// Takes the usual --benchmark_* flags.
 #include <fmt/format.h>
 
 #include "bench/bench_support.h"
@@ -14,7 +14,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds timeouts[] = {milliseconds(1), milliseconds(10), milliseconds(100), milliseconds(500)};
 
-// Few in flight: when all deadlines fall together, the last one's lateness is mostly the work of the ones before it.
+// Few in flight: when all deadlines coincide, the last one is late mostly because of the work for the ones before it.
 constexpr size_t in_flight = 8;
 constexpr size_t attempts = 40;
 
@@ -37,7 +37,7 @@ void sleep_overshoot(benchmark::State& state, Duration timeout) {
 void overshoot(benchmark::State& state, const Case& what, const std::optional<Capabilities>& capabilities) {
   if (capabilities && capabilities->floor > what.timeout)
     return state.SkipWithError(
-        fmt::format("skipped: keeps no deadline shorter than {}", format_duration(capabilities->floor)).c_str());
+        fmt::format("skipped: cannot keep a deadline shorter than {}", format_duration(capabilities->floor)).c_str());
   run_waves(state, what);
 }
 
@@ -46,7 +46,7 @@ std::vector<std::pair<const ConnectorEntry*, std::optional<Capabilities>>> with_
   for (const ConnectorEntry* entry : all_connectors()) {
     const std::optional<Capabilities> capabilities = ask_capabilities(find_connector(entry->name)).capabilities;
     if (!capabilities || capabilities->has_deadline())
-      found.emplace_back(entry, capabilities);  // what cannot be made is shown as skipped
+      found.emplace_back(entry, capabilities);  // a connector that cannot be created is shown as skipped
   }
   return found;
 }

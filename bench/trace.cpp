@@ -1,14 +1,15 @@
-// connbench trace: one attempt, followed on three lines of time.
+// connbench trace: follows one attempt on three timelines.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <random>
+#include <memory>
 
 #include "bench/commands.h"
 #include "bench/flags.h"
+#include "bench/progress_line.h"
 #include "harness/machine/machine.h"
 #include "harness/run/plan.h"
 #include "harness/support/units.h"
@@ -20,7 +21,7 @@
 namespace connbench {
 namespace {
 
-// The flags as text, as CLI11 fills them in.
+// The flags as text.
 struct TraceFlags {
   std::string story;
   std::string connector = "epoll";
@@ -34,6 +35,7 @@ struct TraceFlags {
   std::string pcap;
   std::string out;
   std::vector<std::string> sysctls;
+  bool quiet = false;
 };
 
 // The flags as values.
@@ -49,35 +51,32 @@ struct TraceOptions {
   bool until_closed;
   std::string pcap, out;
   std::vector<lab::Sysctl> sysctls;
+  ProgressLine::Wanted progress;
 };
 
 TraceOptions parse(const TraceFlags& flags) {
-  constexpr size_t most_attempts = 100;  // more than anybody reads
-  constexpr Duration longest = std::chrono::minutes(10);
-  one_of("--close", flags.close, {"rst", "fin", "hold"});
+  constexpr size_t most_attempts = 100;  // nobody reads more
+  constexpr TimeBound ten_minutes{std::chrono::minutes(10), "10min"};
   TraceOptions options{.greeting = !flags.story.empty() && one_of("--story", flags.story, {"greeting"}) == "greeting",
-                       .connector = flag("--connector", [&] { return find_connector(flags.connector); }),
-                       .target = flag("--target", [&] { return find_target(flags.target); }),
-                       .attempts = flag("--attempts", [&] { return parse_count(flags.attempts); }),
-                       .timeout = flag("--timeout", [&] { return parse_duration(flags.timeout); }),
-                       .family = one_of("--family", flags.family, {"4", "6"}) == "4" ? Family::ipv4 : Family::ipv6,
-                       .close = parse_close_mode(flags.close),
+                       .connector = for_flag("--connector", [&] { return find_connector(flags.connector); }),
+                       .target = for_flag("--target", [&] { return find_target(flags.target); }),
+                       .attempts = read_count("--attempts", flags.attempts, most_attempts),
+                       .timeout = read_time("--timeout", flags.timeout, ten_minutes),
+                       .family = read_family("--family", flags.family, {"4", "6"}),
+                       .close = read_close(flags.close),
                        .json = one_of("--format", flags.format, {"text", "json"}) == "json",
                        .until_closed = one_of("--until", flags.until, {"quiet", "closed"}) == "closed",
                        .pcap = flags.pcap,
                        .out = flags.out,
-                       .sysctls = each<lab::Sysctl>("--sysctl", flags.sysctls, lab::parse_sysctl)};
-  if (options.attempts > most_attempts)
-    throw std::invalid_argument(fmt::format("--attempts: at most {}", most_attempts));
-  if (options.timeout <= Duration::zero() || options.timeout > longest)
-    throw std::invalid_argument("--timeout: longer than nothing, and at most 10min");
+                       .sysctls = for_each_text<lab::Sysctl>("--sysctl", flags.sysctls, lab::parse_sysctl),
+                       .progress = flags.quiet ? ProgressLine::Wanted::no : ProgressLine::Wanted::yes};
   if (!options.target.entry->serves(options.family))
-    throw std::invalid_argument(
-        fmt::format("--target: {} has no address of family {}", options.target.name, to_string(options.family)));
+    refuse_flag("--target",
+                fmt::format("{} has no address of family {}", options.target.name, to_string(options.family)));
   return options;
 }
 
-// What the connector says of itself.
+// Its capabilities.
 Capabilities require_usable(const TraceOptions& options) {
   if (!options.connector.entry->serves(options.family))
     throw MachineLacks(fmt::format("{} does not serve family {}", options.connector.name, to_string(options.family)));
@@ -90,17 +89,17 @@ Capabilities require_usable(const TraceOptions& options) {
   return *answer.capabilities;
 }
 
-// Before anything starts: a trace that cannot be written was for nothing.
+// Checked before anything starts: a trace that cannot be written is lost.
 void require_writable(const char* name, const std::string& file) {
   if (file.empty()) return;
   const UniqueFd opened(::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
   if (!opened) throw std::invalid_argument(fmt::format("{}: {} cannot be written: {}", name, file, strerror(errno)));
 }
 
-// Where nobody asked for the file, it is one without a name: gone with the last process that has it.
+// Without --pcap the capture goes to a file without a name, which vanishes with the last process that has it open.
 struct CaptureFile {
   UniqueFd memory{-1};
-  std::string inside;  // its path in the lab, where the trace is process 1
+  std::string inside;  // its path in the lab, where this process is number 1
 
   explicit CaptureFile(const std::string& pcap) : inside(pcap) {
     if (!pcap.empty()) return;
@@ -111,8 +110,8 @@ struct CaptureFile {
 
 trace::FollowRequest request(const TraceOptions& options, const Capabilities& capabilities,
                              const CaptureFile& capture) {
-  const auto waiting = [terminal = ::isatty(STDERR_FILENO) == 1](const std::string& what) {
-    if (terminal) fmt::print(stderr, "\r\033[K{}", what);
+  const auto waiting = [line = std::make_shared<ProgressLine>(options.progress)](const std::string& what) {
+    what.empty() ? line->clear() : line->show("", what);
   };
   trace::FollowRequest request{.client = {},
                                .target_name = "greeting",
@@ -129,7 +128,8 @@ trace::FollowRequest request(const TraceOptions& options, const Capabilities& ca
   }
   request.client = trace::connecting_client(options.connector, options.attempts, options.timeout, options.close);
   if (!capabilities.has_deadline())
-    request.client.why_no_end = fmt::format("{} leaves it to the kernel when to give up", options.connector.name);
+    request.client.why_no_end =
+        fmt::format("{} has no deadline: the kernel decides when to give up", options.connector.name);
   request.target_name = options.target.name;
   request.open_target = [&options](lab::Lab& lab) {
     return options.target.open({.family = options.family, .open_at_once = options.attempts, .lab = &lab});
@@ -153,8 +153,8 @@ int run(const TraceFlags& flags) {
   require_writable("--pcap", options.pcap);
   require_writable("--out", options.out);
   const CaptureFile capture(options.pcap);
-  const lab::Options lab_options{.sysctls = options.sysctls, .pcap = capture.inside, .seed = std::random_device{}()};
-  // Refused are the lab itself, here, or following the client, in it.
+  const lab::Options lab_options{.sysctls = options.sysctls, .pcap = capture.inside, .seed = read_seed("")};
+  // Thrown where no lab can be made here, and where the client cannot be followed in the lab.
   const auto lacks = [](const lab::Unavailable& error) {
     return MachineLacks(fmt::format("nothing can be traced here: {}", error.what()));
   };
@@ -176,37 +176,68 @@ int run(const TraceFlags& flags) {
   }
 }
 
+FlagGroup what_to_trace(TraceFlags& flags) {
+  return {
+      "What to trace",
+      {{.name = "--connector",
+        .value = "NAME",
+        .destination = &flags.connector,
+        .help = "A connector, with its options; connbench list shows all."},
+       {.name = "--target", .value = "NAME", .destination = &flags.target, .help = "What to connect to, in the lab."},
+       {.name = "--attempts", .value = "N", .destination = &flags.attempts, .help = "One after another, 1 to 100."},
+       {.name = "--timeout", .value = "TIME", .destination = &flags.timeout, .help = "Deadline of each attempt."},
+       {.name = "--family", .value = "FAMILY", .destination = &flags.family, .help = "Address family: 4, 6."},
+       {.name = "--close",
+        .value = "HOW",
+        .destination = &flags.close,
+        .help = "How the connection ends: fin, rst, hold."},
+       {.name = "--sysctl",
+        .value = "NAME=VALUE",
+        .destination = Repeated{&flags.sysctls},
+        .help = "Set a sysctl in the lab: net.ipv4.tcp_syn_retries=1. Repeatable."},
+       {.name = "--until",
+        .value = "WHEN",
+        .destination = &flags.until,
+        .help = "quiet: until nothing moves any more; closed: until TIME_WAIT (60 s) has ended too."},
+       {.name = "--story",
+        .value = "NAME",
+        .destination = &flags.story,
+        .help = "Trace an example instead. greeting: a client and a server of a few lines, eight packets.",
+        .excludes = {"--connector", "--target", "--attempts", "--timeout", "--close"}}}};
+}
+
+FlagGroup output(TraceFlags& flags) {
+  return {"Output",
+          {{.name = "--format",
+            .value = "FORM",
+            .destination = &flags.format,
+            .help = "text, or json (docs/trace.md describes it)."},
+           {.name = "--quiet", .value = "", .destination = &flags.quiet, .help = "Show no progress on stderr."},
+           {.name = "--pcap",
+            .value = "FILE",
+            .destination = &flags.pcap,
+            .help = "Write the packets to FILE, for tcpdump -r and Wireshark."},
+           {.name = "--out",
+            .value = "FILE",
+            .destination = &flags.out,
+            .help = "Write the trace to FILE.",
+            .shown_default = "stdout"}}};
+}
+
 }  // namespace
 
-void add_trace(CLI::App& app, int& status) {
-  CLI::App* command =
-      app.add_subcommand("trace", "follow one attempt: its calls, its packets, the states of both ends");
+Command trace_command() {
   auto flags = std::make_shared<TraceFlags>();
-  const auto one = [&](const char* name, std::string& value, const char* help) {
-    return command->add_option(name, value, help);
-  };
-  one("--connector", flags->connector, "a way to connect (see connbench list)")->capture_default_str();
-  one("--target", flags->target, "what to connect to, in the lab")->capture_default_str();
-  auto* story = one("--story", flags->story, "greeting: a client and a server of a few lines, eight packets");
-  one("--attempts", flags->attempts, "one after the other, 1 to 100")->capture_default_str();
-  one("--timeout", flags->timeout, "of each attempt")->capture_default_str();
-  one("--family", flags->family, "4, 6")->capture_default_str();
-  one("--close", flags->close, "how the connection ends: fin, rst, hold")->capture_default_str();
-  one("--until", flags->until, "quiet: nothing moves any more; closed: TIME_WAIT has ended (60 s) too")
-      ->capture_default_str();
-  command->add_option("--sysctl", flags->sysctls, "of the lab: net.ipv4.tcp_syn_retries=1; repeatable")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  one("--format", flags->format, "text, json (docs/trace.md)")->capture_default_str();
-  one("--pcap", flags->pcap, "file for the packets, for tcpdump -r and Wireshark");
-  one("--out", flags->out, "file for the trace [stdout]");
-  for (const char* other : {"--connector", "--target", "--attempts", "--timeout", "--close"}) story->excludes(other);
-  command->footer(
-      "The client is stopped at each of its system calls: every time in a trace includes what watching costs.\n"
-      "Exit status: 0 done, 2 unusable arguments, 3 the machine lacks what a trace needs, 5 it broke, 130 interrupted\n"
-      "(what was seen until then is printed).\n"
-      "Example: connbench trace --connector epoll --target lossy-syn:1 --pcap syn.pcap");
-  command->callback([flags, &status] { status = run(*flags); });
+  return {.name = "trace",
+          .summary = "follow one attempt: its calls, its packets, the states of both ends",
+          .groups = {what_to_trace(*flags), output(*flags)},
+          .notes = {"The client is stopped at each of its system calls, so every time in a trace includes the cost of "
+                    "watching.",
+                    "Exit status: 0 done, 2 unusable arguments, 3 the machine lacks what a trace needs, 5 it broke, "
+                    "130 interrupted (what was seen until then is printed)."},
+          .examples = {{"A lost SYN, and the packets in a file",
+                        "connbench trace --connector epoll --target lossy-syn:1 --pcap syn.pcap"}},
+          .run = [flags] { return run(*flags); }};
 }
 
 }  // namespace connbench

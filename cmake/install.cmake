@@ -16,8 +16,8 @@ install(EXPORT connbench NAMESPACE connbench:: FILE connbenchTargets.cmake DESTI
 
 install(DIRECTORY harness DESTINATION ${headers} FILES_MATCHING PATTERN *.h)
 # What a connector can be made of: an event loop of its own, a call for a thread to sit in, a library's loop.
-foreach(header loops/loop loops/detect loops/pending sockets/begin_connect sockets/source_port threads/thread_carrier
-        threads/thread_per_attempt threads/thread_pool threads/calls/calls libraries/library_connector)
+foreach(header loops/loop loops/detect loops/pending sockets/due_table sockets/begin_connect sockets/source_port
+        threads/thread_executor threads/thread_per_attempt threads/thread_pool threads/calls/calls libraries/library_connector)
   get_filename_component(folder impl/${header} DIRECTORY)
   install(FILES impl/${header}.h DESTINATION ${headers}/${folder})
 endforeach()

@@ -1,5 +1,6 @@
-// Completes everything at once without a system call: what the harness itself costs. In every table.
-#include "harness/connector/registry.h"
+// Completes every attempt at once without a system call, which shows what the harness itself costs.
+#include "harness/connector/make_connector.h"
+#include "impl/sockets/completions.h"
 
 namespace connbench::connectors {
 namespace {
@@ -20,10 +21,7 @@ class Null final : public Connector {
   }
 
   size_t reap(std::vector<Completion>& completions, TimePoint) override {
-    const size_t count = ready_.size();
-    completions.insert(completions.end(), ready_.begin(), ready_.end());
-    ready_.clear();
-    return count;
+    return move_completions(ready_, completions);
   }
 
   void cancel_all() override {}
@@ -38,12 +36,11 @@ class Null final : public Connector {
 extern const ConnectorEntry null;
 const ConnectorEntry null{
     .name = "null",
-    .summary = "does nothing and says connected: the harness's own cost",
+    .summary = "does nothing and reports success: the cost of the harness itself",
     .options = {},
-    .probe = [](const ConnectorSettings&) { return std::optional<std::string>(); },
-    .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
-      return std::make_unique<Null>(settings);
-    },
+    .probe = works_everywhere,
+    .make = make_connector<Null>,
+    .group = "baselines",
 };
 
 }  // namespace connbench::connectors

@@ -1,4 +1,4 @@
-// S1: what accept() finds when the client has reset the connection between select() and accept().
+// S1: what accept() returns when the client has reset the connection between select() and accept().
 #include <sys/select.h>
 #include <sys/socket.h>
 
@@ -13,7 +13,7 @@ namespace {
 using namespace probe;
 using namespace std::chrono_literals;
 
-// select() on a listener. 1 = a connection waits to be accepted.
+// Waits for the listener with select(). Returns 1 when a connection can be accepted.
 int select_readable(int listener) {
   fd_set readable;
   FD_ZERO(&readable);
@@ -22,20 +22,19 @@ int select_readable(int listener) {
   return ::select(listener + 1, &readable, nullptr, nullptr, &limit);
 }
 
-// A client that connects and resets at once: with SO_LINGER and no time, close() sends RST instead of FIN.
+// Connects and resets at once.
 void connect_and_reset(const Endpoint& to, int listener, bool& was_readable) {
-  const UniqueFd client(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  const UniqueFd client = tcp_socket();
   checked(::connect(client.get(), to.address(), to.size()), "connect");
-  was_readable = select_readable(listener) == 1;  // between the two, as the claim has it
-  const linger no_time{.l_onoff = 1, .l_linger = 0};
-  checked(::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &no_time, sizeof no_time), "SO_LINGER");
+  was_readable = select_readable(listener) == 1;  // between connect and reset, as in the claim
+  reset_on_close(client.get());
 }
 
 Finding accept_after_a_reset(Surroundings&) {
   constexpr int tries = 200;
   Finding finding;
   const Listener listener = listen_on_loopback();  // blocking
-  // So that an accept() which blocks ends, and can be counted: it would return EAGAIN after this time.
+  // Lets an accept() that blocks end with EAGAIN after this time, so that it can be counted.
   const timeval limit{.tv_sec = 0, .tv_usec = 200'000};
   checked(::setsockopt(listener.fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), "SO_RCVTIMEO");
 
@@ -53,22 +52,25 @@ Finding accept_after_a_reset(Surroundings&) {
     const Returned read = returned(::recv(accepted.get(), &byte, 1, 0));
     dead += read.error == ECONNRESET;
   }
-  finding.saw("{} tries: select() called the listener readable {} times before the client's RST", tries, readable);
-  finding.saw("accept() after the RST: {} returned a connection, {} blocked, {} failed with an errno",
-              tries - blocked - failed, blocked, failed);
-  finding.saw("recv() on what it returned: ECONNRESET in {} of {}: the dead connection stays in the queue", dead,
-              tries - blocked - failed);
+  finding.saw("{} tries: before the client's RST, select() reported the listener as readable {} times", tries,
+              readable);
+  finding.saw("accept() after the RST: {} returned a connection, {} blocked, {} failed", tries - blocked - failed,
+              blocked, failed);
+  finding.saw(
+      "recv() on the accepted connections failed with ECONNRESET in {} of {} cases: the dead connection stays in the "
+      "queue",
+      dead, tries - blocked - failed);
 
-  // What does make accept() block after select(): somebody else who shares the listener was quicker.
-  const UniqueFd client(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  // What does make accept() block after select(): another process sharing the listener was quicker.
+  const UniqueFd client = tcp_socket();
   checked(::connect(client.get(), listener.at.address(), listener.at.size()), "connect");
   const int ready = select_readable(listener.fd.get());
   const UniqueFd taken_by_another(::accept(listener.fd.get(), nullptr, nullptr));
   const TimePoint began = now();
   const Returned late = returned(::accept(listener.fd.get(), nullptr, nullptr));
   finding.saw(
-      "a listener that is shared: select() = {}, another accept() takes the connection, ours blocks (ended by "
-      "SO_RCVTIMEO: {} after {}). So make a shared listener non-blocking all the same",
+      "a shared listener: select() = {}, another accept() takes the connection, ours blocks (ended by SO_RCVTIMEO: {} "
+      "after {}). So a shared listener should still be non-blocking",
       ready, late, human_readable(now() - began));
 
   const bool as_claimed = blocked == tries;
@@ -82,8 +84,8 @@ extern const Entry S1;
 const Entry S1{
     .id = "S1",
     .sentence =
-        "When a client resets its connection after select() has called a blocking listener readable, accept() "
-        "blocks; so a listener that is watched by select() must be non-blocking.",
+        "When a client resets its connection after select() has reported a blocking listener as readable, accept() "
+        "blocks; so a listener used with select() must be non-blocking.",
     .source = "probe/accepting.cpp",
     .run = accept_after_a_reset,
 };

@@ -9,15 +9,11 @@
 namespace connbench::probe {
 namespace {
 
-UniqueFd tcp_socket() {
-  return UniqueFd(checked(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket"));
-}
-
 Attempts begin(
     const Endpoint& to, size_t count, void (*prepare)(int fd) = [](int) {}) {
   Attempts attempts{.to = to, .connect_error = 0, .fds = {}, .kept = {}};
   for (size_t i = 0; i < count; ++i) {
-    UniqueFd fd = tcp_socket();
+    UniqueFd fd = tcp_socket(SOCK_NONBLOCK);
     prepare(fd.get());
     attempts.connect_error = ::connect(fd.get(), to.address(), to.size()) < 0 ? errno : 0;
     attempts.fds.push_back(std::move(fd));
@@ -25,13 +21,13 @@ Attempts begin(
   return attempts;
 }
 
-// poll() tells and takes nothing.
+// poll() reports a state without consuming the pending error.
 void wait_until(const Attempts& attempts, short events) {
   for (const UniqueFd& fd : attempts.fds)
-    if ((wait_for(fd.get(), events) & events) == 0) throw std::runtime_error("a socket did not get into its state");
+    if ((wait_for(fd.get(), events) & events) == 0) throw std::runtime_error("a socket did not reach its state");
 }
 
-// Connected, and then whatever `server` does with the other end.
+// Connects, then lets `server` act on the accepted socket.
 template <typename Server>
 Attempts accepted_then(size_t count, short events, Server server) {
   Listener listener = listen_on_loopback();
@@ -51,8 +47,7 @@ void send_a_byte(UniqueFd& accepted) {
 }
 
 void reset(UniqueFd& accepted) {
-  const linger no_time{.l_onoff = 1, .l_linger = 0};
-  checked(::setsockopt(accepted.get(), SOL_SOCKET, SO_LINGER, &no_time, sizeof no_time), "SO_LINGER");
+  reset_on_close(accepted.get());
   accepted.reset(-1);
 }
 
@@ -61,13 +56,13 @@ Attempts ended(Attempts attempts) {
   return attempts;
 }
 
-// One more SYN, and the kernel gives up: some 3 s, whatever the sysctls are.
+// With a single retransmission the kernel gives up after about 3 s, whatever the sysctls are.
 void give_up_soon(int fd) {
   const int one = 1;
   checked(::setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &one, sizeof one), "TCP_SYNCNT");
 }
 
-// TCP has no broadcast: connect() itself says ENETUNREACH, and sends nothing.
+// TCP has no broadcast: connect() fails with ENETUNREACH and sends nothing.
 Endpoint broadcast_address_of_loopback() {
   return Endpoint::ipv4(INADDR_LOOPBACK | 0x00ffffffU, 9);
 }
@@ -117,10 +112,10 @@ Attempts attempts_in(AttemptState state, size_t count, Surroundings& here) {
     case AttemptState::timed_out:
       return ended(begin(here.silent(), count, give_up_soon));
     case AttemptState::unreachable:
-      if (!here.has_lab()) throw NotTestable("a router that answers is in the lab");
+      if (!here.has_lab()) throw NotTestable("a router that answers exists only in the lab");
       return ended(begin(here.far_closed_port({.answer = lab::LinkRule::Answer::host_unreachable}), count));
     case AttemptState::soft_error:
-      if (!here.has_lab()) throw NotTestable("a network of two hosts is made in the lab");
+      if (!here.has_lab()) throw NotTestable("a network of two hosts can be created only in the lab");
       return soft_errors(count);
     case AttemptState::failed_at_once:
       return begin(broadcast_address_of_loopback(), count);

@@ -1,6 +1,9 @@
-// Sockets whose non-blocking connect() stands where it can stand.
+// Creates sockets in each state that a non-blocking connect() can be in.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "harness/connector/endpoint.h"
@@ -10,16 +13,16 @@
 namespace connbench::probe {
 
 enum class AttemptState : uint8_t {
-  pending,         ///< nobody has answered
-  accepted,        ///< connected
-  data_waiting,    ///< connected, and the server has sent something
-  fin_received,    ///< connected, and the server has closed
-  reset,           ///< connected, and the server has sent RST
-  refused,         ///< RST to the SYN
-  timed_out,       ///< the kernel has given up
-  unreachable,     ///< a router across the link said so (ICMP)
-  soft_error,      ///< the same, while connect() itself held the socket: noted, and the attempt goes on
-  failed_at_once,  ///< connect() returned an errno that is not EINPROGRESS, and nobody looked at it
+  pending,       ///< no answer yet
+  accepted,      ///< connected
+  data_waiting,  ///< connected, and the server has sent something
+  fin_received,  ///< connected, and the server has closed
+  reset,         ///< connected, and the server has sent RST
+  refused,       ///< RST to the SYN
+  timed_out,     ///< the kernel has given up
+  unreachable,   ///< a router across the link reported it (ICMP)
+  soft_error,    ///< the same, while connect() itself held the socket: the error is recorded and the attempt continues
+  failed_at_once,  ///< connect() failed with an errno other than EINPROGRESS, which the program ignored
 };
 inline constexpr AttemptState all_states[] = {
     AttemptState::pending,    AttemptState::accepted,      AttemptState::data_waiting, AttemptState::fin_received,
@@ -29,20 +32,20 @@ inline constexpr AttemptState all_states[] = {
 /// "accepted, data waiting".
 std::string_view to_string(AttemptState state) noexcept;
 
-/// Several sockets in one state: asking changes them, so each question wants its own.
+/// Several sockets in one state. A query can change a socket, so each query uses its own.
 struct Attempts {
   Endpoint to;
-  int connect_error;           ///< what connect() said of all of them: 0, EINPROGRESS, …
+  int connect_error;           ///< what connect() returned for all of them: 0, EINPROGRESS, …
   std::vector<UniqueFd> fds;   ///< the client's
-  std::vector<UniqueFd> kept;  ///< what keeps them in their state: the other ends, a listener
+  std::vector<UniqueFd> kept;  ///< what keeps them in this state: the other ends, a listener
 };
 
-/// Brings `count` sockets into a state, and waits until the kernel has them there; nothing of it consumes anything.
-/// @throws NotTestable when that takes the lab, and there is none (unreachable, soft_error)
+/// Creates `count` sockets and waits until the kernel has them in `state`, without consuming anything.
+/// @throws NotTestable for states that need the lab (unreachable, soft_error) when there is none
 Attempts attempts_in(AttemptState state, size_t count, Surroundings& here);
 
-/// Sockets in the state soft_error. For as long as they live this process stays in a network of its own, of two hosts:
-/// one asks, the other is a router that says "unreachable" before connect() has let go of the socket.
+/// Creates sockets in the state soft_error. Moves this process, for good, into a network of its own with two hosts: a
+/// client, and a router that reports "unreachable" before connect() has released the socket.
 Attempts soft_errors(size_t count);
 
 }  // namespace connbench::probe

@@ -13,7 +13,7 @@
 namespace connbench::probe {
 namespace {
 
-// A job under way. Killed with this object.
+// A running job. Destroying it kills its process.
 struct Running {
   Running(size_t index, TimePoint limit, const Question& question) : which(index), end(limit), child(question) {}
   size_t which;
@@ -21,7 +21,7 @@ struct Running {
   AskedChild child;
 };
 
-// The parent keeps the stop signals blocked for itself; a probe may need them.
+// The parent may block signals, but a probe may need them.
 std::string unblocked(const Job& job) {
   sigset_t none;
   sigemptyset(&none);
@@ -29,7 +29,7 @@ std::string unblocked(const Job& job) {
   return job();
 }
 
-// Until one of them has something to tell, the first limit passes, or `stop` is readable: then true.
+// case.
 bool wait_for_any(const std::list<Running>& children, int stop) {
   std::vector<pollfd> polled{{.fd = stop, .events = POLLIN, .revents = 0}};  // -1 is ignored
   TimePoint until = TimePoint::max();

@@ -1,4 +1,4 @@
-// S20: a whole connection, as the wire sees it.
+// S20: a whole connection as seen on the wire.
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -14,7 +14,7 @@ namespace {
 using namespace probe;
 using namespace std::chrono_literals;
 
-// Until the wire has seen the last packet of the exchange: the server's answer to the client's FIN.
+// Waits until the wire has seen the last packet of the exchange: the server's answer to the client's FIN.
 const std::vector<Seen>& settled(Wire& wire) {
   const TimePoint end = now() + patience;
   bool client_has_closed = false, answered = false;
@@ -28,7 +28,7 @@ const std::vector<Seen>& settled(Wire& wire) {
   return wire.seen();
 }
 
-// A FIN may carry PSH or not: nobody cares. What is sent again, because its answer is late, counts once.
+// Counts retransmissions once. (Whether a FIN carries PSH does not matter either: see letters().)
 std::vector<Seen> essence(const std::vector<Seen>& seen) {
   std::vector<Seen> first;
   for (const Seen& packet : seen) {
@@ -41,25 +41,28 @@ std::vector<Seen> essence(const std::vector<Seen>& seen) {
   return first;
 }
 
-std::string letters(const std::vector<Seen>& seen, bool with_pure_acks) {
+enum class PureAcks : uint8_t { included, left_out };
+
+std::string letters(const std::vector<Seen>& seen, PureAcks pure_acks) {
   std::string text;
   for (const Seen& packet : seen) {
     const std::string flags = packet.flags().starts_with("F") ? "F." : packet.flags();
-    if (with_pure_acks || flags != ".") text += fmt::format("{}{}", text.empty() ? "" : " ", flags);
+    if (pure_acks == PureAcks::included || flags != ".") text += fmt::format("{}{}", text.empty() ? "" : " ", flags);
   }
   return text;
 }
 
-// The source's client and server: connect, read the greeting, and whoever has spoken closes first.
+// The client and server of the claim's source: the client connects and reads the greeting; the server, which sent it,
+// closes first.
 Finding the_exchange_on_the_wire(Surroundings& here) {
   Finding finding;
   const Listener far = here.far_listener({.delay = 10ms});
   Wire wire(far.at);
-  UniqueFd client(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  UniqueFd client = tcp_socket();
   checked(::connect(client.get(), far.at.address(), far.at.size()), "connect");
   UniqueFd server(checked(::accept(far.fd.get(), nullptr, nullptr), "accept"));
 
-  const std::string greeting(255, 'x');  // as long as the source's
+  const std::string greeting(255, 'x');  // as long as in the source
   checked(static_cast<int>(::send(server.get(), greeting.data(), greeting.size(), MSG_NOSIGNAL)), "send");
   server.reset(-1);  // close()
   char bytes[256];
@@ -72,12 +75,13 @@ Finding the_exchange_on_the_wire(Surroundings& here) {
     finding.saw("{:>8}  {}  [{}]{}", human_readable(packet.at), packet.outgoing ? "client > server" : "server > client",
                 packet.flags(), packet.data > 0 ? fmt::format(" {} bytes", packet.data) : "");
   const std::vector<Seen> seen = essence(all);
-  const std::string flags = letters(seen, true);
+  const std::string flags = letters(seen, PureAcks::included);
   if (flags == "S S. . P. . F. F. .")
-    finding.saw("the eight packets, in that order{}", seen.size() < all.size() ? "; those sent again count once" : "");
+    finding.saw("the eight packets, in this order{}", seen.size() < all.size() ? "; retransmissions count once" : "");
   else
-    finding.saw("{} packets: when a pure ACK is sent on its own is the receiver's choice", all.size());
-  const bool so = flags.starts_with("S S. . ") && letters(seen, false) == "S S. P. F. F." && flags.ends_with(" .");
+    finding.saw("{} packets: whether an ACK is sent on its own is up to the receiver", all.size());
+  const bool so =
+      flags.starts_with("S S. . ") && letters(seen, PureAcks::left_out) == "S S. P. F. F." && flags.ends_with(" .");
   finding.verdict = so ? Verdict::confirmed : Verdict::refuted;
   return finding;
 }

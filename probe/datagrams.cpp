@@ -1,4 +1,4 @@
-// S16, S19: connect() on a datagram socket, and what the return of send() proves.
+// S16, S19: connect() on a datagram socket, and what a successful send() proves.
 #include <linux/sockios.h>
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -30,32 +30,32 @@ Finding connect_of_a_datagram_socket(Surroundings& here) {
   const UniqueFd fd(checked(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket"));
   const Returned connected = returned(::connect(fd.get(), closed.address(), closed.size()));
   const bool has_peer = Endpoint::of_peer(fd.get()) == closed;
-  // Whatever connect() had sent would have been answered by now: the host is 10 ms away, and refuses.
+  // Anything that connect() had sent would have been answered by now: the host is 10 ms away and refuses.
   const short answer = wait_for(fd.get(), POLLIN | POLLERR, 200ms);
   const size_t packets = wire.seen().size();
-  finding.saw("connect() to a closed port = {}; getpeername() gives {}; the wire has seen {}", connected,
-              has_peer ? "that address" : "another address", describe(wire.seen()));
+  finding.saw("connect() to a closed port = {}; getpeername() returns {}; on the wire: {}", connected,
+              has_peer ? "its address" : "another address", describe(wire.seen()));
 
   const Returned first = returned(::send(fd.get(), "x", 1, 0));
   const short error = wait_for(fd.get(), POLLERR);
   const Returned second = returned(::send(fd.get(), "x", 1, 0));
-  finding.saw("send() = {}; the wire has seen {}; poll() says {}; the next send() = {}: the error of the first", first,
+  finding.saw("send() = {}; on the wire: {}; poll() reports {}; the next send() = {}, the error of the first", first,
               describe(wire.seen()), ready_bits(static_cast<uint32_t>(error)), second);
   const Returned third = returned(::send(fd.get(), "x", 1, 0));
-  finding.saw("and the one after it = {}: it was told once", third);
+  finding.saw("and the one after that = {}: the error is reported only once", third);
 
   const bool so = connected.error == 0 && has_peer && answer == 0 && packets == 0 && second.error == ECONNREFUSED;
   finding.verdict = so ? Verdict::confirmed : Verdict::refuted;
   return finding;
 }
 
-// A peer that hears nothing: what is sent to it is neither received nor acknowledged. True when send() is content.
-bool send_to_the_deaf(Finding& finding) {
+// Sends to a peer that receives and acknowledges nothing. Returns true when send() succeeds nevertheless.
+bool send_to_a_deaf_peer(Finding& finding) {
   const Pair pair = connected_pair();
   try {
     make_deaf(pair.server.get());
   } catch (const NotTestable& reason) {
-    finding.saw("TCP, to a peer that hears nothing: not here: {}", reason.what());
+    finding.saw("TCP, to a peer that receives nothing: not testable here: {}", reason.what());
     return true;
   }
   const Returned sent = returned(::send(pair.client.get(), "hello", 5, MSG_NOSIGNAL));
@@ -63,18 +63,18 @@ bool send_to_the_deaf(Finding& finding) {
   int not_acknowledged = 0;
   checked(::ioctl(pair.client.get(), SIOCOUTQ, &not_acknowledged), "SIOCOUTQ");
   finding.saw(
-      "TCP, to a peer that hears nothing: send(5 bytes) = {}; after 100 ms the peer's poll() says {}, and {} bytes are "
-      "not "
-      "acknowledged (SIOCOUTQ)",
+      "TCP, to a peer that receives nothing: send(5 bytes) = {}; after 100 ms the peer's poll() reports {}, and {} "
+      "bytes "
+      "are unacknowledged (SIOCOUTQ)",
       sent, ready_bits(static_cast<uint32_t>(heard)), not_acknowledged);
   return sent.value == 5 && heard == 0 && not_acknowledged == 5;
 }
 
-// A peer that closes without reading: send() has long returned when the RST comes.
-bool send_to_who_does_not_read(Finding& finding) {
+// Sends to a peer that closes without reading: send() has long returned when the RST arrives.
+bool send_to_a_peer_that_does_not_read(Finding& finding) {
   Pair pair = connected_pair();
   const Returned sent = returned(::send(pair.client.get(), "hello", 5, MSG_NOSIGNAL));
-  wait_for(pair.server.get(), POLLIN);  // it is there, unread: now close() sends RST
+  wait_for(pair.server.get(), POLLIN);  // unread data has arrived: now close() sends RST
   pair.server.reset(-1);
   wait_for(pair.client.get(), POLLERR);
   const int error = so_error(pair.client.get());
@@ -83,7 +83,7 @@ bool send_to_who_does_not_read(Finding& finding) {
   return sent.value == 5 && error == ECONNRESET;
 }
 
-// 65,535 is the most that an IPv4 packet holds: 20 are its header, 8 the one of UDP.
+// An IPv4 packet holds at most 65,535 bytes, of which 20 are its header and 8 that of UDP.
 bool too_large_for_a_datagram(Finding& finding) {
   const UniqueFd receiver(checked(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket"));
   const Endpoint any_port = Endpoint::ipv4(INADDR_LOOPBACK, 0);
@@ -100,8 +100,8 @@ bool too_large_for_a_datagram(Finding& finding) {
 
 Finding send_proves_nothing(Surroundings&) {
   Finding finding;
-  const bool deaf = send_to_the_deaf(finding);
-  const bool unread = send_to_who_does_not_read(finding);
+  const bool deaf = send_to_a_deaf_peer(finding);
+  const bool unread = send_to_a_peer_that_does_not_read(finding);
   const bool too_large = too_large_for_a_datagram(finding);
   finding.verdict = deaf && unread && too_large ? Verdict::confirmed : Verdict::refuted;
   return finding;
@@ -112,7 +112,7 @@ Finding send_proves_nothing(Surroundings&) {
 extern const Entry S16;
 const Entry S16{
     .id = "S16",
-    .sentence = "connect() on a datagram socket only stores the peer's address, and sends nothing.",
+    .sentence = "connect() on a datagram socket only stores the peer's address and sends nothing.",
     .source = "probe/datagrams.cpp",
     .needs_lab = true,
     .run = connect_of_a_datagram_socket,
@@ -121,7 +121,8 @@ const Entry S16{
 extern const Entry S19;
 const Entry S19{
     .id = "S19",
-    .sentence = "That send() has returned is no proof of delivery; a datagram that is too large fails with EMSGSIZE.",
+    .sentence =
+        "A successful send() does not prove delivery; sending a datagram that is too large fails with EMSGSIZE.",
     .source = "probe/datagrams.cpp",
     .run = send_proves_nothing,
 };

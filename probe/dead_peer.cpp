@@ -14,11 +14,11 @@ void make_deaf(int fd) {
   const sock_fprog filter{1, drop_all};
   const int result = ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
   if (result < 0 && errno == EPERM)
-    throw NotTestable("a peer is made deaf by a filter on its socket, which this user may set in the lab only");
+    throw NotTestable("making a peer deaf takes a socket filter, which this user may set only in the lab");
   checked(result, "SO_ATTACH_FILTER");
 }
 
-// What checkpointing uses to take a connection away to another machine: in this mode close() sends nothing.
+// TCP_REPAIR is meant for moving a connection to another machine (checkpointing): in this mode close() sends nothing.
 void forget(UniqueFd socket) {
   const int on = 1;
   checked(::setsockopt(socket.get(), IPPROTO_TCP, TCP_REPAIR, &on, sizeof on), "TCP_REPAIR");

@@ -1,17 +1,18 @@
-// Peers that are gone: one that hears nothing any more, and one that has forgotten the connection.
+// Simulates peers that are gone: one that no longer receives anything, and one that has forgotten the connection.
 #pragma once
 
 #include "harness/support/unique_fd.h"
 
 namespace connbench::probe {
 
-/// From here on this socket receives nothing: whatever arrives for it is dropped before TCP sees it, by a filter that
-/// accepts no byte. For its peer it is a host whose cable was pulled. Some kernels
-/// want a right for it. @throws NotTestable
+/// Makes a socket receive nothing from now on: a filter drops every packet before TCP sees it. To its peer, the host
+/// looks as if its cable had been pulled. Some kernels require a privilege.
+/// @throws NotTestable
 void make_deaf(int fd);
 
-/// Closes a socket without a word: its kernel knows nothing of the connection afterwards, as after a reboot. Wants
-/// CAP_NET_ADMIN over the network namespace. @throws std::system_error
+/// Closes a socket without sending anything: its kernel forgets the connection, as after a reboot. Needs CAP_NET_ADMIN
+/// over the network namespace.
+/// @throws std::system_error
 void forget(UniqueFd socket);
 
 }  // namespace connbench::probe

@@ -1,4 +1,4 @@
-// S11: threads that sit in connect() until there are no more threads to be had.
+// S11: threads blocked in connect() until no more threads can be created.
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -29,17 +29,17 @@ namespace {
 using namespace probe;
 using namespace std::chrono_literals;
 
-constexpr rlim_t allowed = 200;    // threads, beside what this user has already
-constexpr size_t too_many = 1000;  // threads that would mean that there is no limit
+constexpr rlim_t allowed = 200;    // threads on top of what this user already has
+constexpr size_t too_many = 1000;  // reaching this many threads means that there is no limit
 constexpr auto short_wait = 200ms;
 constexpr size_t stack_bytes = 256 << 10;
 
-// What one thread does: it connects to `to`, with a limit of its own or with the kernel's.
+// The work of one thread: connecting to `to` with its own timeout or the kernel's.
 struct Work {
   Endpoint to;
   std::optional<Duration> limit;
   UniqueFd fd;
-  std::atomic<size_t>& ended;  // of how many threads
+  std::atomic<size_t>& ended;  // number of threads that have ended
   pthread_t thread{};
 };
 
@@ -68,9 +68,9 @@ class Crowd {
  public:
   ~Crowd() { join(); }
 
-  /// 0, or pthread_create()'s error: nothing was started then.
+  /// Starts one more thread. Returns 0 or pthread_create()'s error; then nothing was started.
   int add(const Endpoint& to, std::optional<Duration> limit) {
-    UniqueFd fd(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+    UniqueFd fd = tcp_socket();
     Work& work = works_.emplace_back(Work{to, limit, std::move(fd), ended_});
     pthread_attr_t attributes;
     ::pthread_attr_init(&attributes);
@@ -81,10 +81,10 @@ class Crowd {
     return error;
   }
   size_t size() const noexcept { return works_.size(); }
-  /// Threads that are done.
+  /// The number of threads that have ended.
   size_t ended() const noexcept { return ended_; }
-  /// Wakes those that sit in connect(), until all have ended: shutdown() ends it with ECONNRESET, but is lost on a
-  /// thread that has not come so far.
+  /// Ends every connect(): shutdown() makes it fail with ECONNRESET, but has no effect on a thread that has not called
+  /// it yet, so repeat until all have ended.
   void wake() {
     while (ended_ < works_.size()) {
       for (const Work& work : works_) ::shutdown(work.fd.get(), SHUT_RDWR);
@@ -101,11 +101,11 @@ class Crowd {
   std::list<Work> works_{};
 };
 
-// How many processes and threads the kernel counts for this user: the limit is held against that.
+// How many processes and threads the kernel counts for this user, which is what RLIMIT_NPROC is compared with.
 rlim_t tasks_of(uid_t user) {
   rlim_t tasks = 0;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    if (leading_number(entry.path().filename().native()) < 0) continue;  // "self" is one of the others
+    if (leading_number(entry.path().filename().native()) < 0) continue;  // "self" is a duplicate
     const std::string status = read_text(entry.path() / "status").value_or("");
     if (number_after(status, "\nUid:\t") == static_cast<int64_t>(user))
       tasks += static_cast<rlim_t>(std::max<int64_t>(0, number_after(status, "\nThreads:\t")));
@@ -117,16 +117,16 @@ int64_t resident_kib() {
   return number_after(read_text("/proc/self/status").value_or(""), "VmRSS:");
 }
 
-// Makes sure that the limit holds for this process, and tells how many tasks count already. Root is exempt, and so
-// becomes another user. A user namespace counts for itself: in a new one, nobody else's tasks come and go in between.
+// Makes sure that the limit applies to this process and returns how many tasks already count. Root is exempt and so
+// becomes another user. Each user namespace has its own count: in a new one, no other tasks come and go.
 rlim_t tasks_that_count() {
   if (::getuid() != 0) return ::unshare(CLONE_NEWUSER) == 0 ? 1 : tasks_of(::getuid());
-  // Nobody here, as far as can be told: a number that not even another probe has.
+  // A user ID that most likely nobody uses, not even another probe.
   const uid_t spare_user = 20'000 + std::random_device()() % 40'000;
   if (::setresuid(spare_user, spare_user, spare_user) != 0)
     throw NotTestable(
-        fmt::format("root is exempt from RLIMIT_NPROC, and cannot become another user ({})", error_name(errno)));
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // the kernel has forgotten that this process is to die with its parent
+        fmt::format("root is exempt from RLIMIT_NPROC and cannot become another user here ({})", error_name(errno)));
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // changing the user has reset the request to die with the parent
   return tasks_of(spare_user);
 }
 
@@ -147,7 +147,7 @@ Filled fill(Crowd& crowd, const Endpoint& silent, std::optional<Duration> limit)
   return {crowd.size(), error};
 }
 
-// How long until a connect to a host that answers gets a thread.
+// How long until a connect to a host that answers gets a thread; nullopt when it gets none within `bound`.
 std::optional<Duration> until_a_thread_is_free(const Endpoint& healthy, Duration bound) {
   const TimePoint began = now();
   Crowd one;
@@ -158,7 +158,7 @@ std::optional<Duration> until_a_thread_is_free(const Endpoint& healthy, Duration
   return std::nullopt;
 }
 
-// In a process whose user and limits are its own affair.
+// Runs in its own process, whose user and limits it changes.
 Finding until_threads_run_out(const Surroundings& here, const Endpoint& silent, const Endpoint& healthy) {
   Finding finding;
   const auto kernels_limit = kernel_connect_timeout();  // of this network
@@ -172,15 +172,15 @@ Finding until_threads_run_out(const Surroundings& here, const Endpoint& silent, 
   sleep_until(now() + 2 * short_wait);
   const size_t by_themselves = blocked.ended();
   finding.saw(
-      "blocking connects to {}, RLIMIT_NPROC leaves room for {} threads: {} are stuck, then pthread_create() fails "
+      "blocking connects to {}, with room for {} threads under RLIMIT_NPROC: {} are stuck, then pthread_create() fails "
       "with {}; each costs {:.1f} KiB of resident memory and {} KiB of address space",
       here.silent_name(), allowed, stuck.threads, error_name(stuck.error), each, stack_bytes >> 10);
-  // In the lab the kernel gives up soon (tcp_syn_retries is 1 there); elsewhere that would take minutes.
+  // In the lab the kernel gives up soon (tcp_syn_retries is 1); elsewhere it takes minutes.
   const Duration bound = here.has_lab() ? patience : 500ms;
   const auto freed = until_a_thread_is_free(healthy, bound);
   finding.saw(
-      "after {} {} of them have ended; a connect to a host that answers gets a thread {}; the kernel gives up "
-      "after {} here, after {} with the machine's own sysctls (both computed)",
+      "after {}, {} of them have ended; a connect to a host that answers gets a thread {}; the kernel gives up "
+      "after {} here and after {} with the machine's own sysctls (both computed)",
       human_readable(2 * short_wait), by_themselves,
       freed ? "after " + human_readable(*freed + 2 * short_wait) : "not within " + human_readable(bound),
       kernels_limit ? human_readable(*kernels_limit) : "unknown",
@@ -195,10 +195,10 @@ Finding until_threads_run_out(const Surroundings& here, const Endpoint& silent, 
   const Duration soon = now() - began;
   while (waiting.ended() < waiting.size() && now() - began < patience) sleep_until(now() + 1ms);
   finding.saw(
-      "non-blocking connects and a select() of {}: {} threads, then {}; a thread is free again after {}, all {} "
+      "non-blocking connects with a select() of {}: {} threads, then {}; a thread is free again after {}, all {} "
       "have ended by themselves after {}",
       human_readable(short_wait), short_ones.threads, error_name(short_ones.error),
-      freed_soon ? human_readable(soon) : "nothing", waiting.ended(), human_readable(now() - began));
+      freed_soon ? human_readable(soon) : "no measured time", waiting.ended(), human_readable(now() - began));
   const bool so = stuck.error == EAGAIN && by_themselves == 0 && freed_soon && waiting.ended() == waiting.size();
   finding.verdict = so ? Verdict::confirmed : stuck.error == 0 ? Verdict::not_testable : Verdict::refuted;
   return finding;
@@ -224,8 +224,8 @@ extern const Entry S11;
 const Entry S11{
     .id = "S11",
     .sentence =
-        "Some hundred threads that are stuck in blocking connects use up what the system allows, and new threads "
-        "fail; with a non-blocking connect and a short select() they free themselves.",
+        "A few hundred threads stuck in blocking connects use up the number the system allows, and creating more "
+        "fails; with a non-blocking connect and a short select() threads become free again.",
     .source = "probe/exhaustion.cpp",
     .run = threads_run_out,
 };

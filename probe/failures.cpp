@@ -1,4 +1,4 @@
-// S12, S14, S15: connects that fail, and what their sockets are good for afterwards.
+// S12, S14, S15: connects that fail, and whether their sockets can be reused.
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
@@ -25,11 +25,7 @@ Timed timed_connect(int fd, const Endpoint& to) {
   return {connected, now() - began};
 }
 
-UniqueFd tcp_socket() {
-  return UniqueFd(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
-}
-
-// Fails to reach `bad`, then uses the same socket for `good`. True when that connects, and carries a byte.
+// Fails to connect to `bad`, then uses the same socket for `good`. Returns true when that connects and carries a byte.
 bool use_again(Finding& finding, const char* how, const Endpoint& bad, const Listener& good) {
   const UniqueFd fd = tcp_socket();
   const int one = 1;
@@ -43,7 +39,7 @@ bool use_again(Finding& finding, const char* how, const Endpoint& bad, const Lis
     char byte = 0;
     carries = ::send(accepted.get(), "x", 1, MSG_NOSIGNAL) == 1 && ::recv(fd.get(), &byte, 1, 0) == 1;
   }
-  finding.saw("{}: connect() = {}; the same again = {}; to a host that answers, on the same socket = {}{}", how,
+  finding.saw("{}: connect() = {}; once more = {}; to a host that answers, on the same socket = {}{}", how,
               first.connected, same.connected, second.connected, carries ? ", and it carries data" : "");
   return first.connected.error != 0 && carries;
 }
@@ -60,12 +56,13 @@ Finding a_failed_socket_is_used_again(Surroundings& here) {
     ++tries;
   }
   finding.saw(
-      "POSIX leaves the state of such a socket unspecified: a portable program makes a new one, on Linux it works");
+      "POSIX leaves the state of such a socket unspecified: a portable program creates a new one; on Linux reuse "
+      "works");
   finding.verdict = works == tries ? Verdict::refuted : works == 0 ? Verdict::confirmed : Verdict::depends;
   return finding;
 }
 
-// The errno of `tries` connects, all the same, or else "several"; and how long they took.
+// Connects `tries` times and reports how many were refused and how long they took. Returns true when all were refused.
 bool refusals(Finding& finding, const char* where, const Endpoint& to, int tries) {
   std::vector<Duration> took;
   int refused = 0;
@@ -90,15 +87,15 @@ Finding a_closed_port_refuses(Surroundings& here) {
 Finding an_absent_host_is_unreachable(Surroundings&) {
   Finding finding;
   const Endpoint absent = Endpoint::ipv4(lab::ipv4_address(lab::Block::no_arp, 0), 9);
-  // Or TCP would give up sooner than ARP, with ETIMEDOUT: the lab's tcp_syn_retries is 1.
+  // Otherwise TCP would give up before ARP, with ETIMEDOUT: the lab's tcp_syn_retries is 1.
   const UniqueFd fd = tcp_socket();
   const int syns = 6;
   checked(::setsockopt(fd.get(), IPPROTO_TCP, TCP_SYNCNT, &syns, sizeof syns), "TCP_SYNCNT");
   const Timed timed = timed_connect(fd.get(), absent);
-  finding.saw("an address of the own network that nobody has: connect() = {} after {}", timed.connected,
+  finding.saw("an unused address on the local network: connect() = {} after {}", timed.connected,
               human_readable(timed.took));
-  // Its neighbours were asked by ARP, and nobody answered: no packet of TCP has left, and no router had a say.
-  finding.saw("it is this kernel that gives up its ARP requests, not a gateway that answers with ICMP");
+  // ARP requests went unanswered: no TCP packet was sent, and no router was involved.
+  finding.saw("this kernel gave up on ARP; no gateway answered with ICMP");
   finding.verdict = timed.connected.error == EHOSTUNREACH ? Verdict::confirmed : Verdict::refuted;
   return finding;
 }
@@ -108,7 +105,7 @@ Finding an_absent_host_is_unreachable(Surroundings&) {
 extern const Entry S12;
 const Entry S12{
     .id = "S12",
-    .sentence = "After a failed connect() its socket cannot be used any more: a new one must be made.",
+    .sentence = "After a failed connect() the socket cannot be used any more: a new one must be created.",
     .source = "probe/failures.cpp",
     .run = a_failed_socket_is_used_again,
 };
@@ -116,7 +113,7 @@ const Entry S12{
 extern const Entry S14;
 const Entry S14{
     .id = "S14",
-    .sentence = "A port on which nobody listens answers with RST: connect() fails at once with ECONNREFUSED.",
+    .sentence = "A closed port answers with RST: connect() fails at once with ECONNREFUSED.",
     .source = "probe/failures.cpp",
     .run = a_closed_port_refuses,
 };
@@ -124,7 +121,7 @@ const Entry S14{
 extern const Entry S15;
 const Entry S15{
     .id = "S15",
-    .sentence = "A host of the own network that does not exist gives EHOSTUNREACH, because nobody answers ARP.",
+    .sentence = "A nonexistent host on the local network gives EHOSTUNREACH, because ARP requests go unanswered.",
     .source = "probe/failures.cpp",
     .needs_lab = true,
     .run = an_absent_host_is_unreachable,

@@ -1,4 +1,4 @@
-// S9: a blocking connect() that a signal interrupts.
+// S9: a blocking connect() interrupted by a signal.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -17,9 +17,10 @@ using namespace probe;
 using namespace std::chrono_literals;
 
 constexpr auto round_trip = 800ms;
-constexpr auto until_the_signal = 150ms;  // long after connect() has begun, long before the handshake is done
+constexpr auto until_the_signal = 150ms;  // long after connect() has started, long before the handshake completes
 
-// SIGALRM once, after `delay`; its handler does nothing, but connect() returns EINTR (with SA_RESTART it does not).
+// Sends SIGALRM once after `delay`. Its handler does nothing, but connect() returns EINTR, unless `flags` has
+// SA_RESTART.
 void signal_after(Duration delay, int flags) {
   struct sigaction action {};
   action.sa_handler = [](int) {};
@@ -41,14 +42,14 @@ struct Attempt {
 };
 
 Attempt interrupted(const Endpoint& to, int flags = 0) {
-  UniqueFd fd(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));  // blocking
+  UniqueFd fd = tcp_socket();  // blocking
   signal_after(until_the_signal, flags);
   const TimePoint began = now();
   const Returned first = returned(::connect(fd.get(), to.address(), to.size()));
   return {std::move(fd), to, began, first};
 }
 
-// Calling it again, on a blocking socket: does it wait for the attempt that goes on, or complain?
+// Calling connect() again on a blocking socket: does it wait for the attempt in progress, or fail?
 bool call_it_again(Finding& finding, const Endpoint& to) {
   const Attempt attempt = interrupted(to);
   const std::string when = attempt.after();
@@ -56,8 +57,7 @@ bool call_it_again(Finding& finding, const Endpoint& to) {
   const std::string until = attempt.after();
   const Returned third = attempt.again();
   finding.saw(
-      "connect() = {} after {}; the second connect() = {} after {}: it waited for the same attempt; the third "
-      "= {}",
+      "connect() = {} after {}; the second connect() = {} after {}: it waited for the same attempt; the third = {}",
       attempt.first, when, second, until, third);
   return second.error == EADDRINUSE || third.error == EADDRINUSE;
 }
@@ -67,17 +67,17 @@ bool call_it_again_without_waiting(Finding& finding, const Endpoint& to) {
   checked(::fcntl(attempt.fd.get(), F_SETFL, O_NONBLOCK), "fcntl");
   const Returned second = attempt.again();
   const Returned third = attempt.again();
-  finding.saw("connect() = {}; made non-blocking, the second connect() = {}, the third = {}", attempt.first, second,
-              third);
+  finding.saw("connect() = {}; after making the socket non-blocking, the second connect() = {}, the third = {}",
+              attempt.first, second, third);
   return second.error == EADDRINUSE || third.error == EADDRINUSE;
 }
 
-// The right way: the attempt goes on by itself, so wait until the socket is writable, then ask SO_ERROR.
+// The right way: the attempt continues by itself, so wait until the socket is writable, then query SO_ERROR.
 bool wait_for_it(Finding& finding, const Endpoint& to) {
   const Attempt attempt = interrupted(to);
   const short ready = wait_for(attempt.fd.get(), POLLOUT);
   const int error = so_error(attempt.fd.get());
-  finding.saw("connect() = {}, then poll() says {} after {}, SO_ERROR = {}: connected, by waiting", attempt.first,
+  finding.saw("connect() = {}, then poll() reports {} after {}, SO_ERROR = {}: connected by waiting", attempt.first,
               ready_bits(static_cast<uint32_t>(ready)), attempt.after(), error_name(error));
   return attempt.first.error == EINTR && ready == POLLOUT && error == 0;
 }
@@ -90,7 +90,7 @@ Finding a_signal_interrupts(Surroundings& here) {
   const bool waiting_works = wait_for_it(finding, far.at);
   const Attempt restarted = interrupted(far.at, SA_RESTART);
   finding.saw("with SA_RESTART connect() is not interrupted: {} after {}", restarted.first, restarted.after());
-  finding.saw("EADDRINUSE was {}; to wait for writability is {}", in_use || in_use_either ? "seen" : "never seen",
+  finding.saw("EADDRINUSE was {}; waiting for writability is {}", in_use || in_use_either ? "seen" : "never seen",
               waiting_works ? "right" : "wrong");
   if (in_use && in_use_either) {
     finding.verdict = waiting_works ? Verdict::confirmed : Verdict::depends;
@@ -106,8 +106,8 @@ extern const Entry S9;
 const Entry S9{
     .id = "S9",
     .sentence =
-        "A blocking connect() that a signal has interrupted must not be called again, because it would fail "
-        "with EADDRINUSE; wait with select() instead.",
+        "A blocking connect() interrupted by a signal must not be called again, because it would fail with "
+        "EADDRINUSE; wait with select() instead.",
     .source = "probe/interruption.cpp",
     .needs_lab = true,
     .run = a_signal_interrupts,

@@ -1,15 +1,12 @@
 #include "probe/matrix.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/epoll.h>
-#include <sys/select.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
 #include "probe/probe.h"
+#include "probe/queries.h"
 #include "probe/words.h"
 
 namespace connbench::probe {
@@ -21,7 +18,7 @@ int connect_again(int fd, const Endpoint& to) {
   return returned(::connect(fd, to.address(), to.size())).error;
 }
 
-// Every call that might take the pending error away.
+// Every call that might consume the pending error.
 struct Consumer {
   const char* name;
   void (*call)(int fd, const Endpoint& to);
@@ -45,33 +42,7 @@ constexpr Consumer consumers[] = {
     {"shutdown", [](int fd, const Endpoint&) { static_cast<void>(returned(::shutdown(fd, SHUT_WR))); }},
 };
 
-void ask_select(int fd, MatrixRow& row) {
-  fd_set read, write, except;
-  FD_ZERO(&read);
-  FD_SET(fd, &read);
-  write = except = read;
-  timeval no_time{};
-  ::select(fd + 1, &read, &write, &except, &no_time);
-  row.select_read = FD_ISSET(fd, &read) != 0;
-  row.select_write = FD_ISSET(fd, &write) != 0;
-  row.select_except = FD_ISSET(fd, &except) != 0;
-}
-
-uint32_t ask_poll(int fd) {
-  pollfd polled{.fd = fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP, .revents = 0};
-  ::poll(&polled, 1, 0);
-  return static_cast<uint32_t>(polled.revents);
-}
-
-uint32_t ask_epoll(int fd) {
-  const UniqueFd epoll(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
-  epoll_event wanted{.events = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP, .data = {.fd = fd}};
-  checked(::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &wanted), "epoll_ctl");
-  epoll_event ready{};
-  return ::epoll_wait(epoll.get(), &ready, 1, 0) == 1 ? uint32_t{ready.events} : 0;
-}
-
-int ask_getpeername(int fd) {
+int query_getpeername(int fd) {
   sockaddr_storage peer{};
   socklen_t size = sizeof peer;
   return returned(::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size)).error;
@@ -86,12 +57,15 @@ MatrixRow observe(AttemptState state, Surroundings& here) {
     const Attempts attempts = attempts_in(state, questions + std::size(consumers), here);
     const auto fd = [&](size_t i) { return attempts.fds[i].get(); };
     row.connect_error = attempts.connect_error;
-    ask_select(fd(0), row);
-    row.poll = ask_poll(fd(0));
-    row.epoll = ask_epoll(fd(0));
+    const Readiness readiness = readiness_of(fd(0));
+    row.select_read = readiness.readable;
+    row.select_write = readiness.writable;
+    row.select_except = readiness.exceptional;
+    row.poll = readiness.poll;
+    row.epoll = readiness.epoll;
     row.so_error = so_error(fd(1));
     row.so_error_again = so_error(fd(1));
-    row.getpeername = ask_getpeername(fd(2));
+    row.getpeername = query_getpeername(fd(2));
     char byte = 0;
     row.empty_read = returned(::read(fd(3), &byte, 0)).error;
     const Returned received = returned(::recv(fd(4), &byte, 1, 0));

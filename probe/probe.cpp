@@ -22,7 +22,7 @@ constexpr std::string_view matrix_name = "matrix";
 }
 
 void add(Choice& choice, std::string_view name) {
-  const auto twice = [name] { return std::invalid_argument(fmt::format("{} stands there twice", name)); };
+  const auto twice = [name] { return std::invalid_argument(fmt::format("{} is given twice", name)); };
   if (name == matrix_name) {
     if (choice.matrix) throw twice();
     choice.matrix = true;

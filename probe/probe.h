@@ -1,8 +1,9 @@
-// The vocabulary of probes: a claim about connect(), what was seen when it was provoked here, and the verdict.
+// The vocabulary of probes: a claim about connect(), the evidence seen when it was provoked, and the verdict.
 #pragma once
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <stdexcept>
@@ -16,15 +17,15 @@ namespace probe {
 class Surroundings;
 
 enum class Verdict : uint8_t {
-  confirmed,     ///< what was seen is what the claim says
-  refuted,       ///< what was seen contradicts it
-  depends,       ///< it holds in part, or for some: the evidence says on what it depends
+  confirmed,     ///< the evidence agrees with the claim
+  refuted,       ///< the evidence contradicts it
+  depends,       ///< it holds partly or in some cases; the evidence says when
   not_testable,  ///< it cannot be provoked here; the evidence says why
 };
 /// "confirmed", "refuted", "depends", "not testable here".
 std::string_view to_string(Verdict verdict) noexcept;
 
-/// What came of one probe.
+/// The result of one probe.
 struct Finding {
   Verdict verdict = Verdict::not_testable;
   std::vector<std::string> evidence{};  ///< one line each: calls, errnos, bits, times
@@ -36,7 +37,7 @@ struct Finding {
   bool operator==(const Finding&) const = default;
 };
 
-/// Thrown by a probe when this machine does not let it be provoked; the message says what is missing.
+/// Thrown by a probe that cannot run on this machine; the message says what is missing.
 struct NotTestable : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -44,30 +45,30 @@ struct NotTestable : std::runtime_error {
 /// One row of the table.
 struct Entry {
   std::string_view id;        ///< "S6"
-  std::string_view sentence;  ///< what is claimed, in one English sentence
-  std::string_view source;    ///< the file that shows it: "probe/classification.cpp"
-  bool needs_lab = false;     ///< it wants a network whose other side can be made silent, far or lossy, or be watched
-  /// Runs in a process of its own with one thread, so that it may use signals, limits and namespaces as it likes.
-  /// @throws NotTestable; anything else is a defect, and is told as one
+  std::string_view sentence;  ///< the claim, in one sentence
+  std::string_view source;    ///< the file that tests it: "probe/classification.cpp"
+  bool needs_lab = false;     ///< it needs a network whose far side can be silent, distant, lossy or observed
+  /// Runs in its own single-threaded process, so it may change signals, limits and namespaces.
+  /// @throws NotTestable; any other exception is reported as a defect
   Finding (*run)(Surroundings& here);
 };
 
-/// A finding on its way from the process that made it. from_text() throws std::invalid_argument.
+/// Serialisation for passing a finding between processes. from_text() throws std::invalid_argument.
 std::string to_text(const Finding& finding);
 Finding from_text(std::string_view text);
 
-/// What a person asks for.
+/// The probes that the user selected.
 struct Choice {
   std::vector<const Entry*> claims;  ///< in the order of the table
   bool matrix;
 };
-/// "S6,S9,matrix"; "" = everything. @throws std::invalid_argument for what is no claim (with the nearest known one) or
-/// stands there twice
+/// Parses "S6,S9,matrix"; "" = everything.
+/// @throws std::invalid_argument for an unknown claim, with the nearest known one, and for a duplicate
 Choice choose(std::string_view names);
 
 }  // namespace probe
 
-/// All claims, in their order; written by CMake (cmake/registry.cmake), so that a missing one is a link error.
+/// All claims in order. CMake generates this table (cmake/registry.cmake), so that a missing claim is a link error.
 std::span<const probe::Entry* const> all_probes();
 
 }  // namespace connbench

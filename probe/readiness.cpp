@@ -1,10 +1,10 @@
-// S5, S22: what select(), poll() and epoll say of a connect that was begun, and what select() does to its arguments.
-#include <poll.h>
-#include <sys/epoll.h>
+// S5, S22: what select(), poll() and epoll report about a connect in progress, and what select() does to its arguments.
 #include <sys/select.h>
+#include <sys/socket.h>
 
 #include "probe/attempt_states.h"
 #include "probe/probe.h"
+#include "probe/queries.h"
 #include "probe/words.h"
 
 namespace connbench::probes {
@@ -12,35 +12,7 @@ namespace {
 
 using namespace probe;
 
-struct Readiness {
-  bool readable, writable, exceptional;  // select()
-  short poll;
-  uint32_t epoll;
-};
-
-// Asks all three without waiting, each for everything that it can tell.
-Readiness readiness_of(int fd) {
-  fd_set read, write, except;
-  FD_ZERO(&read);
-  FD_SET(fd, &read);
-  write = except = read;
-  timeval no_time{};
-  ::select(fd + 1, &read, &write, &except, &no_time);
-
-  pollfd polled{.fd = fd, .events = POLLIN | POLLOUT | POLLPRI | POLLRDHUP, .revents = 0};
-  ::poll(&polled, 1, 0);
-
-  const UniqueFd epoll(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
-  epoll_event wanted{.events = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP, .data = {.fd = fd}};
-  checked(::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &wanted), "epoll_ctl");
-  epoll_event ready{};
-  const int count = ::epoll_wait(epoll.get(), &ready, 1, 0);
-
-  return {FD_ISSET(fd, &read) != 0, FD_ISSET(fd, &write) != 0, FD_ISSET(fd, &except) != 0, polled.revents,
-          count == 1 ? ready.events : 0};
-}
-
-// What the claim reads out of select()'s two bits.
+// The claim's interpretation of select()'s two results.
 enum class Reading { not_ready, connected, error_or_more };
 Reading reading_of(const Readiness& seen) {
   if (!seen.writable) return Reading::not_ready;
@@ -62,23 +34,23 @@ Finding bits_of_every_state(Surroundings& here) {
       const Readiness seen = readiness_of(attempts.fds.front().get());
       finding.saw("{}: select {}{}{}; poll {}; epoll {}", to_string(state), seen.readable ? "readable " : "",
                   seen.writable ? "writable" : "not writable", seen.exceptional ? " exceptional" : "",
-                  ready_bits(static_cast<uint32_t>(seen.poll)), ready_bits(seen.epoll));
+                  ready_bits(seen.poll), ready_bits(seen.epoll));
       as_claimed = as_claimed && reading_of(seen) == truth_of(state);
     } catch (const NotTestable& reason) {
-      finding.saw("{}: not here: {}", to_string(state), reason.what());
+      finding.saw("{}: not testable here: {}", to_string(state), reason.what());
     }
   }
   finding.saw(
-      "readable and writable is what errors, data and FIN have in common: it tells them apart from nothing but "
-      "a connection on which all is quiet");
+      "errors, data and FIN all make a socket readable and writable: this only distinguishes them from an idle "
+      "connection");
   finding.verdict = as_claimed ? Verdict::confirmed : Verdict::refuted;
   return finding;
 }
 
-// select() leaves in its sets who is ready, and in its timeout what is left of it (Linux; others leave the timeout).
+// select() overwrites its sets with the ready descriptors and, on Linux, its timeout with the remaining time.
 Finding select_consumes_its_arguments(Surroundings&) {
   Finding finding;
-  const Pair pair = connected_pair();  // nothing to read, so it waits until the time has passed
+  const Pair pair = connected_pair();  // nothing to read, so it times out
   fd_set readable;
   FD_ZERO(&readable);
   FD_SET(pair.client.get(), &readable);
@@ -86,20 +58,20 @@ Finding select_consumes_its_arguments(Surroundings&) {
   const int ready = ::select(pair.client.get() + 1, &readable, nullptr, nullptr, &limit);
   const bool set_is_empty = FD_ISSET(pair.client.get(), &readable) == 0;
   const bool time_is_gone = limit.tv_sec == 0 && limit.tv_usec == 0;
-  finding.saw("nobody ready: select() = {}; the descriptor is {} in the set, the timeout of 50 ms has become {} us",
+  finding.saw("nothing ready: select() = {}; the descriptor is {} in the set, the timeout of 50 ms has become {} us",
               ready, set_is_empty ? "no longer" : "still", limit.tv_usec);
 
-  // Called again without setting both anew: it looks at nothing, for no time.
+  // Called again without resetting both, it checks no descriptor and waits for no time.
   const int again = ::select(pair.client.get() + 1, &readable, nullptr, nullptr, &limit);
-  finding.saw("the same call once more with what is left: select() = {} at once, whatever comes", again);
+  finding.saw("the same call with the leftover arguments: select() = {} at once, whatever happens", again);
 
   checked(static_cast<int>(::send(pair.server.get(), "x", 1, MSG_NOSIGNAL)), "send");
   FD_SET(pair.client.get(), &readable);
   limit = {.tv_sec = 10, .tv_usec = 0};
   const int data = ::select(pair.client.get() + 1, &readable, nullptr, nullptr, &limit);
   const bool counts_down = limit.tv_sec < 10;
-  finding.saw("set anew, with data there: select() = {}; of 10 s {} s and {} us are left", data, limit.tv_sec,
-              limit.tv_usec);
+  finding.saw("with both set again and data waiting: select() = {}; of 10 s, {} s and {} us are left", data,
+              limit.tv_sec, limit.tv_usec);
   finding.verdict = set_is_empty && time_is_gone && counts_down && data == 1 ? Verdict::confirmed
                     : set_is_empty                                           ? Verdict::depends
                                                                              : Verdict::refuted;
@@ -112,8 +84,8 @@ extern const Entry S5;
 const Entry S5{
     .id = "S5",
     .sentence =
-        "After a non-blocking connect(), select() reports writable only when it is connected, and readable and "
-        "writable when it has failed, or when data or a FIN is here already.",
+        "After a non-blocking connect(), select() reports only writable when it has connected, and readable and "
+        "writable when it has failed or when data or a FIN has already arrived.",
     .source = "probe/readiness.cpp",
     .run = bits_of_every_state,
 };

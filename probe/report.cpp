@@ -5,13 +5,12 @@
 #include <algorithm>
 
 #include "harness/record/csv.h"
+#include "harness/support/text_table.h"
 #include "harness/support/units.h"
 #include "probe/words.h"
 
 namespace connbench::probe {
 namespace {
-
-using Cells = std::vector<std::string>;
 
 Cells heading() {
   return {"state",        "select R/W/X", "poll",          "epoll",     "SO_ERROR",         "getpeername",
@@ -23,7 +22,7 @@ Cells cells_of(const MatrixRow& row) {
   if (!row.why_not.empty()) {
     Cells cells(heading().size(), "");
     cells[0] = state;
-    cells[1] = "not here: " + row.why_not;
+    cells[1] = not_testable + row.why_not;
     return cells;
   }
   const auto ok = [](int error, const char* word) { return error == 0 ? std::string(word) : error_name(error); };
@@ -41,7 +40,7 @@ Cells cells_of(const MatrixRow& row) {
       row.has_error() ? fmt::format("{}", fmt::join(row.consumers, ", ")) : "-"};
 }
 
-// A way, and the states in which it says what is not so.
+// A way, and the states in which its diagnosis is wrong.
 struct Judgement {
   std::string_view way;
   bool right;
@@ -51,49 +50,57 @@ struct Judgement {
 std::vector<Judgement> judge(const std::vector<MatrixRow>& rows) {
   std::vector<Judgement> judgements;
   for (const Way& way : ways()) {
-    Judgement judgement{way.name, is_right(way, rows), std::string(way.spoils)};
+    Judgement judgement{way.name, is_right(way, rows), std::string(way.side_effect)};
     for (const MatrixRow& row : rows) {
-      if (!row.why_not.empty() || is_right(row.state, way.say(row))) continue;
+      if (!row.why_not.empty() || is_right(row.state, way.diagnose(row))) continue;
       judgement.wrong_for += fmt::format("{}{}: says {}", judgement.wrong_for.empty() ? "" : "; ", to_string(row.state),
-                                         to_string(way.say(row)));
+                                         to_string(way.diagnose(row)));
     }
     judgements.push_back(std::move(judgement));
   }
   return judgements;
 }
 
-std::string aligned(const std::vector<Cells>& rows) {
-  std::vector<size_t> widths(heading().size(), 0);
-  for (const Cells& row : rows)
-    for (size_t i = 0; i < row.size(); ++i)
-      if (i == 0 || row.size() < 2 || !row[1].starts_with("not here")) widths[i] = std::max(widths[i], row[i].size());
-  std::string text;
-  for (const Cells& row : rows) {
-    std::string line = " ";
-    for (size_t i = 0; i < row.size(); ++i) line += fmt::format(" {:<{}} ", row[i], widths[i]);
-    text += line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
+// The ways that most programs use stay longest in a narrow terminal.
+TextTable text_table(const std::vector<MatrixRow>& rows) {
+  constexpr unsigned ranks[] = {0, 3, 2, 1, 1, 4, 6, 6, 5, 6, 2};
+  constexpr size_t least[] = {20, 0, 8, 8, 12, 0, 0, 0, 0, 0, 16};
+  const Cells headings = heading();
+  TextTable table;
+  for (size_t i = 0; i < headings.size(); ++i)
+    table.columns.push_back({.heading = headings[i], .rank = ranks[i], .least = least[i]});
+  for (const MatrixRow& row : rows) {
+    Cells cells = cells_of(row);
+    if (!row.why_not.empty()) {
+      cells[1].clear();
+      table.notes[table.rows()] = {"not here: " + row.why_not};
+    }
+    table.add_row(std::move(cells));
   }
-  return text;
+  return table;
 }
 
-std::string as_text(const std::vector<Result>& results, const std::vector<MatrixRow>& rows) {
+std::string as_text(const std::vector<Result>& results, const std::vector<MatrixRow>& rows, size_t width) {
+  TableWriter writer(width);
   std::string text;
   for (const auto& [claim, finding] : results) {
-    text += fmt::format("{:<4} {}: {}\n", claim->id, to_string(finding.verdict), claim->sentence);
-    for (const std::string& line : finding.evidence) text += fmt::format("       {}\n", line);
+    text += writer.paragraph(fmt::format("{:<4} {}: {}", claim->id, to_string(finding.verdict), claim->sentence), 5);
+    for (const std::string& line : finding.evidence) text += writer.paragraph("       " + line, 9);
   }
   if (rows.empty()) return text;
-  std::vector<Cells> table{heading()};
-  for (const MatrixRow& row : rows) table.push_back(cells_of(row));
-  text += fmt::format("\nA non-blocking connect() in every state, asked in every way\n{}", aligned(table));
+  text += '\n';
+  text += writer.paragraph("A non-blocking connect() in every state, queried in every way");
+  text += writer.table(text_table(rows));
+  text += writer.closing("matrix.csv");
   text += "\nWays to find out whether it has succeeded\n";
   for (const Judgement& judgement : judge(rows))
-    text += fmt::format("  {:<5}  {}{}\n", judgement.right ? "right" : "WRONG", judgement.way,
-                        judgement.wrong_for.empty() ? "" : fmt::format(" ({})", judgement.wrong_for));
+    text += writer.paragraph(fmt::format("  {:<5}  {}{}", judgement.right ? "right" : "WRONG", judgement.way,
+                                         judgement.wrong_for.empty() ? "" : fmt::format(" ({})", judgement.wrong_for)),
+                             9);
   return text;
 }
 
-// What would be read as something else than itself in a table.
+// Escapes characters that have a meaning in a Markdown table.
 std::string markdown_cell(std::string_view text) {
   std::string cell;
   for (const char c : text) {
@@ -121,7 +128,7 @@ std::string as_markdown(const std::vector<Result>& results, const std::vector<Ma
     for (const std::string& line : finding.evidence) text += fmt::format("- {}\n", markdown_cell(line));
   }
   if (rows.empty()) return text;
-  text += "\n## A non-blocking connect() in every state, asked in every way\n\n" + markdown_row(heading());
+  text += "\n## A non-blocking connect() in every state, queried in every way\n\n" + markdown_row(heading());
   text += markdown_row(Cells(heading().size(), "---"));
   for (const MatrixRow& row : rows) text += markdown_row(cells_of(row));
   text += "\n| way to find out whether it has succeeded | | where it is wrong |\n|---|---|---|\n";
@@ -171,17 +178,19 @@ std::string matrix_csv(const std::vector<MatrixRow>& rows) {
       csv.text(error_name(row.so_error)).text(error_name(row.so_error_again)).text(error_name(row.getpeername));
       csv.text(cells[6]).text(cells[7]).text(cells[8]).text(cells[9]).text(cells[10]).text("");
       for (const Way& way : ways())
-        csv.text(fmt::format("{}: {}", is_right(row.state, way.say(row)) ? "right" : "wrong", to_string(way.say(row))));
+        csv.text(fmt::format("{}: {}", is_right(row.state, way.diagnose(row)) ? "right" : "wrong",
+                             to_string(way.diagnose(row))));
     }
     text += csv.finish();
   }
   return text;
 }
 
-std::string report(Format format, const std::vector<Result>& results, const std::vector<MatrixRow>& rows) {
+std::string report(Format format, const std::vector<Result>& results, const std::vector<MatrixRow>& rows,
+                   size_t width) {
   switch (format) {
     case Format::text:
-      return as_text(results, rows);
+      return as_text(results, rows, width);
     case Format::markdown:
       return as_markdown(results, rows);
     case Format::csv:

@@ -1,6 +1,7 @@
-// What the probes found, for people, for documents, and for programs.
+// Formats what the probes found, for people, for documents and for programs.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,22 +12,23 @@
 namespace connbench::probe {
 
 enum class Format : uint8_t { text, markdown, csv };
-/// @throws std::invalid_argument for a name that is none, with the nearest
+/// @throws std::invalid_argument for an unknown name, with the nearest known one
 Format parse_format(std::string_view name);
 
-/// A claim and what came of it.
+/// A claim and the finding about it.
 struct Result {
   const Entry* claim;
   Finding finding;
 };
 
-/// `claim,verdict,evidence`: one row a claim, its lines of evidence joined by line feeds. Rows end in CRLF.
+/// `claim,verdict,evidence`: one row per claim, with its lines of evidence joined by line feeds. Rows end in CRLF.
 std::string findings_csv(const std::vector<Result>& results);
-/// One row a state: what each way of asking said.
+/// One row per state, with the result of each query and each way.
 std::string matrix_csv(const std::vector<MatrixRow>& rows);
 
-/// Everything in one format. Without rows there is no matrix in it; csv has the findings alone, or, without any, the
-/// matrix.
-std::string report(Format format, const std::vector<Result>& results, const std::vector<MatrixRow>& rows);
+/// Everything in one format; the matrix is left out when there are no rows. CSV contains only the findings or, when
+/// there are none, the matrix. @param width of the lines of text; the other formats have none
+std::string report(Format format, const std::vector<Result>& results, const std::vector<MatrixRow>& rows,
+                   size_t width = SIZE_MAX);
 
 }  // namespace connbench::probe

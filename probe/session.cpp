@@ -9,9 +9,9 @@
 namespace connbench::probe {
 namespace {
 
-// They mostly wait; but those that measure times should not stand in a queue for a processor.
+// Probes mostly wait, but those that measure times should not compete for a CPU.
 constexpr size_t at_once = 6;
-constexpr Duration limit = std::chrono::seconds(45);  // of one probe: only a defect reaches it
+constexpr Duration limit = std::chrono::seconds(45);  // for one probe: only a defect exceeds it
 
 std::string run_claim(const Entry& claim, const Place& place) {
   Finding finding;
@@ -30,7 +30,7 @@ std::string run_row(AttemptState state, const Place& place) {
   return to_text(observe(state, here));
 }
 
-// A probe that fell over has found nothing, and that is said in its place.
+// A probe that failed has no finding; record the failure in its place.
 void keep_claim(const Entry& claim, const ChildAnswer& answer, Findings& findings) {
   if (!answer.ok) findings.defects.push_back(fmt::format("the probe of {} failed: {}", claim.id, answer.text));
   const Finding finding =
@@ -56,7 +56,7 @@ void keep_row(AttemptState state, const ChildAnswer& answer, Findings& findings)
 
 }  // namespace
 
-// connect() to nobody takes 3 s there.
+// With these sysctls, a connect() without an answer takes 3 s.
 lab::Options lab_options() {
   lab::Options options;
   options.sysctls = {{"net.ipv4.tcp_syn_retries", "1"}};

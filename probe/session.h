@@ -1,4 +1,4 @@
-// Runs probes, each in a process of its own and several at a time.
+// Runs probes, several at a time, each in its own process.
 #pragma once
 
 #include <functional>
@@ -11,25 +11,25 @@
 
 namespace connbench::probe {
 
-/// What the lab of the probes is like: its kernel gives up soon.
+/// Options of the lab used by probes: its kernel gives up soon.
 lab::Options lab_options();
 
-/// What has come of a session so far.
+/// The results of a session so far.
 struct Findings {
   std::vector<Result> results;       ///< in the order of the claims
   std::vector<MatrixRow> matrix;     ///< in the order of the states
-  std::vector<std::string> defects;  ///< probes that did not come to an end by themselves, and why
+  std::vector<std::string> defects;  ///< probes that failed, and why
 };
 
-/// Where it takes place: in `lab`, or without one for the reason `why_no_lab`.
+/// Where probes run: in `lab`, or without one for the reason `why_no_lab`.
 struct Place {
   lab::Lab* lab = nullptr;
   std::string why_no_lab{};
-  std::optional<Duration> machine_gives_up{};  ///< asked before the lab was made
+  std::optional<Duration> machine_gives_up{};  ///< determined before the lab was created
 };
 
-/// Runs what was chosen; `changed` is told after each probe that has ended. False when `stop` (a descriptor) became
-/// readable first. To be called while the process has one thread.
+/// Runs the chosen probes and calls `changed` after each has ended. Returns false when `stop` (a descriptor) became
+/// readable first. Call this while the process has a single thread.
 bool run_probes(const Choice& choice, const Place& place, int stop, Findings& findings,
                 const std::function<void()>& changed);
 

@@ -1,6 +1,6 @@
-// An ICMP error that arrives while connect() still holds the socket. Between two network namespaces joined by a veth
-// pair everything happens inside the sender's own system call: the SYN goes over, the router's answer comes back, and
-// TCP may not touch the socket, because connect() is not done with it. It notes the error and goes on.
+// Provokes an ICMP error that arrives while connect() still holds the socket. Between two network namespaces joined by
+// a veth pair, everything happens inside the sender's own system call: the SYN goes out and the router's answer comes
+// back while connect() has the socket locked. TCP can only record the error and continue.
 #include <fcntl.h>
 #include <linux/rtnetlink.h>
 #include <sched.h>
@@ -20,13 +20,13 @@ constexpr lab::VethEnd router{"router", 41, {2, 0, 0, 0, 0, 41}};
 constexpr uint32_t router_address = lab::ipv4_address(lab::Block::own_network, 0);
 constexpr lab::Block nowhere = lab::Block::no_route;
 
-// A router answers one host some five times in a row, and then once a second: each socket has an address of its own.
+// A router sends about five ICMP errors in a row to one host, then one per second: so each socket has its own address.
 uint32_t asking_address(size_t n) {
   return lab::ipv4_address(lab::Block::own_network, static_cast<uint32_t>(n + 1));
 }
 
 UniqueFd own_namespace() {
-  return UniqueFd(checked(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), "its namespace"));
+  return UniqueFd(checked(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), "open(/proc/thread-self/ns/net)"));
 }
 
 void write_sysctl(const char* path, const char* value) {
@@ -34,7 +34,7 @@ void write_sysctl(const char* path, const char* value) {
   checked(static_cast<int>(::write(file.get(), value, 1)), path);
 }
 
-// Leaves this process in a namespace that routes everything to the other one, which routes nothing on.
+// Moves this process into a namespace that routes everything to a second one, which routes nothing further.
 void make_network_of_two(size_t addresses) {
   checked(::unshare(CLONE_NEWNET), "unshare(CLONE_NEWNET)");
   const UniqueFd other = own_namespace();
@@ -60,7 +60,7 @@ void make_network_of_two(size_t addresses) {
   on_router.wait_until_up(router.index);
 }
 
-// On a busy machine bind() has been seen not to know the address yet (EADDRNOTAVAIL), although it was added.
+// On a busy machine, bind() has been seen to fail with EADDRNOTAVAIL although the address had been added.
 void bind_to(int fd, const Endpoint& from) {
   const TimePoint end = now() + patience;
   int result = 0;
@@ -76,7 +76,7 @@ Attempts soft_errors(size_t count) {
   const Endpoint to = Endpoint::ipv4(lab::ipv4_address(nowhere, 0), 9);
   Attempts attempts{.to = to, .connect_error = 0, .fds = {}, .kept = {}};
   for (size_t i = 0; i < count; ++i) {
-    UniqueFd fd(checked(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket"));
+    UniqueFd fd = tcp_socket(SOCK_NONBLOCK);
     bind_to(fd.get(), Endpoint::ipv4(asking_address(i), 0));
     attempts.connect_error = ::connect(fd.get(), to.address(), to.size()) < 0 ? errno : 0;
     attempts.fds.push_back(std::move(fd));

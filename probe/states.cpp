@@ -21,13 +21,13 @@ using namespace std::chrono_literals;
 
 using States = std::vector<std::string>;
 
-// Looks at both ends of one connection, and keeps every state that it sees.
+// Polls both ends of a connection and records every state it sees.
 class BothEnds {
  public:
   BothEnds(Surroundings& here, const Listener& listener, uint16_t client_port)
       : lab_(here.lab()), server_port_(listener.at.port()), client_port_(client_port) {}
 
-  /// Looks until both are there. False: they were not within `patience`.
+  /// Polls until both ends have reached these states; returns false when they have not within `patience`.
   bool reach(const std::string& client, const std::string& server) {
     const TimePoint end = now() + patience;
     do {
@@ -37,7 +37,7 @@ class BothEnds {
     } while (now() < end);
     return false;
   }
-  /// Looks until nothing more happens at either end.
+  /// Polls until both ends are at rest; returns false when they are not within `patience`.
   bool settle() {
     const auto at_rest = [](const std::string& state) { return state == "TIME_WAIT" || state == "CLOSED"; };
     const TimePoint end = now() + patience;
@@ -50,7 +50,7 @@ class BothEnds {
   }
   const States& client() const { return client_; }
   const States& server() const { return server_; }
-  /// What is left of TIME_WAIT at the client; 0 = it is not in it.
+  /// The remaining time of TIME_WAIT at the client; 0 = it is in another state.
   Duration time_wait() const {
     for (const ListedSocket& socket : sockets_at_port(client_port_))
       if (socket.state == TCP_TIME_WAIT) return socket.expires;
@@ -79,8 +79,8 @@ class BothEnds {
   States server_{};
 };
 
-// Whether all of `seen` stand in `path`, in that order. A state that was over between two looks is missing, and no
-// contradiction.
+// Whether the states in `seen` occur in `path` in this order. A state that ended between two polls is missing without
+// contradicting the path.
 bool follows(const States& seen, const States& path) {
   auto at = path.begin();
   for (const std::string& state : seen) {
@@ -91,16 +91,15 @@ bool follows(const States& seen, const States& path) {
   return true;
 }
 
-void tell(Finding& finding, const char* who, const States& seen, const States& path) {
-  const bool whole = seen == path;
-  finding.saw("{}: {}{}", who, fmt::join(seen, ", "), whole ? "" : " (the others were over before they could be seen)");
+void report_states(Finding& finding, const char* what, const States& seen, const States& path) {
+  finding.saw("{}: {}{}", what, fmt::join(seen, ", "), seen == path ? "" : " (the others ended before they were seen)");
 }
 
 constexpr auto round_trip = 400ms;  // each state lasts long enough to be seen
 
 // One side closes, and then the other.
 bool close_in_turn(Finding& finding, Surroundings& here, const Listener& far) {
-  UniqueFd client(checked(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket"));
+  UniqueFd client = tcp_socket(SOCK_NONBLOCK);
   ::connect(client.get(), far.at.address(), far.at.size());
   BothEnds ends(here, far, Endpoint::of_socket(client.get()).port());
   bool all = ends.reach("ESTABLISHED", "ESTABLISHED");
@@ -113,21 +112,20 @@ bool close_in_turn(Finding& finding, Surroundings& here, const Listener& far) {
 
   const States clients{"SYN_SENT", "ESTABLISHED", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT"};
   const States servers{"CLOSED", "SYN_RECV", "ESTABLISHED", "CLOSE_WAIT", "LAST_ACK", "CLOSED"};
-  tell(finding, "the client closes, then the server. Client", ends.client(), clients);
-  tell(finding, "Server", ends.server(), servers);
+  report_states(finding, "the client closes, then the server. Client", ends.client(), clients);
+  report_states(finding, "Server", ends.server(), servers);
   finding.saw(
-      "TIME_WAIT: {} are left of it, by its timer in /proc/net/tcp. Linux makes it 60 s, twice an MSL of 30 s, "
-      "whatever "
-      "tcp_fin_timeout ({}) says",
+      "TIME_WAIT: {} remaining, by its timer in /proc/net/tcp. On Linux it lasts 60 s, twice an MSL of 30 s, "
+      "whatever tcp_fin_timeout ({}) is",
       human_readable(time_wait), sysctl("net.ipv4.tcp_fin_timeout").value_or("unknown"));
   return all && follows(ends.client(), clients) && follows(ends.server(), servers) && time_wait > 30s &&
          time_wait <= 60s + 500ms;
 }
 
-// Both close before either has heard of it: they answer each other's FIN, and both wait. True when that was seen;
-// false: this process was not quick enough.
+// Both ends close before either has received the other's FIN, so that both end in TIME_WAIT. Returns false when that
+// was not seen because this process was too slow.
 bool close_together(Finding& finding, Surroundings& here, const Listener& far) {
-  UniqueFd client(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  UniqueFd client = tcp_socket();
   checked(::connect(client.get(), far.at.address(), far.at.size()), "connect");
   UniqueFd server(checked(::accept(far.fd.get(), nullptr, nullptr), "accept"));
   BothEnds ends(here, far, Endpoint::of_socket(client.get()).port());
@@ -137,8 +135,8 @@ bool close_together(Finding& finding, Surroundings& here, const Listener& far) {
   if (!ends.settle()) return false;
   const States path{"ESTABLISHED", "FIN_WAIT1", "CLOSING", "TIME_WAIT"};
   if (ends.client() != path || ends.server() != path) return false;
-  tell(finding, "both close at once. Client", ends.client(), path);
-  tell(finding, "Server", ends.server(), path);
+  report_states(finding, "both close at once. Client", ends.client(), path);
+  report_states(finding, "Server", ends.server(), path);
   return true;
 }
 
@@ -158,7 +156,8 @@ extern const Entry S21;
 const Entry S21{
     .id = "S21",
     .sentence =
-        "Both ends pass through the states of TCP's diagram, and who closes first stays in TIME_WAIT for 2 MSL.",
+        "Both ends pass through the states of TCP's diagram, and the end that closes first stays in TIME_WAIT for 2 "
+        "MSL.",
     .source = "probe/states.cpp",
     .needs_lab = true,
     .run = the_states_of_both_ends,

@@ -1,6 +1,7 @@
 #include "probe/surroundings.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "harness/lab/addresses.h"
 #include "harness/targets/loopback_sockets.h"
@@ -8,7 +9,7 @@
 namespace connbench::probe {
 namespace {
 
-constexpr uint16_t discard_port = 9;  // RFC 863; nobody in the lab listens there
+constexpr uint16_t discard_port = 9;  // RFC 863; nothing in the lab listens on this port
 constexpr uint16_t first_far_port = 17'000;
 
 uint16_t far_port(lab::Block block) {
@@ -16,6 +17,15 @@ uint16_t far_port(lab::Block block) {
 }
 
 }  // namespace
+
+UniqueFd tcp_socket(int flags) {
+  return UniqueFd(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0), "socket"));
+}
+
+void reset_on_close(int fd) {
+  const linger no_time{.l_onoff = 1, .l_linger = 0};
+  checked(::setsockopt(fd, SOL_SOCKET, SO_LINGER, &no_time, sizeof no_time), "SO_LINGER");
+}
 
 Listener listen_on_loopback(Family family) {
   UniqueFd fd(checked(::socket(address_family(family), SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
@@ -34,7 +44,7 @@ Listener listen_on_loopback(Family family) {
 
 Pair connected_pair() {
   const Listener listener = listen_on_loopback();
-  UniqueFd client(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  UniqueFd client = tcp_socket();
   checked(::connect(client.get(), listener.at.address(), listener.at.size()), "connect");
   UniqueFd server(checked(::accept4(listener.fd.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept"));
   return {std::move(client), std::move(server)};
@@ -53,7 +63,7 @@ Endpoint Surroundings::silent() {
 }
 
 Endpoint Surroundings::closed_port() {
-  BoundSockets bound = bind_loopback({});  // bound, and never listening
+  BoundSockets bound = bind_loopback({});  // bound but never listening
   held_.push_back(std::move(bound.sockets.front()));
   return bound.endpoints.front();
 }
@@ -61,7 +71,7 @@ Endpoint Surroundings::closed_port() {
 Listener Surroundings::far_listener(const lab::LinkRule& rule) {
   const lab::Block block = lab().add_far(rule);
   const auto there = lab().visit_server();
-  UniqueFd fd(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  UniqueFd fd = tcp_socket();
   const Endpoint any = Endpoint::ipv4(INADDR_ANY, far_port(block));
   checked(::bind(fd.get(), any.address(), any.size()), "bind");
   checked(::listen(fd.get(), longest_backlog()), "listen");

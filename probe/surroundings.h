@@ -1,9 +1,10 @@
-// Where a probe runs: what there is to connect to. In the lab that is a network of its own; without one, loopback.
+// The peers available to a probe: in the lab, hosts of its network; without a lab, loopback.
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/connector/endpoint.h"
@@ -14,16 +15,21 @@
 
 namespace connbench::probe {
 
-/// A listening socket, blocking, and where it is reached.
+/// A TCP socket over IPv4; `flags` such as SOCK_NONBLOCK. @throws std::system_error
+UniqueFd tcp_socket(int flags = 0);
+/// Makes close() send RST instead of FIN, which leaves no TIME_WAIT behind: SO_LINGER with zero timeout.
+void reset_on_close(int fd);
+
+/// A blocking listening socket and the endpoint at which it is reached.
 struct Listener {
   UniqueFd fd;
   Endpoint at;
 };
 
-/// On 127.0.0.1 (::1, an abstract UNIX name), with a port of the kernel's choice and the longest backlog.
+/// Listens on 127.0.0.1 (or ::1, or an abstract UNIX name), on a port chosen by the kernel, with the longest backlog.
 Listener listen_on_loopback(Family family = Family::ipv4);
 
-/// How long a probe waits for what must happen; only a defect lets it pass.
+/// How long a probe waits for an event that must happen; only a defect exceeds it.
 inline constexpr Duration patience = std::chrono::seconds(20);
 
 /// Both ends of a connection on loopback.
@@ -33,13 +39,13 @@ struct Pair {
 };
 Pair connected_pair();
 
-/// poll() for at most so long; gives the bits that came, 0 = none.
+/// Polls for at most this long; returns the reported events, 0 = none.
 short wait_for(int fd, short events, Duration at_most = patience);
 
 class Surroundings {
  public:
-  /// `lab`: the one that this process is in; nullptr = none. `machine_gives_up`: when the kernel ends a connect() to
-  /// nobody, by the sysctls of the machine outside the lab (kernel_connect_timeout()).
+  /// `lab`: the lab this process is in; nullptr = none. `machine_gives_up`: when the kernel gives up a connect()
+  /// without an answer, with the sysctls of the machine outside the lab (kernel_connect_timeout()).
   explicit Surroundings(lab::Lab* lab, std::optional<Duration> machine_gives_up = std::nullopt)
       : lab_(lab), machine_gives_up_(machine_gives_up) {}
 
@@ -47,16 +53,18 @@ class Surroundings {
   lab::Lab& lab() const noexcept { return *lab_; }
   std::optional<Duration> machine_gives_up() const noexcept { return machine_gives_up_; }
 
-  /// Where SYNs vanish. The lab's blackhole; without it, a listener on loopback whose accept queue is full.
+  /// An endpoint that never answers: the lab's blackhole or, without a lab, a listener on loopback with a full accept
+  /// queue.
   Endpoint silent();
   std::string silent_name() const { return has_lab() ? "the lab's blackhole" : "a listener with a full queue"; }
-  /// A port of 127.0.0.1 on which nobody listens. It is held, so that nobody will, and no client gets it.
+  /// A closed port of 127.0.0.1. It stays bound, so that no other process can use it.
   Endpoint closed_port();
-  /// A host across the link of the lab that accepts (the kernel does; accept() is the probe's affair) under `rule`.
+  /// A listening host across the lab's link, under `rule`. The kernel completes handshakes; accept() is up to the
+  /// probe.
   Listener far_listener(const lab::LinkRule& rule);
-  /// A port of a host across the link on which nobody listens.
+  /// A closed port of a host across the link.
   Endpoint far_closed_port(const lab::LinkRule& rule);
-  /// A target of `connbench list`, with a server process of its own; lives as long as this object.
+  /// A target of `connbench list`, with its own server process; it lives as long as this object.
   Endpoint target(std::string_view name);
 
  private:

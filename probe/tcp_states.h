@@ -1,7 +1,7 @@
-// TCP's state as the kernel tells it: of a descriptor, and of every socket of this network namespace.
+// TCP states as reported by the kernel: of one descriptor, and of every socket in this network namespace.
 #pragma once
 
-#include <optional>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -10,7 +10,7 @@
 
 namespace connbench::probe {
 
-/// TCP_ESTABLISHED …, by TCP_INFO. @throws std::system_error
+/// The state reported by TCP_INFO: TCP_ESTABLISHED …. @throws std::system_error
 int tcp_state_of(int fd);
 
 /// A line of /proc/net/tcp.
@@ -19,12 +19,12 @@ struct ListedSocket {
   uint16_t remote_port;
   int state;
   int timer;         ///< 0 none, 1 retransmission, 2 keepalive …, 3 TIME_WAIT
-  Duration expires;  ///< of that timer, from now on; in steps of the kernel's user clock, 10 ms
+  Duration expires;  ///< time until that timer expires, in steps of the kernel's user clock, 10 ms
 };
-/// "44203 -> 9 SYN_SENT".
+/// "port 44203 to port 9 SYN_SENT".
 std::string describe(const ListedSocket& socket);
 
-/// Those of IPv4 that have this local port, in the network namespace of this process. Listeners are left out.
+/// The IPv4 sockets with this local port in this process's network namespace, except listeners.
 std::vector<ListedSocket> sockets_at_port(uint16_t port);
 
 }  // namespace connbench::probe

@@ -8,7 +8,7 @@
 namespace connbench::probe {
 namespace {
 
-constexpr const char* interface = "a0";  // the client's, of the lab (harness/lab/network.cpp)
+constexpr const char* interface = "a0";  // the client's interface in the lab (harness/lab/network.cpp)
 constexpr uint8_t push = 0x08;
 
 uint8_t block_of(const Endpoint& host) {
@@ -21,7 +21,8 @@ uint8_t block_of(const Endpoint& host) {
 size_t data_of(std::span<const uint8_t> frame, const lab::Packet& packet) {
   const size_t tcp = lab::ethernet_header + packet.payload_at;
   if (!packet.tcp || tcp + 12 >= frame.size()) return 0;
-  const size_t headers = packet.payload_at + size_t{frame[tcp + 12]} / 16 * 4;  // its length, in words of 32 bits
+  const size_t headers =
+      packet.payload_at + size_t{frame[tcp + 12]} / 16 * 4;  // length of the TCP header, in 32-bit words
   return packet.length > headers ? packet.length - headers : 0;
 }
 
@@ -48,7 +49,7 @@ Wire::Wire(const Endpoint& host)
 const std::vector<Seen>& Wire::seen() {
   for (; const auto frame = socket_.next(); socket_.release()) {
     const auto packet = lab::parse_frame(frame->bytes);
-    if (!packet || packet->block != block_) continue;  // others may be busy on the same wire
+    if (!packet || packet->block != block_) continue;  // other probes may use the same wire
     if (seen_.empty()) first_ = frame->stamp;
     seen_.push_back({frame->stamp - first_, packet->to_far, *packet, data_of(frame->bytes, *packet)});
   }

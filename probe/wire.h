@@ -1,6 +1,8 @@
-// What passes the client's interface of the lab: the probes' own small tcpdump.
+// Captures packets at the client's interface of the lab: a small tcpdump for probes.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -11,27 +13,28 @@
 
 namespace connbench::probe {
 
-/// One packet, by its headers.
+/// The headers of one packet.
 struct Seen {
-  Duration at;    ///< since the first that this Wire has seen
-  bool outgoing;  ///< the client sent it
+  Duration at;    ///< since the first packet that this Wire has seen
+  bool outgoing;  ///< sent by the client
   lab::Packet packet;
-  size_t data;  ///< bytes that TCP carries; 0 for others
+  size_t data;  ///< bytes of TCP payload; 0 for other protocols
 
-  /// The client's port; 0 unless it is TCP.
+  /// The client's port; 0 for protocols other than TCP.
   uint16_t client_port() const noexcept;
   bool is_syn() const noexcept { return packet.tcp && packet.tcp->is_syn(); }
-  /// "S", "S.", ".", "P.", "F.", "R", as tcpdump writes them; "UDP" and "ICMP" for others.
+  /// "S", "S.", ".", "P.", "F.", "R", as in tcpdump; "UDP" and "ICMP" for other protocols.
   std::string flags() const;
 };
 
-/// Sees every packet to and from one far host, from its making on. In the lab, which gives the right to.
+/// Captures every packet to and from one far host from its construction on. Works only in the lab, which grants the
+/// privilege.
 class Wire {
  public:
   /// `host`: an IPv4 address across the link. @throws std::system_error
   explicit Wire(const Endpoint& host);
 
-  /// All that came so far, oldest first.
+  /// All packets so far, oldest first.
   const std::vector<Seen>& seen();
 
  private:

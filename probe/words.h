@@ -1,4 +1,4 @@
-// The kernel's words for what it answers, so that evidence reads as a manual page does.
+// Formats what the kernel returns in the terms of its manual pages.
 #pragma once
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 namespace connbench::probe {
 
-/// What a system call returned, with errno as it was then: `const Returned connected = returned(connect(...));`
+/// The result of a system call with its errno: `const Returned connected = returned(connect(...));`
 struct Returned {
   long value;
   int error;  ///< 0 = it succeeded
@@ -25,11 +25,11 @@ std::string to_string(const Returned& returned);
 
 /// "ECONNREFUSED"; "0" for no error.
 std::string error_name(int error);
-/// Bits of poll() or epoll: "IN OUT RDHUP"; "-" for none.
+/// Event bits of poll() or epoll: "IN OUT RDHUP"; "-" for none.
 std::string ready_bits(uint32_t events);
-/// What a value of SO_ERROR says: getsockopt() itself must succeed. Consumes the pending error.
+/// The value of SO_ERROR, which is thereby consumed. @throws std::system_error when getsockopt() fails
 int so_error(int fd);
-/// How a value is distributed: "median 1.2 ms, longest 3 ms of 20".
+/// A summary of durations: "median 1.2 ms, longest 3 ms of 20".
 std::string spread(std::vector<Duration> durations);
 
 }  // namespace connbench::probe

@@ -1,11 +1,11 @@
-// One thread that never sleeps: it calls connect() again on every socket in flight until that says how it went. Choose
-// it where a processor has nothing else to do; it is here because it needs nothing but connect() itself.
+// One thread that never sleeps: it calls connect() on every socket in flight again and again until the result is known.
+// Choose it where a processor has nothing else to do. It serves as the example because it needs nothing but connect().
 #include <errno.h>
 #include <sys/socket.h>
 
 #include <utility>
 
-#include "harness/connector/registry.h"
+#include "harness/connector/make_connector.h"
 #include "harness/support/unique_fd.h"
 
 namespace connbench::connectors {
@@ -31,7 +31,7 @@ class MyWay final : public Connector {
   size_t reap(std::vector<Completion>& completions, TimePoint wait_until) override {
     while (!trying_.empty()) {
       const TimePoint time = now();
-      for (size_t i = trying_.size(); i-- > 0;) look(i, time);
+      for (size_t i = trying_.size(); i-- > 0;) check(i, time);
       if (!done_.empty() || time >= wait_until) break;
     }
     completions.insert(completions.end(), done_.begin(), done_.end());
@@ -65,15 +65,15 @@ class MyWay final : public Connector {
     if (evidence.call == Call::socket || evidence.error != EINPROGRESS) end(trying_.size() - 1, evidence);
   }
 
-  // What has ended leaves the table; the last one takes its place, so that the table is looked through from the back.
-  void look(size_t index, TimePoint time) {
+  // An entry that has ended is replaced by the last one, so the table is scanned from the back.
+  void check(size_t index, TimePoint time) {
     const Trying& trying = trying_[index];
     const int error = connect(trying.fd, *trying.to);
     if (error != EALREADY) return end(index, {.call = Call::so_error, .error = error});
     if (time >= trying.deadline) end(index, {.call = Call::wait, .deadline_passed = true});
   }
 
-  // errno, 0 = connected: EINPROGRESS when it has begun, EALREADY while it goes on.
+  // Returns errno, 0 = connected. EINPROGRESS: the handshake has begun. EALREADY: it continues.
   static int connect(const UniqueFd& fd, const Endpoint& to) {
     return ::connect(fd.get(), to.address(), to.size()) == 0 ? 0 : errno;
   }
@@ -102,12 +102,10 @@ class MyWay final : public Connector {
 extern const ConnectorEntry my_way;
 const ConnectorEntry my_way{
     .name = "my-way",
-    .summary = "one thread that never sleeps: connect() again and again",
+    .summary = "one thread that never sleeps: calls connect() again and again",
     .options = {},
-    .probe = [](const ConnectorSettings&) -> std::optional<std::string> { return std::nullopt; },
-    .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
-      return std::make_unique<MyWay>(settings);
-    },
+    .probe = works_everywhere,
+    .make = make_connector<MyWay>,
 };
 
 }  // namespace connbench::connectors

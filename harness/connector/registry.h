@@ -41,6 +41,10 @@ struct ConnectorEntry {
   std::unique_ptr<Connector> (*make)(const ConnectorSettings&);
   std::span<const Family> families = every_family;
   Library (*library)() = nullptr;  ///< nullptr: built on system calls alone
+  /// What `--connector GROUP` selects it by. Ours: "threads" (one per attempt), "pools" (of threads), "loops" (an event
+  /// loop of its own), "libraries" (somebody else's loop), and "baselines" (what the others are compared with: the
+  /// harness's own cost, and one connect() after another).
+  std::string_view group = "others";
 
   bool serves(Family family) const noexcept { return std::ranges::find(families, family) != families.end(); }
 };

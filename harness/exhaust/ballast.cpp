@@ -36,7 +36,7 @@ void Ballast::let_go() noexcept {
   if (!std::exchange(let_go_, true)) over_.set_value();
 }
 
-// `plan` is there only until `up_` is set.
+// `plan` is valid only until `up_` is set.
 void Ballast::hold(const BallastPlan& plan) {
   std::unique_ptr<Connector> connector;
   try {

@@ -1,7 +1,9 @@
-// Dead attempts in a descriptor table of their own: where more are to be pending than one table may hold.
+// Dead attempts in a separate descriptor table, for when more must be pending than one table may hold.
 #pragma once
 
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <future>
 #include <memory>
@@ -14,32 +16,32 @@
 
 namespace connbench {
 
-/// What becomes of ballast while it is put up.
+/// Which attempts to start, and when to stop.
 struct BallastPlan {
   std::function<std::unique_ptr<Connector>()> make;
   std::span<const Endpoint> dead;
   size_t count = 0;
   Duration timeout{};
-  TimePoint until{};  ///< not to be started after this
+  TimePoint until{};  ///< no attempt starts after this
   const std::atomic<bool>* stop = nullptr;
 };
 
-/// A thread with a connector and a descriptor table of its own (unshare(CLONE_FILES)), which starts `count` attempts
-/// and then only holds them. Lets them go when it is destroyed.
+/// A thread with a connector and its own descriptor table (unshare(CLONE_FILES)). It starts `count` attempts and then
+/// holds them until let_go() or destruction.
 class Ballast {
  public:
-  /// Returns when all are started, or something ran out. @throws what the thread throws
+  /// Returns when all attempts have started, or a resource ran out. @throws whatever the thread throws
   explicit Ballast(const BallastPlan& plan);
   ~Ballast();
   Ballast(const Ballast&) = delete;
   Ballast& operator=(const Ballast&) = delete;
 
   uint64_t pending() const noexcept { return pending_; }
-  /// The first attempt that ended as `exhausted`.
+  /// The result of the first attempt that ended as `exhausted`.
   const std::optional<ConnectResult>& exhausted() const noexcept { return exhausted_; }
-  /// How long each took to start, in ns.
+  /// How long each attempt took to start, in ns.
   std::vector<int64_t>& starts() noexcept { return starts_; }
-  /// Cancels them; the destructor waits for their end.
+  /// Starts cancelling the attempts; the destructor waits until they have ended.
   void let_go() noexcept;
 
  private:
@@ -49,7 +51,7 @@ class Ballast {
   uint64_t pending_ = 0;
   std::optional<ConnectResult> exhausted_;
   std::vector<int64_t> starts_;
-  std::promise<void> up_;  // outlives the call that sets it: the thread is joined first
+  std::promise<void> up_;  // safe to destroy: the thread that sets it is joined first
   std::promise<void> over_;
   bool let_go_ = false;
   std::thread thread_;

@@ -10,7 +10,7 @@ using std::chrono::milliseconds;
 constexpr uint64_t first_id = uint64_t{1} << 40;  // dead attempts are numbered from 0
 constexpr Duration timeout = std::chrono::seconds(1);
 constexpr Duration between_tries = milliseconds(1);
-constexpr Duration looking_up = milliseconds(100);  // how often a wait looks whether it is to stop
+constexpr Duration looking_up = milliseconds(100);  // how often a wait checks for a request to stop
 constexpr TimePoint at_once{};
 
 }  // namespace
@@ -25,7 +25,7 @@ bool HealthyAttempts::asked() const noexcept {
 
 bool HealthyAttempts::take(const Completion& completion) {
   if (completion.id < first_id) return false;
-  if (completion.id == id_) {  // otherwise one that went with its connector
+  if (completion.id == id_) {  // others belong to a previous connector
     waits_ = false;
     connected_ = completion.result.outcome == Outcome::connected;
     finished_ = completion.finished;
@@ -47,7 +47,7 @@ bool HealthyAttempts::offer(Connector& connector) {
 bool HealthyAttempts::one(Connector& connector, TimePoint until) {
   connected_ = false;
   if (!waits_ && !offer(connector)) {
-    reap_(at_once);  // perhaps there is room next time
+    reap_(at_once);  // frees room for the next try
     return false;
   }
   while (waits_ && !asked() && plan_.clock() < until) reap_(std::min(until, plan_.clock() + looking_up));

@@ -1,6 +1,8 @@
-// Healthy attempts beside the dead ones: one after the other, through the same connector.
+// Healthy attempts, one after the other, through the connector that also holds the dead ones.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <vector>
 
@@ -10,21 +12,22 @@ namespace connbench {
 
 class HealthyAttempts {
  public:
-  /// Takes what a connector has completed, waiting at most until then, and gives all of it to take().
+  /// Reaps the connector's completions, waiting at most until the given time, and passes each to take().
   using Reap = std::function<void(TimePoint)>;
 
-  /// @param plan outlives it
+  /// @param plan must outlive it
   HealthyAttempts(const RampPlan& plan, Reap reap);
 
-  /// Tries until `wanted` are connected, or until `until`; after one that is not, some time passes. One that has not
-  /// ended by then is gone on with next time.
+  /// Tries until `wanted` attempts have connected or until `until`, pausing briefly after each failure. An attempt
+  /// still pending at `until` is continued by the next call.
   void run(Connector& connector, size_t wanted, TimePoint until);
-  /// False: the completion is that of another attempt.
+  /// Handles the completion of a healthy attempt; returns false for any other.
   bool take(const Completion& completion);
-  /// The one that waits went with its connector.
+  /// The pending attempt is gone with its connector.
   void forget() noexcept { waits_ = false; }
 
-  /// Of the last run: how many were offered, how long each that connected took since then (ns), when the first did.
+  /// About the last run: the number of attempts offered, the time from offer to completion of each that connected (ns),
+  /// and when the first of those completed.
   uint64_t tried() const noexcept { return tried_; }
   std::vector<int64_t>& latencies() noexcept { return latencies_; }
   TimePoint first_through() const noexcept { return first_through_; }
@@ -37,7 +40,7 @@ class HealthyAttempts {
   const RampPlan& plan_;
   Reap reap_;
   uint64_t id_;
-  bool waits_ = false;  // the newest has not ended
+  bool waits_ = false;  // the newest attempt is pending
   bool connected_ = false;
   TimePoint offered_{};
   TimePoint finished_{};

@@ -9,7 +9,7 @@ class MachineLimit final : public ResourceLimit {
  public:
   MachineLimit(uint64_t value, std::string name) : ResourceLimit(value), name_(std::move(name)) {}
   std::string_view kind() const override { return "machine"; }
-  std::string describe() const override { return fmt::format("this machine's own limit: {} of {}", value(), name_); }
+  std::string describe() const override { return fmt::format("this machine's own limit: {} ({})", value(), name_); }
 
  private:
   std::string name_;

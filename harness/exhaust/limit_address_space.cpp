@@ -1,8 +1,7 @@
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include "harness/exhaust/limit.h"
-#include "harness/support/unique_fd.h"
+#include "harness/exhaust/soft_limit.h"
 
 namespace connbench {
 namespace {
@@ -13,16 +12,11 @@ class AddressSpaceLimit final : public ResourceLimit {
   std::string_view kind() const override { return "rlimit_as"; }
   std::string describe() const override {
     return fmt::format(
-        "at most {} MiB of address space in the process, by RLIMIT_AS (what the kernel keeps for it is "
-        "not bounded by that)",
+        "at most {} MiB of address space in the process, by RLIMIT_AS (kernel memory used for the process is not "
+        "limited)",
         value() >> 20);
   }
-  void enter() const override {
-    rlimit limit{};
-    checked(::getrlimit(RLIMIT_AS, &limit), "getrlimit");
-    limit.rlim_cur = value();
-    checked(::setrlimit(RLIMIT_AS, &limit), "setrlimit(RLIMIT_AS)");
-  }
+  void enter() const override { set_soft_limit(RLIMIT_AS, value(), "setrlimit(RLIMIT_AS)"); }
 };
 
 }  // namespace

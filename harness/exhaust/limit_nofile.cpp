@@ -1,8 +1,7 @@
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include "harness/exhaust/limit.h"
-#include "harness/support/unique_fd.h"
+#include "harness/exhaust/soft_limit.h"
 
 namespace connbench {
 namespace {
@@ -14,12 +13,7 @@ class NofileLimit final : public ResourceLimit {
   std::string describe() const override {
     return fmt::format("at most {} descriptors in the process, by RLIMIT_NOFILE", value());
   }
-  void enter() const override {
-    rlimit limit{};
-    checked(::getrlimit(RLIMIT_NOFILE, &limit), "getrlimit");
-    limit.rlim_cur = value();
-    checked(::setrlimit(RLIMIT_NOFILE, &limit), "setrlimit(RLIMIT_NOFILE)");
-  }
+  void enter() const override { set_soft_limit(RLIMIT_NOFILE, value(), "setrlimit(RLIMIT_NOFILE)"); }
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// RLIMIT_NPROC: all threads of a user, so it is set above what that user has already.
+// RLIMIT_NPROC counts all threads of a user, so the limit is set relative to what that user already has.
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -18,8 +18,8 @@ void set_soft(rlim_t most) {
   checked(::setrlimit(RLIMIT_NPROC, &limit), "setrlimit(RLIMIT_NPROC)");
 }
 
-// Whether one more may be made with so many allowed. By a process, not a thread: once it is waited for it counts no
-// more.
+// Whether one more task can be created under this limit. Uses a process rather than a thread: once it is reaped, it is
+// no longer counted.
 bool another_fits(rlim_t allowed) {
   set_soft(allowed);
   const pid_t child = ::fork();
@@ -30,7 +30,7 @@ bool another_fits(rlim_t allowed) {
   return true;
 }
 
-// What the kernel counts for this user, as it counts it: in its user namespace, whoever can be seen in /proc.
+// The kernel's own count for this user. It depends on the user namespace, so it cannot be read from /proc.
 rlim_t counted_now() {
   rlim_t too_few = 0;
   rlim_t enough = 1;
@@ -53,18 +53,19 @@ class NprocLimit final : public ResourceLimit {
   using ResourceLimit::ResourceLimit;
   std::string_view kind() const override { return "rlimit_nproc"; }
   std::string describe() const override {
-    return fmt::format("at most {} threads in the process, by RLIMIT_NPROC above what the user has already", value());
+    return fmt::format("at most {} threads in the process, by RLIMIT_NPROC on top of what the user already has",
+                       value());
   }
-  void enter() const override { set_soft(counted_now() - 1 + value()); }  // this thread is counted already
+  void enter() const override { set_soft(counted_now() - 1 + value()); }  // counted_now() includes this thread
 };
 
 }  // namespace
 
 std::unique_ptr<ResourceLimit> limit_threads_by_rlimit(uint64_t threads) {
-  // One is this process itself: only who is exempt may have another.
+  // This process already counts as one: a second task is possible only when the user is exempt.
   const ChildAnswer exempt = ask_in_child([] { return another_fits(1) ? "yes" : "no"; });
   if (!exempt.ok || exempt.text == "yes")
-    throw CannotLimit{exempt.ok ? "RLIMIT_NPROC does not bind this user (root is exempt)" : exempt.text};
+    throw CannotLimit{exempt.ok ? "RLIMIT_NPROC does not apply to this user (root is exempt)" : exempt.text};
   return std::make_unique<NprocLimit>(threads);
 }
 

@@ -1,4 +1,4 @@
-// pids.max of a cgroup of the run's own, for those whom RLIMIT_NPROC does not bind.
+// pids.max of a separate cgroup, for users to whom RLIMIT_NPROC does not apply.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/close_range.h>
@@ -20,9 +20,9 @@
 namespace connbench {
 namespace {
 
-constexpr Duration removing = std::chrono::seconds(10);  // its last process may be on its way out
+constexpr Duration removing = std::chrono::seconds(10);  // the last process in it may still be exiting
 
-// errno, 0 = written.
+// Returns 0 or errno.
 int write_to(const std::string& path, const std::string& text) {
   const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   return !file || ::write(file.get(), text.data(), text.size()) < 0 ? errno : 0;
@@ -33,16 +33,15 @@ void remove_when_empty(const char* path) {
   while (::rmdir(path) != 0 && errno == EBUSY && now() < until) sleep_until(now() + std::chrono::milliseconds(2));
 }
 
-// A process that outlives the one that made it by as long as it takes to remove the group. In a session of its own, so
-// that what kills a whole group of processes leaves it.
-// Says by a byte to `ready` that it is there.
+// The main function of a process that removes the cgroup after its creator has died. It runs in its own session, so
+// that a signal to the creator's process group does not reach it. It writes a byte to `ready` once it does.
 [[noreturn]] void wait_and_remove(int parent, int ready, const char* path) {
   ::setsid();
   ::prctl(PR_SET_NAME, "connbench-tidy");
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) ::signal(number, SIG_IGN);
   if (::write(ready, "", 1) != 1) ::_exit(1);
   ::dup2(parent, STDIN_FILENO);
-  ::close_range(STDIN_FILENO + 1, ~0U, 0);  // nobody is to wait for the end of its output
+  ::close_range(STDIN_FILENO + 1, ~0U, 0);  // holds no pipe open that someone reads to its end
   pollfd gone{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
   while (::poll(&gone, 1, -1) < 0 && errno == EINTR) {
   }
@@ -61,11 +60,11 @@ class Remover {
     pid_ = checked(::fork(), "fork");
     if (pid_ == 0) wait_and_remove(self.get(), ready.get(), path.c_str());
     ready.reset(-1);
-    char byte;  // before it has left the process group, nothing may be made that it is to remove
+    char byte;  // create no cgroup before the remover has left this process group
     if (::read(there.get(), &byte, 1) != 1) checked(-1, "connbench-tidy");
   }
   ~Remover() {
-    if (::getpid() != owner_) return;  // a fork of the process that owns it
+    if (::getpid() != owner_) return;  // this is a fork of the owner
     ::kill(pid_, SIGKILL);
     while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
     }
@@ -94,19 +93,20 @@ class PidsLimit final : public ResourceLimit {
 
   std::string_view kind() const override { return "pids_max"; }
   std::string describe() const override {
-    return fmt::format("at most {} threads in the process, by pids.max of {} (RLIMIT_NPROC does not bind this user)",
-                       value(), path_);
+    return fmt::format(
+        "at most {} threads in the process, by pids.max of {} (RLIMIT_NPROC does not apply to this user)", value(),
+        path_);
   }
   void enter() const override {
     const std::string file = path_ + "/cgroup.procs";
-    if (const int error = write_to(file, "0"); error != 0)  // 0 is whoever writes it
+    if (const int error = write_to(file, "0"); error != 0)  // 0 means the writing process
       throw std::system_error(error, std::generic_category(), file);
   }
 
  private:
   pid_t owner_;
   std::string path_;
-  Remover remover_;  // before there is anything to remove
+  Remover remover_;  // starts before the cgroup is created
 };
 
 }  // namespace
@@ -121,7 +121,7 @@ std::unique_ptr<ResourceLimit> limit_threads_by_cgroup(uint64_t threads) {
     }
   }
   throw CannotLimit{reasons.empty() ? "there is no cgroup with a pids controller"
-                                    : fmt::format("no cgroup can be made ({})", reasons)};
+                                    : fmt::format("no cgroup can be created ({})", reasons)};
 }
 
 }  // namespace connbench

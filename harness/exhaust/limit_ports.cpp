@@ -7,7 +7,7 @@
 namespace connbench {
 namespace {
 
-// Below the range that the kernel has by default: the servers of targets that are open already have their ports there.
+// Below the kernel's default range, in which the servers of targets that are already open have their ports.
 constexpr uint64_t last_port = 32'767;
 
 class PortLimit final : public ResourceLimit {
@@ -15,7 +15,7 @@ class PortLimit final : public ResourceLimit {
   using ResourceLimit::ResourceLimit;
   std::string_view kind() const override { return "port_range"; }
   std::string describe() const override {
-    return fmt::format("{} ephemeral ports, by net.ipv4.ip_local_port_range of the lab's own network", value());
+    return fmt::format("{} ephemeral ports, by net.ipv4.ip_local_port_range of the lab's network", value());
   }
   void prepare() override {
     constexpr const char* path = "/proc/sys/net/ipv4/ip_local_port_range";

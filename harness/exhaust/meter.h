@@ -1,4 +1,4 @@
-// Reads what this process holds, also when it can open nothing any more.
+// Measures what this process holds, even when it cannot open any more files.
 #pragma once
 
 #include "harness/exhaust/ramp.h"
@@ -6,15 +6,15 @@
 
 namespace connbench {
 
-/// Keeps its files of /proc open. To be made where it is used: /proc/self is decided when it is opened.
+/// Keeps its /proc files open. Create it in the process to be measured: /proc/self is resolved when a file is opened.
 class Meter {
  public:
   static constexpr size_t descriptors = 3;
 
   /// @throws std::system_error that names the file
   Meter();
-  /// What cannot be read is not_known. Allocates nothing and opens nothing (the number of descriptors comes from
-  /// stat(); before Linux 6.2 it needs one, and is not known without).
+  /// Returns not_known for what cannot be read. Allocates nothing and opens nothing: the number of descriptors comes
+  /// from stat(); before Linux 6.2 counting them takes a descriptor, and without one it is not_known.
   Holding read() const noexcept;
 
  private:
@@ -23,7 +23,7 @@ class Meter {
   UniqueFd meminfo_;
 };
 
-/// The address space that this process has, in bytes; 0 when the kernel does not say.
+/// The size of this process's address space in bytes; 0 when the kernel does not report it.
 uint64_t address_space();
 
 }  // namespace connbench

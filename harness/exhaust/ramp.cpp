@@ -15,17 +15,18 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr size_t discarded_attempts = 32;        // a first one meets cold code, and no stack in glibc's cache
-constexpr Duration healthy_window = seconds(1);  // when the first does not get through, the next may
+constexpr size_t discarded_attempts = 32;        // the first ones meet cold caches and no cached thread stacks
+constexpr Duration healthy_window = seconds(1);  // long enough for a later attempt to connect when the first does not
 constexpr Duration between_tries = milliseconds(1);
-constexpr Duration settling = milliseconds(50);  // a thread that cannot open its socket says so when it is let run
+constexpr Duration settling = milliseconds(50);  // a thread that cannot open its socket reports so only once it runs
 constexpr Duration longest_settling = seconds(1);
-constexpr Duration coming_back = seconds(10);       // until a healthy attempt, once the dead ones are let go
-constexpr Duration looking_up = milliseconds(100);  // how often a wait looks whether it is to stop
+constexpr Duration coming_back =
+    seconds(10);  // limit for a healthy attempt to connect after the dead ones are released
+constexpr Duration looking_up = milliseconds(100);  // how often a wait checks for a request to stop
 constexpr TimePoint at_once{};
 
-// Stage::option is setsockopt(), bind() or timer_create(); a completion does not say which. What is spawned without
-// threads is a stack.
+// Stage::option stands for setsockopt(), bind() or timer_create(); a completion does not say which. A connector without
+// threads that spawns something spawns a stack.
 std::string_view call_of(Stage stage, const Capabilities& capabilities) {
   switch (stage) {
     case Stage::spawn:
@@ -81,9 +82,9 @@ class Ramp {
   void stop(Stopped why) { end_.stopped = why; }
 
   void threw(std::string_view what, int error) {
-    (void)connector_.release();  // in what state it is, nobody knows
+    (void)connector_.release();  // its state is unknown: do not touch it again
     for (auto& ballast : ballast_) (void)ballast.release();
-    if (end_.stopped != Stopped::nothing) return;  // it has its end already, and does not come back from it
+    if (end_.stopped != Stopped::nothing) return;  // it has already stopped, and could not recover
     stop(Stopped::threw);
     name_call(what, error);
     record();
@@ -114,7 +115,7 @@ class Ramp {
     for (const Completion& completion : completions_) file(completion);
   }
 
-  // With nothing in flight a connector does not wait.
+  // A connector with nothing in flight does not wait.
   void reap_or_sleep(TimePoint until) {
     completions_.clear();
     if (connector_->in_flight() == 0) return plan_.sleep(until);
@@ -156,7 +157,7 @@ class Ramp {
     }
   }
 
-  // One that takes no more may still have to say that something ran out: threads learn it by themselves.
+  // A connector that accepts no more may still have to report that a resource ran out: threads find out by themselves.
   bool taken(const Attempt& attempt) {
     if (connector_->submit({&attempt, 1}) == 1) return true;
     settle();
@@ -166,8 +167,8 @@ class Ramp {
     return false;
   }
 
-  // One after the other: `start` is the time that submit() and a reap() that does not wait take together, since some
-  // connectors begin what they have taken only then.
+  // Starts attempts one after the other. The start time covers submit() and one reap() that does not wait, because some
+  // connectors start an attempt only then.
   void climb() {
     while (end_.stopped == Stopped::nothing && started_ < plan_.most) {
       const TimePoint before = plan_.clock();
@@ -185,7 +186,8 @@ class Ramp {
     }
   }
 
-  // Until nothing has come for a moment: on a busy machine some threads have not begun when the last is made.
+  // Waits until no completion has arrived for a moment: on a busy machine, some threads have not run yet when the last
+  // one is created.
   void settle() {
     TimePoint end = plan_.clock() + longest_settling;
     if (plan_.by_deadline) end = std::min(end, first_deadline());
@@ -222,7 +224,7 @@ class Ramp {
 
   void come_back(TimePoint released) {
     healthy_.run(*connector_, 1, plan_.clock() + coming_back);
-    // Deadlines that passed while others were started released nobody: how long that took is no recovery.
+    // When the first deadlines passed during the climb, the time since then is not a recovery time.
     if (!healthy_.latencies().empty() && released >= stopped_at_)
       end_.recovery_released_ns = std::max<int64_t>(0, (healthy_.first_through() - released).count());
   }
@@ -235,7 +237,7 @@ class Ramp {
     come_back(released);
   }
 
-  // Nothing may be submitted after cancel_all(): the healthy attempt is another connector's, under the same limit.
+  // Nothing may be submitted after cancel_all(), so the healthy attempt uses a new connector under the same limit.
   void cancel() {
     letting_go_ = true;
     healthy_.forget();
@@ -249,7 +251,7 @@ class Ramp {
     come_back(released);
   }
 
-  // A thread that has been joined may count for a moment still.
+  // A joined thread may still be counted for a moment.
   void make_again(TimePoint until) {
     for (;;) try {
         connector_ = plan_.make();

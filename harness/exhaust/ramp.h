@@ -1,9 +1,12 @@
-// The ramp: more and more attempts at hosts that never answer, until something runs out; then what is left of healthy
-// work, and how long it takes to come back. A loop of its own, since it is not a wave: it has no fixed end, and asks
-// what the process holds while it goes on.
+// The ramp: starts more and more attempts at hosts that never answer, until a resource runs out. Then it measures what
+// still works for healthy attempts and how long recovery takes. It has its own loop because it is not a wave: it has no
+// fixed end and measures the process's resources as it goes.
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
@@ -12,7 +15,7 @@
 
 namespace connbench {
 
-/// What is not known, or does not exist.
+/// Marks values that are unknown or do not exist.
 inline constexpr int64_t not_known = -1;
 
 /// What a process holds at one moment.
@@ -20,73 +23,79 @@ struct Holding {
   int64_t threads = not_known;
   int64_t fds = not_known;
   int64_t rss_kib = not_known;
-  int64_t kernel_kib = not_known;  ///< slab, kernel stacks and page tables of the whole machine: differences count
+  int64_t kernel_kib =
+      not_known;  ///< slab, kernel stacks and page tables of the whole machine: only differences are meaningful
 };
 
-/// One reading while the ramp goes on. Plain data: it crosses a process border.
+/// The most steps that a ramp may have: the memory shared with its child has room for no more.
+inline constexpr size_t most_steps = 4'000;
+
+/// One measurement during the ramp. Plain data, because it is shared between processes.
 struct RampStep {
   int64_t elapsed_ns = 0;  ///< since the first dead attempt was offered
   uint64_t pending = 0;
   Holding holding{};
-  int64_t start_p50_ns = not_known;  ///< of the attempts since the step before
+  int64_t start_p50_ns = not_known;  ///< of the attempts since the previous step
   int64_t start_p99_ns = not_known;
 };
 
 enum class Stopped : uint8_t {
-  nothing,      ///< as many were started as were asked for
+  nothing,      ///< every requested attempt was started
   exhausted,    ///< an attempt ended as `exhausted`
-  full,         ///< the connector takes no more: a limit of its own
-  threw,        ///< making the connector, or the connector itself, threw
-  out_of_time,  ///< the ramp's own limit
-  asked,        ///< from outside
+  full,         ///< the connector accepts no more: its own limit
+  threw,        ///< the connector or its constructor threw
+  out_of_time,  ///< the ramp reached its time limit
+  asked,        ///< stopped on request
 };
 
 struct RampEnd {
   Stopped stopped = Stopped::nothing;
-  char call[96]{};   ///< what failed: "pthread_create", "socket", …; "" unless exhausted or threw
+  char call[96]{};   ///< the call that failed: "pthread_create", "socket", …; "" unless exhausted or threw
   int os_error = 0;  ///< its errno; 0 = none
   uint64_t most_pending = 0;
   uint64_t ended_otherwise = 0;             ///< dead attempts that ended neither by their deadline nor as `exhausted`
-  Outcome otherwise = Outcome::unexpected;  ///< how the first of them did
+  Outcome otherwise = Outcome::unexpected;  ///< outcome of the first of those
 
-  /// Of healthy attempts one after the other, from the offer to the end of those that connected: before the ramp, and
-  /// while the dead ones are pending.
+  /// Latency of healthy attempts made one after the other, from the offer to the completion of those that connected:
+  /// before the ramp, and while the dead attempts are pending.
   int64_t unloaded_p50_ns = not_known;
   int64_t unloaded_p99_ns = not_known;
   int64_t healthy_p50_ns = not_known;
   int64_t healthy_p99_ns = not_known;
-  uint64_t healthy_tried = 0;  ///< beside the dead ones
+  uint64_t healthy_tried = 0;  ///< while the dead attempts are pending
   uint64_t healthy_connected = 0;
 
-  /// Until a healthy attempt got through: from when the ramp stopped, with the dead ones still pending; and from when
-  /// they were let go.
+  /// Time until a healthy attempt connected: since the ramp stopped, with the dead attempts still pending; and since
+  /// they were released.
   int64_t recovery_pending_ns = not_known;
   int64_t recovery_released_ns = not_known;
-  bool by_deadline = false;  ///< how they were let go; otherwise by cancel_all(), and the connector was made anew
+  bool by_deadline = false;  ///< they were released by their deadlines; otherwise by cancel_all(), after which the
+                             ///< connector was created anew
 };
 
-/// What a ramp does.
+/// The parameters of a ramp.
 struct RampPlan {
-  std::function<std::unique_ptr<Connector>()> make;  ///< may throw: that is a finding
-  std::span<const Endpoint> dead;                    ///< attempts are spread over them
+  std::function<std::unique_ptr<Connector>()> make;  ///< may throw: that is a result
+  std::span<const Endpoint> dead;                    ///< attempts are spread over these
   std::span<const Endpoint> healthy;
-  size_t most = 1;              ///< dead attempts to start, unless something stops it
-  size_t per_table = SIZE_MAX;  ///< of them in one descriptor table; the others have tables of their own (ballast.h)
-  size_t step = 1;              ///< attempts between two readings
-  size_t healthy_attempts = 1;  ///< before, and beside the dead ones
+  size_t most = 1;  ///< number of dead attempts to start, unless something stops the ramp
+  size_t per_table =
+      SIZE_MAX;     ///< how many of them share one descriptor table; the rest get tables of their own (ballast.h)
+  size_t step = 1;  ///< attempts between two measurements
+  size_t healthy_attempts = 1;  ///< number of healthy attempts, before the ramp and while the dead ones are pending
   Duration timeout{};           ///< of the dead attempts
-  Duration lasts{};             ///< how long a dead attempt is held at least, by the connector's own floor
-  bool by_deadline = false;     ///< wait for the deadlines of the dead ones; otherwise they are cancelled
-  Duration limit = std::chrono::seconds(30);  ///< of the climb
+  Duration lasts{};             ///< how long a dead attempt is held at least, given the connector's minimum timeout
+  bool by_deadline = false;     ///< wait for the deadlines of the dead attempts; otherwise cancel them
+  Duration limit = std::chrono::seconds(30);  ///< time limit for starting the dead attempts
   std::function<Holding()> measure;
-  std::function<void(const RampStep&)> on_step;  ///< must not allocate: nothing may be left
-  const std::atomic<bool>* stop = nullptr;       ///< set from outside: end soon
+  std::function<void(const RampStep&)> on_step;  ///< must not allocate: no memory may be left
+  const std::atomic<bool>* stop = nullptr;       ///< set by the caller to end the ramp soon
   TimePoint (*clock)() = &now;                   ///< replaced in tests
-  void (*sleep)(TimePoint) = &sleep_until;       ///< so is this
+  void (*sleep)(TimePoint) = &sleep_until;       ///< replaced in tests
 };
 
-/// Runs it to its end, which it writes into `end` as far as it comes. The last step is the reading when the ramp
-/// stopped. Whatever throws is an end of the kind `threw`; the connector is then not touched again, nor destroyed.
+/// Runs the ramp and writes its result into `end` as it goes. The last step is the measurement taken when the ramp
+/// stopped. Exceptions end the ramp as `threw`; the connector is then neither used again nor destroyed.
 void ramp(const RampPlan& plan, RampEnd& end);
 
 }  // namespace connbench

@@ -15,13 +15,14 @@
 namespace connbench {
 namespace {
 
-constexpr Duration everything_else =
-    std::chrono::seconds(40);  // set-up, healthy attempts, coming back: past it, the child hangs
-constexpr size_t most_steps = 4096;
+// Time for set-up, healthy attempts and recovery: a child that takes longer hangs.
+constexpr Duration everything_else = std::chrono::seconds(40);
+constexpr size_t most_readings = most_steps + 96;  // the steps, and the readings before the first and at the end
 
+// What the child reports to the parent, in shared memory.
 struct Report : ChildReport {
-  std::atomic<size_t> steps{0};  // written ones
-  std::array<RampStep, most_steps> step{};
+  std::atomic<size_t> steps{0};  // number of steps written
+  std::array<RampStep, most_readings> step{};
   RampEnd end{};
 };
 
@@ -34,7 +35,7 @@ void run(const RampSpec& spec, Report& report) {
   plan.make = [&] { return spec.connector->entry->make(settings); };
   plan.measure = [&] { return meter.read(); };
   plan.on_step = [&](const RampStep& step) {
-    const size_t position = std::min(report.steps.load(), most_steps - 1);
+    const size_t position = std::min(report.steps.load(), most_readings - 1);
     report.step[position] = step;
     report.steps = position + 1;
   };
@@ -80,7 +81,7 @@ RampResult run_ramp(const RampSpec& spec, RampParent& parent) {
   ChildWatch watch(pid, now() + spec.plan.limit + spec.plan.lasts + everything_else, *report);
   StepFeed feed(*report, parent);
   watch.wait_for_end([&] { feed.hand_on(1); }, [&] { return parent.should_stop(); });
-  result.failure = watch.stopping() ? "ended by request" : watch.failure("the ramp", "hangs: killed");
+  result.failure = watch.stopping() ? "ended by request" : watch.failure("the ramp", "it hung and was killed");
   feed.hand_on(result.failure.empty() ? 1 : 0);
   result.end = report->end;
   if (result.failure.empty() && report->steps > 0) result.last = report->step[report->steps - 1];

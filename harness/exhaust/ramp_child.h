@@ -1,6 +1,8 @@
-// One ramp, one child process with a limit of its own: the limit ends with it, and so does all that it holds.
+// Runs a ramp in a child process with its own limit, which disappears with the child, as does everything the child
+// holds.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 
@@ -10,37 +12,37 @@
 
 namespace connbench {
 
-/// Descriptors that the child has before the connector has any: the standard ones, and the meter's.
+/// Descriptors the child has open before the connector opens any: the standard ones and the meter's.
 size_t descriptors_of_a_ramp() noexcept;
 
-/// Everything that a child needs for one ramp.
+/// Everything a child needs for one ramp.
 struct RampSpec {
   const NamedConnector* connector = nullptr;
-  size_t capacity = 1;  ///< what the connector is told that may be in flight
+  size_t capacity = 1;  ///< the number of attempts in flight that the connector must support
   ConnectionPolicy policy{};
   const ResourceLimit* limit = nullptr;
-  bool drop_capabilities = false;  ///< the child is to have no rights that its user does not have outside
-  RampPlan plan{};                 ///< all but `make`, `measure`, `on_step` and `stop`
+  bool drop_capabilities = false;  ///< drop capabilities that the user does not have outside
+  RampPlan plan{};                 ///< everything except `make`, `measure`, `on_step` and `stop`
 };
 
-/// Watches a ramp from the parent.
+/// The parent's view of a ramp.
 class RampParent {
  public:
   virtual ~RampParent() = default;
-  /// Called every few milliseconds. True: end it now.
+  /// Called every few milliseconds. Return true to end the ramp now.
   virtual bool should_stop() = 0;
-  /// A reading, in order; all but the last of a ramp that came to its end.
+  /// Called for each measurement, in order, except the last one of a ramp that completed.
   virtual void on_step(const RampStep& step) = 0;
 };
 
 struct RampResult {
   RampEnd end{};
-  std::optional<RampStep> last{};  ///< the reading when it stopped; nothing when it did not come so far
-  std::string failure{};           ///< why the child did not end as it should; empty = it did
+  std::optional<RampStep> last{};  ///< the measurement when the ramp stopped; nullopt when it did not get that far
+  std::string failure{};           ///< why the child did not end normally; empty = it did
 };
 
-/// Runs one ramp in a child. To be called while this process has one thread.
-/// @throws std::system_error when no child can be made, and what `parent` throws
+/// Runs one ramp in a child. Call this while the process has a single thread.
+/// @throws std::system_error when no child can be created, and whatever `parent` throws
 RampResult run_ramp(const RampSpec& spec, RampParent& parent);
 
 }  // namespace connbench

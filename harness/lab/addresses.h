@@ -1,4 +1,4 @@
-// Where everything in the lab lives. Both prefixes are set aside for testing network devices and are routed nowhere:
+// Addresses of the lab. Both prefixes are reserved for testing network devices and are not routed on the Internet:
 // 198.18.0.0/15 (RFC 2544, section C.2.2) and 2001:2::/48 (RFC 5180, section 8).
 #pragma once
 
@@ -9,19 +9,19 @@
 
 namespace connbench::lab {
 
-/// A block of addresses with one behaviour. Across the link lie the blocks 0–255, one for each open target; its rule is
-/// looked up by this number. The others are on the client's side.
+/// A block of addresses with one behaviour. Blocks 0–255 lie across the link, one per open target; the number of a
+/// block selects its rule. All other blocks are on the client's side.
 enum class Block : uint16_t {
   first_far = 0,
   last_far = 255,
-  own_network = 0x1000,  ///< .1 the client, .2 the server as its router
-  no_arp = 0x1001,       ///< on the own network; nobody is there
-  prohibited = 0x1002,   ///< a route forbids it
-  no_route = 0x1003,     ///< nothing leads there
-  blackhole = 0x2000,    ///< behind an interface whose other end is down
+  own_network = 0x1000,  ///< .1 is the client, .2 the server, which is also the router
+  no_arp = 0x1001,       ///< on the local network, but no host has these addresses
+  prohibited = 0x1002,   ///< a route rejects these addresses
+  no_route = 0x1003,     ///< no route
+  blackhole = 0x2000,    ///< behind an interface whose peer is down
 };
 
-/// 198.19.<block>.0/24 for the far ones, 198.18.<…>.0 for the others; the blackhole has a /17.
+/// 198.19.<block>.0/24 for far blocks, 198.18.<…>.0 for all others; the blackhole is a /17.
 constexpr uint32_t ipv4_base(Block block) noexcept {
   constexpr uint32_t prefix = 198U << 24 | 18U << 16;
   const auto number = static_cast<uint32_t>(block);
@@ -46,7 +46,7 @@ constexpr in6_addr ipv6_base(Block block) noexcept {
 }
 inline constexpr unsigned ipv6_prefix = 64;
 
-/// The n-th address of a block, from 0; host order. `n` < 250, in the blackhole < 32,000.
+/// The n-th address of a block, counted from 0, in host order. `n` < 250, in the blackhole < 32,000.
 constexpr uint32_t ipv4_address(Block block, uint32_t n) noexcept {
   return ipv4_base(block) + 1 + n;
 }
@@ -58,7 +58,7 @@ constexpr in6_addr ipv6_address(Block block, uint16_t n) noexcept {
   return address;
 }
 
-/// Which far block an address belongs to; nothing when it is not across the link. `address` in host order.
+/// The far block that an address belongs to; nullopt when it is not across the link. `address` is in host order.
 constexpr std::optional<uint8_t> far_block(uint32_t address) noexcept {
   constexpr uint32_t far = 198U << 24 | 19U << 16;
   if ((address & 0xffff0000U) != far) return std::nullopt;

@@ -26,12 +26,12 @@ namespace {
 
 constexpr int passed_on[] = {SIGINT, SIGTERM, SIGHUP};
 
-// What the processes of a capsule tell its maker, in memory that they share.
+// What the processes of a capsule report to their creator, in shared memory.
 struct Handover {
   enum class Threw : uint8_t { nothing, unavailable, invalid_argument, something } threw = Threw::nothing;
   char what[1024]{};
   int killed_by = 0;
-  std::atomic<pid_t> first = 0;  // process 1, as the maker's namespace numbers it
+  std::atomic<pid_t> first = 0;  // PID of process 1 as seen from the creator's namespace
 
   void take(const std::exception& error) {
     threw = dynamic_cast<const Unavailable*>(&error) != nullptr             ? Threw::unavailable
@@ -56,7 +56,7 @@ struct Handover {
 void die_with_parent(const UniqueFd& parent) {
   checked(::prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl(PR_SET_PDEATHSIG)");
   pollfd gone{.fd = parent.get(), .events = POLLIN, .revents = 0};
-  if (::poll(&gone, 1, 0) > 0) ::_exit(1);  // it died before the request was in place: no signal will come
+  if (::poll(&gone, 1, 0) > 0) ::_exit(1);  // the parent died before PR_SET_PDEATHSIG took effect: no signal will come
 }
 
 void write_file(const char* path, const std::string& text) {
@@ -64,21 +64,21 @@ void write_file(const char* path, const std::string& text) {
   checked(static_cast<int>(::write(file.get(), text.data(), text.size())), path);
 }
 
-// The caller stays who it is: the same user and group, and files that it makes belong to it.
+// Keeps the caller's user and group, so that files created inside belong to the caller.
 void map_own_user(uid_t user, gid_t group) {
   write_file("/proc/self/setgroups", "deny");
   write_file("/proc/self/uid_map", fmt::format("{0} {0} 1", user));
   write_file("/proc/self/gid_map", fmt::format("{0} {0} 1", group));
 }
 
-// Whatever is known to forbid them, as it is set here, with its remedy.
+// Checks the settings that are known to forbid namespaces and adds the remedy for the one that does.
 std::string why_refused(const char* refused) {
   struct Suspect {
     const char* name;
     const char* forbidding;
     const char* remedy;
   };
-  std::string why = fmt::format("namespaces of its own are refused ({})", refused);
+  std::string why = fmt::format("creating namespaces is refused ({})", refused);
   for (const auto& [name, forbidding, remedy] : {
            Suspect{"user.max_user_namespaces", "0", "sysctl -w user.max_user_namespaces=10000"},
            Suspect{"user.max_net_namespaces", "0", "sysctl -w user.max_net_namespaces=10000"},
@@ -87,10 +87,10 @@ std::string why_refused(const char* refused) {
                    "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"},
        })
     if (sysctl(name) == forbidding) return fmt::format("{}: {} is {}; as root: {}", why, name, forbidding, remedy);
-  return why + ": run it as root, or, in a container, with CAP_SYS_ADMIN (docker run --privileged)";
+  return why + ": run as root or, in a container, with CAP_SYS_ADMIN (docker run --privileged)";
 }
 
-// With rights of its own it needs no user namespace, and what root may do stays possible (tracepoints).
+// A privileged caller needs no user namespace, and keeps everything root may do, such as reading tracepoints.
 Rights enter_namespaces() {
   constexpr int needed = CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID;
   if (::unshare(needed) == 0) return Rights::machine;
@@ -109,12 +109,13 @@ void mount_own_proc() {
   if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
       ::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0)
     throw Unavailable(
-        fmt::format("/proc cannot be mounted anew ({}): in a container, run it with an unmasked /proc "
+        fmt::format("a fresh /proc cannot be mounted ({}): in a container, run with an unmasked /proc "
                     "(docker run --security-opt systempaths=unconfined)",
                     strerror(errno)));
 }
 
-// Process 1 of a PID namespace ignores what it has no handler for; this one ends by it, as other processes do.
+// Process 1 of a PID namespace ignores signals without a handler. With these handlers they end it, as they would end
+// any other process.
 void end_by_signals() {
   for (const int number : passed_on) {
     struct sigaction action {};
@@ -145,8 +146,8 @@ int wait_for(pid_t child, int& killed_by) {
   return WEXITSTATUS(status);
 }
 
-// unshare(CLONE_NEWPID) holds for the children of its caller only, so there is a process between the maker and the
-// first of the capsule.
+// unshare(CLONE_NEWPID) affects only the children of its caller. This supervisor stands between the creator and process
+// 1.
 [[noreturn]] void supervise(const std::function<int(Rights)>& inside, const UniqueFd& maker, const sigset_t& signals,
                             Handover& handover) {
   int status = 1;
@@ -164,18 +165,14 @@ int wait_for(pid_t child, int& killed_by) {
   ::_exit(status);
 }
 
-bool has_ended(pid_t child) {
-  siginfo_t info{};
-  return ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == child;
-}
-
-// A signal may come before there is anybody to get it.
+// The signal may arrive before process 1 exists.
 void pass_on(int signal_number, pid_t supervisor, const Handover& handover) {
   while (handover.first == 0 && !has_ended(supervisor)) sleep_until(now() + std::chrono::milliseconds(1));
   if (handover.first != 0) ::kill(handover.first, signal_number);
 }
 
-// Waits for the supervisor; hands signals on meanwhile. A terminal has sent its own to everybody already.
+// Waits for the supervisor and forwards signals meanwhile. Signals from the kernel (si_code > 0), such as a terminal's,
+// have reached every process of the group already.
 int pass_on_signals_until(pid_t supervisor, const sigset_t& waited_for, Handover& handover) {
   for (;;) {
     int status = 0;
@@ -195,7 +192,7 @@ int pass_on_signals_until(pid_t supervisor, const sigset_t& waited_for, Handover
 
 int run_in_capsule(const std::function<int(Rights)>& inside) {
   const Shared<Handover> handover;
-  std::fflush(nullptr);  // or the child would write what is buffered a second time
+  std::fflush(nullptr);  // otherwise the child would write buffered output a second time
   const UniqueFd self = pidfd_of(::getpid());
   sigset_t waited_for;
   sigset_t before;
@@ -212,7 +209,7 @@ int run_in_capsule(const std::function<int(Rights)>& inside) {
   checked(supervisor, "fork");
   handover->rethrow();
   if (handover->killed_by != 0)
-    throw std::runtime_error(fmt::format("the process in the lab was killed by signal {} ({}), and the lab with it",
+    throw std::runtime_error(fmt::format("the process in the lab was killed by signal {} ({}), which ended the lab",
                                          handover->killed_by, strsignal(handover->killed_by)));
   return status;
 }

@@ -18,9 +18,9 @@
 namespace connbench::lab {
 namespace {
 
-constexpr int snapshot_bytes = 512;  // headers and a greeting; each packet takes so much of the kernel's buffer
+constexpr int snapshot_bytes = 512;  // headers and a greeting; each packet takes this much of the kernel's buffer
 constexpr int buffer_bytes = 32 << 20;
-constexpr int look_every_ms = 10;  // whether to finish
+constexpr int look_every_ms = 10;  // how often to check `finish`
 
 struct ClosePcap {
   void operator()(pcap_t* pcap) const noexcept { pcap_close(pcap); }
@@ -56,7 +56,7 @@ Pcap open_in(const UniqueFd& network_namespace) {
   return pcap;
 }
 
-// What goes out by the loopback comes in by it at once.
+// A packet sent over loopback is captured again when it arrives.
 bool is_echo(const u_char* bytes, uint32_t length) {
   if (length < sizeof(sll2_header)) return false;
   const auto* header = reinterpret_cast<const sll2_header*>(bytes);
@@ -86,7 +86,7 @@ class Capture {
     for (size_t i = 0; i < sides_.size(); ++i)
       readable[i] = {.fd = pcap_get_selectable_fd(sides_[i].get()), .events = POLLIN, .revents = 0};
     for (;;) {
-      const bool last = state_.finish;  // looked at first: what came before it is still read
+      const bool last = state_.finish;  // read first, so that packets captured before it was set are still written
       if (!last) ::poll(readable.data(), readable.size(), look_every_ms);
       write_round();
       if (last) return;
@@ -94,7 +94,7 @@ class Capture {
   }
 
  private:
-  // Both sides in the order of time, as far as one round goes.
+  // Merges both sides in order of time, within one round.
   void write_round() {
     std::vector<Packet> packets;
     uint64_t drops = 0;
@@ -112,7 +112,7 @@ class Capture {
     state_.packets += packets.size();
   }
 
-  // A write that failed while the buffer was full leaves nothing for the flush to fail at.
+  // When an earlier write failed with a full buffer, the flush itself has nothing left to fail on: check ferror() too.
   void flush() {
     if (pcap_dump_flush(dump_.get()) != 0 || std::ferror(pcap_dump_file(dump_.get())) != 0)
       throw std::runtime_error(strerror(errno));

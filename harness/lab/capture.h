@@ -1,4 +1,4 @@
-// What the lab's interfaces see, into a file that tcpdump and Wireshark read.
+// Captures the packets on the lab's interfaces into a file for tcpdump and Wireshark.
 #pragma once
 
 #include <atomic>
@@ -9,18 +9,18 @@
 
 namespace connbench::lab {
 
-/// In memory that the capturing process and the session share.
+/// Shared memory between the capturing process and the session.
 struct CaptureState {
-  std::atomic<bool> ready{false};    ///< from now on nothing is missed
-  std::atomic<bool> finish{false};   ///< set from outside: write what is left, and end
-  std::atomic<uint64_t> packets{0};  ///< written
-  std::atomic<uint64_t> drops{0};    ///< the kernel had no room for
-  char error[256]{};                 ///< why it ended before it was told to; "" = it did not
+  std::atomic<bool> ready{false};    ///< set once every packet is captured
+  std::atomic<bool> finish{false};   ///< set by the session: write what is buffered, then end
+  std::atomic<uint64_t> packets{0};  ///< written to the file
+  std::atomic<uint64_t> drops{0};    ///< packets that did not fit into the kernel's buffer
+  char error[256]{};                 ///< why it ended early; "" = it did not
 };
 
-/// Captures every interface of two network namespaces into `file` (libpcap's format, nanoseconds,
-/// Linux "cooked" v2 headers, which tell the interface and the direction). What a process sends to itself over lo is
-/// there once. Returns when told to finish, or with `state.error` set.
+/// Captures every interface of two network namespaces into `file`, in libpcap's format with nanosecond timestamps and
+/// Linux "cooked" v2 headers, which record interface and direction. Packets over lo are recorded once. Returns after
+/// `state.finish` was set, or earlier with `state.error` set.
 void run_capture(const UniqueFd& client, const UniqueFd& server, const std::string& file, CaptureState& state);
 
 }  // namespace connbench::lab

@@ -6,32 +6,28 @@
 #include <sys/wait.h>
 
 #include "harness/lab/link/link.h"
+#include "harness/process/child_process.h"
 
 namespace connbench::lab {
 namespace {
 
 constexpr Duration start_limit = std::chrono::seconds(5);
 
-bool has_ended(pid_t child) {
-  siginfo_t info{};
-  return ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == child;
-}
-
 void wait_until_ready(const std::atomic<bool>& ready, pid_t process, const char* name) {
   const TimePoint end = now() + start_limit;
   while (!ready) {
-    if (has_ended(process) || now() > end) throw Unavailable(fmt::format("the lab's {} does not start", name));
+    if (has_ended(process) || now() > end) throw Unavailable(fmt::format("the lab's {} did not start", name));
     sleep_until(now() + std::chrono::microseconds(50));
   }
 }
 
 }  // namespace
 
-// What the lab's processes share.
+// Memory that the lab's processes share.
 struct Lab::State {
   LinkState link;
   CaptureState capture;
-  std::atomic<size_t> blocks{0};  // that have a rule; children of the process in the lab add to them too
+  std::atomic<size_t> blocks{0};  // allocated; child processes allocate blocks too
 };
 
 Lab::Lab(const Options& options, Rights rights)
@@ -54,7 +50,7 @@ Lab::Lab(const Options& options, Rights rights)
 
 Lab::~Lab() = default;
 
-// With the descriptors of both namespaces, which it needs to get into them.
+// The capture gets descriptors of both namespaces, which it has to enter.
 void Lab::start_capture(const std::string& file) {
   CaptureState& state = (*shared_)->capture;
   const auto copy = [](const UniqueFd& fd) {
@@ -70,7 +66,7 @@ void Lab::start_capture(const std::string& file) {
   try {
     wait_until_ready(state.ready, capture_->pid(), "capture");
   } catch (const Unavailable&) {
-    if (state.error[0] != '\0') throw std::runtime_error(fmt::format("the capture: {}", state.error));
+    if (state.error[0] != '\0') throw std::runtime_error(fmt::format("the capture failed: {}", state.error));
     throw;
   }
 }
@@ -80,8 +76,8 @@ void Lab::finish_capture() {
   CaptureState& state = (*shared_)->capture;
   state.finish = true;
   while (!has_ended(capture_->pid())) sleep_until(now() + std::chrono::milliseconds(1));
-  capture_.reset();  // and with it out of what is watched: it has not died, it has ended
-  if (state.error[0] != '\0') throw std::runtime_error(fmt::format("the capture: {}", state.error));
+  capture_.reset();  // stops watching it: it has ended as intended
+  if (state.error[0] != '\0') throw std::runtime_error(fmt::format("the capture failed: {}", state.error));
 }
 
 const CaptureState* Lab::capture_state() const noexcept {
@@ -93,7 +89,7 @@ Block Lab::add_far(const LinkRule& rule) {
   if (block >= (*shared_)->link.rules.size())
     throw std::system_error(
         ENOSPC, std::generic_category(),
-        fmt::format("the lab has {} blocks of far addresses, and all are in use", (*shared_)->link.rules.size()));
+        fmt::format("all {} blocks of far addresses of the lab are in use", (*shared_)->link.rules.size()));
   (*shared_)->link.rules[block] = rule;
   return static_cast<Block>(block);
 }

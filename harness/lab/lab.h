@@ -1,4 +1,4 @@
-// The lab: a network of its own for one run, with a link that delays, loses and answers by rule.
+// The lab: a private network for one run, with a link that delays, drops and answers packets by rules.
 #pragma once
 
 #include <functional>
@@ -17,47 +17,47 @@
 
 namespace connbench::lab {
 
-/// What may be asked of a lab.
+/// How to set up a lab.
 struct Options {
   std::vector<Sysctl> sysctls{};      ///< set in the client's and the server's namespace
-  std::optional<std::string> pcap{};  ///< file that gets every packet of both sides; nothing = no capture
-  std::vector<int> cpus{};            ///< processors of the link; empty = any
-  uint64_t seed = 0;                  ///< of random loss and jitter
-  size_t fail_at = SIZE_MAX;          ///< for tests: the step of the network that is to fail
+  std::optional<std::string> pcap{};  ///< capture every packet of both sides into this file; nullopt = no capture
+  std::vector<int> cpus{};            ///< CPUs for the link's process; empty = any
+  uint64_t seed = 0;                  ///< seed for random loss and jitter
+  size_t fail_at = SIZE_MAX;          ///< for tests: fail at this step of building the network
 };
 
-/// Its processes end with it, and with the process that made it.
+/// The lab's processes end when this object is destroyed or the process that created it dies.
 class Lab {
  public:
-  /// In a capsule, with one thread. Afterwards this process is in the client's namespace.
-  /// @throws Unavailable; std::invalid_argument for a sysctl
+  /// Call this inside a capsule, with a single thread. Afterwards this process is in the client's namespace.
+  /// @throws Unavailable; std::invalid_argument for a bad sysctl
   Lab(const Options& options, Rights rights);
   ~Lab();
   Lab(const Lab&) = delete;
   Lab& operator=(const Lab&) = delete;
 
-  /// A block of far addresses that nobody else has, under a rule; children of this process may ask too. @throws
-  /// std::system_error when all are in use
+  /// Allocates a block of far addresses and sets its rule. Child processes may call this too.
+  /// @throws std::system_error when all blocks are in use
   Block add_far(const LinkRule& rule);
 
-  /// While it lives, this process is in the server's namespace: for sockets that are to listen there.
+  /// While the result lives, this process is in the server's namespace, for example to create listening sockets there.
   Visit visit_server() const { return Visit(network_.server, network_.client); }
 
   bool has_ipv6() const noexcept { return network_.ipv6; }
   Rights rights() const noexcept { return rights_; }
   const std::vector<Sysctl>& sysctls() const noexcept { return sysctls_; }
 
-  /// A process without which nothing here can be believed, and what to call it.
+  /// A process that the lab depends on: when it dies, no result can be trusted.
   struct Watched {
     pid_t pid;
-    const char* name;
+    const char* name;  ///< for messages: "the lab's link"
   };
   std::vector<Watched> watched() const;
   const LinkReport& link_report() const noexcept;
-  /// nullptr = none was asked for.
+  /// nullptr when no capture was requested.
   const CaptureState* capture_state() const noexcept;
-  /// Ends the capture when everything seen so far is in its file; nothing when there is none.
-  /// @throws std::runtime_error when it could not write it
+  /// Ends the capture once every packet seen so far is in its file. Does nothing when there is no capture.
+  /// @throws std::runtime_error when the file could not be written
   void finish_capture();
 
  private:
@@ -74,10 +74,10 @@ class Lab {
   std::optional<ServerProcess> capture_;
 };
 
-/// Runs `inside` in a lab, as run_in_capsule() does. @throws what that and the lab throw
+/// Runs `inside` in a lab, inside a capsule. @throws whatever run_in_capsule() and Lab() throw
 int run_in_lab(const Options& options, const std::function<int(Lab&)>& inside);
 
-/// Why no lab can be made here, and what to do about it; nullopt when one can: it was, and is gone again.
+/// Why no lab can be created here and how to fix that; nullopt when it can. Creates a lab to find out, and removes it.
 std::optional<std::string> why_no_lab();
 
 }  // namespace connbench::lab

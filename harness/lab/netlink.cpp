@@ -34,7 +34,7 @@ using Handle = std::unique_ptr<Object, Release<release>>;
 
 using AddressHandle = Handle<nl_addr, nl_addr_put>;
 
-// libnl's codes are its own; those that were an errno are the ones that can happen here.
+// Maps libnl's own codes back to errno, for the errors that can happen here.
 void succeed(int result, const std::string& what) {
   if (result >= 0) return;
   const int error = result == -NLE_PERM        ? EPERM
@@ -89,18 +89,18 @@ void Netlink::Close::operator()(nl_sock* socket) const noexcept {
 
 Netlink::Netlink() : socket_(nl_socket_alloc()) {
   if (!socket_) throw std::bad_alloc();
-  succeed(nl_connect(socket_.get(), NETLINK_ROUTE), "a netlink socket");
+  succeed(nl_connect(socket_.get(), NETLINK_ROUTE), "connecting a netlink socket");
 }
 
 void Netlink::add_veth(const VethEnd& here, const VethEnd& there, int there_namespace) {
   const Handle<rtnl_link, rtnl_link_veth_release> link(rtnl_link_veth_alloc());
   if (!link) throw std::bad_alloc();
   describe(link.get(), here);
-  const Handle<rtnl_link, rtnl_link_put> peer(rtnl_link_veth_get_peer(link.get()));  // a reference of our own
+  const Handle<rtnl_link, rtnl_link_put> peer(rtnl_link_veth_get_peer(link.get()));  // returns its own reference
   describe(peer.get(), there);
   rtnl_link_set_ns_fd(peer.get(), there_namespace);
   succeed(rtnl_link_add(socket_.get(), link.get(), NLM_F_CREATE | NLM_F_EXCL),
-          fmt::format("adding veth {} with its other end {}", here.name, there.name));
+          fmt::format("adding the veth pair {} and {}", here.name, there.name));
 }
 
 void Netlink::set_up(int interface) {
@@ -110,12 +110,12 @@ void Netlink::set_up(int interface) {
   rtnl_link_set_ifindex(link.get(), interface);
   rtnl_link_set_flags(wanted.get(), IFF_UP);
   succeed(rtnl_link_change(socket_.get(), link.get(), wanted.get(), 0),
-          fmt::format("setting interface {} up", interface));
+          fmt::format("bringing interface {} up", interface));
 }
 
 void Netlink::wait_until_up(int interface) {
   constexpr Duration patience = std::chrono::seconds(10);
-  const std::string what = fmt::format("waiting for interface {}", interface);
+  const std::string what = fmt::format("waiting for interface {} to come up", interface);
   for (const TimePoint end = now() + patience; now() < end; sleep_until(now() + std::chrono::microseconds(50))) {
     rtnl_link* asked = nullptr;
     succeed(rtnl_link_get_kernel(socket_.get(), interface, nullptr, &asked), what);
@@ -130,7 +130,7 @@ void Netlink::add_address(int interface, const IpPrefix& prefix) {
   if (!address) throw std::bad_alloc();
   rtnl_addr_set_ifindex(address.get(), interface);
   const AddressHandle local = handle_of(prefix);
-  succeed(rtnl_addr_set_local(address.get(), local.get()), "an address");
+  succeed(rtnl_addr_set_local(address.get(), local.get()), "setting an address");
   rtnl_addr_set_flags(address.get(), IFA_F_NODAD);
   succeed(rtnl_addr_add(socket_.get(), address.get(), 0), fmt::format("adding address {}", text_of(prefix)));
 }
@@ -156,7 +156,7 @@ void Netlink::add_route(const IpPrefix& to, const Route& wanted) {
   if (wanted.interface != 0) {
     rtnl_nexthop* hop = rtnl_route_nh_alloc();
     if (hop == nullptr) throw std::bad_alloc();
-    rtnl_route_add_nexthop(route.get(), hop);  // which owns it from here on
+    rtnl_route_add_nexthop(route.get(), hop);  // takes ownership
     rtnl_route_nh_set_ifindex(hop, wanted.interface);
     if (wanted.gateway != nullptr) rtnl_route_nh_set_gateway(hop, handle_of(*wanted.gateway).get());
   }

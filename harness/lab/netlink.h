@@ -1,4 +1,4 @@
-// What the lab asks of rtnetlink, by libnl: links, addresses, neighbours, routes.
+// The rtnetlink operations that the lab needs, through libnl: links, addresses, neighbours and routes.
 #pragma once
 
 #include <netinet/in.h>
@@ -15,10 +15,10 @@ namespace connbench::lab {
 
 using Mac = std::array<uint8_t, 6>;
 
-/// An address, or all of a network.
+/// An address or a whole network.
 struct IpPrefix {
   sa_family_t family;
-  std::array<uint8_t, 16> bytes;  ///< network order; four of them for IPv4
+  std::array<uint8_t, 16> bytes;  ///< in network byte order; IPv4 uses the first four
   unsigned length;                ///< in bits
 
   static IpPrefix ipv4(uint32_t address, unsigned length = 32) noexcept;  ///< host order
@@ -28,31 +28,31 @@ struct IpPrefix {
 /// One end of a veth pair.
 struct VethEnd {
   const char* name;
-  int index;  ///< the interface's number in its namespace
+  int index;  ///< interface index in its namespace
   Mac mac;
 };
 
-/// A socket to the network namespace in which it was made. Every method throws std::system_error that says what was
-/// asked and what the kernel answered.
+/// A netlink socket bound to the network namespace it was created in. Every method throws std::system_error with the
+/// operation that failed and the kernel's error.
 class Netlink {
  public:
   Netlink();
 
-  /// A pair with one end here and one in another namespace.
+  /// Creates a veth pair with one end in this namespace and the other in `there_namespace`.
   void add_veth(const VethEnd& here, const VethEnd& there, int there_namespace);
   void set_up(int interface);
-  /// Until it carries what is sent. An interface whose other end came up later is told so by a worker of the kernel,
-  /// and drops everything before.
+  /// Waits until the interface carries packets. When its peer came up later, a kernel worker notifies the interface,
+  /// which drops all packets until then.
   void wait_until_up(int interface);
-  /// Without duplicate address detection, which would take a second.
+  /// Skips duplicate address detection, which would take a second.
   void add_address(int interface, const IpPrefix& address);
   void add_neighbour(int interface, const IpPrefix& neighbour, const Mac& mac);
 
   struct Route {
     uint8_t type;                         ///< RTN_UNICAST, RTN_LOCAL, RTN_PROHIBIT …
     int interface = 0;                    ///< 0 = none
-    const IpPrefix* gateway = nullptr;    ///< nullptr = what it leads to is on the link itself
-    const IpPrefix* preferred = nullptr;  ///< source address of those who do not choose one
+    const IpPrefix* gateway = nullptr;    ///< nullptr = destinations are directly on the link
+    const IpPrefix* preferred = nullptr;  ///< source address for sockets that do not bind one
   };
   void add_route(const IpPrefix& to, const Route& route);
 

@@ -30,7 +30,7 @@ constexpr VethEnd near{near_end, 30, {2, 0, 0, 0, 0, 30}};
 constexpr VethEnd far{far_end, 31, {2, 0, 0, 0, 0, 31}};
 constexpr VethEnd dead_end{"dead", 32, {2, 0, 0, 0, 0, 32}};
 constexpr Mac nobody{2, 0, 0, 0, 0, 99};
-constexpr int loopback_index = 1;  // of every network namespace
+constexpr int loopback_index = 1;  // in every network namespace
 
 enum Side : size_t { client_side, server_side, link_side };
 
@@ -38,14 +38,15 @@ class Builder {
  public:
   explicit Builder(const std::vector<Sysctl>& sysctls) : sysctls_(sysctls) {}
 
-  // Each side's namespace and netlink socket, made when they are first wanted. The capsule's own is the client's.
+  // Opens a side's namespace and netlink socket. The client's namespace is the capsule's own.
   void open(Side side) {
     if (side != client_side) checked(::unshare(CLONE_NEWNET), "unshare(CLONE_NEWNET)");
-    namespaces_[side].emplace(checked(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), "its namespace"));
+    namespaces_[side].emplace(
+        checked(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), "open(/proc/thread-self/ns/net)"));
     sockets_[side].emplace();
     ipv6_ = ::access("/proc/sys/net/ipv6", F_OK) == 0;
     if (!ipv6_) return;
-    // No address of its own making: it would be announced, and looked for, on the wire.
+    // No autoconfigured addresses: the kernel would send packets to announce them and to detect duplicates.
     write_sysctl("net.ipv6.conf.default.addr_gen_mode", "1");
     write_sysctl("net.ipv6.conf.default.accept_ra", "0");
   }
@@ -59,19 +60,26 @@ class Builder {
             std::move(*namespaces_[link_side]), ipv6_};
   }
 
-  // What a burst meets is to be the rule of its target, not the usual length of a queue.
+  // Bursts should be limited by the rule of their target, not by the default length of a queue.
   void lengthen_queues() const {
     write_sysctl("net.core.somaxconn", "65535");
     write_sysctl("net.ipv4.tcp_max_syn_backlog", "65535");
   }
 
-  // Those of "default" shape interfaces that are made after them, the others may name one that is made before.
-  void set_sysctls(bool defaults) const {
+  // Sysctls named "default" affect only interfaces created after them.
+  void set_default_sysctls() const {
     for (const auto& [name, value] : sysctls_)
-      if ((name.find(".default.") != std::string::npos) == defaults) write_sysctl(name, value);
+      if (is_default(name)) write_sysctl(name, value);
+  }
+  // All others may name an interface, which must exist first.
+  void set_other_sysctls() const {
+    for (const auto& [name, value] : sysctls_)
+      if (!is_default(name)) write_sysctl(name, value);
   }
 
  private:
+  static bool is_default(const std::string& name) { return name.find(".default.") != std::string::npos; }
+
   static void write_sysctl(const std::string& name, const std::string& value) {
     std::string path = "/proc/sys/" + name;
     std::replace(path.begin() + 10, path.end(), '.', '/');
@@ -81,7 +89,7 @@ class Builder {
     if (!file)
       throw std::invalid_argument(fmt::format("{} cannot be set in a network namespace: {}", name, strerror(errno)));
     if (::write(file.get(), value.data(), value.size()) < 0)
-      throw std::invalid_argument(fmt::format("{}: the kernel refuses '{}': {}", name, value, strerror(errno)));
+      throw std::invalid_argument(fmt::format("{}: the kernel rejects '{}': {}", name, value, strerror(errno)));
   }
 
   const std::vector<Sysctl>& sysctls_;
@@ -90,7 +98,8 @@ class Builder {
   bool ipv6_ = false;
 };
 
-// One side of the own network: its address, the other side as a neighbour, and as the router to `beyond`.
+// Configures one side of the local network: its address and the other side as a neighbour, which is also the router to
+// `beyond`.
 void join_own_network(Netlink& netlink, const VethEnd& own, const VethEnd& other, const IpPrefix& address,
                       const IpPrefix& neighbour, const IpPrefix* beyond) {
   netlink.add_address(own.index, address);
@@ -138,7 +147,7 @@ void address_client(Builder& builder, const Plan& plan) {
   netlink.add_route(plan.prohibited, {.type = RTN_PROHIBIT});
 }
 
-// On the link itself every one of many addresses would need a neighbour entry: behind a router, one is enough.
+// Without a router, each of the many addresses would need a neighbour entry; with a router, one is enough.
 void address_blackhole(Builder& builder, const Plan& plan) {
   Netlink& netlink = builder.on(client_side);
   netlink.add_neighbour(d0.index, plan.dead_router, nobody);
@@ -148,53 +157,55 @@ void address_blackhole(Builder& builder, const Plan& plan) {
       {.type = RTN_UNICAST, .interface = d0.index, .gateway = &plan.dead_router, .preferred = &plan.client});
 }
 
-// Any far address is the server's own.
+// The server accepts packets for every far address.
 void address_server(Builder& builder, const Plan& plan) {
   Netlink& netlink = builder.on(server_side);
   join_own_network(netlink, b0, a0, plan.server_in_network, plan.client, nullptr);
   netlink.add_route(plan.far, {.type = RTN_LOCAL, .interface = loopback_index});
 }
 
+enum Condition : uint8_t { always, with_ipv6 };
+
 struct Step {
   const char* name;
   Side side;
-  bool ipv6_only;
+  Condition condition;
   void (*run)(Builder&);
 };
 
 constexpr Step steps[] = {
-    {"the client's own sysctls", client_side, false, [](Builder& b) { b.set_sysctls(true); }},
-    {"the server's own sysctls", server_side, false, [](Builder& b) { b.set_sysctls(true); }},
-    {"the pair of the client", link_side, false,
+    {"the client's default sysctls", client_side, always, [](Builder& b) { b.set_default_sysctls(); }},
+    {"the server's default sysctls", server_side, always, [](Builder& b) { b.set_default_sysctls(); }},
+    {"the client's veth pair", link_side, always,
      [](Builder& b) { b.on(link_side).add_veth(near, a0, b.descriptor(client_side)); }},
-    {"the pair of the server", link_side, false,
+    {"the server's veth pair", link_side, always,
      [](Builder& b) { b.on(link_side).add_veth(far, b0, b.descriptor(server_side)); }},
-    {"the pair of the blackhole", link_side, false,
+    {"the blackhole's veth pair", link_side, always,
      [](Builder& b) { b.on(link_side).add_veth(dead_end, d0, b.descriptor(client_side)); }},
-    {"the near end", link_side, false, [](Builder& b) { b.on(link_side).set_up(near.index); }},
-    {"the far end", link_side, false, [](Builder& b) { b.on(link_side).set_up(far.index); }},
-    {"the client's loopback", client_side, false, [](Builder& b) { b.on(client_side).set_up(loopback_index); }},
-    {"the client's checksums", client_side, false, [](Builder&) { checksums_in_software(a0.name); }},
-    {"the client's interface", client_side, false, [](Builder& b) { b.on(client_side).set_up(a0.index); }},
-    {"the blackhole's interface", client_side, false, [](Builder& b) { b.on(client_side).set_up(d0.index); }},
-    {"the client's IPv4", client_side, false, [](Builder& b) { address_client(b, plan_ipv4()); }},
-    {"the client's IPv6", client_side, true, [](Builder& b) { address_client(b, plan_ipv6()); }},
-    {"the blackhole's IPv4", client_side, false, [](Builder& b) { address_blackhole(b, plan_ipv4()); }},
-    {"the blackhole's IPv6", client_side, true, [](Builder& b) { address_blackhole(b, plan_ipv6()); }},
-    {"the server's loopback", server_side, false, [](Builder& b) { b.on(server_side).set_up(loopback_index); }},
-    {"the server's checksums", server_side, false, [](Builder&) { checksums_in_software(b0.name); }},
-    {"the server's interface", server_side, false, [](Builder& b) { b.on(server_side).set_up(b0.index); }},
-    {"the server's IPv4", server_side, false, [](Builder& b) { address_server(b, plan_ipv4()); }},
-    {"the server's IPv6", server_side, true, [](Builder& b) { address_server(b, plan_ipv6()); }},
-    {"the server's queues", server_side, false, [](Builder& b) { b.lengthen_queues(); }},
-    {"the near end being up", link_side, false, [](Builder& b) { b.on(link_side).wait_until_up(near.index); }},
-    {"the far end being up", link_side, false, [](Builder& b) { b.on(link_side).wait_until_up(far.index); }},
-    {"the client's interface being up", client_side, false,
+    {"the near end", link_side, always, [](Builder& b) { b.on(link_side).set_up(near.index); }},
+    {"the far end", link_side, always, [](Builder& b) { b.on(link_side).set_up(far.index); }},
+    {"the client's loopback", client_side, always, [](Builder& b) { b.on(client_side).set_up(loopback_index); }},
+    {"the client's checksums", client_side, always, [](Builder&) { checksums_in_software(a0.name); }},
+    {"the client's interface", client_side, always, [](Builder& b) { b.on(client_side).set_up(a0.index); }},
+    {"the blackhole's interface", client_side, always, [](Builder& b) { b.on(client_side).set_up(d0.index); }},
+    {"the client's IPv4", client_side, always, [](Builder& b) { address_client(b, plan_ipv4()); }},
+    {"the client's IPv6", client_side, with_ipv6, [](Builder& b) { address_client(b, plan_ipv6()); }},
+    {"the blackhole's IPv4", client_side, always, [](Builder& b) { address_blackhole(b, plan_ipv4()); }},
+    {"the blackhole's IPv6", client_side, with_ipv6, [](Builder& b) { address_blackhole(b, plan_ipv6()); }},
+    {"the server's loopback", server_side, always, [](Builder& b) { b.on(server_side).set_up(loopback_index); }},
+    {"the server's checksums", server_side, always, [](Builder&) { checksums_in_software(b0.name); }},
+    {"the server's interface", server_side, always, [](Builder& b) { b.on(server_side).set_up(b0.index); }},
+    {"the server's IPv4", server_side, always, [](Builder& b) { address_server(b, plan_ipv4()); }},
+    {"the server's IPv6", server_side, with_ipv6, [](Builder& b) { address_server(b, plan_ipv6()); }},
+    {"the server's queues", server_side, always, [](Builder& b) { b.lengthen_queues(); }},
+    {"waiting for the near end", link_side, always, [](Builder& b) { b.on(link_side).wait_until_up(near.index); }},
+    {"waiting for the far end", link_side, always, [](Builder& b) { b.on(link_side).wait_until_up(far.index); }},
+    {"waiting for the client's interface", client_side, always,
      [](Builder& b) { b.on(client_side).wait_until_up(a0.index); }},
-    {"the server's interface being up", server_side, false,
+    {"waiting for the server's interface", server_side, always,
      [](Builder& b) { b.on(server_side).wait_until_up(b0.index); }},
-    {"the client's sysctls", client_side, false, [](Builder& b) { b.set_sysctls(false); }},
-    {"the server's sysctls", server_side, false, [](Builder& b) { b.set_sysctls(false); }},
+    {"the client's sysctls", client_side, always, [](Builder& b) { b.set_other_sysctls(); }},
+    {"the server's sysctls", server_side, always, [](Builder& b) { b.set_other_sysctls(); }},
 };
 
 }  // namespace
@@ -202,8 +213,8 @@ constexpr Step steps[] = {
 Sysctl parse_sysctl(const std::string& text) {
   const size_t equals = text.find('=');
   if (equals == std::string::npos || !text.starts_with("net."))
-    throw std::invalid_argument(
-        fmt::format("'{}' should look like net.ipv4.tcp_syn_retries=1: only what is of a network", text));
+    throw std::invalid_argument(fmt::format(
+        "'{}' should look like net.ipv4.tcp_syn_retries=1: only sysctls of a network namespace can be set", text));
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
@@ -232,9 +243,9 @@ Network build_network(const std::vector<Sysctl>& sysctls, size_t fail_at) {
   for (const Side side : {client_side, server_side, link_side}) builder.open(side);
   for (size_t i = 0; i < std::size(steps); ++i) {
     const Step& step = steps[i];
-    if (step.ipv6_only && !builder.ipv6()) continue;
+    if (step.condition == with_ipv6 && !builder.ipv6()) continue;
     try {
-      if (i == fail_at) throw std::system_error(ECANCELED, std::generic_category(), "made to fail");
+      if (i == fail_at) throw std::system_error(ECANCELED, std::generic_category(), "failed on request");
       builder.enter(step.side);
       step.run(builder);
     } catch (const std::system_error& error) {
@@ -253,7 +264,7 @@ Visit::Visit(const UniqueFd& there, const UniqueFd& home) : home_(home) {
   enter(there);
 }
 
-// In the wrong namespace nothing would be true any more.
+// Continuing in the wrong namespace would invalidate every result.
 Visit::~Visit() {
   if (::setns(home_.get(), CLONE_NEWNET) != 0) std::abort();
 }

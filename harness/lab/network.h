@@ -1,7 +1,8 @@
-// The lab's network: three namespaces, two veth pairs, and what is routed where.
+// The lab's network: three namespaces, two veth pairs, and their routes.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,53 +13,55 @@ namespace connbench::lab {
 
 /// "net.ipv4.tcp_syn_retries", "1".
 using Sysctl = std::pair<std::string, std::string>;
-/// "net.ipv4.tcp_syn_retries=1". @throws std::invalid_argument that says what is expected
+/// Parses "net.ipv4.tcp_syn_retries=1". @throws std::invalid_argument with a description of the expected form
 Sysctl parse_sysctl(const std::string& text);
 
-/// The ends of the link, in its namespace.
+/// Names of the link's interfaces, in the link's namespace.
 inline constexpr const char* near_end = "near";  ///< towards the client
 inline constexpr const char* far_end = "far";    ///< towards the server
 
-/// The numbers of the interfaces that a capture sees. They differ between namespaces, so that it tells them apart.
-inline constexpr int client_interface = 10;     ///< a0, to the link
-inline constexpr int blackhole_interface = 11;  ///< d0, to nobody
-inline constexpr int server_interface = 20;     ///< b0, to the link
+/// Indexes of the captured interfaces. They differ across namespaces, so that a capture can tell them apart.
+inline constexpr int client_interface = 10;     ///< a0, towards the link
+inline constexpr int blackhole_interface = 11;  ///< d0, the blackhole
+inline constexpr int server_interface = 20;     ///< b0, towards the link
 
-/// The namespaces. They live as long as somebody is in them or holds a descriptor.
+/// Descriptors of the three namespaces. A namespace lives as long as a process is in it or holds a descriptor.
 struct Network {
   UniqueFd client;
   UniqueFd server;
   UniqueFd link;
-  bool ipv6;  ///< the machine has it
+  bool ipv6;  ///< the machine supports IPv6
 };
 
-/// The steps of building it, for those who tell of progress or make one of them fail.
+/// The number of steps that build_network() takes, for tests that make one of them fail.
 size_t network_steps();
 
-/// Builds the network; afterwards this process is in the link's namespace. `sysctls` are set in the client's and in the
-/// server's. To be called in a capsule (which gives the client's namespace) with one thread.
+/// Builds the network and leaves this process in the link's namespace. `sysctls` are set on the client and the server.
+/// Call this with a single thread, inside a capsule, whose namespace becomes the client's.
 ///
-///   client  10.. a0 ── near   link   far ── b0  server
-///               d0 ── (its other end is in the link's namespace, and down)
+///   client  a0 ── near   link   far ── b0  server
+///           d0 ── (its peer is in the link's namespace, and down)
 ///
-/// `fail_at`: the step that is to fail, for tests.
-/// @throws Unavailable that names the step; std::invalid_argument for a sysctl that does not exist or a value
-/// that the kernel does not take
+/// `fail_at`: the step to fail at, for tests.
+/// @throws Unavailable, naming the step that failed; std::invalid_argument for a sysctl that does not exist or a value
+/// that the kernel rejects
 Network build_network(const std::vector<Sysctl>& sysctls, size_t fail_at = SIZE_MAX);
 
-/// Lets a capture see what goes into the blackhole. While the other end of its interface is down the kernel drops every
-/// packet before a capture gets it; up, that end receives what is addressed to nobody, and drops it there. To be called
-/// where build_network() has left this process. @throws std::system_error
+/// Makes packets to the blackhole visible to a capture. While the interface's peer is down, the kernel drops every
+/// packet before it can be captured. With the peer up, packets are captured, then dropped at the peer because they are
+/// addressed to no host. Call this where build_network() has left the process.
+/// @throws std::system_error
 void show_blackhole(const Network& network);
 
-/// Makes senders over an interface of this namespace compute checksums themselves: a frame that a packet socket
-/// receives has none yet where they leave that to hardware. @throws std::system_error
+/// Turns off transmit checksum offload on an interface of this namespace. With offload, frames that a packet socket
+/// receives do not have their checksums yet.
+/// @throws std::system_error
 void checksums_in_software(const char* interface);
 
-/// Moves this process (one thread) into a network namespace. @throws std::system_error
+/// Moves the calling thread into a network namespace. @throws std::system_error
 void enter(const UniqueFd& network_namespace);
 
-/// While it lives, this process is in another network namespace.
+/// Moves this process into another network namespace and back when destroyed.
 class Visit {
  public:
   /// @throws std::system_error

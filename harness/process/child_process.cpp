@@ -21,6 +21,11 @@ void die_with_parent(pid_t parent) noexcept {
   if (::getppid() != parent) ::_exit(0);  // it died before prctl(): no signal will come
 }
 
+bool has_ended(pid_t child) noexcept {
+  siginfo_t info{};
+  return ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == child;
+}
+
 // Delegates, so that the destructor runs even if pidfd_of() throws.
 ChildProcess::ChildProcess(pid_t pid) : ChildProcess(pid, Adopted{}) {
   pidfd_ = pidfd_of(pid);

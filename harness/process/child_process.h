@@ -17,6 +17,9 @@ UniqueFd pidfd_of(pid_t pid);
 /// child ends here.
 void die_with_parent(pid_t parent) noexcept;
 
+/// Whether a child has ended. It still has to be waited for.
+bool has_ended(pid_t child) noexcept;
+
 /// Owns a child that fork() has just made. The destructor kills it and waits for it, unless it was collected.
 class ChildProcess {
  public:

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
@@ -25,7 +26,7 @@ std::string line_of(const std::filesystem::path& path) {
   return line;
 }
 
-// "cpu MHz : 2596.138" of the first processor; not every architecture says it.
+// "cpu MHz : 2596.138" of the first processor. Some architectures have no such line.
 std::optional<int> mhz_per_cpu() {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);) {
@@ -34,7 +35,7 @@ std::optional<int> mhz_per_cpu() {
   return std::nullopt;
 }
 
-// Google Benchmark's meaning: some processor has a governor other than performance.
+// As Google Benchmark defines it: some processor has a governor other than performance.
 bool cpu_scaling_enabled(long cpus) {
   for (long cpu = 0; cpu < cpus; ++cpu) {
     const auto governor = line_of(fmt::format("/sys/devices/system/cpu/cpu{}/cpufreq/scaling_governor", cpu));

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
+#include "harness/support/statistics.h"
 #include "harness/support/units.h"
 
 namespace connbench {
@@ -11,7 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// A wave's CPU time is that of all its attempts; what could not be read is left out.
+// nullopt when the CPU time could not be read.
 std::optional<double> cpu_per_attempt(const SummaryRow& row) {
   if (row.usage.cpu_ns < 0 || row.attempts == 0) return std::nullopt;
   return static_cast<double>(row.usage.cpu_ns) / static_cast<double>(row.attempts);
@@ -51,7 +54,7 @@ std::vector<BenchmarkFigure> benchmark_figures(const SummaryRow& row) {
   return figures;
 }
 
-BenchmarkJson::BenchmarkJson(Json context, Duration usual_timeout, unsigned repetitions)
+BenchmarkJson::BenchmarkJson(const Json& context, Duration usual_timeout, unsigned repetitions)
     : context_(context.dump(2, ' ', false, Json::error_handler_t::replace)),
       usual_timeout_(usual_timeout),
       repetitions_(repetitions) {}
@@ -65,7 +68,7 @@ BenchmarkJson::Series& BenchmarkJson::series(const std::string& name, size_t sha
 void BenchmarkJson::add(const SummaryRow& row) {
   const auto base = benchmark_name(row.what, usual_timeout_);
   const auto cpu = cpu_per_attempt(row);
-  if (!cpu) return;  // compare.py reads cpu_time of every entry, and one without it costs it the whole file
+  if (!cpu) return;  // compare.py rejects the whole file when one entry has no cpu_time
   for (const auto& [figure, ns] : benchmark_figures(row)) {
     const auto name = fmt::format("{}/{}", base, figure);
     auto& all = series(name, row.what.shards);

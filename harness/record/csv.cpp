@@ -28,8 +28,7 @@ void CsvFile::append(std::string_view rows) {
     write_all(fd_.get(), rows, path_);
     size_ += static_cast<off_t>(rows.size());
   } catch (const std::system_error&) {
-    // Shrinking needs no room, so it works on a full disk. Should it fail, the error in flight is still the one to
-    // tell.
+    // Shrinking needs no space, so it works on a full disk. If it fails, the first error is still the one to report.
     [[maybe_unused]] const int ignored = ::ftruncate(fd_.get(), size_);
     throw;
   }

@@ -1,4 +1,4 @@
-// CSV as RFC 4180 has it: rows end in CRLF, fields are quoted only where they must be.
+// CSV by RFC 4180: rows end in CRLF, and fields are quoted only where they must be.
 #pragma once
 
 #include <fmt/format.h>
@@ -16,23 +16,23 @@ namespace connbench {
 
 inline constexpr std::string_view csv_row_end = "\r\n";
 
-/// `field` as it stands between two commas.
+/// `field` as it is written between two commas.
 std::string csv_field(std::string_view field);
 
-/// One row, field by field.
+/// One row, built field by field.
 class CsvRow {
  public:
   CsvRow& text(std::string_view field) { return add(csv_field(field)); }
   CsvRow& number(std::integral auto value) { return add(fmt::format_int(value).str()); }
   CsvRow& number(double value) { return add(fmt::format("{:.9g}", value)); }
-  /// What is missing is an empty field.
+  /// A missing value is an empty field.
   template <typename Number>
   CsvRow& number(const std::optional<Number>& value) {
     return value ? number(*value) : add("");
   }
-  /// The row so far as the beginning of a longer one: with a comma behind it.
+  /// The fields so far, with a trailing comma: the start of a longer row.
   const std::string& beginning() const noexcept { return text_; }
-  /// The row with its end.
+  /// The row, with its CRLF.
   std::string finish() const { return text_.substr(0, text_.size() - 1).append(csv_row_end); }
 
  private:
@@ -43,16 +43,17 @@ class CsvRow {
   std::string text_;
 };
 
-/// A CSV file that grows by whole rows. Nothing is buffered between calls: what append() took is in the kernel's hands,
-/// and a SIGKILL loses none of it. (A kill *during* append() may cut the last row; a row without its CRLF is void.)
+/// A CSV file that grows by whole rows. Nothing is buffered between calls: when append() returns, the kernel has the
+/// rows and a SIGKILL loses none of them. A kill *during* append() may cut the last row; a row without its CRLF is
+/// void.
 class CsvFile {
  public:
-  /// Makes `path` and writes `header` ("a,b,c") as its first row.
-  /// @throws std::system_error that names the file, also when it exists
+  /// Creates `path` and writes `header` ("a,b,c") as its first row.
+  /// @throws std::system_error that names the file, also when the file exists
   CsvFile(const std::filesystem::path& path, std::string_view header);
 
   /// Appends whole rows, each with its CRLF: all of them or none.
-  /// @throws std::system_error that names the file, which then ends with the last row of the call before
+  /// @throws std::system_error that names the file; the file then ends with the last row of the previous call
   void append(std::string_view rows);
 
  private:

@@ -1,5 +1,8 @@
 #include "harness/record/exhaustion.h"
 
+#include <nlohmann/json.hpp>
+#include <utility>
+
 #include "harness/record/file.h"
 #include "harness/record/schema.h"
 
@@ -54,9 +57,8 @@ ExhaustionRecorder::ExhaustionRecorder(RunFolder folder, const RunInfo& info, Js
     : folder_(std::move(folder)),
       run_id_(info.run_id),
       run_(info),
-      exhaustion_(std::move(chosen)),
       file_(folder_.file(run_file::exhaustion), exhaustion_header) {
-  exhaustion_["ramps"] = Json::array();
+  run_.exhaustion(std::move(chosen));
   write_run();
 }
 
@@ -77,15 +79,15 @@ void ExhaustionRecorder::step(const RampName& name, const RampStep& step) {
 
 void ExhaustionRecorder::end(const RampName& name, const RampStep& last, const RampEnd& end) {
   file_.append(csv_row(run_id_, name, number_of(name), last, &end));
-  exhaustion_["ramps"].push_back({{"connector", name.connector},
-                                  {"repetition", name.repetition},
-                                  {"most_pending", end.most_pending},
-                                  {"unloaded_p50_ns", json_of(end.unloaded_p50_ns)},
-                                  {"unloaded_p99_ns", json_of(end.unloaded_p99_ns)},
-                                  {"healthy_tried", end.healthy_tried},
-                                  {"healthy_connected", end.healthy_connected},
-                                  {"ended_otherwise", end.ended_otherwise},
-                                  {"let_go_by", end.by_deadline ? "deadline" : "cancel"}});
+  run_.ramp({{"connector", name.connector},
+             {"repetition", name.repetition},
+             {"most_pending", end.most_pending},
+             {"unloaded_p50_ns", json_of(end.unloaded_p50_ns)},
+             {"unloaded_p99_ns", json_of(end.unloaded_p99_ns)},
+             {"healthy_tried", end.healthy_tried},
+             {"healthy_connected", end.healthy_connected},
+             {"ended_otherwise", end.ended_otherwise},
+             {"let_go_by", end.by_deadline ? "deadline" : "cancel"}});
   write_run();
 }
 
@@ -119,7 +121,6 @@ void ExhaustionRecorder::finish(bool complete, Json environment_after) {
 }
 
 void ExhaustionRecorder::write_run(bool complete) {
-  run_.exhaustion(exhaustion_);
   write_atomically(folder_.file(run_file::run), run_.text(complete));
 }
 

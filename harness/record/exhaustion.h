@@ -1,17 +1,22 @@
-// exhaustion.csv, and what else a ramp leaves. results/README.md says what each column means.
+// The records of `connbench exhaust`: exhaustion.csv and its part of run.json. results/README.md explains every column.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 
+#include "harness/connector/connector.h"
 #include "harness/exhaust/ramp.h"
 #include "harness/record/csv.h"
 #include "harness/record/run_folder.h"
 #include "harness/record/run_json.h"
+#include "harness/wave/case.h"
 
 namespace connbench {
 
-/// What all rows of one ramp begin with.
+/// The columns that all rows of one ramp share.
 struct RampName {
   std::string connector{};
   std::string resource{};
@@ -20,26 +25,26 @@ struct RampName {
   unsigned repetition = 1;
 };
 
-/// What `stopped_call` says of an end: the call that failed, "full", "time", or nothing.
+/// The column `stopped_call`: the call that failed, "full", "time", or "" when nothing stopped the ramp.
 std::string_view stopped_call(const RampEnd& end) noexcept;
 
-/// One row, with its end. `end`: only with the last one of a ramp.
+/// One row, with its CRLF. @param end for the last row of a ramp only; otherwise nullptr
 std::string csv_row(std::string_view run_id, const RampName& name, size_t number, const RampStep& step,
                     const RampEnd* end);
 
-/// The records of one run of `connbench exhaust`. Every method writes before it returns, and throws std::system_error
-/// that names the file when it cannot.
+/// The records of one run. Every method writes before it returns, and throws std::system_error that names the file when
+/// it cannot.
 class ExhaustionRecorder {
  public:
-  /// `chosen`: the "exhaustion" of run.json, as far as it is known.
+  /// @param chosen the key "exhaustion" of run.json, except its ramps
   ExhaustionRecorder(RunFolder folder, const RunInfo& info, nlohmann::ordered_json chosen);
 
   /// A connector that will be measured.
   void connector(const std::string& name, const Capabilities& capabilities);
   void step(const RampName& name, const RampStep& step);
-  /// The last step of a ramp, and what came of it.
+  /// The last step of a ramp, and its outcome.
   void end(const RampName& name, const RampStep& last, const RampEnd& end);
-  /// A ramp whose child did not end as it should; `what` is its case.
+  /// A ramp whose child process crashed, hung or threw.
   void fail(const Case& what, unsigned repetition, std::string_view failure);
   /// See RunJson::skip().
   void skip(const Case& what, std::string_view reason);
@@ -56,7 +61,6 @@ class ExhaustionRecorder {
   RunFolder folder_;
   std::string run_id_;
   RunJson run_;
-  nlohmann::ordered_json exhaustion_;
   CsvFile file_;
   RampName current_{};
   size_t steps_ = 0;  // of the current ramp

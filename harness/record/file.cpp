@@ -31,7 +31,7 @@ void write_atomically(const std::filesystem::path& path, std::string_view conten
   auto temporary = path;
   temporary += ".tmp";
   try {
-    // An old one is what a killed writer left: worth nothing.
+    // A file of that name is what a killed writer left behind.
     UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (!fd) fail(errno, path);
     write_all(fd.get(), content, path);

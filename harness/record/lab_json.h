@@ -1,4 +1,4 @@
-// What a lab was, and how well it worked: the "lab" of run.json.
+// A lab and how well it worked: the key "lab" of run.json.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

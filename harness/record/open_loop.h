@@ -1,7 +1,8 @@
-// Open loop, accounted for: what the schedule wanted, and what became of it in time.
+// Accounts for an open-loop wave: what its schedule offered, and what became of it in time.
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <span>
 
 #include "harness/support/clock.h"
@@ -9,16 +10,17 @@
 
 namespace connbench {
 
-/// Started later than intended by more than this is late. Some ten times what a sleep is late here (p50 0.09–0.2 ms),
-/// and less than a user notices: a constant, and in every record.
+/// An attempt that starts more than this after it was due is late. The bound is about ten times how late a sleep wakes
+/// up (p50 0.09–0.2 ms), and less than a user notices. It is a constant, and every record states it.
 inline constexpr Duration late_bound = std::chrono::milliseconds(1);
 
 /// Counts of one wave, or of one target of it.
 struct OpenLoopAccount {
-  size_t offered = 0;    ///< became due before the wave ended
-  size_t started = 0;    ///< of those, made a first system call
-  size_t completed = 0;  ///< of those, ended by themselves, however: neither cancelled, nor lost with their process
-  size_t late = 0;       ///< offered, and started more than late_bound after they were due, or never
+  size_t offered = 0;  ///< became due before the wave ended
+  size_t started = 0;  ///< of those: made a first system call
+  size_t completed =
+      0;            ///< of those: ended on their own, with any outcome; neither cancelled nor lost with their process
+  size_t late = 0;  ///< offered, but started more than late_bound after they were due, or never
 };
 
 OpenLoopAccount account(std::span<const Sample> samples) noexcept;

@@ -1,11 +1,11 @@
-// The moment from which the records count.
+// The moment from which the timestamps in the records count.
 #pragma once
 
 #include <cstdint>
 
 namespace connbench {
 
-/// One moment in both clocks: what is written as `_ns` is CLOCK_MONOTONIC less `monotonic_ns`.
+/// One moment on both clocks. A recorded timestamp is CLOCK_MONOTONIC minus `monotonic_ns`.
 struct Origin {
   int64_t monotonic_ns;
   int64_t realtime_ns;  ///< CLOCK_REALTIME, since 1970

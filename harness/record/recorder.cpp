@@ -1,6 +1,8 @@
 #include "harness/record/recorder.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
 
 #include "harness/record/benchmark_context.h"
 #include "harness/record/file.h"
@@ -16,7 +18,8 @@ Recorder::Recorder(RunFolder folder, const RunInfo& info)
       open_loop_(info.arrival != "closed"),
       run_(info),
       benchmarks_(benchmark_context(), info.usual_timeout, info.repetitions),
-      summary_(folder_.file(run_file::summary), summary_header) {  // fails when another run was quicker
+      summary_(folder_.file(run_file::summary),
+               summary_header) {  // throws when another run has claimed the folder meanwhile
   if (kept_ != SamplesKept::none) samples_.emplace(folder_.file(run_file::samples), samples_header);
   write_run();
   write_benchmarks();
@@ -40,17 +43,17 @@ void Recorder::count(const WaveResult& wave, std::string_view method) {
 }
 
 SummaryRow Recorder::add(const WaveResult& wave, std::span<const Sample> samples, const Assignment* assignment) {
-  const auto syscalls = syscalls_of(wave.what);
-  auto row = assignment == nullptr ? summarise(run_id_, origin_ns_, wave, samples, syscalls)
-                                   : summarise(run_id_, origin_ns_, wave, samples, *assignment, syscalls);
-  if (samples_) append_samples(*samples_, run_id_, origin_ns_, wave, samples, kept_, assignment);
+  const RecordedWave recorded{
+      .run_id = run_id_, .origin_ns = origin_ns_, .wave = wave, .samples = samples, .assignment = assignment};
+  SummaryRow row = summarise(recorded, syscalls_of(wave.what));
+  if (samples_) append_samples(*samples_, recorded, kept_);
   summary_.append(csv_row(row));
   if (open_loop_) run_.arrivals(row);
   if (wave.failure.empty()) {
     for (const SummaryRow& part : row.by_target) benchmarks_.add(part);
     benchmarks_.add(row);
     write_benchmarks();
-  } else {  // what is left of a broken wave is no benchmark
+  } else {  // the remains of a broken wave are no benchmark
     run_.fail(wave);
   }
   if (open_loop_ || !wave.failure.empty()) write_run();
@@ -78,7 +81,7 @@ void Recorder::lab(nlohmann::ordered_json description) {
 }
 
 void Recorder::finish(bool complete, nlohmann::ordered_json environment_after) {
-  if (!environment_after.empty()) run_.environment_after(std::move(environment_after));
+  run_.environment_after(std::move(environment_after));
   write_run(complete);
 }
 

@@ -1,46 +1,55 @@
-// Writes everything that a run leaves, wave by wave: whenever the run is killed, its folder tells what was measured so
-// far.
+// Writes the records of a run, wave by wave: if the run is killed, its folder holds what was measured until then.
 #pragma once
 
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "harness/connector/connector.h"
 #include "harness/record/benchmark_json.h"
 #include "harness/record/csv.h"
 #include "harness/record/run_folder.h"
 #include "harness/record/run_json.h"
 #include "harness/record/samples.h"
 #include "harness/record/summary.h"
+#include "harness/scenarios/mix.h"
+#include "harness/wave/case.h"
+#include "harness/wave/sample.h"
+#include "harness/wave/wave.h"
 
 namespace connbench {
 
 /// The records of one run. Used from one thread, between waves.
 ///
-/// Every method writes before it returns, and throws std::system_error that names the file when it cannot; what was
+/// Every method writes before it returns. When it cannot, it throws std::system_error that names the file; what was
 /// recorded before is then still readable, and run.json says `"complete": false`.
 class Recorder {
  public:
-  /// Claims `folder`: the headers, and run.json as far as it is known.
+  /// Claims `folder`: writes the headers, and run.json as far as it is known.
   Recorder(RunFolder folder, const RunInfo& info);
 
   /// A connector that will be measured.
   void connector(const std::string& name, const Capabilities& capabilities);
-  /// The counting wave of a case: its total goes into the rows of the case's timed waves, which come after it.
+  /// The counting wave of a case. Its total goes into the rows of the timed waves of that case, which come later.
   void count(const WaveResult& wave, std::string_view method);
-  /// A timed wave. Gives its figures.
+  /// A timed wave. @return its figures
   /// @param assignment of a fleet: which target each attempt had
   SummaryRow add(const WaveResult& wave, std::span<const Sample> samples, const Assignment* assignment = nullptr);
   void rate(const FoundRate& found);
   /// See RunJson::skip().
   void skip(const Case& what, std::string_view reason);
   void warn(std::string_view warning);
-  /// As it is now.
+  /// The lab as it is now; replaces an earlier description.
   void lab(nlohmann::ordered_json description);
-  /// The end of the run; `complete`: everything that was planned was measured or skipped with a reason.
-  void finish(bool complete, nlohmann::ordered_json environment_after = nlohmann::ordered_json::object());
+  /// The end of the run.
+  /// @param complete everything planned was measured, or skipped with a reason
+  /// @param environment_after the load of the machine now
+  void finish(bool complete, nlohmann::ordered_json environment_after);
 
   const RunFolder& folder() const noexcept { return folder_; }
 
@@ -57,7 +66,8 @@ class Recorder {
   RunJson run_;
   BenchmarkJson benchmarks_;
   CsvFile summary_;
-  std::optional<CsvFile> samples_;  // not with SamplesKept::none: an empty file would say that there were no attempts
+  std::optional<CsvFile>
+      samples_;  // absent with SamplesKept::none: an empty file would mean that there were no attempts
   std::vector<std::pair<Case, uint64_t>> counted_;
 };
 

@@ -22,7 +22,7 @@ constexpr std::string_view remedy = "choose another folder with --out";
 
 void refuse_an_earlier_run(const std::filesystem::path& path) {
   for (const std::string_view name : run_files()) {
-    std::error_code ignored;  // what cannot be looked at is found out when it is written
+    std::error_code ignored;  // a file that cannot be examined fails when it is written
     if (!std::filesystem::exists(path / name, ignored)) continue;
     throw std::invalid_argument(
         fmt::format("{} already holds a run ({}): {}, or move that run away", path.string(), name, remedy));

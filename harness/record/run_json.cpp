@@ -1,6 +1,10 @@
 #include "harness/record/run_json.h"
 
+#include <nlohmann/json.hpp>
+#include <utility>
+
 #include "harness/record/capabilities_json.h"
+#include "harness/record/open_loop.h"
 #include "harness/record/schema.h"
 
 namespace connbench {
@@ -17,29 +21,33 @@ Json json_of(const Case& what) {
 }  // namespace
 
 RunJson::RunJson(const RunInfo& info)
-    : document_({{"schema_version", record_schema_version},
-                 {"run_id", info.run_id},
-                 {"complete", false},
-                 {"command_line", info.command_line},
-                 {"seed", info.seed},
-                 {"network", info.network},
-                 {"repetitions", info.repetitions},
-                 {"samples", to_string(info.samples)},
-                 {"arrival", info.arrival},
-                 {"spin", info.spin},
-                 {"origin", {{"monotonic_ns", info.origin.monotonic_ns}, {"realtime_ns", info.origin.realtime_ns}}},
-                 {"environment", info.environment},
-                 {"lab", nullptr},
-                 {"connectors", Json::object()},
-                 {"skipped", Json::array()},
-                 {"warnings", Json::array()},
-                 {"failures", Json::array()},
-                 {"arrivals", Json::array()},
-                 {"rates", Json::array()},
-                 {"syscalls", Json::array()}}) {}
+    : document_(std::make_unique<Json>(
+          Json{{"schema_version", record_schema_version},
+               {"run_id", info.run_id},
+               {"complete", false},
+               {"command_line", info.command_line},
+               {"seed", info.seed},
+               {"network", info.network},
+               {"repetitions", info.repetitions},
+               {"samples", to_string(info.samples)},
+               {"arrival", info.arrival},
+               {"spin", info.spin},
+               {"origin", {{"monotonic_ns", info.origin.monotonic_ns}, {"realtime_ns", info.origin.realtime_ns}}},
+               {"environment", info.environment ? *info.environment : Json::object()},
+               {"lab", nullptr},
+               {"connectors", Json::object()},
+               {"skipped", Json::array()},
+               {"warnings", Json::array()},
+               {"failures", Json::array()},
+               {"arrivals", Json::array()},
+               {"rates", Json::array()},
+               {"syscalls", Json::array()}})) {}
+
+RunJson::~RunJson() = default;
+RunJson::RunJson(RunJson&&) noexcept = default;
 
 void RunJson::connector(const std::string& name, const Capabilities& capabilities) {
-  document_["connectors"][name] = {{"capabilities", capabilities_json(capabilities)}};
+  (*document_)["connectors"][name] = {{"capabilities", capabilities_json(capabilities)}};
 }
 
 void RunJson::skip(const Case& what, std::string_view reason, std::string_view remedy) {
@@ -50,11 +58,11 @@ void RunJson::skip(const Case& what, std::string_view reason, std::string_view r
                 {"reason", reason}};
   if (what.is_fleet()) entry["scenario"] = what.scenario;
   if (!remedy.empty()) entry["remedy"] = remedy;
-  document_["skipped"].push_back(std::move(entry));
+  (*document_)["skipped"].push_back(std::move(entry));
 }
 
 void RunJson::warn(std::string_view warning) {
-  document_["warnings"].push_back(warning);
+  (*document_)["warnings"].push_back(warning);
 }
 
 void RunJson::fail(const WaveResult& wave) {
@@ -62,7 +70,7 @@ void RunJson::fail(const WaveResult& wave) {
   entry["repetition"] = wave.repetition;
   entry["wave"] = wave.wave;
   entry["failure"] = wave.failure;
-  document_["failures"].push_back(std::move(entry));
+  (*document_)["failures"].push_back(std::move(entry));
 }
 
 void RunJson::arrivals(const SummaryRow& row) {
@@ -83,12 +91,12 @@ void RunJson::arrivals(const SummaryRow& row) {
   add("response_p99_ns", row.response.p99);
   add("response_p999_ns", row.response.p999);
   add("response_max_ns", row.response.max);
-  document_["arrivals"].push_back(std::move(entry));
+  (*document_)["arrivals"].push_back(std::move(entry));
 }
 
 void RunJson::rate(const FoundRate& found) {
   Json entry = json_of(found.what);
-  entry.erase("attempts");  // they follow the rate
+  entry.erase("attempts");  // they depend on the rate
   entry["goal"] = found.goal;
   entry["held_per_s"] = found.held ? Json(*found.held) : Json();
   entry["not_held_per_s"] = found.not_held ? Json(*found.not_held) : Json();
@@ -96,7 +104,7 @@ void RunJson::rate(const FoundRate& found) {
   entry["waves_per_rate"] = found.waves_per_rate;
   entry["waves"] = found.waves;
   if (!found.failure.empty()) entry["failure"] = found.failure;
-  document_["rates"].push_back(std::move(entry));
+  (*document_)["rates"].push_back(std::move(entry));
 }
 
 void RunJson::count(const WaveResult& wave, std::string_view method) {
@@ -104,25 +112,30 @@ void RunJson::count(const WaveResult& wave, std::string_view method) {
   entry["method"] = method;
   entry["calls"] = Json::object();
   for (const auto& [name, calls] : wave.syscalls) entry["calls"][name] = calls;
-  document_["syscalls"].push_back(std::move(entry));
+  (*document_)["syscalls"].push_back(std::move(entry));
 }
 
 void RunJson::lab(Json description) {
-  document_["lab"] = std::move(description);
+  (*document_)["lab"] = std::move(description);
 }
 
 void RunJson::exhaustion(Json description) {
-  document_["exhaustion"] = std::move(description);
+  description["ramps"] = Json::array();
+  (*document_)["exhaustion"] = std::move(description);
+}
+
+void RunJson::ramp(Json description) {
+  (*document_)["exhaustion"]["ramps"].push_back(std::move(description));
 }
 
 void RunJson::environment_after(Json environment) {
-  document_["environment_after"] = std::move(environment);
+  (*document_)["environment_after"] = std::move(environment);
 }
 
 std::string RunJson::text(bool complete) const {
-  Json document = document_;
+  Json document = *document_;
   document["complete"] = complete;
-  // A command line may hold bytes that are not UTF-8: they must not cost the whole record.
+  // A command line may hold bytes that are not UTF-8. They must not make the record unwritable.
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 

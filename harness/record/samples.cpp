@@ -1,5 +1,7 @@
 #include "harness/record/samples.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <charconv>
 #include <stdexcept>
@@ -14,7 +16,7 @@ namespace {
 constexpr std::array<std::string_view, 3> kept_names = {"all", "failures", "none"};
 constexpr size_t block_bytes = size_t{1} << 20;
 
-// What all rows of one shard of a wave begin with, up to the attempt.
+// The columns before `attempt`, which all rows of one target in one shard share.
 std::string beginning_of(std::string_view run_id, const WaveResult& wave, std::string_view target, size_t shard) {
   const Case& what = wave.what;
   CsvRow csv;
@@ -24,7 +26,7 @@ std::string beginning_of(std::string_view run_id, const WaveResult& wave, std::s
   return csv.beginning();
 }
 
-// The rest of a row, without an allocation: a million rows are written between two waves.
+// The rest of a row. It allocates nothing: a million rows may be written between two waves.
 class RowEnd {
  public:
   void number(int64_t value) {
@@ -58,7 +60,7 @@ void append_row(std::string& block, const std::string& beginning, size_t attempt
   row.word(to_string(s.outcome));
   row.word(to_string(s.stage));
   row.number_if(s.os_error != 0, s.os_error);
-  // After a retransmitted SYN tcpi_rtt covers the last exchange only; of what was never answered it is 0.
+  // After a retransmitted SYN, tcpi_rtt covers only the last exchange. It is 0 when nothing answered.
   row.number_if(s.handshake_known && s.round_trip_ns > 0 && s.syn_retransmits == 0, s.round_trip_ns);
   row.number_if(s.handshake_known, s.syn_retransmits);
   block.append(beginning).append(row.finish());
@@ -77,12 +79,12 @@ SamplesKept parse_samples_kept(std::string_view text) {
   throw std::invalid_argument(fmt::format("'{}' is not valid: expected all, failures or none", text));
 }
 
-void append_samples(CsvFile& file, std::string_view run_id, int64_t origin_ns, const WaveResult& wave,
-                    std::span<const Sample> samples, SamplesKept kept, const Assignment* assignment) {
+void append_samples(CsvFile& file, const RecordedWave& recorded, SamplesKept kept) {
   if (kept == SamplesKept::none) return;
+  const auto& [run_id, origin_ns, wave, samples, assignment] = recorded;
   const Division division{samples.size(), wave.what.shards};
   const std::vector<std::string> targets = assignment == nullptr ? std::vector{wave.what.target} : assignment->targets;
-  std::vector<std::string> beginnings;  // of target 0 in each shard, of target 1 …
+  std::vector<std::string> beginnings;  // of target 0 in each shard, then of target 1, …
   for (const std::string& target : targets)
     for (size_t shard = 0; shard < division.shards; ++shard)
       beginnings.push_back(beginning_of(run_id, wave, target, shard));

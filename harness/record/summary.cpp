@@ -16,12 +16,12 @@ bool started(const Sample& s) {
 bool ended(const Sample& s) {
   return started(s) && s.finished_ns != 0;
 }
-// Begun as far as is known, but nobody saw its end: its process was killed.
+// It began as far as is known, but its process was killed before it ended.
 bool end_is_unknown(const Sample& s) {
   return s.finished_ns == 0 && (started(s) || s.outcome == Outcome::cancelled);
 }
 
-// What `figure` gives of those samples that `belongs` takes.
+// figure(s) of every sample s for which belongs(s) holds.
 template <typename Belongs, typename Figure>
 std::vector<int64_t> collect(std::span<const Sample> samples, Belongs belongs, Figure figure) {
   std::vector<int64_t> values;
@@ -38,7 +38,7 @@ int64_t connecting_ns(const Sample& s) {
 void summarise_times(SummaryRow& row, std::span<const Sample> samples) {
   const auto connected = [](const Sample& s) { return ended(s) && s.outcome == Outcome::connected; };
   const auto late = [](const Sample& s) { return ended(s) && s.outcome == Outcome::deadline_exceeded; };
-  // After a retransmitted SYN the kernel's round trip covers the last exchange only.
+  // After a retransmitted SYN, the kernel's round trip covers only the last exchange.
   const auto compared = [&](const Sample& s) { return connected(s) && s.handshake_known && s.syn_retransmits == 0; };
 
   auto connecting = collect(samples, connected, connecting_ns);
@@ -56,8 +56,8 @@ void summarise_times(SummaryRow& row, std::span<const Sample> samples) {
   row.added_p99_ns = quantile(added, 0.99);
 }
 
-// A wave with an attempt whose end nobody saw lasted longer than is known: it has no makespan, for a short one would
-// make it look fast.
+// A wave with an attempt whose end is unknown lasted longer than its samples show. It has no makespan: one that is too
+// short would make the wave look fast.
 std::optional<int64_t> makespan_of(std::span<const Sample> samples) {
   if (std::none_of(samples.begin(), samples.end(), started)) return std::nullopt;
   if (std::any_of(samples.begin(), samples.end(), end_is_unknown)) return std::nullopt;
@@ -70,8 +70,8 @@ std::optional<int64_t> makespan_of(std::span<const Sample> samples) {
   return last - first;
 }
 
-// Over the wave's makespan: of a fleet's target too, for an attempt that starved until the wave ended was as long in
-// the queue as the others.
+// A target of a fleet has the makespan of the whole wave too: an attempt that starved until the wave ended waited in
+// the queue as long as the others.
 void summarise_rates(SummaryRow& row, std::span<const Sample> samples) {
   if (row.makespan_ns.value_or(0) <= 0) return;
   double connecting_sum = 0;
@@ -92,7 +92,7 @@ void add(CsvRow& csv, const Percentiles& p) {
   csv.number(p.p50).number(p.p90).number(p.p99).number(p.p999).number(p.max);
 }
 
-// Usage and Footprint say -1 for what could not be read.
+// -1 in Usage and Footprint: could not be read.
 std::optional<int64_t> known(int64_t value) {
   return value < 0 ? std::nullopt : std::optional(value);
 }
@@ -105,51 +105,52 @@ void add(CsvRow& csv, const Usage& usage, const Footprint& peak) {
   }
 }
 
-// All but what is a matter of time for the whole wave.
-SummaryRow begin(std::string_view run_id, int64_t origin_ns, const WaveResult& wave, std::span<const Sample> samples) {
+// Everything but the makespan and the rates that follow from it.
+SummaryRow begin(const RecordedWave& recorded) {
+  const WaveResult& wave = recorded.wave;
   SummaryRow row;
-  row.run_id = run_id;
+  row.run_id = recorded.run_id;
   row.what = wave.what;
   row.repetition = wave.repetition;
   row.wave = wave.wave;
-  if (wave.started_ns != 0) row.wave_started_ns = wave.started_ns - origin_ns;
-  row.attempts = samples.size();
-  for (const Sample& s : samples) ++row.outcomes[static_cast<size_t>(s.outcome)];
+  if (wave.started_ns != 0) row.wave_started_ns = wave.started_ns - recorded.origin_ns;
+  row.attempts = recorded.samples.size();
+  for (const Sample& s : recorded.samples) ++row.outcomes[static_cast<size_t>(s.outcome)];
   row.usage = wave.usage;
   row.peak = wave.peak;
-  row.arrivals = account(samples);
-  summarise_times(row, samples);
+  row.arrivals = account(recorded.samples);
+  summarise_times(row, recorded.samples);
+  return row;
+}
+
+// The row of one target of a fleet.
+SummaryRow summarise_target(const RecordedWave& recorded, size_t target, std::optional<int64_t> makespan_ns) {
+  const auto& [run_id, origin_ns, wave, samples, assignment] = recorded;
+  const Division division{samples.size(), wave.what.shards};
+  std::vector<Sample> own;
+  for (size_t i = 0; i < samples.size(); ++i)
+    if (assignment->of[i] == target) own.push_back(samples[division.place(i)]);
+  WaveResult part = wave;
+  part.what.target = assignment->targets[target];
+  part.what.attempts = own.size();
+  part.usage = {};
+  part.peak = {};
+  SummaryRow row = begin({.run_id = run_id, .origin_ns = origin_ns, .wave = part, .samples = own});
+  row.makespan_ns = makespan_ns;
+  summarise_rates(row, own);
   return row;
 }
 
 }  // namespace
 
-SummaryRow summarise(std::string_view run_id, int64_t origin_ns, const WaveResult& wave,
-                     std::span<const Sample> samples, std::optional<uint64_t> syscalls) {
-  SummaryRow row = begin(run_id, origin_ns, wave, samples);
+SummaryRow summarise(const RecordedWave& recorded, std::optional<uint64_t> syscalls) {
+  SummaryRow row = begin(recorded);
   row.syscalls = syscalls;
-  row.makespan_ns = makespan_of(samples);
-  summarise_rates(row, samples);
-  return row;
-}
-
-SummaryRow summarise(std::string_view run_id, int64_t origin_ns, const WaveResult& wave,
-                     std::span<const Sample> samples, const Assignment& assignment, std::optional<uint64_t> syscalls) {
-  SummaryRow row = summarise(run_id, origin_ns, wave, samples, syscalls);
-  const Division division{samples.size(), wave.what.shards};
-  for (size_t target = 0; target < assignment.targets.size(); ++target) {
-    std::vector<Sample> its_own;
-    for (size_t i = 0; i < samples.size(); ++i)
-      if (assignment.of[i] == target) its_own.push_back(samples[division.place(i)]);
-    WaveResult part = wave;
-    part.what.target = assignment.targets[target];
-    part.what.attempts = its_own.size();
-    part.usage = {};
-    part.peak = {};
-    SummaryRow& its_row = row.by_target.emplace_back(begin(run_id, origin_ns, part, its_own));
-    its_row.makespan_ns = row.makespan_ns;
-    summarise_rates(its_row, its_own);
-  }
+  row.makespan_ns = makespan_of(recorded.samples);
+  summarise_rates(row, recorded.samples);
+  if (recorded.assignment == nullptr) return row;
+  for (size_t target = 0; target < recorded.assignment->targets.size(); ++target)
+    row.by_target.push_back(summarise_target(recorded, target, row.makespan_ns));
   return row;
 }
 

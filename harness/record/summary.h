@@ -1,26 +1,27 @@
-// summary.csv: one row a wave. results/README.md says what each column means.
+// summary.csv: one row per wave. results/README.md explains every column.
 #pragma once
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "harness/connector/outcome.h"
+#include "harness/machine/usage.h"
 #include "harness/record/open_loop.h"
-#include "harness/scenarios/mix.h"
+#include "harness/record/recorded_wave.h"
 #include "harness/support/statistics.h"
-#include "harness/wave/sample.h"
-#include "harness/wave/wave.h"
+#include "harness/wave/case.h"
 
 namespace connbench {
 
 /// The response time of an attempt that did not connect.
 inline constexpr int64_t never_ns = INT64_MAX;
 
-/// The figures of one wave. What is not known, or what the sample size cannot support, is missing.
+/// The figures of one wave. A figure that is unknown, or that the sample size cannot support, is nullopt.
 struct SummaryRow {
   std::string run_id;
   Case what;
@@ -36,26 +37,19 @@ struct SummaryRow {
   Usage usage;
   Footprint peak;
   std::optional<uint64_t> syscalls;
-  /// No columns of summary.csv, whose columns are a contract: for tables, and for run.json.
-  Percentiles response;  ///< finished − scheduled, of all attempts: what a user waits; never_ns where none connects
+  /// The following are not in summary.csv, whose columns are a contract. Tables and run.json use them.
+  Percentiles response;  ///< finished − scheduled, over all attempts: how long a user waits; never_ns = did not connect
   OpenLoopAccount arrivals;
-  /// Of a fleet: one row per target. They do not have what the process cost.
+  /// Of a fleet: one row per target, without what the process cost.
   std::vector<SummaryRow> by_target;
 
   size_t count(Outcome outcome) const { return outcomes[static_cast<size_t>(outcome)]; }
 };
 
-/// @param origin_ns CLOCK_MONOTONIC at the run's origin
 /// @param syscalls the total of the counting wave of the same case
-SummaryRow summarise(std::string_view run_id, int64_t origin_ns, const WaveResult& wave,
-                     std::span<const Sample> samples, std::optional<uint64_t> syscalls = std::nullopt);
+SummaryRow summarise(const RecordedWave& recorded, std::optional<uint64_t> syscalls = std::nullopt);
 
-/// The same of a fleet: one row for the wave, and in it one for each target.
-SummaryRow summarise(std::string_view run_id, int64_t origin_ns, const WaveResult& wave,
-                     std::span<const Sample> samples, const Assignment& assignment,
-                     std::optional<uint64_t> syscalls = std::nullopt);
-
-/// The row as it stands in summary.csv, with its end; of a fleet, its targets' rows are before it.
+/// The row of summary.csv, with its CRLF; of a fleet, the rows of its targets come before it.
 std::string csv_row(const SummaryRow& row);
 
 }  // namespace connbench

@@ -1,30 +1,23 @@
-// Session::find_rates(): a search for each case, wave by wave and in turn, so that drift hits all of them alike.
+// Session::find_rates(): one search per case. The searches take turns, wave by wave, so that drift affects all alike.
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "harness/run/session.h"
-#include "harness/run/warnings.h"
+#include "harness/scenarios/scenario.h"
 #include "harness/support/seeded_order.h"
 
 namespace connbench {
 namespace {
 
-// How long after the last attempt was due a wave goes on: who has not connected by then breaks the goal anyhow.
+// How much longer a wave runs once the last attempt has missed the goal's bound.
 constexpr Duration grace = std::chrono::milliseconds(100);
-constexpr Duration usual_waking = std::chrono::microseconds(200);  // a timer's slack, and the way to the processor
-constexpr size_t usual_rates = 12;                                 // that a search tries: for the time left
+// How late a sleeping thread usually wakes up: timer slack and scheduling.
+constexpr Duration usual_wake_up = std::chrono::microseconds(200);
 
 // "poisson:1000/s" → "poisson:5660/s".
 std::string arrival_at(const std::string& arrival, double rate_per_s) {
   return fmt::format("{}{:.6g}/s", arrival.substr(0, arrival.find(':') + 1), rate_per_s);
-}
-
-Duration last_due(const std::string& arrival, uint64_t seed, size_t attempts) {
-  const auto pacing = find_scenario(arrival).entry->pacing(arrival, seed);
-  Duration last{};
-  for (size_t i = 0; i < attempts; ++i) last = pacing->next_due();
-  return last;
 }
 
 PlannedCase probe_of(const PlannedCase& planned, const RunRequest& request, double rate_per_s, unsigned repetition) {
@@ -37,7 +30,7 @@ PlannedCase probe_of(const PlannedCase& planned, const RunRequest& request, doub
   return probe;
 }
 
-// Late, although there was room in flight and the processor had time: it is the machine that did not wake the runner.
+// Attempts began late although there was room in flight and the processor was idle: the machine woke the runner late.
 bool late_while_idle(const RateResult::Wave& wave, const PlannedCase& planned, Duration bound) {
   const SummaryRow& row = wave.row;
   const Capabilities& capabilities = planned.capabilities;
@@ -46,7 +39,7 @@ bool late_while_idle(const RateResult::Wave& wave, const PlannedCase& planned, D
                       : capabilities.pool_threads > 0
                           ? std::min(planned.what.concurrency, capabilities.pool_threads * shards)
                           : planned.what.concurrency;
-  return !wave.held && row.queue.p90 > std::max(bound / 2, usual_waking).count() &&
+  return !wave.held && row.queue.p90 > std::max(bound / 2, usual_wake_up).count() &&
          row.in_flight_mean < static_cast<double>(room) / 2 && row.usage.cpu_ns >= 0 &&
          row.usage.cpu_ns * 2 < row.makespan_ns;
 }
@@ -65,34 +58,37 @@ SessionEnd Session::find_rates() {
       if (!under_way(searches[which])) continue;
       if (const SessionEnd end = state(); end != SessionEnd::complete) return end;
       try_rate(searches[which], rates_[which]);
-      if (under_way(searches[which])) continue;
-      const RateResult& found = rates_[which];
-      const auto idle = std::ranges::count_if(found.rows, [&](const RateResult::Wave& wave) {
-        return late_while_idle(wave, *found.planned, request_.find_rate->bound);
-      });
-      if (idle > 0)
-        warn(
-            fmt::format("{}: {} of {} waves broke {} while its processor was mostly idle and few were in flight: the "
-                        "machine was late, not the way to connect. Leave it a processor (--cpus client=N), or --spin.",
-                        found.planned->what.describe(), idle, found.rows.size(), request_.find_rate->text));
-      recorder_.rate({.what = found.planned->what,
-                      .goal = request_.find_rate->text,
-                      .waves_per_rate = request_.repetitions,
-                      .tolerance = search_tolerance,
-                      .held = found.held,
-                      .not_held = found.not_held,
-                      .waves = found.rows.size(),
-                      .failure = found.failure});
+      if (!under_way(searches[which])) conclude(rates_[which]);
     }
   return state();
+}
+
+void Session::conclude(const RateResult& found) {
+  const auto idle = std::ranges::count_if(found.rows, [&](const RateResult::Wave& wave) {
+    return late_while_idle(wave, *found.planned, request_.find_rate->bound);
+  });
+  if (idle > 0)
+    warn(fmt::format(
+        "{}: {} of {} waves missed {} because attempts began late, although the processor was mostly idle and few were "
+        "in flight. The machine was slow to wake the client, so the connector may sustain more. Reserve a processor "
+        "for the client (--cpus client=N), or use --spin.",
+        found.planned->what.describe(), idle, found.rows.size(), request_.find_rate->text));
+  recorder_.rate({.what = found.planned->what,
+                  .goal = request_.find_rate->text,
+                  .waves_per_rate = request_.repetitions,
+                  .tolerance = search_tolerance,
+                  .held = found.held,
+                  .not_held = found.not_held,
+                  .waves = found.rows.size(),
+                  .failure = found.failure});
 }
 
 void Session::try_rate(RateSearch& search, RateResult& result) {
   const double rate = *search.next();
   const unsigned repetition = search.wave();
   const PlannedCase probe = probe_of(*result.planned, request_, rate, repetition);
-  const size_t about = std::max<size_t>(waves_done_ + 1, rates_.size() * usual_rates * (request_.repetitions / 2 + 1));
-  observer_.on_wave(probe, repetition, false, waves_done_, about);
+  const size_t about = std::max<size_t>(waves_done_ + 1, rates_.size() * usual_waves_of_search(request_.repetitions));
+  observer_.on_wave(probe, repetition, WavePurpose::timing, waves_done_, about);
   SampleBuffer samples(probe.what.attempts);
   WaveResult wave = this->wave(probe, samples, repetition, "");
   const SessionEnd so_far = state();
@@ -104,7 +100,8 @@ void Session::try_rate(RateSearch& search, RateResult& result) {
     result.failure = wave.failure;
     search.stop();
     if (so_far == SessionEnd::complete)
-      warn(fmt::format("{}: no rate was found: {}", probe.what.describe(), wave.failure));
+      warn(fmt::format("{}: the search for a rate ended early, because a wave failed: {}", probe.what.describe(),
+                       wave.failure));
     return;
   }
   const bool held = request_.find_rate->held_by(samples.samples());

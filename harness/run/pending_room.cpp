@@ -1,11 +1,14 @@
 #include "harness/run/pending_room.h"
 
+#include <errno.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <exception>
+#include <string>
+#include <string_view>
+#include <utility>
 
 #include "harness/lab/lab.h"
 #include "harness/process/descriptor_table.h"
@@ -30,7 +33,7 @@ int64_t slab_bytes() {
   return kib < 0 ? -1 : kib * 1024;
 }
 
-// Pages that TCP may use: the last of the three numbers. Only the machine's own network namespace shows it.
+// The pages that TCP may use: the last of three numbers. Only the initial network namespace shows them.
 const std::optional<int64_t>& tcp_memory_limit() {
   static const std::optional<int64_t> pages = [] {
     const std::string text = sysctl("net.ipv4.tcp_mem").value_or("");
@@ -40,7 +43,7 @@ const std::optional<int64_t>& tcp_memory_limit() {
   return pages;
 }
 
-uint64_t at_least_none(double attempts) {
+uint64_t non_negative(double attempts) {
   return attempts <= 0 ? 0 : static_cast<uint64_t>(attempts);
 }
 
@@ -52,7 +55,8 @@ Reading read_now() {
   return {slab_bytes(), tcp_pages_in_use()};
 }
 
-// While attempts are held. What the slab had left over of freed objects is used up first: with thousands, little.
+// The machine before attempts are held and while they are. They use up freed slab objects first, but thousands of
+// attempts need many more than that.
 struct Growth {
   Reading before, after;
   size_t held;
@@ -72,8 +76,8 @@ Growth hold(lab::Lab& lab, size_t attempts) {
   return {before, read_now(), sockets.size()};
 }
 
-// What is further off than a factor of two is what other programs did meanwhile.
-bool credible(double value, double usual) {
+// A result that is off by more than a factor of two was disturbed by other programs.
+bool plausible(double value, double usual) {
   return value > usual / 2 && value < usual * 2;
 }
 
@@ -96,9 +100,9 @@ std::optional<PendingCost> measure_pending_cost() try {
   const PendingCost cost{.slab_bytes = each(growth.before.slab, growth.after.slab),
                          .tcp_pages = each(growth.before.pages, growth.after.pages),
                          .measured = true};
-  const bool believed = credible(cost.slab_bytes, usual_pending_cost.slab_bytes) &&
-                        credible(cost.tcp_pages, usual_pending_cost.tcp_pages);
-  return believed ? std::optional(cost) : std::nullopt;
+  const bool trusted = plausible(cost.slab_bytes, usual_pending_cost.slab_bytes) &&
+                       plausible(cost.tcp_pages, usual_pending_cost.tcp_pages);
+  return trusted ? std::optional(cost) : std::nullopt;
 } catch (const std::exception&) {
   return std::nullopt;
 }
@@ -117,12 +121,12 @@ std::optional<Limit> pending_by_tcp_memory(const PendingCost& cost) {
   const auto most = tcp_memory_limit();
   const int64_t used = tcp_pages_in_use();
   if (!most || used < 0) return std::nullopt;
-  // Each CPU keeps some pages back, so that a measurement may see less than there is.
+  // Each CPU holds some pages in reserve, so a measurement may see fewer than an attempt takes.
   const double each = std::max(cost.tcp_pages, usual_pending_cost.tcp_pages);
   const auto for_a_million = static_cast<int64_t>(1.1e6 * each) + used;
-  return Limit{.value = at_least_none(static_cast<double>(*most - used) / each),
-               .name = fmt::format("net.ipv4.tcp_mem: {} pages, {} in use, {:.2g} an attempt", *most, used, each),
-               .how_to_raise = fmt::format("for a million of them: sysctl -w net.ipv4.tcp_mem='{} {} {}'",
+  return Limit{.value = non_negative(static_cast<double>(*most - used) / each),
+               .name = fmt::format("net.ipv4.tcp_mem: {} pages, {} in use, {:.2g} per attempt", *most, used, each),
+               .how_to_raise = fmt::format("for a million attempts: sysctl -w net.ipv4.tcp_mem='{} {} {}'",
                                            for_a_million / 2, for_a_million * 3 / 4, for_a_million)};
 }
 
@@ -130,9 +134,9 @@ std::optional<Limit> pending_by_memory(const PendingCost& cost) {
   const int64_t available = number_after(read_text("/proc/meminfo").value_or(""), "MemAvailable:");
   if (available < 0) return std::nullopt;
   const double each = cost.slab_bytes + pending_user_bytes;
-  return Limit{.value = at_least_none(static_cast<double>(available) * 1024 / each),
-               .name = fmt::format("memory: {} MiB are free, {:.1f} KiB an attempt", available / 1024, each / 1024),
-               .how_to_raise = "end other programs, or add memory"};
+  return Limit{.value = non_negative(static_cast<double>(available) * 1024 / each),
+               .name = fmt::format("memory: {} MiB are free, {:.1f} KiB per attempt", available / 1024, each / 1024),
+               .how_to_raise = "stop other programs, or add memory"};
 }
 
 std::optional<Limit> pending_by_epoll_watches() {

@@ -1,4 +1,4 @@
-// How many attempts this machine can hold pending at a host that never answers, and what bounds them.
+// How many attempts to connect to a silent host this machine can hold pending, and what bounds that number.
 #pragma once
 
 #include <optional>
@@ -8,36 +8,40 @@
 
 namespace connbench {
 
-/// What the kernel keeps for one attempt in SYN_SENT.
+/// What one attempt in SYN_SENT costs the kernel.
 struct PendingCost {
-  double slab_bytes;  ///< socket, file, inode, dentry, timers, and the SYN that may have to be sent again
-  double tcp_pages;   ///< what it counts against net.ipv4.tcp_mem
-  bool measured;      ///< here and now
+  double slab_bytes;  ///< socket, file, inode, dentry, timers, and the SYN that is kept for retransmission
+  double tcp_pages;   ///< pages that count against net.ipv4.tcp_mem
+  bool measured;      ///< on this machine, just now
 };
-/// Of Linux 6.18 on x86-64: 4,989 to 5,014 bytes with 150,000 and with 500,000 of them, and the page of its SYN.
+/// As measured on Linux 6.18, x86-64: 4,989 to 5,014 bytes, with 150,000 and with 500,000 attempts; and one page for
+/// the SYN.
 inline constexpr PendingCost usual_pending_cost{.slab_bytes = 5'000, .tcp_pages = 1, .measured = false};
-/// Holds some thousand in the blackhole of a lab for a moment. nullopt: there can be no lab, or too few descriptors, or
-/// the machine's figures moved too much meanwhile to be believed. To be called while there is one thread.
+/// Measures the cost by holding some thousand attempts in a lab's blackhole for a moment. Call it while the process has
+/// one thread.
+/// @return nullopt when a lab cannot be made, descriptors are too few, or the machine was too busy for a plausible
+/// result
 std::optional<PendingCost> measure_pending_cost();
 
-/// What one pending attempt may take of the memory of the process, its sample included: scale_bench holds `epoll` and
-/// `io-uring` to it.
+/// The user memory that one pending attempt may take, including its sample, in bytes. scale_bench checks that `epoll`
+/// and `io-uring` stay below it.
 inline constexpr double pending_user_bytes = 264;
 
-/// Attempts that can be pending in one descriptor table.
+/// How many attempts can be pending in one descriptor table.
 Limit pending_by_descriptors();
-/// Reads the machine's net.ipv4.tcp_mem, which is seen only in its first network namespace: to be called before a lab
-/// is entered, or its bound is not known inside.
+/// Reads the machine's net.ipv4.tcp_mem and remembers it. Only the initial network namespace shows it, so call this
+/// before entering a lab.
 void note_tcp_memory();
-/// How many the TCP of the whole machine can have beside what it has. nullopt: the kernel does not say.
+/// How many more the TCP memory of the whole machine allows. nullopt when the limit cannot be read.
 std::optional<Limit> pending_by_tcp_memory(const PendingCost& cost);
+/// How many the free memory allows. nullopt when it cannot be read.
 std::optional<Limit> pending_by_memory(const PendingCost& cost);
-/// What this user can watch with epoll. nullopt: no such limit here.
+/// How many descriptors this user can watch with epoll. nullopt when there is no such limit.
 std::optional<Limit> pending_by_epoll_watches();
-/// Ports of one address × addresses of the lab's blackhole.
+/// The ephemeral ports × the addresses of the lab's blackhole.
 Limit pending_by_ports();
 
-/// All of them but the first: bounds that more shards do not lift.
+/// All of these except the descriptors: the bounds that hold however many shards there are.
 std::vector<Limit> pending_limits(const PendingCost& cost);
 
 }  // namespace connbench

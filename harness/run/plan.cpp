@@ -4,10 +4,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
+#include <utility>
 
 #include "harness/lab/lab.h"
 #include "harness/machine/kernel_timeout.h"
 #include "harness/process/ask_in_child.h"
+#include "harness/scenarios/scenario.h"
 #include "harness/support/seeded_order.h"
 #include "harness/support/units.h"
 #include "harness/wave/division.h"
@@ -23,7 +26,7 @@ size_t most_in_a_shard(const Case& what) {
   return Division{what.attempts, what.shards}.largest_share(what.concurrency);
 }
 
-// How many attempts of a wave go to targets that may never answer.
+// How many attempts of a wave connect to targets that may never answer.
 size_t silent_attempts(const PlannedCase& planned) {
   if (planned.mix == nullptr) return planned.answers() ? 0 : planned.what.attempts;
   const std::vector<size_t> counts = shares(*planned.mix, planned.what.attempts);
@@ -47,14 +50,14 @@ std::optional<std::string> why_no_end(const PlannedCase& planned) {
   const auto needed = kernel ? *kernel * static_cast<int64_t>(silent_attempts(planned)) : Duration::max();
   if (kernel && needed <= planned.limit) return std::nullopt;
   const std::string end =
-      kernel ? fmt::format("gives up after {} an attempt", human_readable(*kernel)) : "never gives up";
-  return fmt::format("has no deadline and cannot be cancelled, and {} never answers: the kernel {}",
+      kernel ? fmt::format("gives up each attempt only after {}", human_readable(*kernel)) : "never gives up";
+  return fmt::format("has no deadline and cannot be cancelled, while {} never answers and the kernel {}",
                      silent_target(planned), end);
 }
 
-// How capabilities come from a child. They are asked there because libraries leave things behind in the process in
-// which they are used first (libuv: a pipe, and a handler that renews it after fork()), which the waves of all other
-// connectors would inherit.
+// Capabilities come from a child as bytes. They are read there because some libraries leave things behind in the
+// process that uses them first (libuv: a pipe, and a handler that renews it after fork()). The waves of all other
+// connectors would inherit them.
 static_assert(std::is_trivially_copyable_v<Capabilities>);
 std::string as_bytes(const Capabilities& capabilities) {
   return {reinterpret_cast<const char*>(&capabilities), sizeof capabilities};
@@ -65,7 +68,7 @@ Capabilities from_bytes(const std::string& bytes) {
   return capabilities;
 }
 
-// Why a case cannot be run here; nothing when it can. Fills in the capabilities.
+// Why a case cannot run here; nullopt when it can, and then its capabilities are filled in.
 std::optional<std::string> why_skipped(const RunRequest& request, PlannedCase& planned) {
   if (planned.what.family == Family::ipv6 && request.lab != nullptr && !request.lab->has_ipv6())
     return "this machine has no IPv6";
@@ -76,7 +79,7 @@ std::optional<std::string> why_skipped(const RunRequest& request, PlannedCase& p
       return fmt::format("{} does not exist on family {}", target->name, to_string(planned.what.family));
   }
   if (!planned.connector->entry->serves(planned.what.family))
-    return fmt::format("{} has no way to connect on family {}", planned.connector->entry->name,
+    return fmt::format("{} cannot connect over family {}", planned.connector->entry->name,
                        to_string(planned.what.family));
   Retirement retirement(planned.policy, 0);
   const ConnectorSettings settings{planned.connector->options, most_in_a_shard(planned.what), retirement};
@@ -87,8 +90,8 @@ std::optional<std::string> why_skipped(const RunRequest& request, PlannedCase& p
   return why_no_end(planned);
 }
 
-// As default_wave_limit(), for what the connector can do: a pool has as many attempts under way as it has threads, and
-// a timeout below its floor, or between its steps, lasts longer.
+// As default_wave_limit(), adjusted to the connector: a pool has only as many attempts under way as it has threads, and
+// a timeout below the connector's floor, or between its steps, lasts longer.
 Duration wave_limit_for(const PlannedCase& planned) {
   const Case& what = planned.what;
   const Capabilities& capabilities = planned.capabilities;
@@ -100,29 +103,19 @@ Duration wave_limit_for(const PlannedCase& planned) {
   return default_wave_limit(what.attempts, at_once, each);
 }
 
-// A guess, not a measurement: 50 µs an attempt where hosts answer, whole timeouts where they do not; without a
-// deadline, the limit.
+// A guess: 50 µs per attempt when hosts answer; whole timeouts when they do not; the wave's limit without a deadline.
 Duration expected_time(const PlannedCase& planned) {
   constexpr Duration around_a_wave = std::chrono::milliseconds(30);
-  constexpr Duration an_attempt = std::chrono::microseconds(50);
+  constexpr Duration per_attempt = std::chrono::microseconds(50);
   const Case& what = planned.what;
-  const auto busy = an_attempt * static_cast<int64_t>(what.attempts);
+  const auto busy = per_attempt * static_cast<int64_t>(what.attempts);
   if (planned.answers() || !planned.capabilities.opens_sockets) return around_a_wave + busy;
   const auto waits = static_cast<int64_t>(std::max<size_t>(1, rounds(silent_attempts(planned), what.concurrency)));
   const bool ends_by_itself = planned.capabilities.has_deadline() && what.timeout < planned.limit / waits;
   return around_a_wave + busy + (ends_by_itself ? what.timeout * waits : planned.limit);
 }
 
-// How long the attempts of a wave take to arrive: nothing in closed loop.
-Duration arrivals_last(const RunRequest& request) {
-  const auto pacing = find_scenario(request.arrival).entry->pacing(request.arrival, request.seed + 1);
-  Duration last{};
-  if (!pacing->open_loop()) return last;
-  for (size_t i = 0; i < request.attempts; ++i) last = pacing->next_due();
-  return last;
-}
-
-// One target, or several in one queue.
+// What a wave connects to: one target, or several in one queue.
 struct Load {
   const NamedTarget* target;
   const Mix* mix;
@@ -142,7 +135,7 @@ bool needs_lab(const PlannedCase& planned) {
   return std::ranges::any_of(planned.targets(), [](const NamedTarget* target) { return target->entry->needs_lab; });
 }
 
-// Calls `visit` for every combination that was asked for, skipped or not.
+// Calls `visit` for every combination that was asked for, including those that will be skipped.
 template <class Visit>
 void for_each_case(const RunRequest& request, Duration arrivals, Visit visit) {
   for (const Load& load : loads(request)) {
@@ -202,7 +195,7 @@ CapabilitiesAnswer ask_capabilities(const NamedConnector& connector, const Conne
 }
 
 Duration default_wave_limit(size_t attempts, size_t concurrency, Duration timeout) noexcept {
-  constexpr Duration longest = std::chrono::hours(24 * 365);  // and no overflow on the way there
+  constexpr Duration longest = std::chrono::hours(24 * 365);  // also keeps the product below from overflowing
   const auto twice = static_cast<int64_t>(2 * std::min<size_t>(rounds(attempts, concurrency), SIZE_MAX / 8));
   if (timeout > longest / twice) return longest;
   return std::chrono::seconds(5) + timeout * twice;
@@ -210,18 +203,18 @@ Duration default_wave_limit(size_t attempts, size_t concurrency, Duration timeou
 
 Plan make_plan(const RunRequest& request) {
   Plan plan;
-  const Duration arrivals = arrivals_last(request);
+  const Duration arrivals = last_due(request.arrival, request.seed + 1, request.attempts);
   for_each_case(request, arrivals, [&](PlannedCase planned) {
     if (auto reason = why_skipped(request, planned)) {
       plan.skipped.push_back({planned.what, *std::move(reason)});
     } else {
       if (!request.wave_limit) planned.limit = arrivals + wave_limit_for(planned);
+      planned.expected = request.find_rate ? request.find_rate->wave_lasts() : arrivals + expected_time(planned);
       plan.cases.push_back(std::move(planned));
     }
   });
-  if (request.find_rate) {  // its waves follow from what those before them said
-    constexpr int usual_rates = 12;
-    const auto waves = static_cast<int64_t>(usual_rates * plan.cases.size() * (request.repetitions / 2 + 1));
+  if (request.find_rate) {  // each wave depends on the results of those before it
+    const auto waves = static_cast<int64_t>(plan.cases.size() * usual_waves_of_search(request.repetitions));
     plan.expected = request.find_rate->wave_lasts() * waves;
     return plan;
   }
@@ -229,7 +222,7 @@ Plan make_plan(const RunRequest& request) {
     for (const size_t which : seeded_order(plan.cases.size(), request.seed + repetition))
       plan.waves.push_back({which, repetition});
   const unsigned times = request.repetitions + (request.count_syscalls ? 1 : 0);
-  for (const PlannedCase& planned : plan.cases) plan.expected += (arrivals + expected_time(planned)) * times;
+  for (const PlannedCase& planned : plan.cases) plan.expected += planned.expected * times;
   return plan;
 }
 

@@ -1,24 +1,29 @@
-// From what a person asks to the waves that answer it, in the order in which they run.
+// Turns a request into the cases to be measured and their waves, in the order in which they run.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "harness/connector/connector.h"
+#include "harness/connector/endpoint.h"
 #include "harness/connector/registry.h"
+#include "harness/connector/retirement.h"
 #include "harness/run/rate_search.h"
 #include "harness/scenarios/mix.h"
-#include "harness/scenarios/scenario.h"
+#include "harness/support/clock.h"
 #include "harness/targets/target.h"
-#include "harness/wave/wave.h"
+#include "harness/wave/case.h"
 
 namespace connbench {
 
-/// Everything `connbench run` can be asked; names are resolved already.
+/// Everything that `connbench run` can be asked for, with names already resolved.
 struct RunRequest {
   std::vector<NamedConnector> connectors;
   std::vector<NamedTarget> targets;
-  std::vector<Mix> mixes{};  ///< each is a fleet: cases of their own beside those of `targets`
+  std::vector<Mix> mixes{};  ///< fleets; each gives cases of its own, in addition to those of `targets`
   std::vector<Family> families{Family::ipv4};
   std::vector<size_t> concurrency;
   std::vector<Duration> timeouts;
@@ -26,39 +31,42 @@ struct RunRequest {
   size_t attempts = 0;
   unsigned repetitions = 1;
   std::string arrival = "closed";
-  bool spin = false;                     ///< in open loop: Load::spin
-  std::optional<RateGoal> find_rate{};   ///< search rates from first_rate on, instead of running waves of a plan
-  double first_rate = 0;                 ///< per second; that of `arrival`
+  bool spin = false;  ///< in an open loop: do not sleep just before an attempt is due
+  std::optional<RateGoal>
+      find_rate{};        ///< search for rates from first_rate on, instead of running the waves of the plan
+  double first_rate = 0;  ///< attempts per second, as in `arrival`
   std::optional<Duration> wave_limit{};  ///< default: default_wave_limit()
   ConnectionPolicy policy{};
-  std::optional<bool> handshake{};  ///< nothing: read it of lab targets, where a percent of time does not count
-  lab::Lab* lab = nullptr;          ///< the lab that this process is in
-  std::string why_no_lab{};         ///< while there is none: what its targets are skipped for
-  Duration external_gap{};          ///< at least this between two attempts at a host of the user's own
+  std::optional<bool>
+      handshake{};  ///< nullopt: read TCP_INFO for lab targets only, where its cost of a percent does not matter
+  lab::Lab* lab = nullptr;   ///< the lab that this process is in
+  std::string why_no_lab{};  ///< if there is none: the reason for which its targets are skipped
+  Duration external_gap{};   ///< the least time between two attempts to connect to an external host
   uint64_t seed = 0;
   bool count_syscalls = true;
 };
 
-/// A case of the run, with what it needs.
+/// A case of the run, with everything that its waves need.
 struct PlannedCase {
   Case what;
   const NamedConnector* connector;
-  const NamedTarget* target;  ///< of a fleet, the first
-  Duration limit;
+  const NamedTarget* target;  ///< of a fleet, the first of its mix
+  Duration limit;             ///< of a wave; attempts that are then in flight are cancelled
   ConnectionPolicy policy{};
   Capabilities capabilities{};  ///< of the connector
-  const Mix* mix = nullptr;     ///< of a fleet
-  std::string load{};           ///< what find_scenario() knows its scenario by
+  const Mix* mix = nullptr;     ///< of a fleet; otherwise nullptr
+  std::string load{};           ///< what find_scenario() finds its scenario by
+  Duration expected{};          ///< rough guess of how long one wave takes, for the time left
 
-  /// One, or all of the fleet, in the order of the mix.
+  /// Its target, or all targets of the fleet in the order of the mix.
   std::vector<const NamedTarget*> targets() const;
-  /// No attempt stays pending until somebody gives up.
+  /// Whether all its targets answer: then no attempt stays pending until it is given up.
   bool answers() const;
-  /// Which target each attempt of a wave has; nothing when there is but one. @param seed of the run
+  /// Which target each attempt of a wave connects to; nullopt unless it is a fleet. @param seed of the run
   std::optional<Assignment> assignment(uint64_t seed, unsigned repetition) const;
 };
 
-/// A case that will not run here, and why: it appears in the table and in run.json.
+/// A case that cannot run here, and why. It appears in the table and in run.json.
 struct SkippedCase {
   Case what;
   std::string reason;
@@ -72,27 +80,27 @@ struct PlannedWave {
 struct Plan {
   std::vector<PlannedCase> cases;
   std::vector<SkippedCase> skipped;
-  /// Repetition by repetition, the cases of each in an order of their own: drift hits all of them alike.
+  /// Repetition by repetition, each with the cases in a random order of its own, so that drift affects all alike.
   std::vector<PlannedWave> waves;
-  /// A rough guess, for --dry-run and for the time left.
+  /// A rough guess of how long the run takes, for --dry-run and for the time left.
   Duration expected{};
 };
 
-/// What a connector says of itself, or why it could not be asked.
+/// The capabilities of a connector, or the reason why it could not be made.
 struct CapabilitiesAnswer {
   std::optional<Capabilities> capabilities;
-  std::string why_not;
+  std::string why_not;  ///< "" when there are capabilities
 };
-/// Makes the connector in a child and asks it there. To be called while there is one thread.
+/// Makes the connector in a child process and asks it there. Call this while the process has one thread.
 /// @throws std::system_error when no child can be made
 CapabilitiesAnswer ask_capabilities(const NamedConnector& connector, const ConnectionPolicy& policy = {});
 
-/// 5 s + 2 × ⌈attempts / concurrency⌉ × timeout, at most a year; in open loop the time in which the attempts arrive is
-/// added to it.
+/// 5 s + 2 × ⌈attempts / concurrency⌉ × timeout, at most a year. In an open loop, the time in which the attempts arrive
+/// comes on top.
 Duration default_wave_limit(size_t attempts, size_t concurrency, Duration timeout) noexcept;
 
-/// The request must outlive the plan. Probes connectors, and asks for their capabilities in a child; opens nothing
-/// here. To be called while there is one thread.
+/// Probes the connectors and asks for their capabilities in child processes. Opens nothing in this process. Call it
+/// while the process has one thread. The request must outlive the plan.
 Plan make_plan(const RunRequest& request);
 
 }  // namespace connbench

@@ -18,7 +18,7 @@ struct NamedQuantile {
 };
 constexpr NamedQuantile quantiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}, {"max", 1}};
 
-// Three significant digits: a label that a person can read, finer than the tolerance.
+// Three significant digits: a readable label, and finer than the tolerance.
 double rounded(double rate) {
   const double unit = std::pow(10, std::floor(std::log10(rate)) - 2);
   const double scaled = std::round(rate / unit);
@@ -32,13 +32,13 @@ RateGoal parse_rate_goal(std::string_view text) {
   const auto found = std::ranges::find(quantiles, text.substr(0, less), &NamedQuantile::name);
   if (less == std::string_view::npos || found == std::end(quantiles))
     throw std::invalid_argument(
-        fmt::format("'{}' should look like p99<5ms: p50, p90, p99, p999 or max, and a duration", text));
+        fmt::format("'{}' should look like p99<5ms: one of p50, p90, p99, p999 and max, then a duration", text));
   const Duration bound = parse_duration(text.substr(less + 1));
   if (bound <= Duration::zero())
-    throw std::invalid_argument(fmt::format("'{}': the bound must be longer than nothing", text));
+    throw std::invalid_argument(fmt::format("'{}': the bound must be longer than zero", text));
   if (bound > std::chrono::seconds(1))
-    throw std::invalid_argument(
-        fmt::format("'{}': at most 1s, for each wave lasts {:.0f} times as long", text, 2 / search_tolerance));
+    throw std::invalid_argument(fmt::format(
+        "'{}': the bound may be at most 1s, because each wave lasts {:.0f} times as long", text, 2 / search_tolerance));
   return {.text = std::string(text), .quantile = found->quantile, .bound = bound};
 }
 
@@ -65,6 +65,11 @@ double RateGoal::lowest_rate() const {
   return rounded(static_cast<double>(samples_needed(std::min(quantile, 0.999))) / seconds);
 }
 
+size_t usual_waves_of_search(unsigned repetitions) noexcept {
+  constexpr size_t usual_rates = 12;
+  return usual_rates * (repetitions / 2 + 1);
+}
+
 RateSearch::RateSearch(double first_rate, unsigned waves, double lowest, double highest)
     : waves_(waves), lowest_(lowest), highest_(highest), rate_(first_rate) {}
 
@@ -75,7 +80,7 @@ std::optional<double> RateSearch::next() const noexcept {
 void RateSearch::add(bool held) {
   ++(held ? yes_ : no_);
   const bool yes = yes_ * 2 > waves_;
-  const bool no = no_ * 2 >= waves_;  // an even number that is divided has no majority for it
+  const bool no = no_ * 2 >= waves_;  // a tie counts as not held
   if (!yes && !no) return;
   (yes ? held_ : not_held_) = rate_;
   yes_ = no_ = 0;

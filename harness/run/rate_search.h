@@ -1,6 +1,7 @@
-// The highest rate at which a latency bound holds: what is asked, and in which order rates are tried.
+// The search for the highest rate at which a latency bound holds: the goal, and the order in which rates are tried.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,47 +12,51 @@
 
 namespace connbench {
 
-/// "p99<5ms": so many of all attempts connect within so long after they were due.
+/// "p99<5ms": that share of all attempts must connect within the bound, counted from when they were due.
 struct RateGoal {
   std::string text;
-  double quantile;  ///< 0.99; 1 of "max"
+  double quantile;  ///< 0.99; 1 for "max"
   Duration bound;
 
-  /// Whether a wave held it: the attempt at the quantile's rank connected sooner than `bound` after it was due. One
-  /// that ended in any other way, or never began, is later than all that connected.
+  /// Whether a wave met the goal: the attempt at the quantile's rank connected less than `bound` after it was due. An
+  /// attempt that ended in any other way, or never began, ranks after all that connected.
   bool held_by(std::span<const Sample> samples) const;
 
-  /// How long the arrivals of a wave last. A rate that is `search_tolerance` beyond what is sustained makes the queue
-  /// grow by that share of the wave: twice as long as takes it past the bound, and half a second at least.
+  /// How long the arrivals of a wave last: at least half a second, and long enough to expose a rate that is too high.
+  /// At `search_tolerance` above the sustainable rate, the queue grows by that share of the time that has passed. A
+  /// wave lasts twice as long as this takes to exceed the bound.
   Duration wave_lasts() const;
-  /// Attempts of a wave at this rate: as many as arrive meanwhile, and no fewer than the quantile needs.
+  /// How many attempts a wave at this rate has: those that arrive in that time, but no fewer than the quantile needs.
   size_t attempts_at(double rate_per_s) const;
-  /// The lowest rate that is tried: a wave there lasts ten seconds.
+  /// The lowest rate that is tried, in attempts per second: a wave at this rate lasts ten seconds.
   double lowest_rate() const;
 };
 
-/// How far apart, as a share, the highest rate that held and the lowest that did not may be in the end.
+/// A search ends when the lowest rate that did not hold is at most this share above the highest that did.
 inline constexpr double search_tolerance = 0.05;
-/// No higher rate is tried.
+/// No higher rate than this is tried, in attempts per second.
 inline constexpr double highest_rate = 500'000;
 
-/// "p50<1ms", "p90", "p99", "p999", "max". @throws std::invalid_argument that says what is expected
+/// Parses "p50<1ms"; also p90, p99, p999 and max. @throws std::invalid_argument that says what is expected
 RateGoal parse_rate_goal(std::string_view text);
 
-/// One search: doubles or halves the rate until one holds and one does not, then halves what is between them. Each rate
-/// is decided by the majority of several waves, for one wave may have met a disturbance.
+/// How many waves a search usually takes: an estimate for the time left. @param repetitions waves per rate
+size_t usual_waves_of_search(unsigned repetitions) noexcept;
+
+/// One search. It doubles or halves the rate until one rate holds and another does not, then bisects between them. The
+/// majority of several waves decides about each rate, because a single wave may have been disturbed.
 class RateSearch {
  public:
-  /// @param waves for each rate, at most; no more are run once the majority is certain
+  /// @param waves the most waves that are run for one rate; it is decided as soon as the majority is certain
   RateSearch(double first_rate, unsigned waves, double lowest, double highest = highest_rate);
 
-  /// The rate of the next wave; nothing when the search is over.
+  /// The rate of the next wave; nullopt when the search is over.
   std::optional<double> next() const noexcept;
-  /// Which wave at that rate it is, from 1.
+  /// The number of the next wave among those at that rate, from 1.
   unsigned wave() const noexcept { return yes_ + no_ + 1; }
-  /// What that wave said.
+  /// Adds the result of that wave.
   void add(bool held);
-  /// Ends it.
+  /// Ends the search.
   void stop() noexcept { rate_.reset(); }
 
   std::optional<double> held() const noexcept { return held_; }          ///< the highest rate that held

@@ -3,17 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <map>
+#include <utility>
 
 #include "harness/lab/lab.h"
 #include "harness/process/process_watch.h"
 #include "harness/run/warnings.h"
+#include "harness/scenarios/scenario.h"
 #include "harness/targets/external.h"
 
 namespace connbench {
 namespace {
 
-// While it is counted, every system call may cost a stop of the process (strace): there the limit only ends a hang.
-// Where nothing but the limit ends the wave, it must not be longer than that of the timed ones.
+// Counting with strace stops the process at every system call, so a counting wave may take much longer. If nothing but
+// its limit ends a wave, however, a longer limit would only make the run wait.
 Duration counting_limit(const PlannedCase& planned) {
   constexpr int slower = 20;
   const bool ends_by_itself = planned.answers() || planned.capabilities.has_deadline();
@@ -22,7 +26,7 @@ Duration counting_limit(const PlannedCase& planned) {
 
 }  // namespace
 
-// The open targets, and a watch over their servers.
+// Opens the targets and watches their servers.
 class Session::Servers final : public WaveParent {
  public:
   Servers(StopSignal& stop, const lab::Lab* lab, SessionObserver& observer)
@@ -100,8 +104,8 @@ void Session::record_connectors() {
   for (const auto& [name, capabilities] : measured) recorder_.connector(std::string(name), *capabilities);
 }
 
-// Of any case: a target is opened once, for all connectors. A connection that is not reset keeps its port beyond its
-// attempt, and it is the connector's name that may say so.
+// The most connections that any case opens at once: a target is opened once, for all of them. A connection that is not
+// reset keeps its port after its attempt. A connector's own options may ask for that.
 size_t Session::most_open_at_once() const {
   size_t most = *std::ranges::max_element(request_.concurrency);
   for (const PlannedCase& planned : plan_.cases)
@@ -118,15 +122,16 @@ SessionEnd Session::count_syscalls() {
   }
   for (const PlannedCase& planned : plan_.cases) {
     if (const SessionEnd end = state(); end != SessionEnd::complete) return end;
-    observer_.on_wave(planned, 0, true, waves_done_, plan_.cases.size() + plan_.waves.size());
+    observer_.on_wave(planned, 0, WavePurpose::counting_syscalls, waves_done_, plan_.cases.size() + plan_.waves.size());
     SampleBuffer discarded(planned.what.attempts);
     const WaveResult result = wave(planned, discarded, 0, counting_.method);
     ++waves_done_;
-    if (state() != SessionEnd::complete) continue;  // what it says of a wave that was cut short is no news
+    if (state() != SessionEnd::complete) continue;  // the failure of a wave that was cut short is not worth a warning
     if (result.failure.empty())
       recorder_.count(result, counting_.method);
     else
-      warn(fmt::format("{}: its system calls are not counted: {}", planned.what.describe(), result.failure));
+      warn(fmt::format("{}: system calls are not counted, because the counting wave failed: {}",
+                       planned.what.describe(), result.failure));
   }
   return state();
 }
@@ -136,11 +141,11 @@ SessionEnd Session::timed_waves() {
   for (const PlannedWave& next : plan_.waves) {
     if (const SessionEnd end = state(); end != SessionEnd::complete) return end;
     const PlannedCase& planned = plan_.cases[next.which];
-    observer_.on_wave(planned, next.repetition, false, waves_done_, before + plan_.waves.size());
+    observer_.on_wave(planned, next.repetition, WavePurpose::timing, waves_done_, before + plan_.waves.size());
     SampleBuffer samples(planned.what.attempts);
     WaveResult result = wave(planned, samples, next.repetition, "");
     const SessionEnd so_far = state();
-    if (so_far != SessionEnd::complete && result.failure.empty())  // some of it was measured, but not this wave
+    if (so_far != SessionEnd::complete && result.failure.empty())  // this wave was not measured in full
       result.failure =
           so_far == SessionEnd::broke ? fmt::format("cut short: {} died", died()) : "cut short by a signal";
     result.wave = ++waves_done_ - before;
@@ -169,7 +174,7 @@ WaveResult Session::wave(const PlannedCase& planned, SampleBuffer& samples, unsi
                          .limit = counting.empty() ? planned.limit : counting_limit(planned),
                          .gap = planned.target->entry == &external_target ? request_.external_gap : Duration{},
                          .spin = request_.spin},
-                .warm_up = answering(planned).endpoints(),
+                .warm_up = warm_up_target(planned).endpoints(),
                 .server = server_of(planned),
                 .policy = planned.policy,
                 .pacing = pacing,
@@ -181,7 +186,7 @@ WaveResult Session::wave(const PlannedCase& planned, SampleBuffer& samples, unsi
   return result;
 }
 
-// Each target's addresses in turn, as without a fleet.
+// The attempts to each target take its addresses in turn, as without a fleet.
 std::vector<std::span<const Endpoint>> Session::routes(const PlannedCase& planned, const Assignment& assignment) const {
   struct Turn {
     const Target* target;
@@ -200,7 +205,8 @@ std::vector<std::span<const Endpoint>> Session::routes(const PlannedCase& planne
   return routes;
 }
 
-// Of a fleet, whoever does the work: the only one that can connect. Of several nobody's time is all of it.
+// The server whose CPU time counts. Of a fleet, that of the only target that can connect; if several can, no server's
+// time is the whole, so there is none.
 pid_t Session::server_of(const PlannedCase& planned) const {
   pid_t server = 0;
   size_t serving = 0;
@@ -212,12 +218,12 @@ pid_t Session::server_of(const PlannedCase& planned) const {
   return serving == 1 ? server : 0;
 }
 
-const Target& Session::answering(const PlannedCase& planned) const {
-  const bool first_does = planned.target->entry->answers;
-  return servers_->get(first_does ? planned.target->name : "accepting", planned.what.family);
+const Target& Session::warm_up_target(const PlannedCase& planned) const {
+  const bool answers = planned.target->entry->answers;
+  return servers_->get(answers ? planned.target->name : "accepting", planned.what.family);
 }
 
-// What a user namespace has given is for building the lab, not for connecting.
+// The capabilities that a user namespace gives are for building the lab, not for connecting.
 bool Session::drops_capabilities() const {
   return request_.lab != nullptr && request_.lab->rights() == lab::Rights::user_space;
 }
@@ -243,8 +249,9 @@ void Session::warn_about_cases() {
     overflows.emplace_back(result.planned, listen_overflows(*result.planned, rows));
     for (std::string& warning : case_warnings(*result.planned, rows)) warn(std::move(warning));
     if (!result.failures.empty())
-      warn(fmt::format("{}: {} of {} waves failed: {}", result.planned->what.describe(), result.failures.size(),
-                       result.rows.size(), result.failures.front()));
+      warn(fmt::format("{}: {} of {} waves failed, the first with: {}. See \"failures\" in run.json.",
+                       result.planned->what.describe(), result.failures.size(), result.rows.size(),
+                       result.failures.front()));
   }
   if (std::string warning = overflow_warning(overflows); !warning.empty()) warn(std::move(warning));
 }

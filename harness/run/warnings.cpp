@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "harness/machine/machine.h"
 #include "harness/record/thresholds.h"
@@ -14,17 +15,17 @@ namespace {
 bool explained(const PlannedCase& planned, const NamedTarget& target, Outcome outcome) {
   if (target.entry->expected_outcomes(planned.what.family).contains(outcome) || !planned.capabilities.opens_sockets)
     return true;
-  // What starves behind the dead until the wave ends is what a fleet is there to show.
+  // A fleet is there to show how attempts starve behind dead hosts.
   const bool starved = outcome == Outcome::never_started || outcome == Outcome::cancelled;
   return starved && planned.mix != nullptr && !planned.answers();
 }
 
-// How many attempts at one target of the case ended so.
+// How many attempts to one target of the case ended with `outcome`.
 size_t count_of(const SummaryRow& row, const PlannedCase& planned, size_t target, Outcome outcome) {
   return planned.mix == nullptr ? row.count(outcome) : row.by_target[target].count(outcome);
 }
 
-// Calls `visit(target, outcome, count)` for what a case's targets do not explain.
+// Calls `visit(target, outcome, count)` for every outcome that its target does not explain.
 template <class Visit>
 void each_unexplained(const PlannedCase& planned, const std::vector<const SummaryRow*>& rows, Visit visit) {
   const auto targets = planned.targets();
@@ -40,18 +41,27 @@ std::string outcome_counts(const PlannedCase& planned, const std::vector<const S
   std::string text;
   each_unexplained(planned, rows, [&](const NamedTarget& target, Outcome outcome, size_t count) {
     fmt::format_to(std::back_inserter(text), "{}{} {}", text.empty() ? "" : ", ", count, to_string(outcome));
-    if (planned.mix != nullptr) fmt::format_to(std::back_inserter(text), " of {}", target.name);
+    if (planned.mix != nullptr) fmt::format_to(std::back_inserter(text), " at {}", target.name);
   });
   return text;
 }
 
-// Nothing but what the end of a wave leaves behind.
+// Whether all unexplained outcomes come from the end of a wave.
 bool cut_short_only(const PlannedCase& planned, const std::vector<const SummaryRow*>& rows) {
   bool only = true;
   each_unexplained(planned, rows, [&](const NamedTarget&, Outcome outcome, size_t) {
     only = only && (outcome == Outcome::never_started || outcome == Outcome::cancelled);
   });
   return only;
+}
+
+// The largest share of one processor that the server used in any wave.
+double highest_server_share(const std::vector<const SummaryRow*>& rows) {
+  double share = 0;
+  for (const SummaryRow* row : rows)
+    if (row->makespan_ns && *row->makespan_ns > 0 && row->usage.server_cpu_ns > 0)
+      share = std::max(share, static_cast<double>(row->usage.server_cpu_ns) / static_cast<double>(*row->makespan_ns));
+  return share;
 }
 
 }  // namespace
@@ -66,37 +76,33 @@ std::vector<std::string> port_warnings(const RunRequest& request, const PlannedC
   if (planned.what.family == Family::unix_domain || !planned.capabilities.opens_sockets) return {};
   const PortRange range = ephemeral_ports();
   const size_t ports = range.size();
-  // A reset connection gives its port back at once; one that is held, or in TIME_WAIT, keeps it beyond its attempt.
+  // A reset connection releases its port at once. One that is held open or in TIME_WAIT keeps it after its attempt.
   const CloseMode close = planned.connector->policy(request.policy).close;
   const size_t at_once = close == CloseMode::rst ? planned.what.concurrency : planned.what.attempts;
   const size_t each = at_once / std::max<size_t>(destinations, 1);
   if (each <= ports / 2) return {};
-  return {
-      fmt::format("{}: {} connections to one destination use more than half of the {} ephemeral ports: the kernel's "
-                  "port search will dominate. Lower --concurrency, use --close rst, or widen "
-                  "net.ipv4.ip_local_port_range.",
-                  planned.what.describe(), each, ports)};
+  return {fmt::format(
+      "{}: {} connections to one address use more than half of the {} ephemeral ports, so the time that the kernel "
+      "takes to find a free port will dominate. Lower --concurrency, use --close rst, or widen "
+      "net.ipv4.ip_local_port_range.",
+      planned.what.describe(), each, ports)};
 }
 
 std::vector<std::string> case_warnings(const PlannedCase& planned, const std::vector<const SummaryRow*>& rows) {
   std::vector<std::string> warnings;
   const std::string name = planned.what.describe();
   if (const std::string odd = outcome_counts(planned, rows); !odd.empty())
-    warnings.push_back(fmt::format("{}: ended otherwise than {} explains: {}. {}", name,
-                                   planned.mix == nullptr ? planned.target->name : "its target", odd,
+    warnings.push_back(fmt::format("{}: unexpected outcomes for {}: {}. {}", name,
+                                   planned.mix == nullptr ? planned.target->name : "this fleet", odd,
                                    cut_short_only(planned, rows)
-                                       ? "The wave's limit came first: raise --wave-limit, or lower --attempts."
-                                       : "Look at stage and os_error in samples.csv."));
-  double server_share = 0;
-  for (const SummaryRow* row : rows)
-    if (row->makespan_ns && *row->makespan_ns > 0 && row->usage.server_cpu_ns > 0)
-      server_share = std::max(server_share,
-                              static_cast<double>(row->usage.server_cpu_ns) / static_cast<double>(*row->makespan_ns));
-  if (server_share > server_bound)
+                                       ? "The wave reached its limit: raise --wave-limit, or lower --attempts."
+                                       : "See the columns stage and os_error in samples.csv."));
+  const double share = highest_server_share(rows);
+  if (share > server_bound)
     warnings.push_back(
-        fmt::format("{}: server-bound, its server used {:.0f} % of a processor: give it one of its own "
-                    "(--cpus client=0,server=1), and read the rate as a lower bound.",
-                    name, server_share * 100));
+        fmt::format("{}: server-bound. The server used {:.0f} % of a processor, so the rate is a lower bound. Give the "
+                    "server a processor of its own (--cpus client=0,server=1).",
+                    name, share * 100));
   return warnings;
 }
 
@@ -120,9 +126,8 @@ std::string overflow_warning(const std::vector<std::pair<const PlannedCase*, int
   }
   if (text.empty()) return "";
   return fmt::format(
-      "listen queues of this machine overflowed while these were measured (how often): {}. Look what else "
-      "is running, lower --concurrency or raise net.core.somaxconn. Where it was our server's, SYNs were "
-      "sent again.",
+      "listen queues overflowed during these cases (number of times): {}. Where the queue was that of our server, SYNs "
+      "were retransmitted. Lower --concurrency, raise net.core.somaxconn, or stop other servers on this machine.",
       text);
 }
 

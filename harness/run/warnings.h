@@ -1,7 +1,10 @@
-// What a person should know before believing a row, and what to do about it.
+// Warnings: what a reader must know before trusting a row, and what to do about it.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "harness/record/summary.h"
@@ -9,20 +12,20 @@
 
 namespace connbench {
 
-/// Judged once per case, before it runs: ports that will not suffice.
+/// Before a case runs: too few ephemeral ports. @param destinations addresses that its connections are spread over
 std::vector<std::string> port_warnings(const RunRequest& request, const PlannedCase& planned, size_t destinations);
 
-/// Judged over all timed waves of one case: outcomes that the target does not explain, a server that was the
-/// bottleneck. At most one sentence each.
+/// After all timed waves of a case: outcomes that the target does not explain, and a server that was the bottleneck. At
+/// most one warning each.
 std::vector<std::string> case_warnings(const PlannedCase& planned, const std::vector<const SummaryRow*>& rows);
 
-/// How often listen queues overflowed during a case's waves, where connections are accepted: the kernel counts for the
-/// whole network namespace, and elsewhere it is hardly ours.
+/// How often listen queues overflowed during the waves of a case. 0 unless its target accepts connections: the kernel
+/// counts for the whole network namespace, so an overflow would hardly be caused by this case.
 int64_t listen_overflows(const PlannedCase& planned, const std::vector<const SummaryRow*>& rows);
-/// One sentence over all cases and their overflows; "" = there were none.
+/// One warning about the overflows of all cases; "" when there were none.
 std::string overflow_warning(const std::vector<std::pair<const PlannedCase*, int64_t>>& overflows);
 
-/// Whether an attempt of the row ended in a way that its target does not explain.
+/// Whether any attempt of the row ended in a way that its target does not explain.
 bool has_unexplained_outcome(const PlannedCase& planned, const SummaryRow& row);
 
 }  // namespace connbench

@@ -1,4 +1,9 @@
-// Everything at once, a bounded number in flight: the next attempt begins when one has ended.
+// Everything is wanted at once, with a bound on the attempts in flight: when one ends, the next begins.
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
 #include "harness/scenarios/scenario.h"
 
 namespace connbench::scenarios {
@@ -18,7 +23,7 @@ extern const ScenarioEntry burst;
 const ScenarioEntry burst{
     .name = "burst",
     .arrivals = "closed",
-    .summary = "closed loop: as fast as the connector goes, never more than --concurrency in flight",
+    .summary = "closed loop: as fast as the connector can go, with at most --concurrency in flight",
     .label = label,
     .pacing = pacing,
 };

@@ -1,5 +1,10 @@
-// Healthy and dead hosts in one queue, before one bounded resource: whoever is stuck on a dead host takes a place that
-// a healthy one waits for.
+// Healthy and dead hosts in one queue for one bounded resource: an attempt that is stuck on a dead host occupies a
+// place that a healthy one is waiting for.
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
 #include "harness/scenarios/mix.h"
 #include "harness/scenarios/scenario.h"
 
@@ -8,7 +13,8 @@ namespace {
 
 constexpr std::string_view prefix = "fleet:";
 
-// "accepting=90,delayed:20ms=10:poisson:5000/s": a target's name may have a colon, its share has none.
+// "accepting=90,delayed:20ms=10:poisson:5000/s": a target's name may contain a colon, its share does not. So the
+// arrival follows the first colon after the last "=".
 struct Load {
   std::string_view mix;
   std::string_view arrival;
@@ -40,7 +46,7 @@ extern const ScenarioEntry fleet;
 const ScenarioEntry fleet{
     .name = "fleet",
     .arrivals = "--mix TARGET=PERCENT,…",
-    .summary = "several targets in one queue: what dead hosts do to the healthy ones; with any --arrival",
+    .summary = "several targets in one queue: how dead hosts hold up healthy ones; works with any --arrival",
     .label = label,
     .pacing = pacing,
 };

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <iterator>
 #include <numeric>
 #include <stdexcept>
 
@@ -21,7 +23,7 @@ std::string percent(unsigned hundredths) {
 
 [[noreturn]] void unreadable(std::string_view part) {
   throw std::invalid_argument(fmt::format(
-      "'{}' should look like accepting=90: a target and its percent, from 0 to 100, at most two decimals", part));
+      "'{}' should look like accepting=90: a target and a percentage from 0 to 100 with at most two decimals", part));
 }
 
 unsigned parse_share(std::string_view part, std::string_view text) {
@@ -41,7 +43,7 @@ Mix::Part parse_part(std::string_view text) {
   return {find_target(text.substr(0, equals)), parse_share(text, text.substr(equals + 1))};
 }
 
-// The order in which a reader looks for them, and the only one in which they are written.
+// The order in which the parts of a mix are named, whatever order they were given in.
 bool comes_first(const Mix::Part& a, const Mix::Part& b) {
   const bool a_connects = can_connect(a.target, Family::ipv4);
   if (a_connects != can_connect(b.target, Family::ipv4)) return a_connects;
@@ -73,10 +75,11 @@ Mix parse_mix(std::string_view text) {
         throw std::invalid_argument(fmt::format("'{}': {} is given twice", text, mix.parts[i].target.name));
   if (sum != whole)
     throw std::invalid_argument(
-        fmt::format("'{}': the shares add up to {} %, and must add up to 100", text, percent(sum)));
+        fmt::format("'{}': the shares add up to {} %, but must add up to 100 %", text, percent(sum)));
   std::erase_if(mix.parts, [](const Mix::Part& part) { return part.hundredths == 0; });
   if (mix.parts.size() > most_parts)
-    throw std::invalid_argument(fmt::format("{} targets in one mix: at most {}", mix.parts.size(), most_parts));
+    throw std::invalid_argument(
+        fmt::format("a mix of {} targets: at most {} are possible", mix.parts.size(), most_parts));
   std::ranges::sort(mix.parts, comes_first);
   return mix;
 }
@@ -104,9 +107,10 @@ Assignment assign(const Mix& mix, size_t attempts, uint64_t seed) {
   Assignment assignment;
   for (const Mix::Part& part : mix.parts) assignment.targets.push_back(part.target.name);
   assignment.of.resize(attempts);
-  // Arrivals are drawn from the same generator: the same seed would tie who is dead to when he comes.
-  constexpr uint64_t apart = 0x9e37'79b9'7f4a'7c15;
-  const std::vector<size_t> order = seeded_order(attempts, seed ^ apart);
+  // Arrivals are drawn from the same generator. The same seed would correlate which attempts go to dead hosts with when
+  // they are due.
+  constexpr uint64_t other_seed = 0x9e37'79b9'7f4a'7c15;
+  const std::vector<size_t> order = seeded_order(attempts, seed ^ other_seed);
   const std::vector<size_t> counts = shares(mix, attempts);
   size_t next = 0;
   for (size_t part = 0; part < counts.size(); ++part)

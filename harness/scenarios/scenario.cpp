@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <iterator>
 #include <stdexcept>
+#include <utility>
 
 namespace connbench {
 
@@ -12,7 +14,15 @@ ChosenScenario find_scenario(std::string_view arrival) {
     if (auto label = entry->label(arrival)) return {entry, *std::move(label)};
     fmt::format_to(std::back_inserter(forms), "{}{}", forms.empty() ? "" : ", ", entry->arrivals);
   }
-  throw std::invalid_argument(fmt::format("unknown arrival '{}'; known: {}", arrival, forms));
+  throw std::invalid_argument(fmt::format("unknown arrival '{}'; the known forms are: {}", arrival, forms));
+}
+
+Duration last_due(std::string_view arrival, uint64_t seed, size_t attempts) {
+  const auto pacing = find_scenario(arrival).entry->pacing(arrival, seed);
+  Duration last{};
+  if (!pacing->open_loop()) return last;
+  for (size_t i = 0; i < attempts; ++i) last = pacing->next_due();
+  return last;
 }
 
 }  // namespace connbench

@@ -1,12 +1,15 @@
-// Scenarios: how the load arrives. One per file; the table is written by CMake (registry.cmake).
+// Scenarios: how the load arrives. Each has a file of its own; CMake writes the table (registry.cmake).
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "harness/support/clock.h"
 #include "harness/wave/pacing.h"
 
 namespace connbench {
@@ -15,8 +18,8 @@ struct ScenarioEntry {
   std::string_view name;      ///< "burst"
   std::string_view arrivals;  ///< the forms of --arrival that choose it: "closed"
   std::string_view summary;   ///< one line for `connbench list`
-  /// The label for the records ("steady:poisson:5000/s") when `arrival` chooses this scenario, nullopt when not.
-  /// @throws std::invalid_argument when it does, but cannot be read
+  /// The label in the records ("steady:poisson:5000/s") if `arrival` chooses this scenario, otherwise nullopt.
+  /// @throws std::invalid_argument when it chooses this scenario but cannot be parsed
   std::optional<std::string> (*label)(std::string_view arrival);
   /// The schedule of one wave.
   std::unique_ptr<Pacing> (*pacing)(std::string_view arrival, uint64_t seed);
@@ -25,11 +28,15 @@ struct ScenarioEntry {
 /// All scenarios of this build.
 std::span<const ScenarioEntry* const> all_scenarios();
 
-/// The scenario that `arrival` chooses, and its label. @throws std::invalid_argument that lists the known forms
+/// A scenario, and its label for one arrival.
 struct ChosenScenario {
   const ScenarioEntry* entry;
   std::string label;
 };
+/// The scenario that `arrival` chooses. @throws std::invalid_argument that lists the known forms
 ChosenScenario find_scenario(std::string_view arrival);
+
+/// When the last of `attempts` is due, counted from the start of the wave; zero in a closed loop.
+Duration last_due(std::string_view arrival, uint64_t seed, size_t attempts);
 
 }  // namespace connbench

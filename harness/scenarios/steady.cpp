@@ -1,4 +1,10 @@
-// Attempts arrive at a rate of their own, however the earlier ones fare: latency counts from the intended start.
+// Attempts arrive at a given rate, regardless of how the earlier ones are doing. Latency counts from the intended
+// start.
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
 #include "harness/scenarios/scenario.h"
 #include "harness/support/units.h"
 
@@ -29,7 +35,7 @@ extern const ScenarioEntry steady;
 const ScenarioEntry steady{
     .name = "steady",
     .arrivals = "uniform:RATE/s, poisson:RATE/s",
-    .summary = "open loop: attempts are due at the given rate, evenly or at random (seeded)",
+    .summary = "open loop: attempts are due at a given rate, evenly spaced or at random (seeded)",
     .label = label,
     .pacing = pacing,
 };

@@ -16,14 +16,14 @@ std::string tcp_state_name(int state) {
   return index < names.size() ? names[index] : fmt::format("state {}", state);
 }
 
-std::vector<const char*> epoll_event_names(uint32_t events) {
+std::vector<std::string_view> epoll_event_names(uint32_t events) {
   struct Bit {
     uint32_t bit;
-    const char* name;
+    std::string_view name;
   };
   constexpr Bit bits[] = {{EPOLLIN, "IN"},   {EPOLLPRI, "PRI"},     {EPOLLOUT, "OUT"},         {EPOLLERR, "ERR"},
                           {EPOLLHUP, "HUP"}, {EPOLLRDHUP, "RDHUP"}, {EPOLLONESHOT, "ONESHOT"}, {EPOLLET, "ET"}};
-  std::vector<const char*> names;
+  std::vector<std::string_view> names;
   for (const auto& [bit, name] : bits)
     if ((events & bit) != 0) names.push_back(name);
   return names;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace connbench {
@@ -12,6 +13,6 @@ namespace connbench {
 std::string tcp_state_name(int state);
 
 /// The names of the bits set in `events`, as epoll numbers them and poll() too where it has them: "IN", "RDHUP", "ET".
-std::vector<const char*> epoll_event_names(uint32_t events);
+std::vector<std::string_view> epoll_event_names(uint32_t events);
 
 }  // namespace connbench

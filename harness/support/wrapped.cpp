@@ -2,16 +2,40 @@
 
 #include <sys/ioctl.h>
 
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
 namespace connbench {
+namespace {
+
+// Where a line of at most `width` bytes ends: at a blank; else behind a comma or before a plus, between the parts of a
+// name; else in the middle of a word, but never of a character.
+size_t line_end(const std::string& text, size_t from, size_t width) {
+  const size_t least = std::max(from + 1, width / 3);
+  if (const size_t blank = text.rfind(' ', width); blank != std::string::npos && blank >= least) return blank;
+  if (const size_t comma = text.rfind(',', width - 1); comma != std::string::npos && comma + 1 >= least)
+    return comma + 1;
+  if (const size_t plus = text.rfind('+', width); plus != std::string::npos && plus >= least) return plus;
+  size_t at = width;
+  while (at > from + 1 && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U) --at;
+  return at;
+}
+
+}  // namespace
 
 std::vector<std::string> wrapped(const std::string& text, size_t width, size_t hanging) {
+  width = std::max(width, hanging + 1);
   std::vector<std::string> lines;
   std::string rest = text;
+  size_t indented = 0;
   while (rest.size() > width) {
-    size_t at = rest.rfind(' ', width);
-    if (at == std::string::npos || at < width / 3) at = width;
+    const size_t at = line_end(rest, indented, width);
     lines.push_back(rest.substr(0, at));
     rest = std::string(hanging, ' ') + rest.substr(rest[at] == ' ' ? at + 1 : at);
+    indented = hanging;
   }
   lines.push_back(rest);
   return lines;
@@ -20,6 +44,16 @@ std::vector<std::string> wrapped(const std::string& text, size_t width, size_t h
 size_t terminal_columns(int fd) noexcept {
   winsize size{};
   return ::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col : SIZE_MAX;
+}
+
+size_t output_columns(int fd) noexcept {
+  const size_t columns = terminal_columns(fd);
+  const char* wanted = std::getenv("COLUMNS");
+  if (columns == SIZE_MAX || wanted == nullptr) return columns;
+  size_t chosen = 0;
+  const char* end = wanted + std::strlen(wanted);
+  const auto [stopped, error] = std::from_chars(wanted, end, chosen);
+  return error == std::errc{} && stopped == end && chosen > 1 ? chosen : columns;
 }
 
 }  // namespace connbench

@@ -16,7 +16,7 @@
 namespace connbench {
 namespace {
 
-/// Open connections in the order of their arrival.
+/// Open connections in order of arrival.
 class HeldConnections {
  public:
   void add(int fd) {
@@ -34,7 +34,7 @@ class HeldConnections {
     ::close(fd);
   }
 
-  /// False when there is none.
+  /// Returns false when no connection is open.
   bool close_oldest() {
     if (oldest_ < 0) return false;
     close(oldest_);
@@ -53,7 +53,7 @@ class HeldConnections {
   int newest_ = -1;
 };
 
-/// The time of day as a line, as the daytime service (RFC 867) sends it; written anew once a second.
+/// The time of day as a line, in the format of the daytime service (RFC 867). Updated once a second.
 class Greeting {
  public:
   const std::string& text() {
@@ -81,16 +81,16 @@ void sleep_for(Duration duration) {
   ::clock_nanosleep(CLOCK_MONOTONIC, 0, &time, nullptr);
 }
 
-/// Whether the peer has closed or reset already.
+/// Whether the peer has already closed or reset the connection.
 bool is_over(int fd) {
   char byte = 0;
   const ssize_t got = ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return got == 0 || (got < 0 && errno != EAGAIN);
 }
 
-// While connections keep coming, a server that only holds them sleeps between two rounds: nobody waits for its accept
-// (the kernel has finished the handshake), and a sleeper in epoll_wait would be woken by the client's own connect(),
-// which made each one a quarter more expensive for the client. Short enough for any backlog.
+// A server that only holds connections sleeps between rounds of accepting. No client waits for accept(), because the
+// kernel completes the handshake. A server sleeping in epoll_wait would be woken by each client's connect(), which made
+// a connect 25 % more expensive for the client. The interval is short enough for any backlog.
 constexpr Duration between_rounds = std::chrono::microseconds(100);
 constexpr Duration until_resources_return = std::chrono::milliseconds(1);
 
@@ -106,8 +106,8 @@ class AcceptServer {
     for (;;) {
       const int wait = ::epoll_wait(epoll_.get(), events.data(), events.size(), -1);
       const std::span ready(events.data(), static_cast<size_t>(std::max(wait, 0)));
-      // What ended comes first: an accept can be given the number of a connection that was closed for it, and then an
-      // older event must not be left that names the same number.
+      // Close ended connections first: accept() may reuse the number of a descriptor closed here, and an older event
+      // naming that number must not remain unprocessed.
       for (const epoll_event& event : ready) {
         if (event.data.fd >= 0) held_.close(event.data.fd);
       }
@@ -119,14 +119,15 @@ class AcceptServer {
   }
 
  private:
-  /// `name` is what the event says: a connection's descriptor, or the complement of a listener's.
+  /// `name` is what the event carries: a connection's descriptor, or the complement of a listener's.
   int watch(int fd, int name, uint32_t what) {
     epoll_event event{.events = what, .data = {.fd = name}};
     return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
   }
 
-  /// A batch: the listener is level-triggered, so what is left over is reported again, after the others had their turn.
-  /// With every descriptor in use accept4 says EMFILE even when nobody waits, so one ends up spare.
+  /// Accepts a bounded batch. The listener is level-triggered, so connections left over are reported again after the
+  /// other events had their turn. When every descriptor is in use, accept4 fails with EMFILE even if no connection is
+  /// waiting, so one descriptor ends up spare.
   void accept_from(int listener) {
     for (int left = 256; left > 0; --left) {
       const int fd = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -142,7 +143,8 @@ class AcceptServer {
 
   void take(int fd) {
     if (then_ == AfterAccept::greet) greet(fd);
-    // A server that has fallen behind accepts what is over already: cheaper to see at once than through epoll.
+    // A server that has fallen behind accepts connections that have already ended. Checking directly is cheaper than
+    // going through epoll.
     if (then_ != AfterAccept::close && !is_over(fd) && watch(fd, fd, EPOLLRDHUP | EPOLLET) == 0) {
       held_.add(fd);
     } else {
@@ -152,7 +154,7 @@ class AcceptServer {
 
   void greet(int fd) {
     const std::string& line = greeting_.text();
-    std::ignore = ::send(fd, line.data(), line.size(), MSG_NOSIGNAL);  // a peer that has gone misses it
+    std::ignore = ::send(fd, line.data(), line.size(), MSG_NOSIGNAL);  // a peer that has left misses the greeting
   }
 
   AfterAccept then_;

@@ -1,6 +1,7 @@
-// The server behind every target that accepts, made to cost little: its CPU time competes with the client's.
+// The server behind every target that accepts. It must be cheap, because its CPU time competes with the client's.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 
@@ -11,15 +12,16 @@ namespace connbench {
 
 enum class AfterAccept : uint8_t {
   hold,   ///< keep the connection until the peer closes it
-  greet,  ///< send one line first, then hold
-  close   ///< at once: a FIN, or an RST where the listener has SO_LINGER with no time (accepted sockets inherit it)
+  greet,  ///< send one line, then hold
+  close   ///< close at once: sends a FIN, or an RST when the listener has SO_LINGER with zero timeout (accepted sockets
+          ///< inherit it)
 };
 
-/// Accepts on `listeners` (non-blocking) for ever. When descriptors run out, the connection held longest is closed.
-/// @throws std::system_error when it cannot begin
+/// Accepts on `listeners` (non-blocking) forever. When descriptors run out, it closes the oldest connection.
+/// @throws std::system_error when it cannot start
 [[noreturn]] void serve_accepting(std::span<const int> listeners, AfterAccept then);
 
-/// Listens on `bound` with the longest backlog, and serves it from a process of its own. @throws std::system_error
+/// Listens on `bound` with the longest backlog and serves it from a separate process. @throws std::system_error
 std::unique_ptr<Target> accept_on(BoundSockets bound, const TargetRequest& request, AfterAccept then);
 
 }  // namespace connbench

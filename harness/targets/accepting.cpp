@@ -5,7 +5,7 @@ namespace connbench::targets {
 extern const TargetEntry accepting;
 const TargetEntry accepting{
     .name = "accepting",
-    .summary = "accepts, and holds the connection until the peer closes it",
+    .summary = "accepts and holds the connection until the peer closes it",
     .families = every_family,
     .answers = true,
     .expected_outcomes = [](Family) { return OutcomeSet{Outcome::connected}; },

@@ -6,7 +6,7 @@
 namespace connbench::targets {
 namespace {
 
-/// A connect that does not wait. `error` is connect()'s errno, 0 = done.
+/// A non-blocking connect. `error` is connect()'s errno, 0 = connected.
 struct Try {
   UniqueFd socket;
   int error;
@@ -23,16 +23,19 @@ Try try_connecting(const Endpoint& endpoint) {
                           fmt::format("backlog-full {}: {}", endpoint.to_string(), what));
 }
 
-/// listen(0) has room for one. Returns when it is in the queue: connect() is done a little before that.
+/// listen(0) leaves room for one connection. Returns once it is in the queue, which is slightly after connect() has
+/// returned.
 UniqueFd fill(const UniqueFd& listener, const Endpoint& endpoint) {
   Try filling = try_connecting(endpoint);
-  if (filling.error != 0 && filling.error != EINPROGRESS) fail(filling.error, endpoint, "the filling connect");
+  if (filling.error != 0 && filling.error != EINPROGRESS)
+    fail(filling.error, endpoint, "the connect that fills the queue failed");
   pollfd queue{.fd = listener.get(), .events = POLLIN, .revents = 0};
-  if (checked(::poll(&queue, 1, 1000), "poll") == 0) fail(ETIMEDOUT, endpoint, "the filling connect did not arrive");
+  if (checked(::poll(&queue, 1, 1000), "poll") == 0)
+    fail(ETIMEDOUT, endpoint, "the connect that fills the queue did not arrive");
   return std::move(filling.socket);
 }
 
-/// One more connect to each must stay pending, or find a UNIX socket's queue full.
+/// One more connect to each endpoint must stay pending or, on a UNIX socket, find the queue full.
 void check_full(const std::vector<Endpoint>& endpoints) {
   std::vector<UniqueFd> pending;
   std::vector<pollfd> polled;
@@ -40,18 +43,18 @@ void check_full(const std::vector<Endpoint>& endpoints) {
     Try probe = try_connecting(endpoint);
     const int expected = endpoint.family() == AF_UNIX ? EAGAIN : EINPROGRESS;
     if (probe.error != expected)
-      fail(probe.error == 0 ? EISCONN : probe.error, endpoint, "a connect beyond the full queue should not have ended");
+      fail(probe.error == 0 ? EISCONN : probe.error, endpoint, "a connect to the full queue should not have completed");
     if (probe.error == EAGAIN) continue;
     polled.push_back({.fd = probe.socket.get(), .events = POLLOUT, .revents = 0});
     pending.push_back(std::move(probe.socket));
   }
   if (checked(::poll(polled.data(), polled.size(), 10), "poll") == 0) return;
   for (size_t i = 0; i < polled.size(); ++i) {
-    if (polled[i].revents != 0) fail(EISCONN, endpoints[i], "a connect beyond the full queue was answered");
+    if (polled[i].revents != 0) fail(EISCONN, endpoints[i], "a connect to the full queue was answered");
   }
 }
 
-/// Nobody ever accepts from it: with SYN cookies a single accept() lets every pending connect through.
+/// The server never accepts: with SYN cookies, a single accept() would let every pending connect through.
 std::unique_ptr<Target> open_backlog_full(const TargetRequest& request) {
   BoundSockets bound = bind_loopback(request);
   listen_on(bound, 0);
@@ -62,7 +65,7 @@ std::unique_ptr<Target> open_backlog_full(const TargetRequest& request) {
   return std::make_unique<ServedTarget>(std::move(bound), request.cpus, hold_open);
 }
 
-/// A UNIX socket has no handshake to wait for: a non-blocking connect is told EAGAIN at once, a blocking one waits.
+/// A UNIX socket has no handshake to wait for: a non-blocking connect fails with EAGAIN at once, a blocking one waits.
 OutcomeSet expected_outcomes(Family family) {
   using enum Outcome;
   if (family == Family::unix_domain) return {refused, deadline_exceeded, cancelled, never_started};
@@ -75,7 +78,7 @@ extern const TargetEntry backlog_full;
 const TargetEntry backlog_full{
     .name = "backlog-full",
     .summary =
-        "a listener whose queue is full: SYNs are dropped, connects stay pending; unix: refuses who does not block",
+        "a listener with a full queue: SYNs are dropped, connects stay pending; unix: refuses non-blocking connects",
     .families = every_family,
     .answers = false,
     .expected_outcomes = expected_outcomes,

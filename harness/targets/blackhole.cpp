@@ -5,7 +5,7 @@ namespace connbench::targets {
 extern const TargetEntry blackhole;
 const TargetEntry blackhole{
     .name = "blackhole",
-    .summary = "SYNs vanish: nobody ever answers",
+    .summary = "SYNs vanish without an answer",
     .families = ip_families,
     .needs_lab = true,
     .answers = false,

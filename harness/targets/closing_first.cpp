@@ -5,7 +5,7 @@ namespace connbench::targets {
 extern const TargetEntry closing_first;
 const TargetEntry closing_first{
     .name = "closing-first",
-    .summary = "accepts and closes at once (FIN)",
+    .summary = "accepts, then closes the connection at once (FIN)",
     .families = ip_families,
     .answers = true,
     .expected_outcomes = [](Family) { return OutcomeSet{Outcome::connected}; },

@@ -1,11 +1,12 @@
 #include <algorithm>
 
+#include "harness/targets/connected_eventually.h"
 #include "harness/targets/target.h"
 
 namespace connbench::targets {
 namespace {
 
-/// Each host: an address of ::1 whose SYNs are dropped, then one of 127/8 that accepts.
+/// Each host has an address of ::1 that drops SYNs, then one of 127/8 that accepts.
 class DualStack final : public Target {
  public:
   explicit DualStack(const TargetRequest& request)
@@ -20,7 +21,7 @@ class DualStack final : public Target {
 
   std::span<const Endpoint> endpoints() const override { return endpoints_; }
   size_t endpoints_per_attempt() const override { return 2; }
-  /// The one that works. The other only holds its sockets open.
+  /// The server that accepts. The other one only holds its sockets open.
   pid_t server() const override { return live_->server(); }
 
  private:
@@ -36,18 +37,14 @@ class DualStack final : public Target {
 
 }  // namespace
 
-/// It does not "answer": connectors that take an attempt's first address only stay pending.
+/// `answers` is false: connectors that use only an attempt's first address stay pending.
 extern const TargetEntry dual_stack;
 const TargetEntry dual_stack{
     .name = "dual-stack",
-    .summary = "hosts of two addresses: first ::1, where SYNs are dropped, then IPv4, which accepts",
+    .summary = "hosts with two addresses: first ::1, which drops SYNs, then IPv4, which accepts",
     .families = std::span(ip_families).first<1>(),
     .answers = false,
-    .expected_outcomes =
-        [](Family) {
-          using enum Outcome;
-          return OutcomeSet{connected, deadline_exceeded, peer_timeout, cancelled, never_started};
-        },
+    .expected_outcomes = connected_eventually,
     .open = [](const TargetRequest& request) -> std::unique_ptr<Target> {
       return std::make_unique<DualStack>(request);
     },

@@ -42,7 +42,8 @@ Endpoint endpoint_of(const sockaddr* address) {
 
 class External final : public Target {
  public:
-  // The first address only: several would be several hosts, and what is measured one way to connect to one of them.
+  // Uses only the first address: several addresses could be several hosts, while one way to connect to one host is
+  // measured.
   External(const HostAndPort& to, Family family) : endpoint_(resolve(to, family)) {}
 
   std::span<const Endpoint> endpoints() const override { return {&endpoint_, 1}; }
@@ -66,7 +67,7 @@ class External final : public Target {
   Endpoint endpoint_;
 };
 
-// Nobody can say how a host that is not ours should answer.
+// How a host outside the lab should respond is unknown.
 OutcomeSet any_end(Family) {
   using enum Outcome;
   return {connected,     refused,   reset,     unreachable,   peer_timeout,   deadline_exceeded,
@@ -77,7 +78,7 @@ OutcomeSet any_end(Family) {
 
 const TargetEntry external_target{
     .name = "host:port",
-    .summary = "a host of your own, with --external: bounded in rate and count",
+    .summary = "a host of your own, with --external; rate and number of attempts are limited",
     .families = ip_families,
     .answers = false,
     .expected_outcomes = any_end,

@@ -1,6 +1,7 @@
-// A host of the user's own: the only target that is on a real network.
+// A host chosen by the user: the only target on a real network.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string_view>
 
@@ -8,17 +9,17 @@
 
 namespace connbench {
 
-/// What connbench does to somebody's host, unless each bound is raised by a flag of its own: it is no SYN flooder.
+/// Limits on the load on someone's host, each raised by its own flag: connbench must not become a SYN flooder.
 struct ExternalBounds {
-  double per_second = 1000;  ///< attempts
-  size_t attempts = 10'000;  ///< in the whole run
+  double per_second = 1000;  ///< attempts per second
+  size_t attempts = 10'000;  ///< attempts in the whole run
   size_t concurrency = 256;
 };
 
-/// Its row; not in the table, since it has no name of its own.
+/// The entry of such a target. It is not in the table, because it has no name of its own.
 extern const TargetEntry external_target;
 
-/// "host:port", "192.0.2.1:80", "[2001:db8::1]:80": nothing when the text is none of these.
+/// Parses "host:port", "192.0.2.1:80" or "[2001:db8::1]:80"; nullopt when the text is none of these.
 std::optional<NamedTarget> parse_external(std::string_view text);
 
 }  // namespace connbench

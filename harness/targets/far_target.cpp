@@ -11,7 +11,7 @@
 namespace connbench::lab {
 namespace {
 
-constexpr uint16_t discard_port = 9;  // RFC 863; nothing listens there, or anywhere else in the lab
+constexpr uint16_t discard_port = 9;  // RFC 863; nothing in the lab listens on this port
 constexpr uint16_t first_far_port = 7000;
 constexpr size_t addresses_of_a_block = 250;
 
@@ -20,7 +20,7 @@ Endpoint endpoint(Family family, Block block, size_t n, uint16_t port) {
   return Endpoint::ipv4(ipv4_address(block, static_cast<uint32_t>(n)), port);
 }
 
-// So many addresses that each is the destination of at most a quarter of the ephemeral ports. The first of the
+// Enough addresses that each is the destination of at most a quarter of the ephemeral ports. The first address of the
 // blackhole is its router.
 std::vector<Endpoint> spread(const TargetRequest& request, Block block, uint16_t port) {
   const size_t first = block == Block::blackhole ? 1 : 0;
@@ -51,7 +51,7 @@ std::unique_ptr<Target> accept_far(const TargetRequest& request, const LinkRule&
   BoundSockets bound;
   bound.sockets.push_back(stream_socket(request.family));
   const Endpoint any = request.family == Family::ipv6 ? Endpoint::ipv6(in6addr_any, port) : Endpoint::ipv4(0, port);
-  const int only = 1;  // or the next target's IPv4 socket could not have the port
+  const int only = 1;  // otherwise the next target's IPv4 socket could not bind the port
   if (request.family == Family::ipv6)
     checked(::setsockopt(bound.sockets[0].get(), IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only), "IPV6_V6ONLY");
   checked(::bind(bound.sockets[0].get(), any.address(), any.size()), "bind");
@@ -80,7 +80,7 @@ void check_round_trip(std::string_view text) {
 
 uint8_t parse_losses(std::string_view text) {
   const size_t losses = parse_count(text);
-  if (losses < 1 || losses > 10) throw std::invalid_argument("1 to 10 of them can be lost");
+  if (losses < 1 || losses > 10) throw std::invalid_argument("1 to 10 packets can be lost");
   return static_cast<uint8_t>(losses);
 }
 

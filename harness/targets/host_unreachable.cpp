@@ -7,7 +7,7 @@ const TargetEntry host_unreachable{
     .name = "host-unreachable",
     .parameter = "D",
     .default_value = "20ms",
-    .summary = "a router far away says that the host is not reached, after a round trip of D",
+    .summary = "a distant router reports the host as unreachable after a round trip of D",
     .families = ip_families,
     .needs_lab = true,
     .answers = true,

@@ -29,7 +29,7 @@ const TargetEntry jittered{
     .name = "jittered",
     .parameter = "D~J",
     .default_value = "20ms~5ms",
-    .summary = "accepts after a round trip of D, give or take J",
+    .summary = "accepts after a round trip of D ± J",
     .families = ip_families,
     .needs_lab = true,
     .answers = true,

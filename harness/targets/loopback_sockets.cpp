@@ -10,7 +10,7 @@
 namespace connbench {
 namespace {
 
-/// 127.0.0.1, then 127.1.0.1, 127.1.0.2, …; or ::1, which has no neighbours.
+/// 127.0.0.1, then 127.1.0.1, 127.1.0.2, …; IPv6 has only ::1.
 Endpoint loopback(Family family, size_t index, uint16_t port) {
   if (family == Family::ipv6) return Endpoint::ipv6(in6addr_loopback, port);
   return Endpoint::ipv4(index == 0 ? INADDR_LOOPBACK : 0x7f010000U + static_cast<uint32_t>(index), port);
@@ -21,7 +21,7 @@ void add(BoundSockets& bound, UniqueFd socket, const Endpoint& endpoint) {
   bound.endpoints.push_back(endpoint);
 }
 
-/// Without SO_REUSEADDR: a port is ours alone, or it is somebody else's and another one is tried.
+/// Without SO_REUSEADDR, a port is either exclusively ours or taken; then another one is tried.
 void bind_ip(BoundSockets& bound, Family family, size_t index, PortRange ports, std::mt19937& random) {
   UniqueFd socket = stream_socket(family);
   std::uniform_int_distribution<uint16_t> any_port(ports.first, ports.last);
@@ -31,7 +31,7 @@ void bind_ip(BoundSockets& bound, Family family, size_t index, PortRange ports, 
     if (errno != EADDRINUSE) checked(-1, fmt::format("bind {}", endpoint.to_string()).c_str());
   }
   throw std::system_error(EADDRINUSE, std::generic_category(),
-                          fmt::format("bind: every port tried in {}-{}", ports.first, ports.last));
+                          fmt::format("bind: every port tried in {}-{} is in use", ports.first, ports.last));
 }
 
 void bind_unix(BoundSockets& bound) {
@@ -49,7 +49,7 @@ UniqueFd stream_socket(Family family) {
 }
 
 PortRange server_ports(PortRange ephemeral) {
-  constexpr int roomy = 1000;  // the well-known services live below 10000: go there only for want of room
+  constexpr int roomy = 1000;  // many services use ports below 10000: go there only when there is no other room
   const int below = ephemeral.first - 1;
   const int above = ephemeral.last + 1;
   const auto range = [](int first, int last) {

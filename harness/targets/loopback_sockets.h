@@ -1,4 +1,4 @@
-// Sockets bound to this machine's loopback addresses, where no client can get their port and nobody outside reach them.
+// Sockets bound to loopback addresses, on ports that no client can get and that cannot be reached from outside.
 #pragma once
 
 #include <cstdint>
@@ -11,22 +11,24 @@
 
 namespace connbench {
 
-/// Bound sockets, and where each of them is reached.
+/// Bound sockets and the endpoint at which each is reached.
 struct BoundSockets {
   std::vector<UniqueFd> sockets;
   std::vector<Endpoint> endpoints;
 };
 
-/// Non-blocking. @throws std::system_error
+/// A non-blocking stream socket. @throws std::system_error
 UniqueFd stream_socket(Family family);
 
-/// Ports for servers: outside `ephemeral`, so that no client gets one as its source port and none meets itself.
+/// Ports for servers: outside `ephemeral`, so that no client gets one as its source port and no socket connects to
+/// itself.
 /// @throws std::system_error when there are none
 PortRange server_ports(PortRange ephemeral);
 
-/// Non-blocking stream sockets, bound and not yet listening: as many as `request.open_at_once` needs for each to be the
-/// destination of at most a quarter of the ephemeral ports (past half of them the kernel's search for a free one
-/// dominates). IPv4 over many addresses of 127/8, IPv6 over many ports of ::1, UNIX a single abstract name.
+/// Non-blocking stream sockets, bound but not yet listening. There are enough of them that each is the destination of
+/// at most a quarter of the ephemeral ports when `request.open_at_once` connections are open: beyond half, the kernel's
+/// search for a free port dominates. IPv4 uses many addresses of 127/8, IPv6 many ports of ::1, UNIX a single abstract
+/// name.
 /// @throws std::system_error
 BoundSockets bind_loopback(const TargetRequest& request);
 

@@ -27,7 +27,7 @@ const TargetEntry lossy{
     .name = "lossy",
     .parameter = "P%",
     .default_value = "10%",
-    .summary = "accepts; each packet is lost with a probability of P, in both directions",
+    .summary = "accepts; packets are lost with probability P, in both directions",
     .families = ip_families,
     .needs_lab = true,
     .answers = false,

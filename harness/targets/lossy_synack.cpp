@@ -8,7 +8,7 @@ const TargetEntry lossy_synack{
     .name = "lossy-synack",
     .parameter = "K",
     .default_value = "1",
-    .summary = "accepts; the first K answers to each connection are lost",
+    .summary = "accepts; the first K SYN+ACKs of each connection are lost",
     .families = ip_families,
     .needs_lab = true,
     .answers = false,

@@ -5,7 +5,7 @@ namespace connbench::targets {
 extern const TargetEntry net_unreachable;
 const TargetEntry net_unreachable{
     .name = "net-unreachable",
-    .summary = "no route leads there: the kernel itself says so, at once",
+    .summary = "no route: the local kernel says so at once",
     .families = ip_families,
     .needs_lab = true,
     .answers = true,

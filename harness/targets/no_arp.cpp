@@ -5,7 +5,7 @@ namespace connbench::targets {
 extern const TargetEntry no_arp;
 const TargetEntry no_arp{
     .name = "no-arp",
-    .summary = "an address on the own network that nobody has: unreachable after some seconds",
+    .summary = "an unused address on the local network: unreachable after some seconds",
     .families = ip_families,
     .needs_lab = true,
     .answers = false,

@@ -38,7 +38,7 @@ const TargetEntry overflowing{
     .name = "overflowing",
     .parameter = "N",
     .default_value = "8",
-    .summary = "a backlog of N, emptied every 50ms: of a burst, the rest has its SYNs dropped",
+    .summary = "a backlog of N, emptied every 50ms; SYNs beyond N are dropped",
     .families = ip_families,
     .answers = false,
     .check = check,

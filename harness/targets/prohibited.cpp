@@ -5,7 +5,7 @@ namespace connbench::targets {
 extern const TargetEntry prohibited;
 const TargetEntry prohibited{
     .name = "prohibited",
-    .summary = "a route forbids it: the kernel itself says so, at once",
+    .summary = "a route prohibits it: the local kernel says so at once",
     .families = ip_families,
     .needs_lab = true,
     .answers = true,

@@ -7,7 +7,7 @@ const TargetEntry refused_far{
     .name = "refused-far",
     .parameter = "D",
     .default_value = "20ms",
-    .summary = "nobody listens: refused after a round trip of D",
+    .summary = "a closed port on a distant host: refused after a round trip of D",
     .families = ip_families,
     .needs_lab = true,
     .answers = true,

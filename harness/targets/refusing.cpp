@@ -2,11 +2,11 @@
 
 namespace connbench::targets {
 
-/// Bound and never listening: the port is nobody else's, and answers every SYN with an RST.
+/// Bound but never listening: the port is reserved, and every SYN is answered with an RST.
 extern const TargetEntry refusing;
 const TargetEntry refusing{
     .name = "refusing",
-    .summary = "nobody listens: every connect is refused",
+    .summary = "a closed port: every connect is refused",
     .families = every_family,
     .answers = true,
     .expected_outcomes = [](Family) { return OutcomeSet{Outcome::refused}; },

@@ -19,7 +19,7 @@ std::unique_ptr<Target> open_resetting(const TargetRequest& request) {
 extern const TargetEntry resetting;
 const TargetEntry resetting{
     .name = "resetting",
-    .summary = "accepts and resets at once (RST)",
+    .summary = "accepts, then resets the connection at once (RST)",
     .families = ip_families,
     .answers = true,
     .expected_outcomes =

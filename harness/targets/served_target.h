@@ -1,8 +1,11 @@
-// A target whose sockets live in a server process of its own.
+// A target whose sockets belong to a separate server process.
 #pragma once
 
-#include <memory>
+#include <sys/types.h>
+
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "harness/process/server_process.h"
 #include "harness/targets/loopback_sockets.h"

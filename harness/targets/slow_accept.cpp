@@ -21,8 +21,8 @@ void check(std::string_view parameter) {
   interval_of(parameter);
 }
 
-// The kernel finishes handshakes as long as there is room in the queue; then SYNs are dropped, and sent again after 1
-// s.
+// The kernel completes handshakes while there is room in the queue. Then it drops SYNs, which clients retransmit after
+// 1 s.
 std::unique_ptr<Target> open_slow_accept(const TargetRequest& request) {
   const Duration interval = interval_of(request.parameter);
   BoundSockets bound = bind_loopback(request);
@@ -41,7 +41,7 @@ const TargetEntry slow_accept{
     .name = "slow-accept",
     .parameter = "D",
     .default_value = "1ms",
-    .summary = "accepts one connection every D: waits when its queue is full",
+    .summary = "accepts one connection every D; connects wait while its queue is full",
     .families = ip_families,
     .answers = false,
     .check = check,

@@ -5,7 +5,7 @@ namespace connbench::targets {
 extern const TargetEntry speaking_first;
 const TargetEntry speaking_first{
     .name = "speaking-first",
-    .summary = "accepts and sends a line at once, then holds the connection",
+    .summary = "accepts, sends a line at once, then holds the connection",
     .families = ip_families,
     .answers = true,
     .expected_outcomes = [](Family) { return OutcomeSet{Outcome::connected}; },

@@ -21,7 +21,7 @@ NamedTarget named(const TargetEntry& entry, std::string_view name) {
     entry.check(given);
   } catch (const std::invalid_argument& error) {
     throw std::invalid_argument(
-        fmt::format("'{}': {}. It looks like {}:{}", name, error.what(), entry.name, entry.default_value));
+        fmt::format("'{}': {}. Example: {}:{}", name, error.what(), entry.name, entry.default_value));
   }
   return {&entry, fmt::format("{}:{}", entry.name, given), std::string(given)};
 }

@@ -31,7 +31,7 @@ std::string address(const Call& call, size_t pointer, size_t length) {
   return family == AF_UNSPEC ? "UNSPEC" : fmt::format("family {}", family);
 }
 
-// What getpeername() and its like have written.
+// The address that getpeername() and similar calls have written.
 std::string address_out(const Call& call, size_t pointer) {
   socklen_t length = 0;
   if (!call.load(call.arguments[pointer + 1], length)) return "?";
@@ -41,6 +41,14 @@ std::string address_out(const Call& call, size_t pointer) {
 std::string readiness(uint32_t events) {
   const auto names = epoll_event_names(events);
   return names.empty() ? "0" : join(names, "|");
+}
+
+uint64_t shown_pollfds(const Call& call) {
+  return std::min<uint64_t>(call.arguments[1], 8);
+}
+
+bool load_pollfd(const Call& call, uint64_t i, pollfd& into) {
+  return call.load(call.arguments[0] + i * sizeof into, into);
 }
 
 std::string option_name(int level, int option) {
@@ -147,18 +155,30 @@ std::string epoll_out(const Call& call) {
   return ready.empty() ? "" : fmt::format(" [{}]", join(ready, ", "));
 }
 
-std::string polled(const Call& call, short pollfd::*events, bool only_ready) {
+std::string poll_in(const Call& call) {
   std::vector<std::string> each;
-  for (uint64_t i = 0; i < std::min<uint64_t>(call.arguments[1], 8); ++i) {
+  for (uint64_t i = 0; i < shown_pollfds(call); ++i) {
     pollfd polled{};
-    if (!call.load(call.arguments[0] + i * sizeof polled, polled)) return "?";
-    if (polled.fd < 0 || (only_ready && polled.revents == 0)) continue;
-    each.push_back(fmt::format("{} {}", polled.fd, readiness(static_cast<uint16_t>(polled.*events))));
+    if (!load_pollfd(call, i, polled)) return "?";
+    if (polled.fd >= 0)
+      each.push_back(fmt::format("{} {}", polled.fd, readiness(static_cast<uint16_t>(polled.events))));
   }
-  return join(each, ", ");
+  return fmt::format("{{{}}}", join(each, ", "));
 }
 
-// The descriptors of a set as select() takes and returns it.
+std::string poll_out(const Call& call) {
+  if (call.value <= 0) return "";
+  std::vector<std::string> each;
+  for (uint64_t i = 0; i < shown_pollfds(call); ++i) {
+    pollfd polled{};
+    if (!load_pollfd(call, i, polled)) return " [?]";
+    if (polled.fd >= 0 && polled.revents != 0)
+      each.push_back(fmt::format("{} {}", polled.fd, readiness(static_cast<uint16_t>(polled.revents))));
+  }
+  return fmt::format(" [{}]", join(each, ", "));
+}
+
+// The members of select()'s sets, as passed in or as returned.
 std::string selected(const Call& call) {
   constexpr const char* names[] = {"r", "w", "x"};
   std::string text;
@@ -179,7 +199,7 @@ std::string timer_in(const Call& call) {
   if (!call.load(call.arguments[2], timer)) return fmt::format("{}", call.fd());
   const Duration value = std::chrono::seconds(timer.it_value.tv_sec) + Duration(timer.it_value.tv_nsec);
   if (value == Duration::zero()) return fmt::format("{}, off", call.fd());
-  const bool absolute = (call.number(1) & TFD_TIMER_ABSTIME) != 0;  // the same bit as TIMER_ABSTIME
+  const bool absolute = (call.number(1) & TFD_TIMER_ABSTIME) != 0;  // same value as TIMER_ABSTIME
   return fmt::format("{}, {}", call.fd(), absolute ? "at a time" : "in " + format_duration(value));
 }
 

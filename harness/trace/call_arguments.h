@@ -1,19 +1,21 @@
-// The arguments of single system calls in words: what goes in, and what comes out.
+// Formats the arguments of single system calls: what is passed in and what comes out.
 #pragma once
 
 #include <poll.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "harness/trace/call_text.h"
 
 namespace connbench::trace {
 
-/// What one call is told from.
+/// Everything needed to describe one call.
 struct Call {
   const Arguments& arguments;
   const Memory& memory;
-  int64_t value = 0;
+  int64_t value = 0;  ///< what it returned
 
   int fd(size_t i = 0) const { return static_cast<int>(arguments[i]); }
   int number(size_t i) const { return static_cast<int>(arguments[i]); }
@@ -25,10 +27,10 @@ struct Call {
 };
 
 std::string nothing(const Call& call);
-std::string first(const Call& call);         ///< its descriptor
-std::string bytes(const Call& call);         ///< and how many bytes
-std::string to_address(const Call& call);    ///< and the address that it is given
-std::string from_address(const Call& call);  ///< the address that it has written
+std::string first(const Call& call);         ///< the descriptor
+std::string bytes(const Call& call);         ///< the descriptor and the number of bytes
+std::string to_address(const Call& call);    ///< the descriptor and the address passed in
+std::string from_address(const Call& call);  ///< the address that the call has written
 std::string socket_in(const Call& call);
 std::string setsockopt_in(const Call& call);
 std::string getsockopt_in(const Call& call);
@@ -38,11 +40,12 @@ std::string shutdown_in(const Call& call);
 std::string timer_in(const Call& call);
 std::string epoll_ctl_in(const Call& call);
 std::string epoll_out(const Call& call);
-/// Of poll(): what is asked, or what is ready.
-std::string polled(const Call& call, short pollfd::*events, bool only_ready);
-/// Of select(): the members of its sets, as it takes and as it returns them.
+/// poll(): the requested events, and those that are ready.
+std::string poll_in(const Call& call);
+std::string poll_out(const Call& call);
+/// select(): the members of its sets, as passed in or as returned.
 std::string selected(const Call& call);
-/// A timeout, by the position of its timespec.
+/// A timeout in a timespec; `pointer` is the position of the argument.
 std::string time_of(const Call& call, size_t pointer);
 std::string milliseconds(int timeout);
 

@@ -16,16 +16,16 @@ constexpr int last_restart = 516;
 
 using Text = std::string (*)(const Call&);
 
-// A call that is told, in what words.
-struct Told {
+// A system call that is shown, and how.
+struct ShownCall {
   int64_t number;
   const char* name;
   Text in;
-  Text out;  ///< after the value, of a call that did not fail
+  Text out;  ///< appended to the value of a call that succeeded
 };
 
-// The guarded ones are missing on some architectures.
-constexpr Told told[] = {
+// Calls behind #ifdef do not exist on every architecture.
+constexpr ShownCall shown_calls[] = {
     {SYS_socket, "socket", socket_in, nothing},
     {SYS_connect, "connect", to_address, nothing},
     {SYS_bind, "bind", to_address, nothing},
@@ -54,15 +54,10 @@ constexpr Told told[] = {
     {SYS_epoll_pwait2, "epoll_pwait2", [](const Call& c) { return fmt::format("{}, {}", c.fd(), time_of(c, 3)); },
      epoll_out},
 #ifdef SYS_poll
-    {SYS_poll, "poll",
-     [](const Call& c) {
-       return fmt::format("{{{}}}, {}", polled(c, &pollfd::events, false), milliseconds(c.number(2)));
-     },
-     [](const Call& c) { return c.value > 0 ? fmt::format(" [{}]", polled(c, &pollfd::revents, true)) : ""; }},
+    {SYS_poll, "poll", [](const Call& c) { return fmt::format("{}, {}", poll_in(c), milliseconds(c.number(2))); },
+     poll_out},
 #endif
-    {SYS_ppoll, "ppoll",
-     [](const Call& c) { return fmt::format("{{{}}}, {}", polled(c, &pollfd::events, false), time_of(c, 2)); },
-     [](const Call& c) { return c.value > 0 ? fmt::format(" [{}]", polled(c, &pollfd::revents, true)) : ""; }},
+    {SYS_ppoll, "ppoll", [](const Call& c) { return fmt::format("{}, {}", poll_in(c), time_of(c, 2)); }, poll_out},
 #ifdef SYS_select
     {SYS_select, "select", [](const Call& c) { return fmt::format("{}, {}", c.number(0), selected(c)); },
      [](const Call& c) { return c.value > 0 ? fmt::format(" [{}]", selected(c)) : ""; }},
@@ -91,45 +86,45 @@ constexpr Told told[] = {
      nothing},
 };
 
-// Calls that say nothing of a connection, so that they have a name at least.
+// Calls that say nothing about a connection: listed so that they have a name in the JSON.
 constexpr struct {
   int64_t number;
   const char* name;
-} untold[] = {{SYS_mmap, "mmap"},
-              {SYS_munmap, "munmap"},
-              {SYS_mprotect, "mprotect"},
-              {SYS_madvise, "madvise"},
-              {SYS_brk, "brk"},
-              {SYS_futex, "futex"},
-              {SYS_exit, "exit"},
-              {SYS_exit_group, "exit_group"},
-              {SYS_rt_sigaction, "rt_sigaction"},
-              {SYS_rt_sigprocmask, "rt_sigprocmask"},
-              {SYS_rt_sigreturn, "rt_sigreturn"},
-              {SYS_restart_syscall, "restart_syscall"},
-              {SYS_set_robust_list, "set_robust_list"},
-              {SYS_rseq, "rseq"},
-              {SYS_prctl, "prctl"},
-              {SYS_prlimit64, "prlimit64"},
-              {SYS_getpid, "getpid"},
-              {SYS_gettid, "gettid"},
-              {SYS_getrandom, "getrandom"},
-              {SYS_sched_yield, "sched_yield"},
-              {SYS_openat, "openat"},
-              {SYS_newfstatat, "newfstatat"},
-              {SYS_clock_gettime, "clock_gettime"},
-              {SYS_getdents64, "getdents64"},
-              {SYS_lseek, "lseek"}};
+} hidden_calls[] = {{SYS_mmap, "mmap"},
+                    {SYS_munmap, "munmap"},
+                    {SYS_mprotect, "mprotect"},
+                    {SYS_madvise, "madvise"},
+                    {SYS_brk, "brk"},
+                    {SYS_futex, "futex"},
+                    {SYS_exit, "exit"},
+                    {SYS_exit_group, "exit_group"},
+                    {SYS_rt_sigaction, "rt_sigaction"},
+                    {SYS_rt_sigprocmask, "rt_sigprocmask"},
+                    {SYS_rt_sigreturn, "rt_sigreturn"},
+                    {SYS_restart_syscall, "restart_syscall"},
+                    {SYS_set_robust_list, "set_robust_list"},
+                    {SYS_rseq, "rseq"},
+                    {SYS_prctl, "prctl"},
+                    {SYS_prlimit64, "prlimit64"},
+                    {SYS_getpid, "getpid"},
+                    {SYS_gettid, "gettid"},
+                    {SYS_getrandom, "getrandom"},
+                    {SYS_sched_yield, "sched_yield"},
+                    {SYS_openat, "openat"},
+                    {SYS_newfstatat, "newfstatat"},
+                    {SYS_clock_gettime, "clock_gettime"},
+                    {SYS_getdents64, "getdents64"},
+                    {SYS_lseek, "lseek"}};
 
-const Told* find(int64_t number) {
-  const auto found = std::ranges::find(told, number, &Told::number);
-  return found == std::end(told) ? nullptr : found;
+const ShownCall* find_shown(int64_t number) {
+  const auto found = std::ranges::find(shown_calls, number, &ShownCall::number);
+  return found == std::end(shown_calls) ? nullptr : found;
 }
 
 }  // namespace
 
 std::string error_name(int error) {
-  // Codes of the kernel's own, which only a tracer sees: the program is told EINTR, or nothing and the call goes on.
+  // Codes internal to the kernel, visible only to a tracer. The program sees EINTR, or the call is restarted.
   constexpr const char* restarts[] = {"ERESTARTSYS", "ERESTARTNOINTR", "ERESTARTNOHAND", "ENOIOCTLCMD",
                                       "ERESTART_RESTARTBLOCK"};
   if (error >= first_restart && error <= last_restart) return restarts[error - first_restart];
@@ -138,8 +133,8 @@ std::string error_name(int error) {
 }
 
 CallText describe_entry(int64_t number, const Arguments& arguments, const Memory& memory) {
-  if (const Told* known = find(number)) return {known->name, known->in({arguments, memory}), true};
-  for (const auto& known : untold)
+  if (const ShownCall* known = find_shown(number)) return {known->name, known->in({arguments, memory}), true};
+  for (const auto& known : hidden_calls)
     if (known.number == number) return {known.name, "", false};
   return {fmt::format("system call {}", number), "", false};
 }
@@ -147,7 +142,7 @@ CallText describe_entry(int64_t number, const Arguments& arguments, const Memory
 std::string describe_return(int64_t number, const Arguments& arguments, int64_t value, const Memory& memory) {
   if (value <= -first_restart && value >= -last_restart) return "interrupted by a signal";
   if (value < 0 && value >= -4095) return error_name(static_cast<int>(-value));
-  const Told* known = find(number);
+  const ShownCall* known = find_shown(number);
   return fmt::format("{}{}", value, known == nullptr ? "" : known->out({arguments, memory, value}));
 }
 

@@ -1,9 +1,10 @@
-// System calls as text: the arguments that matter to a connect, and what came back.
+// Describes system calls as text: the arguments that matter for a connect, and the result.
 #pragma once
 
 #include <sys/types.h>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,30 +13,30 @@
 
 namespace connbench::trace {
 
-/// Memory of a process that stands still while it is traced.
+/// The memory of a stopped process that is being traced.
 class Memory {
  public:
   virtual ~Memory() = default;
-  /// As much of [address, address + length) as can be read; how much that is.
+  /// Reads as much of [address, address + length) as is readable and returns that number of bytes.
   virtual size_t read(uint64_t address, void* into, size_t length) const = 0;
 };
 
 using Arguments = std::array<uint64_t, 6>;
 
-/// How a call is told.
+/// The description of a call.
 struct CallText {
   std::string name;
   std::string arguments;
-  bool told;  ///< as SystemCall::told
+  bool shown;  ///< as SystemCall::shown
 };
 
-/// At the entry of system call `number` (of this machine's own numbers).
+/// Describes system call `number` (in this machine's numbering) at its entry.
 CallText describe_entry(int64_t number, const Arguments& arguments, const Memory& memory);
 
-/// At its return with `value` (negative: -errno).
+/// Describes its return with `value` (negative: -errno).
 std::string describe_return(int64_t number, const Arguments& arguments, int64_t value, const Memory& memory);
 
-/// A socket's address in that memory; nothing when it is of no IP family.
+/// Reads a socket address from that memory; nullopt when it is not IPv4 or IPv6.
 std::optional<Endpoint> read_endpoint(const Memory& memory, uint64_t address, size_t length);
 
 /// "ECONNREFUSED"

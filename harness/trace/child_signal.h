@@ -1,4 +1,4 @@
-// Waiting for a child that stops or ends.
+// Waits for a child to stop or end.
 #pragma once
 
 #include <poll.h>
@@ -10,7 +10,7 @@
 
 namespace connbench::trace {
 
-/// While it lives, SIGCHLD is kept for waiting. To be made while the process has one thread.
+/// Blocks SIGCHLD while it lives, so that it can be waited for. Create it while the process has a single thread.
 class ChildSignal {
  public:
   ChildSignal() {
@@ -24,9 +24,9 @@ class ChildSignal {
   ChildSignal(const ChildSignal&) = delete;
   ChildSignal& operator=(const ChildSignal&) = delete;
 
-  /// What was blocked before: for children.
+  /// The signal mask before, for children to restore.
   const sigset_t& before() const noexcept { return before_; }
-  /// Until a child has stopped or ended, at most so long.
+  /// Waits until a child has stopped or ended, for at most `bound`.
   void wait(Duration bound) {
     pollfd readable{.fd = fd_.get(), .events = POLLIN, .revents = 0};
     const timespec time = to_timespec(bound);

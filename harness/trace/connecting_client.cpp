@@ -23,7 +23,7 @@ Client connecting_client(const NamedConnector& connector, size_t attempts, Durat
                      .timeout = timeout,
                      .pacing = pacing.get()},
                     context.samples);
-            }  // what is held is closed now, and that is a part of it
+            }  // destroying them closes the held connections, which belongs to the trace
             context.recording = false;
           }};
 }

@@ -23,13 +23,13 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr Duration between_looks = std::chrono::microseconds(50);
-constexpr Duration between_discoveries = milliseconds(1);  // each goes through the kernel's whole table
-constexpr Duration quiet = milliseconds(100);              // without a new state: then nothing more is expected
-constexpr Duration last_packets = seconds(3);              // at most, after the client's end
-// TIME_WAIT lasts 60 s (TCP_TIMEWAIT_LEN, a constant of the kernel); before it a lost FIN may be sent again.
+constexpr Duration between_discoveries = milliseconds(1);  // each reads the kernel's whole socket table
+constexpr Duration quiet = milliseconds(100);              // without a state change, nothing more is expected
+constexpr Duration last_packets = seconds(3);              // maximum wait after the client has ended
+// TIME_WAIT lasts 60 s (TCP_TIMEWAIT_LEN, a kernel constant); before it, a lost FIN may be retransmitted.
 constexpr Duration until_closed_limit = seconds(90);
 
-// How far CLOCK_REALTIME, by which packets are stamped, is ahead of CLOCK_MONOTONIC: from the closest of some readings.
+// The offset of CLOCK_REALTIME, which stamps packets, from CLOCK_MONOTONIC: taken from the closest of several readings.
 int64_t realtime_offset() {
   int64_t offset = 0;
   int64_t closest = std::numeric_limits<int64_t>::max();
@@ -45,7 +45,7 @@ int64_t realtime_offset() {
   return offset;
 }
 
-// One attempt after the other, under the eyes of two observers: the child's calls and its sockets.
+// Follows the child's system calls and its sockets while it makes its attempts.
 class Follower {
  public:
   Follower(const FollowRequest& request, lab::Lab& lab, StopSignal& stop)
@@ -84,7 +84,7 @@ class Follower {
               [this](const SyscallTracer::Returned& returned) { on_return(returned); }};
     } catch (const std::system_error& error) {
       throw lab::Unavailable(
-          fmt::format("the client cannot be followed: {}. In a container, ptrace has to be allowed (docker run "
+          fmt::format("the client cannot be followed: {}. In a container, allow ptrace (docker run "
                       "--cap-add SYS_PTRACE)",
                       error.what()));
     }
@@ -99,8 +99,12 @@ class Follower {
     tracer.start();
     const TimePoint end = now() + request_.client.limit;
     for (tracer.step(); !tracer.over(); tracer.step()) {
-      if (stop_.pending() != 0 || now() > end) cut_short(stop_.pending() != 0);
-      if (child_.is_recording()) look(tracer.is_inside("connect") || tracer.is_inside("io_uring_enter"));
+      if (stop_.pending() != 0) cut_short("cut short by a signal");
+      if (now() > end) cut_short(why_killed());
+      if (child_.is_recording()) {
+        if (tracer.is_inside("connect") || tracer.is_inside("io_uring_enter")) discover();
+        states_.look();
+      }
       child_signal_.wait(between_looks);
     }
     child_.ended();
@@ -108,26 +112,28 @@ class Follower {
     trace_.signals = std::move(tracer.signals());
   }
 
-  // Only a connection of which no call tells needs to be searched for: while connect() waits, or in a ring.
-  void look(bool search) {
-    if (const TimePoint time = now(); search && time > next_discovery_) {
-      states_.discover();
-      next_discovery_ = time + between_discoveries;
-    }
-    states_.look();
+  // Connections usually become known when connect() returns. While it blocks, or with a ring, they must be searched
+  // for.
+  void discover() {
+    const TimePoint time = now();
+    if (time <= next_discovery_) return;
+    states_.discover();
+    next_discovery_ = time + between_discoveries;
   }
 
-  void cut_short(bool by_signal) {
+  std::string why_killed() const {
+    const std::string& why = request_.client.why_no_end;
+    return fmt::format("the client did not end by itself{}{}: it was killed", why.empty() ? "" : ", for ", why);
+  }
+
+  void cut_short(const std::string& why) {
     if (cut_short_) return;
     cut_short_ = true;
-    const std::string& why = request_.client.why_no_end;
-    trace_.notes.push_back(by_signal ? "cut short by a signal"
-                                     : fmt::format("the client did not end by itself{}{}: it was killed",
-                                                   why.empty() ? "" : ", for ", why));
+    trace_.notes.push_back(why);
     child_.kill();
   }
 
-  // The thread stands still: what is seen now is how the call has left its socket.
+  // The thread is stopped, so the state seen now is the one in which the call left its socket.
   void on_return(const SyscallTracer::Returned& returned) {
     if (returned.number == SYS_connect) {
       const auto server =
@@ -138,10 +144,10 @@ class Follower {
       trace_.uses_io_uring = true;
       states_.discover();
     }
-    if (returned.told) states_.look();
+    if (returned.shown) states_.look();
   }
 
-  // The client's own end, asked of a copy of its socket: which must be gone before the client goes on.
+  // Gets the client's endpoint from a copy of its socket. The copy must be closed before the client continues.
   void learn(int fd, const Endpoint& server) {
     const UniqueFd copy(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd_.get(), fd, 0)));
     if (!copy) return states_.discover();
@@ -149,11 +155,11 @@ class Follower {
     if (own.port() != 0 && own.family() == server.family()) states_.add({own, server});
   }
 
-  // Until both ends have come to rest, which a reader wants to see: FIN, LAST_ACK, TIME_WAIT …
+  // Polls the states until both ends have settled, so that the trace shows FIN, LAST_ACK, TIME_WAIT …
   void follow_states() {
     const TimePoint begun = now();
     const TimePoint end = begun + (request_.until_closed ? until_closed_limit : last_packets);
-    TimePoint told = begun;
+    TimePoint reported = begun;
     size_t seen = states_.seen().size();
     TimePoint rest = begun + quiet;
     while (stop_.pending() == 0 && now() < end && !(now() > rest && states_.settled(request_.until_closed))) {
@@ -161,16 +167,16 @@ class Follower {
       if (states_.seen().size() != seen) rest = now() + quiet;
       seen = states_.seen().size();
       const bool long_wait = now() - begun > seconds(1);
-      if (long_wait && now() - told > seconds(1)) {
-        told = now();
-        request_.waiting(fmt::format("waiting for both ends to be closed: {:.0f} s of at most {:.0f} s",
-                                     std::chrono::duration<double>(told - begun).count(),
+      if (long_wait && now() - reported > seconds(1)) {
+        reported = now();
+        request_.waiting(fmt::format("waiting for both ends to close: {:.0f} s of at most {:.0f} s",
+                                     std::chrono::duration<double>(reported - begun).count(),
                                      std::chrono::duration<double>(end - begun).count()));
       }
       child_signal_.wait(long_wait ? Duration(milliseconds(1)) : between_looks);
     }
     request_.waiting("");
-    if (stop_.pending() != 0) cut_short(true);
+    if (stop_.pending() != 0) cut_short("cut short by a signal");
   }
 
   void take_client() {
@@ -187,7 +193,8 @@ class Follower {
       trace_.client_failed = true;
       trace_.notes.push_back("the client failed: " + error);
     }
-    if (const std::string said = child_.said(); !said.empty()) trace_.notes.push_back("the client says: " + said);
+    if (const std::string message = child_.message(); !message.empty())
+      trace_.notes.push_back("the client says: " + message);
   }
 
   void take_packets() {
@@ -202,8 +209,9 @@ class Follower {
     trace_.packets = std::move(capture.packets);
     constexpr int64_t a_lot = 100'000;
     if (std::abs(offset_after - offset_) > a_lot)
-      trace_.notes.push_back(fmt::format("the time of day moved by {} meanwhile: packets and calls do not fit better",
-                                         human_readable(Duration(std::abs(offset_after - offset_)))));
+      trace_.notes.push_back(
+          fmt::format("the time of day moved by {} during the trace: the times of packets and calls agree only to that",
+                      human_readable(Duration(std::abs(offset_after - offset_)))));
     if (const uint64_t drops = lab_.capture_state()->drops; drops > 0)
       trace_.notes.push_back(fmt::format("the capture missed {} packets", drops));
   }
@@ -218,7 +226,7 @@ class Follower {
   StateWatch states_;
   TracedChild child_;
   UniqueFd pidfd_{-1};
-  int64_t begun_ns_ = 0;  // what is captured before is the target's own
+  int64_t begun_ns_ = 0;  // packets captured earlier belong to the target
   TimePoint next_discovery_{};
   bool cut_short_ = false;
 };

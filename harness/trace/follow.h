@@ -1,9 +1,11 @@
-// Follows a client's attempts on three lines of time: its calls (ptrace), the packets (the lab's capture), the states
-// of both ends (socket diagnostics).
+// Traces a client's attempts on three timelines: its system calls (ptrace), the packets (the lab's capture), and the
+// states of both ends (socket diagnostics).
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 
@@ -16,38 +18,38 @@
 
 namespace connbench::trace {
 
-/// What a client in its child is given.
+/// What a client receives in its child process.
 struct ClientContext {
   const Target& target;
-  std::span<Sample> samples;     ///< one an attempt
-  std::atomic<bool>& recording;  ///< calls made while it is set are kept
-  std::span<char> said;          ///< room for words that are to become a note; zeros
+  std::span<Sample> samples;     ///< one per attempt
+  std::atomic<bool>& recording;  ///< only calls made while it is set are recorded
+  std::span<char> message;       ///< zeroed room for a text that becomes a note
 };
 
-/// A client that is to be followed, in a child of its own.
+/// A client to trace, in a child process.
 struct Client {
   std::string name;
   size_t attempts = 1;
-  Duration limit{};  ///< of all of them: then it is killed
+  Duration limit{};  ///< for all attempts; then it is killed
   std::function<void(const ClientContext&)> run;
-  std::string why_no_end{};  ///< why it may not end by itself, "" = it does
+  std::string why_no_end{};  ///< why it may never end by itself; "" = it ends
 };
 
-/// A connector that makes its attempts one after the other.
+/// A client that makes a connector's attempts one after the other.
 Client connecting_client(const NamedConnector& connector, size_t attempts, Duration timeout, CloseMode close);
 
 struct FollowRequest {
   Client client;
   std::string target_name;
   std::function<std::unique_ptr<Target>(lab::Lab&)> open_target;
-  std::string capture_file;                         ///< as the lab was given it
-  bool until_closed = false;                        ///< wait for the end of TIME_WAIT too
-  std::function<void(const std::string&)> waiting;  ///< told once a second what is waited for; "" = it is over
+  std::string capture_file;                         ///< the file that the lab captures into
+  bool until_closed = false;                        ///< also wait for the end of TIME_WAIT
+  std::function<void(const std::string&)> waiting;  ///< called once a second with what is being waited for; "" = done
 };
 
-/// To be called in the lab, while there is one thread. A signal ends it early: what was seen until then is in the
-/// trace.
-/// @throws lab::Unavailable when ptrace is refused; std::system_error; std::runtime_error for a capture that failed
+/// Call this in the lab, while the process has a single thread. A signal ends the trace early; what was seen until then
+/// is kept.
+/// @throws lab::Unavailable when ptrace is refused; std::system_error; std::runtime_error when the capture failed
 Trace follow(const FollowRequest& request, lab::Lab& lab, StopSignal& stop);
 
 }  // namespace connbench::trace

@@ -27,18 +27,18 @@ std::string header(const Trace& trace) {
 }
 
 std::string means(const Trace& trace) {
-  const auto untold = std::ranges::count(trace.calls, false, &SystemCall::told);
+  const auto hidden = std::ranges::count(trace.calls, false, &SystemCall::shown);
   std::string text = fmt::format(
-      "calls    by ptrace, which stops the client at each: all times include what watching costs.\n"
+      "calls    by ptrace, which stops the client at each call: all times include this overhead.\n"
       "         {} more (memory, locks, signal masks) are only in --format json.\n"
-      "packets  captured at both ends of the link; x = it did not arrive; others, not shown: {}.\n"
-      "states   by socket diagnostics (netlink), {} looks, p50 {} apart, and one at each return of a call;\n"
-      "         what began and ended between two looks was not seen.\n",
-      untold, trace.other_packets, trace.looks, human_readable(Duration(trace.look_gap_p50_ns)));
+      "packets  captured at both ends of the link; x = did not arrive; {} others are not shown.\n"
+      "states   by socket diagnostics (netlink): {} polls, p50 {} apart, and one whenever a call returns;\n"
+      "         a state that began and ended between two polls was not seen.\n",
+      hidden, trace.other_packets, trace.looks, human_readable(Duration(trace.look_gap_p50_ns)));
   if (trace.uses_io_uring)
     text +=
-        "io_uring what the ring does is no system call: of its operations the connector's own stamps are shown,\n"
-        "         the two lines with an asterisk.\n";
+        "io_uring an operation of the ring is no system call: the two lines with an asterisk show\n"
+        "         the connector's own timestamps instead.\n";
   return text;
 }
 
@@ -63,7 +63,7 @@ std::string packet_list(const Trace& trace) {
 std::string full_text(const Trace& trace) {
   std::string text = header(trace) + '\n' + ladder(trace);
   if (!trace.packets.empty())
-    text += "\npackets, each once, seconds since the first; numbers are relative\n" + packet_list(trace);
+    text += "\npackets, each once, in seconds since the first; sequence numbers are relative\n" + packet_list(trace);
   text += '\n' + means(trace);
   for (const std::string& note : trace.notes) text += fmt::format("note     {}\n", note);
   return text;

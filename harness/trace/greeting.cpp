@@ -35,7 +35,7 @@ std::array<char, greeting_bytes> greeting() {
   }
 }
 
-// As a textbook has it. What was read, or the errno of what failed.
+// A textbook client. Fills `read_into` and returns 0, or the errno of the call that failed.
 int greet(const Endpoint& server, std::span<char> read_into) {
   const int fd = ::socket(server.family(), SOCK_STREAM, 0);
   if (fd < 0) return errno;
@@ -66,7 +66,7 @@ void run(const ClientContext& context) {
   sample.stage = sample.os_error == 0 ? Stage::none : Stage::connect;
   sample.state = Sample::State::done;
   const std::string_view line = std::string_view(text.data()).substr(0, std::string_view(text.data()).find('\n'));
-  line.copy(context.said.data(), std::min(line.size(), context.said.size() - 1));
+  line.copy(context.message.data(), std::min(line.size(), context.message.size() - 1));
 }
 
 }  // namespace

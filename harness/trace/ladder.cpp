@@ -16,11 +16,11 @@ namespace {
 
 constexpr size_t call_width = 38;
 constexpr size_t state_width = 11;   // ESTABLISHED
-constexpr size_t packet_width = 48;  // a SYN+ACK with all of its usual options
-constexpr Duration worth_telling = std::chrono::milliseconds(1);
-constexpr size_t worth_shortening = 4;  // repetitions
+constexpr size_t packet_width = 48;  // a SYN+ACK with all its usual options
+constexpr Duration shown_duration = std::chrono::milliseconds(1);
+constexpr size_t shortened_repetitions = 4;
 
-// One line, or what is to become several.
+// One event; long calls wrap into several lines.
 struct Row {
   int64_t time_ns;
   std::string call{}, client{}, packet{}, server{};
@@ -28,8 +28,8 @@ struct Row {
   bool only_states() const { return call.empty() && packet.empty(); }
 };
 
-// A line between two ends: '|' where the packet was seen, '.' where it was not. Its text stands at the end that it was
-// seen at, or, on loopback, at its sender's.
+// An arrow between two ends: '|' where the packet was seen, '.' where it was not. The text is next to the end where the
+// packet was seen or, on loopback, next to its sender.
 std::string arrow(const Packet& packet) {
   const bool loopback = packet.end == End::loopback;
   const bool at_server = packet.end == End::server;
@@ -50,7 +50,7 @@ std::string arrow(const Packet& packet) {
 class Ladder {
  public:
   explicit Ladder(const Trace& trace) : trace_(trace), origin_(trace.origin_ns()) {
-    for (const SystemCall& call : trace.calls) threads_ = std::max(threads_, call.told ? call.thread : 1U);
+    for (const SystemCall& call : trace.calls) threads_ = std::max(threads_, call.shown ? call.thread : 1U);
     add_packets();
     add_states();
     std::ranges::stable_sort(rows_, {}, &Row::time_ns);
@@ -66,7 +66,7 @@ class Ladder {
         line("ms", {0, "client: calls", "state", fmt::format("{:^{}}", "packets", packet_width), "server"});
     for (size_t i = 0; i < rows_.size(); ++i) {
       Row row = rows_[i];
-      // Both ends are asked one after the other: what one look has found is one line.
+      // The two ends are polled one after the other: merge the results of one poll into one line.
       if (row.only_states() && i + 1 < rows_.size() && rows_[i + 1].only_states() && row.server.empty() &&
           rows_[i + 1].client.empty() && rows_[i + 1].time_ns - row.time_ns < 50'000)
         row.server = rows_[++i].server;
@@ -92,7 +92,7 @@ class Ladder {
     return text;
   }
 
-  // Which of several connections.
+  // A prefix that tells several connections apart.
   std::string label(size_t connection) const {
     return trace_.connections.size() > 1 ? fmt::format("{}:", connection + 1) : "";
   }
@@ -116,48 +116,48 @@ class Ladder {
     }
   }
 
-  // A program that waits in steps makes the same calls again and again: the first and the last time are shown.
+  // A program that waits in steps repeats the same calls: show only the first and the last repetition.
   void add_calls(const std::vector<Row>& others) {
-    std::vector<const SystemCall*> told;
+    std::vector<const SystemCall*> shown;
     for (const SystemCall& call : trace_.calls)
-      if (call.told) told.push_back(&call);
-    for (size_t i = 0; i < told.size();) {
-      const auto [period, times] = repetition(told, i, others);
-      if (times < worth_shortening) {
-        add_call(*told[i++], others);
+      if (call.shown) shown.push_back(&call);
+    for (size_t i = 0; i < shown.size();) {
+      const auto [period, times] = repetition(shown, i, others);
+      if (times < shortened_repetitions) {
+        add_call(*shown[i++], others);
         continue;
       }
       const size_t last = i + period * (times - 1);
-      for (size_t k = 0; k < period; ++k) add_call(*told[i + k], others);
-      rows_.push_back({told[i + period]->begin_ns,
+      for (size_t k = 0; k < period; ++k) add_call(*shown[i + k], others);
+      rows_.push_back({shown[i + period]->begin_ns,
                        fmt::format("({}, {} times more)", period == 1 ? "the same" : "the same two", times - 2)});
-      for (size_t k = 0; k < period; ++k) add_call(*told[last + k], others);
+      for (size_t k = 0; k < period; ++k) add_call(*shown[last + k], others);
       i = last + period;
     }
   }
 
-  // How often in a row the call at `at`, or it and the next, are made with nothing else happening.
-  static std::pair<size_t, size_t> repetition(const std::vector<const SystemCall*>& told, size_t at,
+  // How often the call at `at`, or it and the next one, repeat in a row with no other event in between.
+  static std::pair<size_t, size_t> repetition(const std::vector<const SystemCall*>& shown, size_t at,
                                               const std::vector<Row>& others) {
     const auto same = [](const SystemCall& a, const SystemCall& b) {
       return a.name == b.name && a.arguments == b.arguments && a.result == b.result && a.thread == b.thread;
     };
     std::pair<size_t, size_t> best{1, 1};
-    const auto next = std::ranges::upper_bound(others, told[at]->begin_ns, {}, &Row::time_ns);
+    const auto next = std::ranges::upper_bound(others, shown[at]->begin_ns, {}, &Row::time_ns);
     const int64_t until = next == others.end() ? std::numeric_limits<int64_t>::max() : next->time_ns;
     for (const size_t period : {size_t{1}, size_t{2}}) {
       size_t end = at;
-      while (end < told.size() && told[end]->end_ns != 0 && told[end]->end_ns < until &&
-             (end < at + period || same(*told[end], *told[end - period])))
+      while (end < shown.size() && shown[end]->end_ns != 0 && shown[end]->end_ns < until &&
+             (end < at + period || same(*shown[end], *shown[end - period])))
         ++end;
       if (const size_t times = (end - at) / period;
-          times >= worth_shortening && times * period > best.first * best.second)
+          times >= shortened_repetitions && times * period > best.first * best.second)
         best = {period, times};
     }
     return best;
   }
 
-  // A call is one line, unless something happened while it ran.
+  // A call takes one line, or two when something happened while it ran.
   void add_call(const SystemCall& call, const std::vector<Row>& others) {
     const std::string begun = fmt::format("{}{}({})", thread(call.thread), call.name, call.arguments);
     if (call.end_ns == 0) {
@@ -166,7 +166,7 @@ class Ladder {
     }
     const Duration took(call.end_ns - call.begin_ns);
     const std::string ended =
-        fmt::format(" = {}{}", call.result, took >= worth_telling ? fmt::format(" ({})", human_readable(took)) : "");
+        fmt::format(" = {}{}", call.result, took >= shown_duration ? fmt::format(" ({})", human_readable(took)) : "");
     const auto next = std::ranges::upper_bound(others, call.begin_ns, {}, &Row::time_ns);
     if (next != others.end() && next->time_ns < call.end_ns) {
       rows_.push_back({call.begin_ns, begun + " ..."});

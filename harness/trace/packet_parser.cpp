@@ -34,15 +34,15 @@ std::optional<End> end_of(int interface) {
   return std::nullopt;
 }
 
-// What an IP header says.
+// The fields of an IP header.
 struct Ip {
   sa_family_t family;
   uint8_t protocol;
   uint16_t id;
   const uint8_t* source;
   const uint8_t* destination;
-  Bytes payload;   // what of it was captured
-  size_t carried;  // how long it was
+  Bytes payload;   // the captured part
+  size_t carried;  // length on the wire
 };
 
 std::optional<Ip> parse_ipv4(Bytes bytes) {
@@ -55,7 +55,7 @@ std::optional<Ip> parse_ipv4(Bytes bytes) {
             total - header};
 }
 
-// In the lab nothing sends extension headers with TCP; what has some is left out.
+// Nothing in the lab sends extension headers with TCP; packets that have them are ignored.
 std::optional<Ip> parse_ipv6(Bytes bytes) {
   constexpr size_t header = 40;
   if (bytes.size() < header || bytes[0] >> 4 != 6) return std::nullopt;
@@ -133,7 +133,8 @@ std::string unreachable_text(const Ip& ip, uint8_t code) {
                                              : fmt::format("ICMP6 unreachable, code {}", code);
 }
 
-// An error quotes the packet that it is about: that is turned round, so that its ends are those of the connection.
+// An ICMP error quotes the packet it is about. Swap the quoted packet's ends, so that the notice travels towards the
+// sender.
 bool parse_icmp(const Ip& ip, Packet& packet) {
   constexpr size_t header = 8;
   const uint8_t unreachable = ip.family == AF_INET ? ICMP_DEST_UNREACH : ICMP6_DST_UNREACH;
@@ -156,15 +157,15 @@ bool parse_icmp(const Ip& ip, Packet& packet) {
 }
 
 bool parse_arp(Bytes arp, Packet& packet) {
-  constexpr size_t length = 28;  // of Ethernet and IPv4
+  constexpr size_t length = 28;  // for Ethernet and IPv4
   constexpr uint16_t request = 1;
   if (arp.size() < length) return false;
   packet.kind = Packet::Kind::notice;
   packet.source = Endpoint::ipv4(load32(&arp[14]), 0);
   packet.destination = Endpoint::ipv4(load32(&arp[24]), 0);
   const bool asks = load16(&arp[6]) == request;
-  const std::string who = (asks ? packet.destination : packet.source).to_string();
-  packet.notice = fmt::format("ARP {} {}", asks ? "who has" : "here is", who.substr(0, who.find(':')));
+  const std::string address = (asks ? packet.destination : packet.source).to_string();
+  packet.notice = fmt::format("ARP {} {}", asks ? "who has" : "here is", address.substr(0, address.find(':')));
   return true;
 }
 

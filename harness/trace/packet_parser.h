@@ -1,6 +1,7 @@
-// Captured packets, as far as a connection is to be followed.
+// Parses captured packets, as far as following a connection requires.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -10,18 +11,18 @@
 
 namespace connbench::trace {
 
-/// Reads one packet with its Linux "cooked" v2 header, every bound checked; without `time_ns`. Nothing: it is neither
-/// TCP nor something that tells of the way there (ICMP, ARP, neighbour discovery), or it was seen on an interface that
-/// is not of the lab's, or its headers contradict themselves.
+/// Parses one packet with its Linux "cooked" v2 header, with bounds checks; `time_ns` is left unset. Returns nullopt
+/// for a packet that is neither TCP nor about its path (ICMP, ARP, neighbour discovery), was not captured on one of the
+/// lab's interfaces, or has inconsistent headers.
 std::optional<Packet> parse_packet(std::span<const uint8_t> bytes);
 
-/// What a capture file holds.
+/// The contents of a capture file.
 struct Capture {
-  std::vector<Packet> packets;  ///< in the order of time; `time_ns` as in the file, CLOCK_REALTIME
-  uint64_t others = 0;          ///< that parse_packet() takes no interest in
+  std::vector<Packet> packets;  ///< in order of time; `time_ns` is CLOCK_REALTIME, as in the file
+  uint64_t others = 0;          ///< packets that parse_packet() ignores
 };
 
-/// Reads a file that the lab has captured. @throws std::runtime_error with libpcap's words
+/// Reads a file that the lab has captured. @throws std::runtime_error with libpcap's message
 Capture read_capture(const std::string& file);
 
 }  // namespace connbench::trace

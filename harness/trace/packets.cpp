@@ -13,19 +13,20 @@ namespace {
 
 constexpr uint8_t fin = 1, syn = 2, rst = 4, psh = 8, ack = 16;
 
-bool is_left_by_sender(const Packet& packet) {
+bool is_seen_at_sender(const Packet& packet) {
   return packet.outgoing || packet.end == End::loopback;
 }
 
-// How much of the sequence space it takes.
+// How many sequence numbers the segment takes.
 uint32_t space(const Packet& packet) {
   return packet.length + ((packet.flags & syn) != 0 ? 1U : 0U) + ((packet.flags & fin) != 0 ? 1U : 0U);
 }
 
-// What is known of one direction of a connection.
+// The state of one direction of a connection.
 struct Direction {
-  std::optional<uint32_t> first;                          // its SYN's number
-  std::map<std::pair<uint32_t, uint8_t>, unsigned> sent;  // by number, and whether it was SYN, FIN or data: how often
+  std::optional<uint32_t> first;  // the SYN's sequence number
+  std::map<std::pair<uint32_t, uint8_t>, unsigned>
+      sent;  // how often each sequence number was sent, by SYN, FIN or data
 };
 
 class Relation {
@@ -33,7 +34,7 @@ class Relation {
   Relation(std::vector<Connection>& connections, std::span<const Endpoint> servers, std::span<const Connection> foreign)
       : connections_(connections), servers_(servers), foreign_(foreign) {}
 
-  // False when it belongs to none of them.
+  // Returns false when the packet belongs to no connection.
   bool take(Packet& packet) {
     if (packet.kind == Packet::Kind::notice) return take_notice(packet);
     if (!find_connection(packet)) return false;
@@ -42,7 +43,7 @@ class Relation {
     if ((packet.flags & syn) != 0 && !own.first) own.first = packet.sequence;
     packet.relative_sequence = packet.sequence - own.first.value_or(0);
     packet.relative_acknowledgement = (packet.flags & ack) != 0 ? packet.acknowledgement - other.first.value_or(0) : 0;
-    if (is_left_by_sender(packet) && space(packet) > 0)
+    if (is_seen_at_sender(packet) && space(packet) > 0)
       packet.retransmission = own.sent[{packet.sequence, packet.flags & (syn | fin)}]++;
     return true;
   }
@@ -60,7 +61,7 @@ class Relation {
     return true;
   }
 
-  // Of the way to a server: the port is not asked for by those who look for a neighbour.
+  // A notice about an address alone (ARP, neighbour discovery) has no port and belongs to no connection.
   bool take_notice(Packet& packet) {
     if (packet.destination.port() != 0) return find_connection(packet);
     packet.to_server = packet.outgoing == (packet.end != End::server);
@@ -73,13 +74,13 @@ class Relation {
   std::map<std::pair<int, bool>, Direction> directions_;
 };
 
-// Two sightings of one packet agree in all of this.
+// Equal for all sightings of one packet.
 auto identity(const Packet& packet) {
   return std::tuple(packet.connection, packet.to_server, packet.ip_id, packet.flags, packet.sequence,
                     packet.acknowledgement, packet.length, packet.options.timestamp, packet.notice);
 }
 
-// What leaves one end and is seen at the other is one packet, seen twice.
+// A packet that leaves one end and is captured at the other is one packet, seen twice.
 void pair_up(std::vector<Packet>& packets) {
   std::map<decltype(identity(packets.front())), std::vector<Packet*>> under_way;
   for (Packet& packet : packets) {
@@ -96,14 +97,17 @@ void pair_up(std::vector<Packet>& packets) {
   }
 }
 
-std::string options_text(const TcpOptions& options, bool with_values) {
+enum class Timestamps : uint8_t { with_values, without_values };
+
+std::string options_text(const TcpOptions& options, Timestamps timestamps) {
   std::vector<std::string> parts;
   if (options.mss >= 0) parts.push_back(fmt::format("mss {}", options.mss));
   if (options.sack_permitted) parts.emplace_back("sackOK");
   if (options.sack_blocks > 0) parts.push_back(fmt::format("sack {}", options.sack_blocks));
-  if (options.timestamps && with_values)
-    parts.push_back(fmt::format("TS val {} ecr {}", options.timestamp, options.timestamp_echo));
-  if (options.timestamps && !with_values) parts.emplace_back("TS");
+  if (options.timestamps)
+    parts.push_back(timestamps == Timestamps::with_values
+                        ? fmt::format("TS val {} ecr {}", options.timestamp, options.timestamp_echo)
+                        : "TS");
   if (options.window_scale >= 0) parts.push_back(fmt::format("wscale {}", options.window_scale));
   return fmt::format("{}", fmt::join(parts, ","));
 }
@@ -113,8 +117,8 @@ std::string sequence_text(const Packet& packet) {
   return fmt::format("{}:{}", packet.relative_sequence, packet.relative_sequence + packet.length);
 }
 
-// As tcpdump has it: a bare ACK's own number says nothing.
-bool tells_sequence(const Packet& packet) {
+// Like tcpdump, leave out the sequence number of a bare ACK: it carries no information.
+bool shows_sequence(const Packet& packet) {
   return packet.length > 0 || (packet.flags & (syn | fin | rst)) != 0;
 }
 
@@ -142,20 +146,21 @@ std::string flag_letters(uint8_t flags) {
 std::string short_text(const Packet& packet) {
   if (packet.kind == Packet::Kind::notice) return packet.notice;
   std::string text = flag_letters(packet.flags);
-  if (tells_sequence(packet) && (packet.flags & syn) == 0) text += " seq " + sequence_text(packet);
+  if (shows_sequence(packet) && (packet.flags & syn) == 0) text += " seq " + sequence_text(packet);
   if ((packet.flags & ack) != 0) text += fmt::format(" ack {}", packet.relative_acknowledgement);
   if (packet.retransmission > 0) return text + fmt::format(" RETRANSMISSION {}", packet.retransmission);
-  if ((packet.flags & syn) != 0 && !packet.sighting) text += fmt::format(" <{}>", options_text(packet.options, false));
+  if ((packet.flags & syn) != 0 && !packet.sighting)
+    text += fmt::format(" <{}>", options_text(packet.options, Timestamps::without_values));
   return text;
 }
 
 std::string long_text(const Packet& packet) {
   if (packet.kind == Packet::Kind::notice) return packet.notice;
   std::string text = fmt::format("Flags [{}]", flag_letters(packet.flags));
-  if (tells_sequence(packet)) text += ", seq " + sequence_text(packet);
+  if (shows_sequence(packet)) text += ", seq " + sequence_text(packet);
   if ((packet.flags & ack) != 0) text += fmt::format(", ack {}", packet.relative_acknowledgement);
   text += fmt::format(", win {}", packet.window);
-  if (const std::string options = options_text(packet.options, true); !options.empty())
+  if (const std::string options = options_text(packet.options, Timestamps::with_values); !options.empty())
     text += fmt::format(", options [{}]", options);
   text += fmt::format(", length {}", packet.length);
   if (packet.retransmission > 0) text += fmt::format(" RETRANSMISSION {}", packet.retransmission);

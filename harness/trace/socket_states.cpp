@@ -50,7 +50,7 @@ Endpoint read_address(sa_family_t family, const uint32_t (&address)[4], uint16_t
   return Endpoint::ipv6(v6, ntohs(port));
 }
 
-// Every message of one datagram; false when it was the last.
+// Passes every message of one datagram to `take`. Returns false after the last datagram.
 template <class Take>
 bool take_messages(int socket, Take take) {
   alignas(nlmsghdr) std::array<char, 32768> buffer;
@@ -130,26 +130,26 @@ void StateWatch::look() {
 void StateWatch::look_at(size_t index) {
   const Connection& connection = connections_[index];
   Ends& ends = ends_[index];
-  const bool closed = ends.client_was && is_over(ends.client) && (!ends.server_was || is_over(ends.server));
+  const bool closed = ends.client_existed && is_over(ends.client) && (!ends.server_existed || is_over(ends.server));
   const int64_t begun = to_ns(now());
-  // The end that ended is looked at again only while the other may still bring news.
+  // Once both ends have closed, poll less often: only the other end may still change.
   if (!closed || begun - ends.looked_ns > 1'000'000) {
     const int64_t not_before = ends.looked_ns;
     ends.looked_ns = begun;
-    note(index, Side::client, ends.client, ends.client_was, client_.state(connection.client, connection.server),
+    note(index, Side::client, ends.client, ends.client_existed, client_.state(connection.client, connection.server),
          not_before);
     const SocketDiagnostics& there = is_loopback(connection.server) ? client_ : server_;
-    note(index, Side::server, ends.server, ends.server_was, there.state(connection.server, connection.client),
+    note(index, Side::server, ends.server, ends.server_existed, there.state(connection.server, connection.client),
          not_before);
   }
 }
 
-// A listener is only said to be there before the connection is: afterwards it means that this one has gone.
-void StateWatch::note(size_t index, Side side, int& before, bool& was, int state, int64_t not_before) {
-  if (was && state == TCP_LISTEN) state = 0;
+// A listener counts only before the connection's own socket exists; afterwards it means that the socket is gone.
+void StateWatch::note(size_t index, Side side, int& before, bool& existed, int state, int64_t not_before) {
+  if (existed && state == TCP_LISTEN) state = 0;
   if (state == before || (before == -1 && state == 0 && side == Side::server)) return;
   before = state;
-  was = was || (state != 0 && state != TCP_LISTEN);
+  existed = existed || (state != 0 && state != TCP_LISTEN);
   seen_.push_back({index, side, state, not_before, to_ns(now())});
 }
 

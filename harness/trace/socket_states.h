@@ -1,8 +1,8 @@
-// The states of TCP sockets, as the kernel's socket diagnostics (netlink, inet_diag) tell them to anybody.
+// Reads the states of TCP sockets from the kernel's socket diagnostics (netlink, inet_diag), which any user may query.
 #pragma once
 
-#include <functional>
-#include <optional>
+#include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -11,18 +11,18 @@
 
 namespace connbench::trace {
 
-/// Asks about one network namespace: that in which it was made.
+/// Queries the network namespace in which it was created.
 class SocketDiagnostics {
  public:
   /// @throws std::system_error
   SocketDiagnostics();
 
-  /// The state of the socket with these two ends: TCP_SYN_SENT …; TCP_LISTEN when there is none, but one that would
-  /// take the connection; 0 when there is neither.
+  /// The state of the socket with these two endpoints: TCP_SYN_SENT …; TCP_LISTEN when only a listener that would
+  /// accept the connection exists; 0 when there is neither.
   int state(const Endpoint& local, const Endpoint& remote) const;
 
-  /// The sockets that are connected, or connecting, to one of `servers`. Looks through the kernel's whole table: a
-  /// fraction of a millisecond, where state() takes microseconds.
+  /// The sockets connected or connecting to one of `servers`. Reads the kernel's whole table, which takes a fraction of
+  /// a millisecond; state() takes microseconds.
   std::vector<Connection> find(std::span<const Endpoint> servers) const;
 
  private:
@@ -31,22 +31,23 @@ class SocketDiagnostics {
   UniqueFd socket_;
 };
 
-/// Watches both ends of connections, and keeps what changes.
+/// Polls both ends of connections and records changes.
 class StateWatch {
  public:
-  /// `client`, `server`: of the namespaces of both sides. A server on loopback is looked for on the client's.
+  /// `client` and `server` query the namespaces of the two sides. A server on loopback is looked up on the client's
+  /// side.
   StateWatch(SocketDiagnostics client, SocketDiagnostics server, std::vector<Endpoint> servers)
       : client_(std::move(client)), server_(std::move(server)), servers_(std::move(servers)) {}
 
-  /// What there is already is somebody else's: of a target that keeps its own queue full.
+  /// Ignores the connections that exist now: they belong to the target, such as the ones that keep its queue full.
   void ignore_existing() { foreign_ = client_.find(servers_); }
-  /// From now on this one is watched. One that is watched already, or leads elsewhere, is left out.
+  /// Starts watching a connection, unless it is watched already or leads to another server.
   void add(const Connection& connection);
-  /// Looks for connections that nobody has told of.
+  /// Searches for connections that no system call has revealed.
   void discover();
-  /// Looks at all that may still change.
+  /// Polls every connection that may still change.
   void look();
-  /// Both ends are gone, or the client's is in TIME_WAIT and the server's gone (`closed`: gone as well).
+  /// Whether both ends are gone. Without `closed`, an end in TIME_WAIT counts as gone.
   bool settled(bool closed) const noexcept;
 
   const std::vector<Connection>& connections() const noexcept { return connections_; }
@@ -56,14 +57,14 @@ class StateWatch {
 
  private:
   struct Ends {
-    int client = -1;  // -1 = not looked at yet
+    int client = -1;  // -1 = not polled yet
     int server = -1;
-    bool client_was = false;  // there has been such a socket
-    bool server_was = false;
+    bool client_existed = false;  // a socket has existed
+    bool server_existed = false;
     int64_t looked_ns = 0;
   };
   void look_at(size_t index);
-  void note(size_t index, Side side, int& before, bool& was, int state, int64_t not_before);
+  void note(size_t index, Side side, int& before, bool& existed, int state, int64_t not_before);
 
   SocketDiagnostics client_;
   SocketDiagnostics server_;
@@ -75,7 +76,7 @@ class StateWatch {
   std::vector<int64_t> looks_;
 };
 
-/// Puts what was seen into a trace, with notes on what had not come to its end, and how long TIME_WAIT lasted.
+/// Adds the states to a trace, with notes about connections that were still open and about how long TIME_WAIT lasted.
 void add_states(Trace& trace, const StateWatch& watch);
 
 }  // namespace connbench::trace

@@ -10,8 +10,8 @@
 namespace connbench::trace {
 namespace {
 
-// What a reader would otherwise take for the end.
-void tell_of_end(Trace& trace, size_t connection) {
+// Notes what a reader would otherwise take for the end of the connection.
+void add_closing_notes(Trace& trace, size_t connection) {
   int64_t time_wait = 0;
   const StateSeen* last[2]{};
   for (const StateSeen& seen : trace.states) {
@@ -44,7 +44,7 @@ void add_states(Trace& trace, const StateWatch& watch) {
   std::ranges::sort(gaps);
   trace.looks = looks.size();
   trace.look_gap_p50_ns = gaps.empty() ? 0 : gaps[gaps.size() / 2];
-  for (size_t i = 0; i < trace.connections.size(); ++i) tell_of_end(trace, i);
+  for (size_t i = 0; i < trace.connections.size(); ++i) add_closing_notes(trace, i);
 }
 
 }  // namespace connbench::trace

@@ -15,9 +15,9 @@ namespace connbench::trace {
 namespace {
 
 constexpr long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL;
-constexpr int syscall_stop_signal = SIGTRAP | 0x80;  // by PTRACE_O_TRACESYSGOOD
+constexpr int syscall_stop_signal = SIGTRAP | 0x80;  // because of PTRACE_O_TRACESYSGOOD
 
-// ptrace() takes numbers where its declaration says pointers.
+// ptrace() takes numbers where it declares pointers.
 long trace(__ptrace_request request, pid_t tid, uint64_t address, uint64_t data) {
   return ::ptrace(request, tid, reinterpret_cast<void*>(address), reinterpret_cast<void*>(data));
 }
@@ -51,7 +51,7 @@ SyscallTracer::SyscallTracer(pid_t child, std::function<bool()> wanted, OnReturn
   checked(static_cast<int>(trace(PTRACE_INTERRUPT, child, 0, 0)), "ptrace(PTRACE_INTERRUPT)");
   int status = 0;
   checked(wait_for(child, 0, status), "waitpid");
-  if (!WIFSTOPPED(status)) throw std::system_error(ESRCH, std::generic_category(), "what was to be traced has ended");
+  if (!WIFSTOPPED(status)) throw std::system_error(ESRCH, std::generic_category(), "the process to trace has ended");
   thread(child);
 }
 
@@ -63,7 +63,7 @@ void SyscallTracer::step() {
   for (;;) {
     int status = 0;
     const pid_t tid =
-        wait_for(-child_, WNOHANG, status);  // its process group: the other children are not ours to wait for
+        wait_for(-child_, WNOHANG, status);  // only its process group: other children are waited for elsewhere
     if (tid < 0) over_ = true;
     if (tid <= 0) return;
     if (WIFSTOPPED(status)) {
@@ -95,7 +95,7 @@ void SyscallTracer::stopped(pid_t tid, int status) {
   if (signal == syscall_stop_signal) {
     syscall_stop(tid);
     resume(tid, 0);
-  } else if (event != 0) {  // a thread has been made, or begins
+  } else if (event != 0) {  // a thread has been created or starts
     resume(tid, 0);
   } else {
     if (wanted_()) signals_.push_back({to_ns(now()), thread(tid).index, signal});
@@ -127,8 +127,8 @@ void SyscallTracer::entered(pid_t tid, Thread& thread, int64_t number, const Arg
   calls_.push_back({.thread = thread.index,
                     .name = std::move(text.name),
                     .arguments = std::move(text.arguments),
-                    .told = text.told});
-  calls_.back().begin_ns = to_ns(now());  // last: until now it has not begun
+                    .shown = text.shown});
+  calls_.back().begin_ns = to_ns(now());  // taken last, just before the call enters the kernel
 }
 
 void SyscallTracer::returned(pid_t tid, Thread& thread, int64_t value) {
@@ -143,10 +143,10 @@ void SyscallTracer::returned(pid_t tid, Thread& thread, int64_t value) {
   const bool failed = value < 0 && value >= -4095;
   call.value = failed ? -1 : value;
   call.error = failed ? static_cast<int>(-value) : 0;
-  on_return_({thread.number, thread.arguments, value, memory, call.told});
+  on_return_({thread.number, thread.arguments, value, memory, call.shown});
 }
 
-// One that was killed meanwhile cannot go on, and shows as ended.
+// Fails for a thread that was killed meanwhile, which step() then reports as ended.
 void SyscallTracer::resume(pid_t tid, int signal) {
   trace(PTRACE_SYSCALL, tid, 0, static_cast<uint64_t>(signal));
 }

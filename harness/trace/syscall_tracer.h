@@ -1,10 +1,14 @@
-// Follows the system calls of a child process and its threads, by ptrace: that needs no rights over one's own child.
+// Traces the system calls of a child process and its threads with ptrace, which needs no privileges for one's own
+// child.
 #pragma once
 
 #include <sys/types.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
+#include <string_view>
 #include <vector>
 
 #include "harness/trace/call_text.h"
@@ -14,29 +18,29 @@ namespace connbench::trace {
 
 class SyscallTracer {
  public:
-  /// A call that has just returned; its thread stands still.
+  /// A call that has just returned; its thread is still stopped.
   struct Returned {
     int64_t number;
     const Arguments& arguments;
     int64_t value;
     const Memory& memory;
-    bool told;  ///< as SystemCall::told
+    bool shown;  ///< as SystemCall::shown
   };
   using OnReturn = std::function<void(const Returned&)>;
 
-  /// Attaches to a child that is in a process group of its own, and waits until it stands still; from then on all of it
-  /// ends when this process does. `wanted`: whether what happens now is to be kept.
+  /// Attaches to a child that leads its own process group and waits until it has stopped. From then on, the child and
+  /// its threads end when this process does. `wanted` says whether current events are to be recorded.
   /// @throws std::system_error when ptrace is refused
   SyscallTracer(pid_t child, std::function<bool()> wanted, OnReturn on_return);
 
-  /// Lets the child go on. To be called once, when everything is ready.
+  /// Lets the child continue. Call it once, when everything is ready.
   void start();
-  /// Deals with everything that has stopped or ended meanwhile; waits for nothing.
+  /// Handles every thread that has stopped or ended meanwhile. Does not wait.
   void step();
 
-  /// The last of the child's threads has ended.
+  /// The child's last thread has ended.
   bool over() const noexcept { return over_; }
-  /// A call named so has been entered, and has not returned.
+  /// Whether a thread is inside a call of this name.
   bool is_inside(std::string_view name) const noexcept;
 
   std::vector<SystemCall>& calls() noexcept { return calls_; }
@@ -46,7 +50,7 @@ class SyscallTracer {
   struct Thread {
     unsigned index = 0;
     bool inside = false;
-    bool kept = false;  // the call that it is inside of is the one at `call`
+    bool kept = false;  // the current call is recorded at index `call`
     size_t call = 0;
     int64_t number = 0;
     Arguments arguments{};

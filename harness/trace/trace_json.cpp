@@ -50,7 +50,7 @@ Json of_call(const SystemCall& call) {
           {"thread", call.thread},
           {"begin_ns", call.begin_ns},
           {"end_ns", time_or_null(call.end_ns)},
-          {"told", call.told}};
+          {"told", call.shown}};
 }
 
 Json of_signal(const SignalSeen& seen) {

@@ -1,4 +1,4 @@
-// A trace for machines; docs/trace.md describes its shape.
+// Formats a trace for programs; docs/trace.md describes the format.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -13,7 +13,7 @@ TracedChild::TracedChild(const Client& client, const Target& target, bool drop_c
   if (pid_ == 0)
     run_measured_child({.parent = parent, .drop_capabilities = drop_capabilities}, shared_->error,
                        [&] { run(client, target, mask); });
-  ::setpgid(pid_, pid_);  // here as well as there: whoever comes first
+  ::setpgid(pid_, pid_);  // set in both processes, because either may run first
 }
 
 TracedChild::~TracedChild() {
@@ -27,10 +27,10 @@ void TracedChild::run(const Client& client, const Target& target, const sigset_t
     std::atomic<bool>& on;
     ~Recording() { on = false; }
   } const recording{shared_->recording};
-  ::setpgid(0, 0);  // its own, so that it can be waited for apart from the lab's processes
+  ::setpgid(0, 0);  // a separate group, so that it can be waited for apart from the lab's processes
   ::sigprocmask(SIG_SETMASK, &mask, nullptr);
   while (!shared_->go) sleep_until(now() + std::chrono::microseconds(100));
-  client.run({target, samples_.samples(), shared_->recording, shared_->said});
+  client.run({target, samples_.samples(), shared_->recording, shared_->message});
 }
 
 void TracedChild::go() noexcept {
@@ -45,8 +45,8 @@ void TracedChild::kill() const noexcept {
   if (pid_ > 0) ::kill(pid_, SIGKILL);
 }
 
-std::string TracedChild::said() const {
-  return {shared_->said, ::strnlen(shared_->said, sizeof shared_->said)};
+std::string TracedChild::message() const {
+  return {shared_->message, ::strnlen(shared_->message, sizeof shared_->message)};
 }
 
 std::string TracedChild::error() const {

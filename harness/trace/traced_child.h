@@ -1,4 +1,4 @@
-// The child in which a client is followed.
+// The child process in which a client is traced.
 #pragma once
 
 #include <signal.h>
@@ -13,10 +13,10 @@
 
 namespace connbench::trace {
 
-/// Waits where it was made until it is told to go; ended with its owner, and with the process.
+/// Waits for go() after it is created. Killed when its owner is destroyed or this process ends.
 class TracedChild {
  public:
-  /// `mask`: signals that are to be blocked in it. @throws std::system_error
+  /// `mask`: the signal mask to set in the child. @throws std::system_error
   TracedChild(const Client& client, const Target& target, bool drop_capabilities, const sigset_t& mask);
   ~TracedChild();
   TracedChild(const TracedChild&) = delete;
@@ -24,23 +24,23 @@ class TracedChild {
 
   pid_t pid() const noexcept { return pid_; }
   void go() noexcept;
-  /// The client's calls are to be kept now.
+  /// Whether the client's calls are to be recorded now.
   bool is_recording() const noexcept;
   void kill() const noexcept;
-  /// Somebody else has waited for it: its number is nobody's now.
+  /// Call this when the child was waited for elsewhere: its PID may be reused.
   void ended() noexcept { pid_ = -1; }
 
-  /// To be asked when it has ended.
+  /// Valid once the child has ended.
   std::span<const Sample> samples() const noexcept { return samples_.samples(); }
-  /// What its client had to say, and why it failed; "" = nothing.
-  std::string said() const;
+  /// The client's message and why it failed; "" = none. Valid once the child has ended.
+  std::string message() const;
   std::string error() const;
 
  private:
   struct Report {
     std::atomic<bool> go{false};
     std::atomic<bool> recording{false};
-    char said[512]{};
+    char message[512]{};
     ChildError error{};
   };
   void run(const Client& client, const Target& target, const sigset_t& mask);

@@ -1,6 +1,7 @@
-// A Boost.Fiber for each attempt, which calls connect() and suspends until its socket is ready. Choose it for "a thread
-// per connection, but cheap": code that reads as if it blocked, a stack each, and one thread whose scheduler waits in
-// epoll.
+// A Boost.Fiber for each attempt, which calls connect() and suspends until its socket is ready. Choose it for a cheap
+// version of a thread per connection: the code reads as if it blocked, each attempt has a stack, and a single thread
+// runs a scheduler that waits in epoll.
+#include <errno.h>
 #include <fmt/format.h>
 #include <sys/epoll.h>
 
@@ -16,6 +17,7 @@
 #include <deque>
 #include <mutex>
 
+#include "harness/connector/make_connector.h"
 #include "impl/libraries/library_connector.h"
 #include "impl/sockets/begin_connect.h"
 
@@ -44,7 +46,7 @@ class BoostFiber final : public LibraryConnector {
     fibers::use_scheduling_algorithm<EpollScheduler>(*this);
   }
 
-  // Fibers that have ended are freed by the scheduler, when it has its turn.
+  // The scheduler frees fibers that have ended, once it runs.
   ~BoostFiber() override {
     shut_down();
     boost::this_fiber::yield();
@@ -63,12 +65,12 @@ class BoostFiber final : public LibraryConnector {
     bool cancelled = false;
   };
 
-  // Runs fibers in turn; when none can run, it waits until one can.
+  // Runs fibers in turn. When none can run, it waits in epoll.
   class EpollScheduler final : public fibers::algo::round_robin {
    public:
     explicit EpollScheduler(BoostFiber& owner) : owner_(owner) {}
     void suspend_until(const std::chrono::steady_clock::time_point& time) noexcept override { owner_.wait(time); }
-    void notify() noexcept override {}  // for other threads
+    void notify() noexcept override {}  // only needed for wake-ups from other threads
 
    private:
     BoostFiber& owner_;
@@ -80,7 +82,7 @@ class BoostFiber final : public LibraryConnector {
     slot.cancelled = false;
     try {
       fibers::fiber(std::allocator_arg, fibers::fixedsize_stack(stack_), [this, &slot] { connect(slot); }).detach();
-    } catch (const std::bad_alloc&) {  // of its stack
+    } catch (const std::bad_alloc&) {  // while allocating its stack
       decide(slot, {.call = Call::pthread_create, .error = ENOMEM});
       ended(slot);
     }
@@ -116,7 +118,7 @@ class BoostFiber final : public LibraryConnector {
       if (slot.wait_error != 0) return {.call = Call::wait, .error = slot.wait_error};
       if (!in_time) return {.call = Call::wait, .deadline_passed = true};
       const Evidence evidence = end_connect(begun.fd.get(), slot.family);
-      // Of an error alone SO_ERROR may have nothing yet (ICMP wakes those who wait a moment before): ask again.
+      // ICMP wakes a waiting fiber a moment before SO_ERROR is set. In that case wait again.
       if (evidence.error != 0 || (slot.events & EPOLLOUT) != 0) return evidence;
     }
   }
@@ -127,7 +129,7 @@ class BoostFiber final : public LibraryConnector {
     slot.woken.notify_one();
   }
 
-  void turn(TimePoint wake) override {
+  void run_loop(TimePoint wake) override {
     something_ended_ = false;
     if (wake == at_once) {
       wait(at_once);
@@ -138,8 +140,8 @@ class BoostFiber final : public LibraryConnector {
     }
   }
 
-  // Wakes the fibers whose sockets are ready. Without the wait nothing more can be learnt of any: then it wakes them
-  // all.
+  // Wakes the fibers whose sockets are ready. When the wait fails, nothing more can be learnt about any attempt, so it
+  // wakes them all.
   void wait(TimePoint until) noexcept {
     const int64_t wait = until == at_once ? 0 : milliseconds_until(until);
     const int count = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()),
@@ -171,10 +173,10 @@ class BoostFiber final : public LibraryConnector {
 
 std::optional<std::string> probe([[maybe_unused]] const ConnectorSettings& settings) {
 #ifdef CONNBENCH_THREAD_SANITIZER
-  return "ThreadSanitizer cannot follow how Boost.Fiber switches stacks";
+  return "ThreadSanitizer does not support the stack switching of Boost.Fiber";
 #else
   if (const size_t least = fibers::fixedsize_stack::traits_type::minimum_size(); settings.options.size("stack") < least)
-    return fmt::format("a fiber needs a stack of {} bytes at least", least);
+    return fmt::format("a fiber needs a stack of at least {} bytes", least);
   return std::nullopt;
 #endif
 }
@@ -184,7 +186,7 @@ constexpr OptionSpec options[] = {
      .kind = OptionSpec::Kind::size,
      .choices = {},
      .default_value = "64KiB",
-     .help = "stack of each fiber"},
+     .help = "stack size of each fiber"},
 };
 
 }  // namespace
@@ -192,16 +194,15 @@ constexpr OptionSpec options[] = {
 extern const ConnectorEntry boost_fiber;
 const ConnectorEntry boost_fiber{
     .name = "boost-fiber",
-    .summary = "a Boost.Fiber each, suspended while it connects; one thread",
+    .summary = "one thread; a Boost.Fiber per attempt, suspended while it connects",
     .options = options,
     .probe = probe,
-    .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
-      return std::make_unique<BoostFiber>(settings);
-    },
+    .make = make_connector<BoostFiber>,
     .library = []() -> Library {
       return {"boost",
               fmt::format("{}.{}.{}", BOOST_VERSION / 100'000, BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100), false};
     },
+    .group = "libraries",
 };
 
 }  // namespace connbench::connectors

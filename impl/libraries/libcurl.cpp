@@ -1,29 +1,31 @@
 // libcurl: an easy handle for each attempt, CURLOPT_CONNECT_ONLY and CURLOPT_CONNECTTIMEOUT_MS, driven by the multi
-// interface over an epoll. Choose it where the rest of the program speaks through curl, too. An attempt is a URL: what
-// is measured includes taking it apart. A socket that did not connect curl closes by itself: there is no TCP_INFO of
-// it.
+// interface over an epoll. Choose it where the rest of the program uses curl too. An attempt is a URL, so parsing it is
+// part of what is measured. curl itself closes a socket that did not connect, so it has no TCP_INFO.
 #include <curl/curl.h>
+#include <errno.h>
 #include <fmt/format.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 
 #include <algorithm>
 #include <array>
+#include <climits>
 #include <deque>
 
+#include "harness/connector/make_connector.h"
 #include "impl/libraries/library_connector.h"
 
 namespace connbench::connectors {
 namespace {
 
-// curl wants its global state to be made once, before anything else of it, and by one thread.
+// curl requires that one thread initializes its global state before any other call.
 void require_curl() {
-  static const CURLcode made = ::curl_global_init(CURL_GLOBAL_NOTHING);
-  if (made != CURLE_OK) throw std::system_error(ENOMEM, std::generic_category(), "curl_global_init");
+  static const CURLcode result = ::curl_global_init(CURL_GLOBAL_NOTHING);
+  if (result != CURLE_OK) throw std::system_error(ENOMEM, std::generic_category(), "curl_global_init");
 }
 
 template <class T>
-T* made(T* object, const char* call) {
+T* not_null(T* object, const char* call) {
   if (object == nullptr) throw std::system_error(ENOMEM, std::generic_category(), call);
   return object;
 }
@@ -40,14 +42,14 @@ class Libcurl final : public LibraryConnector {
   explicit Libcurl(const ConnectorSettings& settings)
       : LibraryConnector(settings),
         epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
-        multi_(made(::curl_multi_init(), "curl_multi_init")),
+        multi_(not_null(::curl_multi_init(), "curl_multi_init")),
         slots_(settings.max_in_flight) {
     ::curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETFUNCTION, watch);
     ::curl_multi_setopt(multi_.get(), CURLMOPT_SOCKETDATA, this);
     ::curl_multi_setopt(multi_.get(), CURLMOPT_TIMERFUNCTION, set_timer);
     ::curl_multi_setopt(multi_.get(), CURLMOPT_TIMERDATA, this);
     for (Slot& slot : slots_) {
-      slot.easy.reset(made(::curl_easy_init(), "curl_easy_init"));
+      slot.easy.reset(not_null(::curl_easy_init(), "curl_easy_init"));
       configure(slot);
       adopt(slot);
     }
@@ -61,7 +63,7 @@ class Libcurl final : public LibraryConnector {
  private:
   struct Slot : InFlight {
     std::unique_ptr<CURL, Free> easy;
-    UniqueFd closed{-1};  // the socket that curl has done with
+    UniqueFd closed{-1};  // the socket that curl has finished with
   };
 
   static void configure(Slot& slot) {
@@ -69,13 +71,13 @@ class Libcurl final : public LibraryConnector {
     ::curl_easy_setopt(easy, CURLOPT_PRIVATE, static_cast<void*>(&slot));
     ::curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
     ::curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    ::curl_easy_setopt(easy, CURLOPT_PROXY, "");  // whatever the environment says
+    ::curl_easy_setopt(easy, CURLOPT_PROXY, "");  // overrides the environment
     ::curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
     ::curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, take_over);
     ::curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, static_cast<void*>(&slot));
   }
 
-  // curl's clock starts when it takes the handle up, and so does the attempt: its timeout is counted from there.
+  // curl counts the timeout from the moment at which it receives the handle, so the attempt starts there.
   void begin(InFlight& in_flight, const Attempt& attempt) override {
     auto& slot = static_cast<Slot&>(in_flight);
     CURL* const easy = slot.easy.get();
@@ -89,7 +91,7 @@ class Libcurl final : public LibraryConnector {
     act(CURL_SOCKET_TIMEOUT, 0);
   }
 
-  // A numeric host is not looked up; of a UNIX socket the URL says nothing.
+  // A numeric host needs no lookup. For a UNIX socket, the host in the URL means nothing.
   static void address(CURL* easy, const Endpoint& to) {
     const std::string name = to.to_string();
     const bool is_unix = to.family() == AF_UNIX;
@@ -105,7 +107,7 @@ class Libcurl final : public LibraryConnector {
   static constexpr std::string_view unix_prefix = "unix:";  // of Endpoint::to_string()
   static constexpr std::string_view abstract_prefix = "unix:@";
 
-  // Lets curl go on with what happened on a socket, or with what is due, and takes what has ended by that.
+  // Lets curl process an event on a socket or a timeout, and collects the attempts that have ended.
   void act(curl_socket_t fd, int happened) {
     int running = 0;
     ::curl_multi_socket_action(multi_.get(), fd, happened, &running);
@@ -127,24 +129,24 @@ class Libcurl final : public LibraryConnector {
     return *static_cast<Slot*>(slot);
   }
 
-  // Of a failed call curl keeps the errno, and not which one it was.
+  // curl keeps the errno of a failed call, but not which call it was.
   static Evidence evidence_of(const Slot& slot, CURLcode result) {
-    if (result == CURLE_OK) return {.call = call_that_told(0, slot.family)};
+    if (result == CURLE_OK) return {.call = call_that_reported(0, slot.family)};
     if (result == CURLE_OPERATION_TIMEDOUT) return {.call = Call::wait, .deadline_passed = true};
     long error = 0;
     ::curl_easy_getinfo(slot.easy.get(), CURLINFO_OS_ERRNO, &error);
-    // The one errno that gets lost: EAGAIN, which curl takes for "in progress". Of a UNIX socket it means the full
-    // backlog.
+    // The one errno that gets lost is EAGAIN, which curl takes for "in progress". For a UNIX socket it means that the
+    // backlog is full.
     if (error == 0 && result == CURLE_COULDNT_CONNECT && slot.family == AF_UNIX) error = EAGAIN;
     if (error == 0) return {.call = Call::wait};
-    return {.call = call_that_told(static_cast<int>(error), slot.family), .error = static_cast<int>(error)};
+    return {.call = call_that_reported(static_cast<int>(error), slot.family), .error = static_cast<int>(error)};
   }
 
   void give_up(InFlight& in_flight) override {
     finish(static_cast<Slot&>(in_flight), {.call = Call::wait, .cancelled = true});
   }
 
-  // What a handle has connected only, curl closes when the handle is taken away; a failed socket it has closed before.
+  // Removing the handle makes curl close a connected socket. It has closed a failed one before.
   void finish(Slot& slot, const Evidence& evidence) {
     decide(slot, evidence);
     ::curl_multi_remove_handle(multi_.get(), slot.easy.get());
@@ -152,15 +154,16 @@ class Libcurl final : public LibraryConnector {
     ended(slot);
   }
 
-  // Instead of close(). By then curl has told that it watches it no more.
-  static int take_over(void* of, curl_socket_t fd) {
-    static_cast<Slot*>(of)->closed.reset(fd);
+  // Called instead of close(). By then curl has stopped watching the socket.
+  static int take_over(void* slot, curl_socket_t fd) {
+    static_cast<Slot*>(slot)->closed.reset(fd);
     return 0;
   }
 
-  // To return an error would end all handles, for good: what cannot be watched is ended after curl has returned.
-  static int watch(CURL* easy, curl_socket_t fd, int what, void* of, void* known) {
-    auto& self = *static_cast<Libcurl*>(of);
+  // Returning an error would break all handles for good, so an attempt that cannot be watched is ended after curl has
+  // returned.
+  static int watch(CURL* easy, curl_socket_t fd, int what, void* connector, void* known) {
+    auto& self = *static_cast<Libcurl*>(connector);
     if (what == CURL_POLL_REMOVE) {
       ::epoll_ctl(self.epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);  // fails when curl has closed it already
       return 0;
@@ -168,25 +171,25 @@ class Libcurl final : public LibraryConnector {
     epoll_event event{.events = 0, .data = {.fd = fd}};
     if ((what & CURL_POLL_IN) != 0) event.events |= EPOLLIN;
     if ((what & CURL_POLL_OUT) != 0) event.events |= EPOLLOUT;
-    if (known == nullptr) ::curl_multi_assign(self.multi_.get(), fd, of);
+    if (known == nullptr) ::curl_multi_assign(self.multi_.get(), fd, connector);
     if (::epoll_ctl(self.epoll_.get(), known == nullptr ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) != 0)
       self.unwatched_.emplace_back(&slot_of(easy), errno);
     return 0;
   }
 
-  static int set_timer(CURLM*, long milliseconds, void* of) {
-    static_cast<Libcurl*>(of)->due_ =
+  static int set_timer(CURLM*, long milliseconds, void* connector) {
+    static_cast<Libcurl*>(connector)->due_ =
         milliseconds < 0 ? TimePoint::max() : now() + std::chrono::milliseconds(milliseconds);
     return 0;
   }
 
-  // Without the wait nothing more can be learnt of any attempt.
+  // When the wait fails, nothing more can be learnt about any attempt.
   void end_all(int error) {
     for (Slot& slot : slots_)
       if (slot.open && !slot.decided) finish(slot, {.call = Call::wait, .error = error});
   }
 
-  void turn(TimePoint wake) override {
+  void run_loop(TimePoint wake) override {
     const TimePoint until = std::min(wake, due_);
     const int64_t wait = until == at_once ? 0 : std::min<int64_t>(milliseconds_until(until), INT_MAX);
     const int count =
@@ -216,9 +219,9 @@ class Libcurl final : public LibraryConnector {
 extern const ConnectorEntry libcurl;
 const ConnectorEntry libcurl{
     .name = "libcurl",
-    .summary = "libcurl: CONNECT_ONLY in the multi interface over an epoll",
+    .summary = "libcurl: CONNECT_ONLY with the multi interface over epoll",
     .options = {},
-    .probe = [](const ConnectorSettings&) { return std::optional<std::string>(); },
+    .probe = works_everywhere,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       require_curl();
       return std::make_unique<Libcurl>(settings);
@@ -226,6 +229,7 @@ const ConnectorEntry libcurl{
     .library = []() -> Library {
       return {"libcurl", ::curl_version_info(CURLVERSION_NOW)->version, true};
     },
+    .group = "libraries",
 };
 
 }  // namespace connbench::connectors

@@ -1,11 +1,14 @@
-// libev: an ev_io and an ev_timer for each attempt. Choose it for a small loop in C around system calls of one's own:
-// it watches sockets and opens none.
+// libev: an ev_io and an ev_timer for each attempt. Choose it for a small C event loop around your own system calls: it
+// watches sockets but does not open them.
+#include <errno.h>
 #include <ev.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <deque>
 
+#include "harness/connector/make_connector.h"
 #include "impl/libraries/library_connector.h"
 #include "impl/sockets/begin_connect.h"
 
@@ -37,7 +40,7 @@ class Libev final : public LibraryConnector {
     ::ev_loop_destroy(loop_);
   }
 
-  // It waits in epoll_wait(), in whole milliseconds.
+  // libev waits in epoll_wait(), in whole milliseconds.
   Capabilities capabilities() const override {
     return {.deadline_by = Capabilities::DeadlineBy::timer, .granularity = std::chrono::milliseconds(1)};
   }
@@ -61,7 +64,7 @@ class Libev final : public LibraryConnector {
     start(slot.timer, attempt.timeout);
   }
 
-  // The loop's own idea of now is as old as its last turn.
+  // The loop's cached time is as old as its last iteration.
   void start(ev_timer& timer, Duration duration) {
     ::ev_now_update(loop_);
     ev_timer_set(&timer, seconds(duration), 0.);
@@ -92,8 +95,9 @@ class Libev final : public LibraryConnector {
     ended(slot);
   }
 
-  // The wake-up is moved only to an earlier time: one too many costs a turn, moving it on would cost one per reap.
-  void turn(TimePoint wake) override {
+  // The wake-up is only ever moved to an earlier time: an early one costs one iteration, while postponing it would cost
+  // a timer operation per reap().
+  void run_loop(TimePoint wake) override {
     if (wake != at_once && wake < wake_set_for_) {
       ::ev_timer_stop(loop_, &wake_);
       start(wake_, std::max(wake - now(), Duration::zero()));
@@ -115,15 +119,14 @@ class Libev final : public LibraryConnector {
 extern const ConnectorEntry libev;
 const ConnectorEntry libev{
     .name = "libev",
-    .summary = "libev: connect() watched by an ev_io, with an ev_timer each",
+    .summary = "libev: connect() watched by an ev_io, and an ev_timer per attempt",
     .options = {},
-    .probe = [](const ConnectorSettings&) { return std::optional<std::string>(); },
-    .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
-      return std::make_unique<Libev>(settings);
-    },
+    .probe = works_everywhere,
+    .make = make_connector<Libev>,
     .library = []() -> Library {
       return {"libev", fmt::format("{}.{}", ::ev_version_major(), ::ev_version_minor()), false};
     },
+    .group = "libraries",
 };
 
 }  // namespace connbench::connectors

@@ -1,13 +1,16 @@
 // libevent: a bufferevent for each attempt, bufferevent_socket_connect() and its write timeout. Choose it for a program
-// that will read and write through the same bufferevent. Its clock is the kernel's coarse one unless it is asked for
-// another: a timeout may pass up to a tick too soon, and more where the tick is late.
+// that will read and write through the same bufferevent. By default libevent uses the kernel's coarse clock, so a
+// timeout may expire up to one tick too early, or more when the tick is late.
+#include <errno.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <sys/timerfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <deque>
 
+#include "harness/connector/make_connector.h"
 #include "impl/libraries/library_connector.h"
 
 namespace connbench::connectors {
@@ -25,7 +28,7 @@ timeval to_timeval(Duration duration) {
 }
 
 template <class T>
-T* made(T* object, const char* call) {
+T* not_null(T* object, const char* call) {
   if (object == nullptr) throw std::system_error(errno != 0 ? errno : ENOMEM, std::generic_category(), call);
   return object;
 }
@@ -39,9 +42,9 @@ class Libevent final : public LibraryConnector {
  public:
   explicit Libevent(const ConnectorSettings& settings)
       : LibraryConnector(settings),
-        base_(made(::event_base_new(), "event_base_new")),
+        base_(not_null(::event_base_new(), "event_base_new")),
         alarm_(checked(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd_create")),
-        wake_(made(::event_new(base_.get(), alarm_.get(), EV_READ | EV_PERSIST, on_alarm, this), "event_new")),
+        wake_(not_null(::event_new(base_.get(), alarm_.get(), EV_READ | EV_PERSIST, on_alarm, this), "event_new")),
         slots_(settings.max_in_flight) {
     if (::event_add(wake_.get(), nullptr) != 0) throw std::system_error(errno, std::generic_category(), "event_add");
     for (Slot& slot : slots_) {
@@ -53,7 +56,7 @@ class Libevent final : public LibraryConnector {
 
   Capabilities capabilities() const override {
     return {.deadline_by = Capabilities::DeadlineBy::timer,
-            .granularity = std::chrono::milliseconds(1),  // it waits in epoll_wait()
+            .granularity = std::chrono::milliseconds(1),  // libevent waits in epoll_wait()
             .early = coarse_clock_step()};
   }
 
@@ -61,7 +64,7 @@ class Libevent final : public LibraryConnector {
   struct Slot : InFlight {
     Libevent* owner = nullptr;
     bufferevent* connection = nullptr;
-    bool beginning = false;  // in bufferevent_socket_connect()
+    bool beginning = false;  // inside bufferevent_socket_connect()
   };
 
   void begin(InFlight& in_flight, const Attempt& attempt) override {
@@ -83,18 +86,18 @@ class Libevent final : public LibraryConnector {
     slot.beginning = false;
   }
 
-  static void on_event(bufferevent*, short what, void* of) {
-    auto& slot = *static_cast<Slot*>(of);
+  static void on_event(bufferevent*, short what, void* context) {
+    auto& slot = *static_cast<Slot*>(context);
     const int error = EVUTIL_SOCKET_ERROR();
     if (slot.decided) return;
     if ((what & BEV_EVENT_CONNECTED) != 0) {
-      slot.owner->finish(slot, {.call = call_that_told(0, slot.family)});
+      slot.owner->finish(slot, {.call = call_that_reported(0, slot.family)});
     } else if ((what & BEV_EVENT_TIMEOUT) != 0) {
       slot.owner->finish(slot, {.call = Call::wait, .deadline_passed = true});
-    } else if (slot.beginning) {  // some versions call back from here as well
+    } else if (slot.beginning) {  // some versions call back synchronously
       slot.owner->finish(slot, {.call = call_that_failed(error), .error = error});
     } else if (slot.family == AF_UNIX) {
-      // ECONNREFUSED from connect() is the only error that is put off, and it is not in errno any more.
+      // ECONNREFUSED from connect() is the only error that libevent defers, and errno does not hold it any more.
       slot.owner->finish(slot, {.call = Call::connect, .error = ECONNREFUSED});
     } else {
       slot.owner->finish(slot, {.call = Call::so_error, .error = error});
@@ -105,7 +108,7 @@ class Libevent final : public LibraryConnector {
     finish(static_cast<Slot&>(in_flight), {.call = Call::wait, .cancelled = true});
   }
 
-  // The socket is taken away from the bufferevent first, which frees itself when it is not in use any more.
+  // The socket is removed from the bufferevent first. The bufferevent frees itself when nothing uses it any more.
   void finish(Slot& slot, const Evidence& evidence) {
     decide(slot, evidence);
     bufferevent* const connection = std::exchange(slot.connection, nullptr);
@@ -116,10 +119,10 @@ class Libevent final : public LibraryConnector {
     ended(slot);
   }
 
-  // reap() is woken by a timerfd: with its timers, libevent would spin until its coarse clock has caught up. The
-  // wake-up is moved only to an earlier time: one too many costs a turn, moving it on would cost a system call per
-  // reap.
-  void turn(TimePoint wake) override {
+  // A timerfd wakes reap(): with its own timers, libevent would spin until its coarse clock has caught up. The wake-up
+  // is only ever moved to an earlier time: an early one costs one iteration, while postponing it would cost a system
+  // call per reap().
+  void run_loop(TimePoint wake) override {
     if (wake != at_once && wake < wake_set_for_) {
       const itimerspec at{.it_interval = {}, .it_value = to_timespec(wake)};
       ::timerfd_settime(alarm_.get(), TFD_TIMER_ABSTIME, &at, nullptr);
@@ -128,9 +131,10 @@ class Libevent final : public LibraryConnector {
     ::event_base_loop(base_.get(), wake == at_once ? EVLOOP_NONBLOCK : EVLOOP_ONCE);
   }
 
-  static void on_alarm(evutil_socket_t fd, short, void* of) {
+  static void on_alarm(evutil_socket_t fd, short, void* connector) {
     uint64_t expirations;
-    if (::read(fd, &expirations, sizeof expirations) > 0) static_cast<Libevent*>(of)->wake_set_for_ = TimePoint::max();
+    if (::read(fd, &expirations, sizeof expirations) > 0)
+      static_cast<Libevent*>(connector)->wake_set_for_ = TimePoint::max();
   }
 
   std::unique_ptr<event_base, Free> base_;
@@ -145,15 +149,14 @@ class Libevent final : public LibraryConnector {
 extern const ConnectorEntry libevent;
 const ConnectorEntry libevent{
     .name = "libevent",
-    .summary = "libevent: a bufferevent each, with its write timeout",
+    .summary = "libevent: a bufferevent per attempt, with its write timeout",
     .options = {},
-    .probe = [](const ConnectorSettings&) { return std::optional<std::string>(); },
-    .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
-      return std::make_unique<Libevent>(settings);
-    },
+    .probe = works_everywhere,
+    .make = make_connector<Libevent>,
     .library = []() -> Library {
       return {"libevent", ::event_get_version(), true};
     },
+    .group = "libraries",
 };
 
 }  // namespace connbench::connectors

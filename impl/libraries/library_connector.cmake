@@ -1,14 +1,14 @@
-# Connectors made with a library that need not be there.
+# Connectors that need a library which may be missing.
 #
 #   add_library_connector(<folder>/<name> APT <package> HEADER <header> [LIBRARIES <library>...] [MACRO <macro> <header>])
 #
-# MACRO: the header must define it, with this compiler.
-# Like add_connector, when the header and the libraries are found and CONNBENCH_WITH_<NAME> is ON (as it is). Else the row is
-# there all the same: a connector that says why it was not built (absent_connector.cpp.in).
+# MACRO: the header must define this macro with this compiler.
+# Works like add_connector when the header and the libraries are found and CONNBENCH_WITH_<NAME> is ON (the default). Otherwise
+# the connector is listed with the reason why it was not built (absent_connector.cpp.in).
 
 include(CheckCXXSymbolExists)
 
-# What a row says that is not there: `name`, `symbol` and `why` are filled in.
+# The template of a missing connector; `name`, `symbol` and `why` are filled in.
 set(CONNBENCH_ABSENT_CONNECTOR ${CMAKE_CURRENT_LIST_DIR}/absent_connector.cpp.in CACHE INTERNAL "")
 
 function(add_library_connector path)
@@ -28,7 +28,7 @@ function(add_library_connector path)
   foreach(library IN LISTS the_LIBRARIES)
     find_library(CONNBENCH_LIBRARY_${library} ${library})
     mark_as_advanced(CONNBENCH_LIBRARY_${library})
-    # An installed package looks for it anew: it may lie elsewhere by then (cmake/connbenchConfig.cmake.in).
+    # An installed package searches for it again, because it may be elsewhere then (cmake/connbenchConfig.cmake.in).
     list(APPEND found $<BUILD_INTERFACE:${CONNBENCH_LIBRARY_${library}}>
          $<INSTALL_INTERFACE:connbench::library_${library}>)
     if(NOT CONNBENCH_LIBRARY_${library})
@@ -41,7 +41,7 @@ function(add_library_connector path)
     set(CMAKE_REQUIRED_QUIET ON)
     check_cxx_symbol_exists(${macro} ${header} CONNBENCH_${upper}_COMPILES)
     if(NOT CONNBENCH_${upper}_COMPILES)
-      set(why "${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION} does not give ${header} what it needs for ${macro}")
+      set(why "${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION} does not provide what ${header} needs for ${macro}")
     endif()
   endif()
   if(NOT CONNBENCH_WITH_${upper})

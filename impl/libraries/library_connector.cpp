@@ -1,6 +1,10 @@
 #include "impl/libraries/library_connector.h"
 
+#include <errno.h>
+
 #include <algorithm>
+
+#include "impl/sockets/completions.h"
 
 namespace connbench {
 
@@ -34,13 +38,10 @@ size_t LibraryConnector::submit(std::span<const Attempt> attempts) {
 
 size_t LibraryConnector::reap(std::vector<Completion>& completions, TimePoint wait_until) {
   while (open_ > 0) {
-    turn(done_.empty() && wait_until > now() ? wait_until : at_once);
+    run_loop(done_.empty() && wait_until > now() ? wait_until : at_once);
     if (!done_.empty() || now() >= wait_until) break;
   }
-  const size_t count = done_.size();
-  completions.insert(completions.end(), done_.begin(), done_.end());
-  done_.clear();
-  return count;
+  return move_completions(done_, completions);
 }
 
 void LibraryConnector::cancel_all() {
@@ -64,14 +65,14 @@ void LibraryConnector::ended(InFlight& slot) {
 
 void LibraryConnector::shut_down() {
   cancel_all();
-  while (open_ > 0) turn(at_once);
+  while (open_ > 0) run_loop(at_once);
 }
 
 Call call_that_failed(int error) noexcept {
   return error == EMFILE || error == ENFILE ? Call::socket : Call::connect;
 }
 
-Call call_that_told(int error, sa_family_t family) noexcept {
+Call call_that_reported(int error, sa_family_t family) noexcept {
   const Call call = call_that_failed(error);
   return call == Call::connect && family != AF_UNIX ? Call::so_error : call;
 }

@@ -1,18 +1,23 @@
-// What connectors have in common that leave the loop to a library: a table of what is in flight, and its account.
+// What connectors share that leave the event loop to a library: a table of the attempts in flight.
 #pragma once
 
+#include <sys/socket.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <vector>
 
 #include "harness/connector/registry.h"
 
 namespace connbench {
 
-/// One thread, many attempts in flight, each a slot with the library's own objects. A back end begins an attempt, gives
-/// one up, and turns the library's loop.
+/// One thread, many attempts in flight, each in a slot with the library's own objects. A derived class begins an
+/// attempt, gives one up, and runs the library's loop.
 ///
-/// A slot is decided once (finished is stamped, its socket is retired), and ends once: when the library has called back
-/// for the last time, and the slot can be used again. Only what has ended is reaped, so that there is always a free
-/// slot for what may be in flight.
+/// A slot goes through two steps, each exactly once. It is decided when the outcome is known: `finished` is stamped and
+/// the socket is retired. It ends after the library's last callback, when it can be used again. Only ended slots are
+/// reaped, so there is always a free slot for an attempt that may be submitted.
 class LibraryConnector : public Connector {
  public:
   size_t submit(std::span<const Attempt> attempts) final;
@@ -21,32 +26,32 @@ class LibraryConnector : public Connector {
   size_t in_flight() const final { return open_ + done_.size(); }
 
  protected:
-  /// The part of an attempt that is the same for all libraries; to be derived from.
+  /// The part of a slot that is the same for all libraries. Derived classes add their objects.
   struct InFlight {
     Completion completion;
     sa_family_t family = AF_UNSPEC;
     bool open = false;     // from begin() to ended()
-    bool decided = false;  // the outcome is known; only callbacks are waited for
+    bool decided = false;  // the outcome is known; callbacks may still be outstanding
   };
 
   explicit LibraryConnector(const ConnectorSettings& settings);
 
-  /// To be called in the constructor for each of settings.max_in_flight slots, which the back end owns.
+  /// To be called in the constructor for each of settings.max_in_flight slots, which the derived class owns.
   void adopt(InFlight& slot);
 
   /// Begins an attempt. Stamps completion.started just before its first system call.
   virtual void begin(InFlight& slot, const Attempt& attempt) = 0;
-  /// cancel_all() has come to an attempt that is not decided.
+  /// Cancels an attempt that is not decided yet.
   virtual void give_up(InFlight& slot) = 0;
-  /// Turns the library's loop; waits for something to happen at most until `wake` (at_once: does not block).
-  virtual void turn(TimePoint wake) = 0;
+  /// Runs the library's loop once; waits for an event at most until `wake` (at_once: does not block).
+  virtual void run_loop(TimePoint wake) = 0;
   static constexpr TimePoint at_once{};
 
-  /// The outcome is known: stamps finished, and classifies. The socket is to be retired now.
+  /// The outcome is known: stamps `finished` and classifies. The socket must be retired next.
   static void decide(InFlight& slot, Evidence evidence) noexcept;
-  /// The library has nothing more to say of it.
+  /// The library has made its last callback for this slot.
   void ended(InFlight& slot);
-  /// For the destructor of a back end: cancels, and waits for the library's last callbacks.
+  /// For the destructor of a derived class: cancels everything and waits for the library's last callbacks.
   void shut_down();
 
   Retirement& retirement() const noexcept { return retirement_; }
@@ -59,12 +64,12 @@ class LibraryConnector : public Connector {
   std::vector<Completion> done_;
 };
 
-/// Libraries open the socket and call connect() in one function. Which of the two failed, when it returns `error`: what
-/// only socket() can say is socket()'s.
+/// For libraries that open the socket and call connect() in one function: which of the two calls failed with `error`.
+/// An errno that only socket() can return is attributed to socket().
 Call call_that_failed(int error) noexcept;
-/// The same, when the library tells later, whatever failed: a UNIX socket's connect() has answered at once, TCP's is
-/// asked for by SO_ERROR. `error` 0 = connected.
-Call call_that_told(int error, sa_family_t family) noexcept;
+/// The same for libraries that report the result later, in a callback: for a UNIX socket it is the result of connect(),
+/// which never waits; for TCP it comes from SO_ERROR. `error` 0 = connected.
+Call call_that_reported(int error, sa_family_t family) noexcept;
 
 /// Milliseconds from now until `time`, rounded up; 0 when it has passed.
 int64_t milliseconds_until(TimePoint time) noexcept;

@@ -1,6 +1,6 @@
-// libuv: uv_tcp_connect() and a uv_timer for each attempt. Choose it where libuv is the loop already (Node.js, bindings
-// of many languages). Its clock counts whole milliseconds, so that a timer may fire up to one too soon; TCP only,
-// because its pipes do not know abstract names.
+// libuv: uv_tcp_connect() and a uv_timer for each attempt. Choose it where libuv already is the event loop (Node.js,
+// bindings for many languages). Its clock counts whole milliseconds, so a timer may fire up to one millisecond too
+// early. TCP only, because its pipes do not support abstract names.
 #include <sys/socket.h>
 #include <time.h>
 #include <uv.h>
@@ -8,21 +8,22 @@
 #include <algorithm>
 #include <deque>
 
+#include "harness/connector/make_connector.h"
 #include "impl/libraries/library_connector.h"
 
 namespace connbench::connectors {
 namespace {
 
-// A result of libuv, which is -errno, as Evidence wants it.
+// libuv returns -errno.
 int errno_of(int result) {
   return -result;
 }
 
-void must(int result, const char* call) {
+void check(int result, const char* call) {
   if (result < 0) throw std::system_error(errno_of(result), std::generic_category(), call);
 }
 
-// libuv rounds its clock down to milliseconds, and reads the coarse one where that has a step of 1 ms or less.
+// libuv rounds its clock down to milliseconds. It reads the coarse clock if that has a resolution of 1 ms or better.
 Duration clock_step() {
   using std::chrono::milliseconds;
   timespec step{};
@@ -34,12 +35,12 @@ Duration clock_step() {
 class Libuv final : public LibraryConnector {
  public:
   explicit Libuv(const ConnectorSettings& settings) : LibraryConnector(settings), slots_(settings.max_in_flight) {
-    must(::uv_loop_init(&loop_), "uv_loop_init");
-    must(::uv_timer_init(&loop_, &wake_), "uv_timer_init");
+    check(::uv_loop_init(&loop_), "uv_loop_init");
+    check(::uv_timer_init(&loop_, &wake_), "uv_timer_init");
     for (Slot& slot : slots_) {
       slot.owner = this;
       slot.tcp.data = slot.timer.data = slot.request.data = &slot;
-      must(::uv_timer_init(&loop_, &slot.timer), "uv_timer_init");
+      check(::uv_timer_init(&loop_, &slot.timer), "uv_timer_init");
       adopt(slot);
     }
   }
@@ -66,7 +67,7 @@ class Libuv final : public LibraryConnector {
     uv_timer_t timer{};
   };
 
-  // The loop's own idea of now is as old as its last turn.
+  // The loop's cached time is as old as its last iteration.
   void begin(InFlight& in_flight, const Attempt& attempt) override {
     auto& slot = static_cast<Slot&>(in_flight);
     ::uv_tcp_init(&loop_, &slot.tcp);
@@ -94,7 +95,8 @@ class Libuv final : public LibraryConnector {
     finish(static_cast<Slot&>(in_flight), {.call = Call::wait, .cancelled = true});
   }
 
-  // libuv closes the socket itself, and calls back when it has; a connect that was pending is told UV_ECANCELED before.
+  // libuv closes the socket itself and calls back afterwards. A pending connect is called back first, with
+  // UV_ECANCELED.
   void finish(Slot& slot, const Evidence& evidence) {
     decide(slot, evidence);
     ::uv_timer_stop(&slot.timer);
@@ -107,8 +109,9 @@ class Libuv final : public LibraryConnector {
     });
   }
 
-  // The wake-up is moved only to an earlier time: one too many costs a turn, moving it on would cost one per reap.
-  void turn(TimePoint wake) override {
+  // The wake-up is only ever moved to an earlier time: an early one costs one iteration, while postponing it would cost
+  // a timer operation per reap().
+  void run_loop(TimePoint wake) override {
     if (wake != at_once && wake < wake_set_for_) {
       ::uv_update_time(&loop_);
       ::uv_timer_start(
@@ -130,16 +133,15 @@ class Libuv final : public LibraryConnector {
 extern const ConnectorEntry libuv;
 const ConnectorEntry libuv{
     .name = "libuv",
-    .summary = "libuv: uv_tcp_connect(), and a uv_timer each, of whole milliseconds",
+    .summary = "libuv: uv_tcp_connect() and a uv_timer per attempt, in whole milliseconds",
     .options = {},
-    .probe = [](const ConnectorSettings&) { return std::optional<std::string>(); },
-    .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
-      return std::make_unique<Libuv>(settings);
-    },
+    .probe = works_everywhere,
+    .make = make_connector<Libuv>,
     .families = ip_families,
     .library = []() -> Library {
       return {"libuv", ::uv_version_string(), true};
     },
+    .group = "libraries",
 };
 
 }  // namespace connbench::connectors

@@ -1,5 +1,6 @@
 #include "impl/loops/detect.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -8,7 +9,7 @@
 namespace connbench {
 namespace {
 
-// Success without writability is an error that SO_ERROR has not yet: ICMP wakes those who wait a moment before.
+// An error of 0 without writability means that SO_ERROR is not set yet: ICMP wakes waiting threads a moment earlier.
 std::optional<Evidence> ask_so_error(int fd, sa_family_t family, bool writable) noexcept {
   const Evidence evidence = end_connect(fd, family);
   if (evidence.error == 0 && !writable && still_connecting(fd)) return std::nullopt;
@@ -20,11 +21,11 @@ std::optional<Evidence> ask_getpeername(int fd, sa_family_t family, bool writabl
   socklen_t size = sizeof peer;
   if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) == 0)
     return Evidence{.call = Call::so_error, .family = family};
-  return ask_so_error(fd, family, writable && errno != ENOTCONN);  // which has the reason, or none yet
+  return ask_so_error(fd, family, writable && errno != ENOTCONN);  // the reason, if it is known yet
 }
 
-// 0 the first time after the handshake, EISCONN from then on. A third call would begin a new attempt where this one has
-// failed.
+// connect() returns 0 on the first call after the handshake and EISCONN from then on. After a failure, one more call
+// would begin a new attempt.
 std::optional<Evidence> ask_reconnect(int fd, const Endpoint& to) noexcept {
   Evidence evidence{.call = Call::so_error, .family = to.family()};
   if (::connect(fd, to.address(), to.size()) == 0 || errno == EISCONN) return evidence;

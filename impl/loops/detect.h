@@ -1,15 +1,16 @@
-// How an event loop asks a socket that has become ready whether it is connected.
+// How an event loop finds out whether a ready socket is connected.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include "harness/connector/registry.h"
 
 namespace connbench {
 
-/// What programs do, right and wrong. `so_error`, `getpeername` and `reconnect` tell the truth. `zero_read` says
-/// "connected" of whatever has become ready; `recv` takes a byte of what the peer has sent, and "nothing to read" for
-/// a connection, also where the handshake still goes on.
+/// What programs do, right and wrong. `so_error`, `getpeername` and `reconnect` are correct. `zero_read` reports every
+/// ready socket as connected. `recv` consumes a byte that the peer has sent, and treats "nothing to read" as connected
+/// even when the handshake is not complete.
 enum class Detect : uint8_t { so_error, getpeername, reconnect, zero_read, recv };
 
 inline constexpr OptionSpec detect_option{
@@ -17,12 +18,13 @@ inline constexpr OptionSpec detect_option{
     .kind = OptionSpec::Kind::choice,
     .choices = "so_error|getpeername|reconnect|zero-read|recv",
     .default_value = "so_error",
-    .help = "how a socket that has become ready is asked; zero-read and recv do what some programs do, and are wrong",
+    .help = "how a ready socket is checked; zero-read and recv are wrong, but some programs use them",
     .misleading = "zero-read|recv"};
 
 Detect detect_of(const Options& options);
 
-/// Asks once, after readiness. nullopt: the handshake goes on (an error alone that came and went).
+/// Checks a ready socket once. nullopt: the handshake continues (the socket was ready because of an error that
+/// SO_ERROR does not have yet).
 std::optional<Evidence> ask(Detect detect, int fd, const Endpoint& to, bool writable) noexcept;
 
 }  // namespace connbench

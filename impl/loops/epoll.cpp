@@ -1,6 +1,6 @@
-// One thread, one epoll, everything in flight at once. Choose it for many connections: what is pending costs a socket
-// and an entry of a table, and no thread. Level-triggered, and each socket reported once (EPOLLONESHOT): a connection
-// that is kept would otherwise stay ready, and wake every wait.
+// One thread, one epoll, everything in flight at once. Choose it for many connections: a pending attempt costs a socket
+// and a table entry, but no thread. It is level-triggered and reports each socket once (EPOLLONESHOT); otherwise a
+// connection that is kept open would stay ready and wake every wait.
 #include "impl/loops/epoll_loop.h"
 
 namespace connbench::connectors {
@@ -14,6 +14,7 @@ const ConnectorEntry epoll{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<EpollLoop>(settings, EPOLLONESHOT);
     },
+    .group = "loops",
 };
 
 }  // namespace connbench::connectors

@@ -1,6 +1,6 @@
-// As epoll, but a socket is reported at each change (EPOLLET), and never disarmed. Choose it where the program goes on
-// to read and write edge-triggered: it does not have to register the connection again. The price is events of
-// connections that are done with, which must be told from those of attempts.
+// Like epoll, but a socket is reported at each change (EPOLLET) and never disarmed. Choose it where the program goes on
+// to read and write edge-triggered, because it does not have to register the connection again. The price: events of
+// finished attempts keep coming and must be told apart from those of current ones.
 #include "impl/loops/epoll_loop.h"
 
 namespace connbench::connectors {
@@ -14,6 +14,7 @@ const ConnectorEntry epoll_edge{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<EpollLoop>(settings, EPOLLET);
     },
+    .group = "loops",
 };
 
 }  // namespace connbench::connectors

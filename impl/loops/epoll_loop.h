@@ -4,8 +4,13 @@
 #include <sys/epoll.h>
 
 #include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "impl/loops/loop.h"
+#include "impl/sockets/wake_timer.h"
 
 namespace connbench {
 
@@ -14,7 +19,7 @@ inline constexpr OptionSpec wait_option{
     .kind = OptionSpec::Kind::choice,
     .choices = "timerfd|pwait2",
     .default_value = "timerfd",
-    .help = "what ends a wait at a deadline: an absolute timerfd in the set, or the timeout of epoll_pwait2()"};
+    .help = "how a wait ends at a deadline: an absolute timerfd in the epoll set, or the timeout of epoll_pwait2()"};
 inline constexpr OptionSpec epoll_options[] = {source_port_option, detect_option, wait_option};
 
 /// One thread, one epoll.
@@ -32,20 +37,18 @@ class EpollLoop final : public LoopConnector {
   int wait_for_events(TimePoint wake);
   Evidence control(int operation, uint32_t index);
   void take(const epoll_event& event);
-  int set_timer(TimePoint time);
 
   uint32_t how_;
   UniqueFd epoll_;
-  UniqueFd timer_{-1};  // none: epoll_pwait2()
-  TimePoint timer_set_for_ = TimePoint::max();
-  // Of each index, how many of its attempts are over. An event carries the number that held when it was asked for:
-  // a connection that is held until the wave ends stays in the epoll, and may still be reported, under an index that
-  // means another attempt by then.
+  std::optional<WakeTimer> timer_;  // empty: the timeout of epoll_pwait2() is used
+  // How many attempts have ended under each index. Every event carries the count at the time of registration: a
+  // connection that is held until the wave ends stays in the epoll set, and may still be reported after its index has
+  // been given to another attempt.
   std::vector<uint32_t> generations_;
   std::array<epoll_event, 256> events_{};
 };
 
-/// Why this kernel does not have what the options ask for; nullopt when it has.
+/// Why this kernel lacks what the options ask for; nullopt when it has everything.
 std::optional<std::string> probe_epoll(const ConnectorSettings& settings);
 
 }  // namespace connbench

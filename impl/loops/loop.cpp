@@ -1,8 +1,11 @@
 #include "impl/loops/loop.h"
 
+#include <errno.h>
+
 #include <algorithm>
 
 #include "impl/sockets/begin_connect.h"
+#include "impl/sockets/completions.h"
 
 namespace connbench {
 
@@ -37,14 +40,11 @@ size_t LoopConnector::reap(std::vector<Completion>& completions, TimePoint wait_
     const int error = wait(std::max(wake, at_once));
     const TimePoint time = now();
     expire(time);
-    // Without the wait nothing more can be learnt of any attempt, and to ask again would be to spin.
+    // When the wait fails, nothing more can be learnt about any attempt, and trying again would spin.
     if (error != 0 && error != EINTR) end_all({.call = Call::wait, .error = error});
     if (!done_.empty() || time >= wait_until) break;
   }
-  const size_t count = done_.size();
-  completions.insert(completions.end(), done_.begin(), done_.end());
-  done_.clear();
-  return count;
+  return move_completions(done_, completions);
 }
 
 bool LoopConnector::ready(uint32_t index, bool writable) {

@@ -1,5 +1,10 @@
-// What every event loop connector is, but for the system call that it waits in.
+// What all event loop connectors share: everything but the system call that waits.
 #pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
 
 #include "harness/connector/registry.h"
 #include "impl/loops/detect.h"
@@ -8,11 +13,11 @@
 
 namespace connbench {
 
-/// The options of every loop. A back end with more lists these and its own.
+/// The options of every loop. A loop with more options lists these and its own.
 inline constexpr OptionSpec loop_options[] = {source_port_option, detect_option};
 
-/// One thread, many attempts in flight: connect() without blocking, wait for readiness, ask once how it went
-/// (detect.h). A back end says how a socket is watched and how to wait.
+/// One thread, many attempts in flight: non-blocking connect(), wait for readiness, check the result once (detect.h). A
+/// derived class says how to watch a socket and how to wait.
 class LoopConnector : public Connector {
  public:
   explicit LoopConnector(const ConnectorSettings& settings);
@@ -26,18 +31,17 @@ class LoopConnector : public Connector {
   /// Do not block.
   static constexpr TimePoint at_once{};
 
-  /// Begins to watch the socket of a pending entry for writability; `evidence.error` stays 0 when that worked.
+  /// Begins to watch the socket of a pending entry for writability; `evidence.error` is 0 on success.
   virtual Evidence watch(uint32_t index) = 0;
   /// Called before a watched entry is removed.
   virtual void unwatch(uint32_t /*index*/) {}
-  /// Waits for readiness at most until `wake`, and calls ready() for what is. May return early. Returns errno, 0 =
-  /// none.
+  /// Waits at most until `wake`, and calls ready() for each ready socket. May return early. Returns errno, 0 = none.
   virtual int wait(TimePoint wake) = 0;
 
-  /// A watched socket has become ready; `writable`: certainly not by an error alone. False: it was one, of which
-  /// SO_ERROR has nothing yet; the attempt goes on.
+  /// To be called when a watched socket is ready. `writable` is false when it may be ready only because of an error.
+  /// Returns false when the attempt continues, because SO_ERROR does not have that error yet.
   bool ready(uint32_t index, bool writable);
-  /// The attempt ends with what is known of it.
+  /// Ends the attempt with the given evidence.
   void end(uint32_t index, Evidence evidence, TimePoint finished);
 
   const Pending& pending() const noexcept { return pending_; }

@@ -1,9 +1,10 @@
-// One thread, one poll() over everything in flight. Choose it for some dozens of connections on any UNIX: its cost
-// grows with what waits, not with what is ready.
+// One thread, one poll() over everything in flight. Choose it for a few dozen connections on any UNIX: its cost grows
+// with the number of waiting sockets, not with the number of ready ones.
 #include <poll.h>
 
 #include <algorithm>
 
+#include "harness/connector/make_connector.h"
 #include "impl/loops/loop.h"
 
 namespace connbench::connectors {
@@ -43,8 +44,8 @@ class Poll final : public LoopConnector {
     return 0;
   }
 
-  std::vector<pollfd> watched_;  // by index in pending(); poll() passes over those with fd -1
-  size_t end_ = 0;               // behind the last that is watched
+  std::vector<pollfd> watched_;  // by index in pending(); poll() ignores entries with fd -1
+  size_t end_ = 0;               // one past the last watched entry
 };
 
 }  // namespace
@@ -55,9 +56,8 @@ const ConnectorEntry poll{
     .summary = "one thread, one poll() loop",
     .options = loop_options,
     .probe = probe_source_port,
-    .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
-      return std::make_unique<Poll>(settings);
-    },
+    .make = make_connector<Poll>,
+    .group = "loops",
 };
 
 }  // namespace connbench::connectors

@@ -1,10 +1,11 @@
-// One thread, one select() loop. Choose it where nothing else exists: it holds descriptors below FD_SETSIZE only, and
+// One thread, one select() loop. Choose it only where nothing else exists: descriptors must be below FD_SETSIZE, and
 // each call copies and scans the whole set.
 #include <sys/select.h>
 
 #include <algorithm>
 #include <array>
 
+#include "harness/connector/make_connector.h"
 #include "impl/loops/loop.h"
 #include "impl/sockets/select_limit.h"
 
@@ -36,8 +37,8 @@ class Select final : public LoopConnector {
     while (highest_ >= 0 && !FD_ISSET(highest_, &watched_)) --highest_;
   }
 
-  // Sets and timeout are consumed by select() and made anew for each call. A failed connect makes a socket writable,
-  // and readable; so does a peer that has spoken already. The exception set says nothing about it.
+  // select() overwrites the sets and the timeout, so they are set up for each call. A failed connect makes a socket
+  // both writable and readable, but so does a peer that has already sent something. The exception set does not help.
   int wait(TimePoint wake) override {
     fd_set writable = watched_;
     fd_set readable = watched_;
@@ -46,9 +47,9 @@ class Select final : public LoopConnector {
     if (count < 0) return errno;
     for (int fd = 0; count > 0 && fd < FD_SETSIZE; ++fd) {
       if (!FD_ISSET(fd, &writable)) continue;
-      const bool by_itself = !FD_ISSET(fd, &readable);
-      count -= by_itself ? 1 : 2;  // it counts bits
-      ready(index_of_[static_cast<size_t>(fd)], by_itself);
+      const bool only_writable = !FD_ISSET(fd, &readable);
+      count -= only_writable ? 1 : 2;  // select() counts bits
+      ready(index_of_[static_cast<size_t>(fd)], only_writable);
     }
     return 0;
   }
@@ -63,16 +64,15 @@ class Select final : public LoopConnector {
 extern const ConnectorEntry select;
 const ConnectorEntry select{
     .name = "select",
-    .summary = "one thread, one select() loop; honest about FD_SETSIZE",
+    .summary = "one thread, one select() loop; limited by FD_SETSIZE",
     .options = loop_options,
     .probe =
         [](const ConnectorSettings& settings) {
           auto reason = probe_select(settings.max_in_flight);
           return reason ? reason : probe_source_port(settings);
         },
-    .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
-      return std::make_unique<Select>(settings);
-    },
+    .make = make_connector<Select>,
+    .group = "loops",
 };
 
 }  // namespace connbench::connectors

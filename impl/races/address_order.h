@@ -1,16 +1,19 @@
-// In which order the addresses of one host are tried.
+// The order in which the addresses of one host are tried.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <cstddef>
 #include <span>
 
 #include "harness/connector/endpoint.h"
 
 namespace connbench {
 
-/// The address to be tried as number `position` (from 0) when families take turns: RFC 8305, section 4, with a First
-/// Address Family Count of 1. The first family is that of the first address; each keeps its own order, and what is left
-/// of the longer one comes last. Linear in the addresses, which are few.
+/// The address to try at `position` (from 0) when address families alternate: RFC 8305, section 4, with a First Address
+/// Family Count of 1. The first address decides which family goes first. Each family keeps its own order, and the rest
+/// of the longer one comes last. Takes time linear in the number of addresses, which is small.
 inline const Endpoint& interleaved(std::span<const Endpoint> addresses, size_t position) noexcept {
   const sa_family_t first = addresses.front().family();
   const auto is_first = [first](const Endpoint& endpoint) { return endpoint.family() == first; };

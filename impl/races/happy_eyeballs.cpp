@@ -1,8 +1,9 @@
-// RFC 8305: all addresses of a host, the next one 250 ms after the one before, until the first connects. Choose it for
-// hosts that have several addresses of which one may be dead, as an IPv6 address behind a broken tunnel is: it costs
+// RFC 8305: tries all addresses of a host, each 250 ms after the one before, until one connects. Choose it for hosts
+// with several addresses, one of which may be dead (for example IPv6 behind a broken tunnel): a dead address then costs
 // the stagger instead of the timeout.
 //
-// Sorting by RFC 6724 is the resolver's, and done; the families take turns here.
+// The resolver has already sorted the addresses by RFC 6724. Alternating the address families happens here.
+#include "harness/connector/make_connector.h"
 #include "impl/races/racing.h"
 
 namespace connbench::connectors {
@@ -12,7 +13,7 @@ constexpr OptionSpec options[] = {{.name = "stagger",
                                    .kind = OptionSpec::Kind::duration,
                                    .choices = "",
                                    .default_value = "250ms",  // RFC 8305, section 8: Connection Attempt Delay
-                                   .help = "how long one address is tried before the next joins in"}};
+                                   .help = "delay between the start of one try and the start of the next"}};
 
 }  // namespace
 
@@ -21,11 +22,12 @@ const ConnectorEntry happy_eyeballs{
     .name = "happy-eyeballs",
     .summary = "one thread, one epoll loop; all addresses of a host in a staggered race (RFC 8305)",
     .options = options,
-    .probe = [](const ConnectorSettings&) { return std::optional<std::string>(); },
+    .probe = works_everywhere,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<RacingConnector>(
-          settings, RaceRules{.families_take_turns = true, .next_after = settings.options.duration("stagger")});
+          settings, RaceRules{.alternate_families = true, .next_after = settings.options.duration("stagger")});
     },
+    .group = "loops",
 };
 
 }  // namespace connbench::connectors

@@ -1,9 +1,12 @@
 #include "impl/races/racing.h"
 
+#include <errno.h>
+
 #include <algorithm>
 
 #include "impl/races/address_order.h"
 #include "impl/sockets/begin_connect.h"
+#include "impl/sockets/completions.h"
 
 namespace connbench {
 
@@ -42,26 +45,23 @@ size_t RacingConnector::reap(std::vector<Completion>& completions, TimePoint wai
     const int error = epoll_.wait(wake, [this](uint64_t tag, uint32_t events) { on_event(tag, events); });
     const TimePoint time = now();
     expire(time);
-    // Without the wait nothing more can be learnt of any attempt, and to ask again would be to spin.
+    // When the wait fails, nothing more can be learnt about any attempt, and trying again would spin.
     if (error != 0 && error != EINTR) end_all({.call = Call::wait, .error = error});
     if (!done_.empty() || time >= wait_until) break;
   }
-  const size_t count = done_.size();
-  completions.insert(completions.end(), done_.begin(), done_.end());
-  done_.clear();
-  return count;
+  return move_completions(done_, completions);
 }
 
 const Endpoint& RacingConnector::address(const Race& race) const {
   const auto all = race.attempt.endpoints;
-  return rules_.families_take_turns ? interleaved(all, race.begun) : all[race.begun];
+  return rules_.alternate_families ? interleaved(all, race.begun) : all[race.begun];
 }
 
 Duration RacingConnector::until_next(const Race& race) const {
   return rules_.next_after.value_or(race.attempt.timeout / static_cast<int64_t>(race.attempt.endpoints.size()));
 }
 
-// Begins tries until one goes on or succeeds, or all addresses have failed.
+// Begins tries until one is pending or has connected, or until all addresses have failed.
 void RacingConnector::begin_next(uint32_t index) {
   Race& race = races_[index];
   if (rules_.one_at_a_time) drop_tries(race);
@@ -121,10 +121,10 @@ void RacingConnector::drop_tries(Race& race) {
 void RacingConnector::on_event(uint64_t tag, uint32_t events) {
   const auto index = static_cast<uint32_t>(tag);
   const Try& entry = tries_[index];
-  if (entry.race == none || entry.generation != tag >> 32) return;  // closed by what was ready before it
+  if (entry.race == none || entry.generation != tag >> 32) return;  // an event handled earlier has closed it
   Evidence evidence = end_connect(entry.fd.get(), entry.family);
   const bool writable = (events & EPOLLOUT) != 0;
-  if (evidence.error == 0 && !writable) {  // an error that SO_ERROR does not have yet
+  if (evidence.error == 0 && !writable) {  // SO_ERROR does not have the error yet
     evidence = {.call = Call::wait, .error = epoll_.watch_again(entry.fd.get(), tag), .family = entry.family};
     if (evidence.error == 0) return;
   }
@@ -156,7 +156,7 @@ void RacingConnector::end_all(const Evidence& evidence) {
   for (uint32_t race; (race = deadlines_.any()) != none;) end(race, evidence, now());
 }
 
-// `finished` is known; then the losers are closed, and what is left of the race is disposed of.
+// `finished` has been stamped, so closing the losers is not measured.
 void RacingConnector::end(uint32_t index, const Evidence& evidence, TimePoint finished, UniqueFd winner) {
   Race& race = races_[index];
   drop_tries(race);

@@ -1,7 +1,13 @@
-// One thread, one epoll, and for each attempt a race over all addresses of its host.
+// One thread, one epoll, and for each attempt a race between all addresses of its host.
 #pragma once
 
+#include <sys/socket.h>
+
+#include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "harness/connector/registry.h"
 #include "impl/sockets/due_lists.h"
@@ -12,16 +18,16 @@ namespace connbench {
 
 /// How the addresses of an attempt are tried.
 struct RaceRules {
-  bool families_take_turns = false;  ///< interleaved() rather than as given
-  bool one_at_a_time = false;        ///< a try is given up when the next begins
-  /// When the next try begins, counted from the one before; none: when that has had an equal share of the attempt's
-  /// timeout. The last try has all the time that is left.
+  bool alternate_families = false;  ///< in the order of interleaved() instead of the order given
+  bool one_at_a_time = false;       ///< a try is abandoned when the next one begins
+  /// When the next try begins, counted from the start of the one before. nullopt: when that has had an equal share of
+  /// the attempt's timeout. The last try gets all the time that is left.
   std::optional<Duration> next_after;
 };
 
-/// A try that fails lets the next begin at once. The first that connects wins, and the others are closed at once. When
-/// all have failed, the attempt ends as the try that failed last: until then something could still be hoped for, and
-/// with one address it is what every other connector says. The attempt's timeout ends all of it.
+/// When a try fails, the next one begins at once. The first try that connects wins, and the others are closed at once.
+/// When all have failed, the attempt ends with the failure that came last, which for a single address is what every
+/// other connector reports. The attempt's timeout covers the whole race.
 class RacingConnector : public Connector {
  public:
   RacingConnector(const ConnectorSettings& settings, const RaceRules& rules);
@@ -40,17 +46,17 @@ class RacingConnector : public Connector {
   struct Race {
     Attempt attempt{};
     TimePoint started{};
-    Evidence failure{};     // of the try that failed last
-    size_t begun = 0;       // tries
-    uint32_t tries = none;  // those that go on
+    Evidence failure{};     // the most recent one
+    size_t begun = 0;       // number of tries begun
+    uint32_t tries = none;  // the first of those that are pending
     uint32_t next_free = none;
   };
   struct Try {
     UniqueFd fd{-1};
     sa_family_t family = AF_UNSPEC;
     uint32_t race = none;
-    uint32_t next = none;     // of the same race, or of the free list
-    uint32_t generation = 0;  // so that readiness of an earlier user of this entry is known as such
+    uint32_t next = none;     // in the same race, or in the free list
+    uint32_t generation = 0;  // tells events of an earlier use of this entry apart
   };
 
   void begin_next(uint32_t race);
@@ -69,12 +75,12 @@ class RacingConnector : public Connector {
   SourcePort port_;  // the kernel's choice
   TimedEpoll epoll_;
   std::vector<Race> races_;
-  std::vector<Try> tries_;  // grows to the most that ever went on at once
+  std::vector<Try> tries_;  // grows to the largest number ever pending at once
   uint32_t free_race_ = none;
   uint32_t free_try_ = none;
   size_t live_ = 0;
-  DueLists deadlines_;   // of races
-  DueLists next_tries_;  // of races that have addresses left
+  DueLists deadlines_;   // by race
+  DueLists next_tries_;  // by race, while it has addresses left
   std::vector<Completion> done_;
 };
 

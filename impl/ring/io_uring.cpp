@@ -1,21 +1,24 @@
-// One thread, one io_uring: sockets are made, connected, timed out and closed by requests, many of them in one system
-// call. Choose it where system calls are what a connection costs, on a recent kernel (6.8) that permits it.
+// One thread, one io_uring: requests open, connect and close the sockets, many of them in one system call. Choose it
+// where system calls dominate the cost of a connection, on a recent kernel (6.8) that permits io_uring.
 //
 // A socket lives in a slot of the ring (a direct descriptor) from socket() to close(), so that socket() and connect()
-// are one chain of requests. What is offered is sent by the next reap(), in one io_uring_enter with all
-// that was offered since: these attempts share one `started`, and the last of them waits for the others to be begun.
-// With n in flight in closed loop that is up to n attempts (the runner offers at most 256 at a time).
+// are one chain of requests. reap() sends everything submitted since the last one in a single io_uring_enter. Those
+// attempts share one `started`, and the last of them waits until the others have begun. In a closed loop with n in
+// flight, that is up to n attempts (the runner submits at most 256 at a time).
 //
-// Whose deadline has passed loses its address, at a cost that does not grow. +deadline:link is the ring's own way, a
-// timeout linked to each connect: it looks for its request in one of at most 256 lists, and where tens of thousands are
-// pending in a ring, that takes longer than to begin one.
+// When a deadline passes, the socket is disconnected, at a cost that does not depend on the number of pending attempts.
+// +deadline:link uses the ring's own mechanism, a timeout linked to each connect. It searches one of at most 256 lists
+// for its request, and with tens of thousands pending in a ring, that takes longer than beginning an attempt.
+#include <errno.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <iterator>
 #include <memory>
 #include <system_error>
 #include <vector>
 
-#include "harness/connector/registry.h"
+#include "harness/connector/make_connector.h"
 #include "impl/ring/ring.h"
 #include "impl/sockets/due_lists.h"
 
@@ -27,25 +30,25 @@ constexpr OptionSpec deadline_option{
     .kind = OptionSpec::Kind::choice,
     .choices = "ring|link",
     .default_value = "ring",
-    .help = "one wait for the next deadline of all, or a timeout linked to each connect"};
+    .help = "how deadlines are kept: by one wait for the next deadline, or by a timeout linked to each connect"};
 constexpr OptionSpec options[] = {deadline_option};
 
-// A connect makes three requests (socket, connect, timeout), an end two (SO_LINGER, close).
+// An attempt takes three requests to begin (socket, connect, timeout) and two to end (SO_LINGER, close).
 constexpr size_t largest_batch = 256;
 constexpr size_t most_taken_at_once = 512;
-// The kernel touches a socket twice to end it, a few kilobytes that have long left the cache. So few are there still
-// the second time: with 18,000 overdue, giving up 512 at a time was some three times as late at p99, and one at a time
-// too.
+// To end a socket, the kernel touches it twice, a few kilobytes that have long left the cache. With so few sockets at a
+// time they are still cached the second time. With 18,000 overdue, the lateness at p99 was about three times as high
+// with 512 at a time, and also with one at a time.
 constexpr size_t most_given_up_at_once = 16;
 constexpr unsigned submissions_for(size_t max_in_flight) {
   return static_cast<unsigned>(3 * std::min(max_in_flight, largest_batch) + 1);
 }
 
-// What could not be cancelled the first time, because the kernel was busy with it, is cancelled again; long after it
-// would have been taken, however many end at one time.
+// An attempt that could not be cancelled because the kernel was working on it is cancelled again after this time, which
+// is long enough for its completion to have been taken if it had one.
 constexpr Duration cancel_again = std::chrono::milliseconds(100);
 
-// Of some of what ends, at least.
+// Whether any attempt may need a descriptor when it ends.
 bool needs_descriptors(const ConnectionPolicy& policy) {
   return policy.needs_descriptor(true) || policy.needs_descriptor(false);
 }
@@ -91,7 +94,7 @@ class IoUring final : public Connector {
     std::ranges::move(ended_, std::back_inserter(completions));
     ended_.clear();
     while (live_ + queued_.size() > 0) {
-      begin_queued();  // before the wait is measured: their deadlines may be the next
+      begin_queued();  // before the wait is computed, because the next deadline may be one of theirs
       const TimePoint wake = completions.size() > before ? TimePoint{} : std::min(wait_until, next_wake());
       const int error = linked_ ? ring_->wait(wake) : wait_exactly(wake);
       const TimePoint time = take(completions);
@@ -121,9 +124,9 @@ class IoUring final : public Connector {
     TimePoint deadline{};
     uint32_t next_free = DueLists::none;
     sa_family_t family = AF_UNSPEC;
-    bool live : 1 = false;      // the ring has its connect()
-    bool given_up : 1 = false;  // and the attempt is over: its deadline has passed
-    bool closing : 1 = false;   // and the ring has been told to close it
+    bool live : 1 = false;      // the ring is processing its connect()
+    bool given_up : 1 = false;  // the attempt has ended by its deadline, but connect() has not
+    bool closing : 1 = false;   // and its close has been requested
   };
 
   void open_ring() {
@@ -138,7 +141,7 @@ class IoUring final : public Connector {
     free_ = slot;
   }
 
-  // What is queued goes to the ring, and is sent by the system call that follows.
+  // Adds the queued attempts to the ring. The next system call sends them.
   void begin_queued() {
     if (queued_.empty()) return;
     const TimePoint started = now();
@@ -160,7 +163,7 @@ class IoUring final : public Connector {
     ring_->connect(index, to, deadline_of(slot, attempt.timeout, index, position));
   }
 
-  // The deadline to link to the request. A UNIX socket has none: told not to block, its connect() does not wait.
+  // The deadline to link to the request. A UNIX socket needs none: a non-blocking connect() does not wait there.
   const __kernel_timespec* deadline_of(const Slot& slot, Duration timeout, uint32_t index, size_t position) {
     if (slot.family == AF_UNIX) return nullptr;
     if (!linked_) {
@@ -172,14 +175,15 @@ class IoUring final : public Connector {
     return &deadlines_[position];
   }
 
-  // An error stays with the ring: the next wait() has it.
+  // On an error the next wait() returns it.
   void send() {
     begin_queued();
     ring_->submit();
   }
 
-  // The kernel counts a wait from when it has submitted what comes with it, and socket() and connect() take 40 µs:
-  // where the deadlines depend on the wait they are submitted before. What then is ready needs none.
+  // The kernel starts a wait after it has submitted the requests that come with it, and socket() and connect() take
+  // 40 µs. Deadlines depend on this wait, so the requests are submitted first. If anything is ready then, it does not
+  // wait.
   int wait_exactly(TimePoint wake) {
     if (wake <= TimePoint{}) return ring_->wait(wake);
     const int error = ring_->submit();
@@ -189,8 +193,8 @@ class IoUring final : public Connector {
 
   TimePoint next_wake() const { return std::min(due_.next(), cancelled_ ? cancel_again_at_ : TimePoint::max()); }
 
-  // Returns when it looked. What comes after the clock was read stays for the next time, or it would seem to have ended
-  // before it did.
+  // Returns the time at which the completions were counted. Later ones stay in the queue: they would get a `finished`
+  // that is too early.
   TimePoint take(std::vector<Completion>& completions) {
     const size_t known = std::min(ring_->ready(), most_taken_at_once);
     const TimePoint time = now();
@@ -206,7 +210,7 @@ class IoUring final : public Connector {
     Slot& slot = slots_[index];
     if (slot.given_up) {
       --leaving_;
-      if (!slot.closing) ring_->close(index);  // it came before its descriptor
+      if (!slot.closing) ring_->close(index);  // connect() ended before install() did
     } else {
       evidence.cancelled = cancelled_;
       evidence.deadline_passed = evidence.error == ECANCELED && time >= slot.deadline;
@@ -224,7 +228,7 @@ class IoUring final : public Connector {
         {.id = slot.id, .result = classify(evidence), .started = slot.started, .finished = time, .handshake = {}});
   }
 
-  // The requests are sent once `finished` is stamped, and before any attempt that comes after.
+  // The requests are sent after `finished` is stamped and before those of any later attempt.
   void close(uint32_t index, const std::vector<Completion>& completions) {
     const bool connected = completions.back().result.outcome == Outcome::connected;
     if (retirement_.policy().needs_descriptor(connected)) {
@@ -235,7 +239,7 @@ class IoUring final : public Connector {
     ring_->close(index);
   }
 
-  // For the last of the completions. The slot is not used again before the reap() that asks for its descriptor has it.
+  // Requests a descriptor for the last of the completions. dispose() waits for it, so the slot is not reused before.
   void install(uint32_t index, const std::vector<Completion>& completions) {
     ring_->install(index, index);
     completion_of_[index] = static_cast<uint32_t>(completions.size() - 1);
@@ -246,7 +250,8 @@ class IoUring final : public Connector {
     --installing_;
     if (descriptor >= 0)
       retirement_.retire(UniqueFd(descriptor), completion);
-    else if (completion.result.outcome == Outcome::connected)  // it was to be kept, and there is no descriptor for it
+    else if (completion.result.outcome ==
+             Outcome::connected)  // it should be kept open, but there is no descriptor for it
       completion.result = classify({.call = Call::socket, .error = -descriptor});
     if (slots_[index].live) disconnect(index);
   }
@@ -257,7 +262,7 @@ class IoUring final : public Connector {
     slots_[index].closing = true;
   }
 
-  // Descriptors and slots are back with the system call that asks for them, but for an interrupt in between.
+  // Descriptors and slots come back with the system call that requests them, unless a signal interrupts it.
   void dispose(std::vector<Completion>& completions) {
     int error = ring_->submit();
     while (installing_ + leaving_ > 0 && (error == 0 || error == EINTR)) {
@@ -267,16 +272,16 @@ class IoUring final : public Connector {
     if (error != 0 && error != EINTR) fail_all(completions, error);
   }
 
-  // These attempts are over, whatever still becomes of them: what connects in the last moment is reset. Their slots are
-  // free when the ring has given back their connect().
+  // These attempts have ended, even if their connect() still succeeds (it is reset then). Their slots are free once the
+  // ring has completed their connect().
   void give_up_overdue(std::vector<Completion>& completions, TimePoint time) {
     size_t count = 0;
     for (uint32_t index; (index = due_.overdue(time)) != DueLists::none;) {
-      if (++count % most_given_up_at_once == 0) ring_->submit();  // what fails to be sent, dispose() sends
+      if (++count % most_given_up_at_once == 0) ring_->submit();  // dispose() sends what could not be sent here
       Slot& slot = slots_[index];
       slot.given_up = true;
       complete(completions, slot, {.call = Call::wait, .deadline_passed = true}, time);
-      // What the kernel knows of the handshake it forgets with the address.
+      // Disconnecting a socket also erases its TCP_INFO, so that is read first where it is wanted.
       retirement_.policy().needs_descriptor(false) ? install(index, completions) : disconnect(index);
       due_.remove(index);
       --live_;
@@ -285,17 +290,18 @@ class IoUring final : public Connector {
     if (cancelled_ && live_ > 0 && time >= cancel_again_at_) cancel_live(time);
   }
 
-  // One by one, although one request could cancel all (IORING_ASYNC_CANCEL_ALL): that looks again, for each that it
-  // finds, at all that it has found, 78 µs each with 10,000 pending and 2.6 with 1,000. The last slots first: the
-  // kernel keeps requests in at most 256 lists, the youngest in front (0.8 µs each, 1.7 from the other end).
+  // One by one, although one request could cancel all of them (IORING_ASYNC_CANCEL_ALL): after each match, that request
+  // walks over all earlier matches again, which takes 78 µs each with 10,000 pending and 2.6 µs with 1,000. The last
+  // slots come first, because the kernel keeps requests in at most 256 lists with the youngest in front (0.8 µs each
+  // instead of 1.7 µs).
   void cancel_live(TimePoint time) {
     for (auto index = static_cast<uint32_t>(slots_.size()); index-- > 0;)
       if (slots_[index].live && !slots_[index].given_up) ring_->cancel(index);
     cancel_again_at_ = time + cancel_again;
   }
 
-  // Without the ring nothing more can be learnt of any attempt. Closing it ends what the kernel still does for it;
-  // those that come later get a new one, or learn why there is none.
+  // When the ring fails, nothing more can be learnt about any attempt. Closing it ends whatever the kernel is still
+  // doing. Later attempts use a new ring, or fail with the reason why there is none.
   void fail_all(std::vector<Completion>& completions, int error) {
     ring_error_ = error;
     const TimePoint time = now();
@@ -322,20 +328,20 @@ class IoUring final : public Connector {
 
   Retirement& retirement_;
   bool linked_;
-  size_t batch_;  // sent at once, at most
+  size_t batch_;  // the most that is sent at once
   std::vector<Slot> slots_;
   uint32_t free_ = DueLists::none;
-  size_t live_ = 0;                           // slots whose attempt has begun and not ended
-  size_t leaving_ = 0;                        // slots whose attempt was given up, and whose connect() is not back
+  size_t live_ = 0;                           // slots whose attempt has begun and has not ended
+  size_t leaving_ = 0;                        // slots whose attempt was given up and whose connect() has not ended
   std::vector<Attempt> queued_;               // accepted, not begun
-  std::vector<Completion> ended_;             // by cancel_all(), before they began
-  std::vector<__kernel_timespec> deadlines_;  // of what is queued, until it is sent
-  DueLists due_;                              // without linked timeouts
+  std::vector<Completion> ended_;             // attempts that ended without the ring, not reaped yet
+  std::vector<__kernel_timespec> deadlines_;  // of the queued attempts, until they are sent
+  DueLists due_;                              // used without linked timeouts
   bool cancelled_ = false;
   TimePoint cancel_again_at_{};
   size_t installing_ = 0;                // completions that wait for their descriptor
-  std::vector<uint32_t> completion_of_;  // by slot, where that is one of them
-  std::unique_ptr<Ring> ring_;           // none after it failed and no other could be had
+  std::vector<uint32_t> completion_of_;  // by slot, for those completions
+  std::unique_ptr<Ring> ring_;           // empty after it failed and could not be replaced
   int ring_error_ = 0;
 };
 
@@ -344,15 +350,14 @@ class IoUring final : public Connector {
 extern const ConnectorEntry io_uring;
 const ConnectorEntry io_uring{
     .name = "io-uring",
-    .summary = "one thread, one io_uring: linked requests on direct descriptors, many in one system call",
+    .summary = "one thread, one io_uring; linked requests on direct descriptors, many per system call",
     .options = options,
     .probe =
         [](const ConnectorSettings& settings) {
           return Ring::probe(settings.max_in_flight, needs_descriptors(settings.retirement.policy()));
         },
-    .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
-      return std::make_unique<IoUring>(settings);
-    },
+    .make = make_connector<IoUring>,
+    .group = "loops",
 };
 
 }  // namespace connbench::connectors

@@ -1,5 +1,6 @@
 #include "impl/ring/ring.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -8,18 +9,18 @@
 namespace connbench {
 namespace {
 
-// As in the kernel's io_uring.h; that of older distributions ends before them.
+// Values of the kernel's io_uring.h, which is older on some distributions.
 constexpr uint8_t op_fixed_fd_install = 54;         // IORING_OP_FIXED_FD_INSTALL, Linux 6.8
 constexpr uint32_t socket_uring_op_setsockopt = 3;  // SOCKET_URING_OP_SETSOCKOPT, Linux 6.7
 
-// Read by the kernel when the request is begun.
+// The kernel reads it when the request begins.
 constexpr linger at_once{.l_onoff = 1, .l_linger = 0};
 
-// A relative wait: the kernel adds the clock to it, and must not overflow.
+// The kernel adds the current time to a wait, which must not overflow.
 constexpr Duration longest_wait = std::chrono::hours(1);
 
-// No request may be left behind another's failure, and completions are looked for only while this thread is in the
-// kernel anyway: an interrupt for each would be a system call for each.
+// SUBMIT_ALL: a failed request must not hold back the ones after it. COOP_TASKRUN: completions are processed when this
+// thread enters the kernel anyway; interrupting it for each would cost a system call each.
 constexpr unsigned setup_flags = IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL |
                                  IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SINGLE_ISSUER;
 
@@ -41,7 +42,7 @@ Ring::~Ring() {
   io_uring_queue_exit(&ring_);
 }
 
-// A chain of requests must not be cut in two by a submission.
+// A submission must not cut a chain of requests in two.
 void Ring::make_room(unsigned requests) noexcept {
   if (error_ != 0 || io_uring_sq_space_left(&ring_) >= requests) return;
   const int error = submit();
@@ -62,7 +63,7 @@ void Ring::connect(uint32_t slot, const Endpoint& to, const __kernel_timespec* d
   io_uring_sqe& socket = next(Tag::socket, slot, silent_link);
   socket.opcode = IORING_OP_SOCKET;
   socket.fd = to.family();
-  socket.off = SOCK_STREAM | SOCK_NONBLOCK;  // or a worker of the kernel would block in a UNIX socket's connect()
+  socket.off = SOCK_STREAM | SOCK_NONBLOCK;  // else a kernel worker would block in the connect() of a UNIX socket
   socket.file_index = slot + 1;
   io_uring_sqe& connect = next(Tag::connect, slot, IOSQE_FIXED_FILE | (deadline != nullptr ? IOSQE_IO_LINK : 0U));
   connect.opcode = IORING_OP_CONNECT;

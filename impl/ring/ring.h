@@ -1,8 +1,9 @@
-// An io_uring: its queues, its table of direct descriptors, and the requests that a connection is made of.
+// An io_uring: its queues, its table of direct descriptors, and the requests that make a connection.
 #pragma once
 
 #include <liburing.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -13,46 +14,49 @@
 
 namespace connbench {
 
-/// Submission queue, completion queue and a table of direct descriptors: sockets that have a slot in the ring and no
-/// number in the process. Nothing is sent before submit() or wait(), unless the submission queue is full.
+/// A submission queue, a completion queue and a table of direct descriptors: sockets that have a slot in the ring but
+/// no descriptor number in the process. Requests are sent by submit() and wait(), or earlier when the submission queue
+/// is full.
 ///
-/// Requests marked "silent" have a completion only when they fail.
+/// A request marked "silent" has a completion only when it fails.
 class Ring {
  public:
-  /// What a completion belongs to: `tag` and `index` are as they were given to the request.
+  /// The kind of request that a completion belongs to.
   enum class Tag : uint32_t { connect, socket, install, housekeeping };
 
-  /// Room for `submissions` at a time (rounded up to a power of two), `completions` that wait to be taken (more are
-  /// kept by the kernel: none is lost) and `slots` direct descriptors. @throws std::system_error
+  /// Makes room for `submissions` requests at a time (rounded up to a power of two), for `completions` that have not
+  /// been taken yet (the kernel keeps any further ones, so none is lost) and for `slots` direct descriptors.
+  /// @throws std::system_error
   Ring(unsigned submissions, unsigned completions, unsigned slots);
   ~Ring();
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
 
-  /// A socket in `slot`, then connect(). One completion: of the socket when that fails, else of connect(). `deadline`,
-  /// if any, is a CLOCK_MONOTONIC time that is read by the next submission; when it passes, connect() ends with
-  /// ECANCELED.
+  /// Opens a socket in `slot`, then calls connect(). One completion: that of the socket if it fails, else that of
+  /// connect(). `deadline` (nullptr: none) is a CLOCK_MONOTONIC time that the next submission reads; when it passes,
+  /// connect() ends with ECANCELED.
   void connect(uint32_t slot, const Endpoint& to, const __kernel_timespec* deadline) noexcept;
-  /// SO_LINGER 0, silent: the close that follows resets the connection.
+  /// Sets SO_LINGER to 0, silently: the close that follows resets the connection.
   void reset_on_close(uint32_t slot) noexcept;
-  /// Silent. The slot is free for requests that are added after this one.
+  /// Closes the socket in `slot`, silently. Requests added after this one may use the slot again.
   void close(uint32_t slot) noexcept;
-  /// Gives the socket in `slot` a descriptor of this process as well: the result of the completion, with `index`.
+  /// Gives the socket in `slot` a descriptor in this process too. The completion carries `index` and the descriptor.
   void install(uint32_t slot, uint32_t index) noexcept;
-  /// Ends connect() in `slot` with ECANCELED, silently. It may have ended already, and may be too busy to be ended.
+  /// Ends connect() in `slot` with ECANCELED, silently. This has no effect when it has ended already, or when the
+  /// kernel is working on it at that moment.
   void cancel(uint32_t slot) noexcept;
-  /// Takes the address from the socket in `slot`, silently: a connect() that is under way there ends with an error
-  /// (ECONNRESET). Unlike cancel(), which goes through a list of requests, it costs the same however many are pending.
+  /// Disconnects the socket in `slot`, silently: a pending connect() ends with ECONNRESET. Unlike cancel(), which
+  /// searches a list of requests, this costs the same however many are pending.
   void disconnect(uint32_t slot) noexcept;
 
-  /// One system call, if there is anything to submit: requests are begun, and nothing is waited for. Returns errno.
-  /// After any but EINTR the ring may have lost requests, and is of no use.
+  /// Submits the requests, in one system call if there are any, and does not wait. Returns errno. After any error but
+  /// EINTR the ring may have lost requests and must not be used any more.
   int submit() noexcept;
-  /// One system call: submits, and waits at most until `wake` (a past time: not at all) for a completion. EINTR is
-  /// returned like any errno; that the time has passed is not an error.
+  /// Submits the requests and waits at most until `wake` (a past time: not at all) for a completion, in one system
+  /// call. Returns errno, including EINTR; that the time has passed is not an error.
   int wait(TimePoint wake) noexcept;
 
-  /// Completions that can be taken now. Others may come at any moment: an interrupt is enough.
+  /// The number of completions that can be taken now. More may arrive at any moment.
   size_t ready() const noexcept { return io_uring_cq_ready(&ring_); }
 
   /// Calls function(tag, index, result) for at most `most` completions, in their order.
@@ -70,8 +74,8 @@ class Ring {
     io_uring_cq_advance(&ring_, taken);
   }
 
-  /// Why this machine has no such ring, or not with `slots` direct descriptors; `descriptors`: install() is needed too.
-  /// Asks the kernel by trying.
+  /// Why this machine cannot provide such a ring with `slots` direct descriptors; nullopt when it can. Finds out by
+  /// trying. `descriptors`: whether install() is needed too.
   static std::optional<std::string> probe(size_t slots, bool descriptors);
 
  private:
@@ -79,8 +83,8 @@ class Ring {
   void make_room(unsigned requests) noexcept;
 
   io_uring ring_{};
-  int error_ = 0;  // why the ring took a request no more: it is of no use then
-  std::unique_ptr<io_uring_sqe> discarded_ = std::make_unique<io_uring_sqe>();  // where later requests go
+  int error_ = 0;  // why the ring stopped accepting requests
+  std::unique_ptr<io_uring_sqe> discarded_ = std::make_unique<io_uring_sqe>();  // takes all requests after that
 };
 
 }  // namespace connbench

@@ -1,4 +1,5 @@
-// Whether this machine has what impl/ring/ring.h needs: asked by trying it.
+// Finds out by trying whether this machine has what impl/ring/ring.h needs.
+#include <errno.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -14,7 +15,7 @@
 namespace connbench {
 namespace {
 
-constexpr size_t most_slots = size_t{1} << 20;  // IORING_MAX_FIXED_FILES, which no header has
+constexpr size_t most_slots = size_t{1} << 20;  // IORING_MAX_FIXED_FILES, which no header defines
 constexpr Duration patience = std::chrono::seconds(1);
 
 std::string why_no_ring(int error) {
@@ -25,19 +26,18 @@ std::string why_no_ring(int error) {
       std::string disabled;
       std::ifstream("/proc/sys/kernel/io_uring_disabled") >> disabled;
       if (disabled.empty() || disabled == "0")
-        return "io_uring_setup: not permitted, though the kernel allows it: a seccomp filter or another policy forbids "
-               "it";
+        return "io_uring_setup: not permitted: the kernel allows it, but a seccomp filter or another policy does not";
       return fmt::format("io_uring_setup: not permitted: kernel.io_uring_disabled is {}", disabled);
     }
     case ENOMEM: {
       rlimit limit{};
       ::getrlimit(RLIMIT_MEMLOCK, &limit);
       return fmt::format(
-          "io_uring_setup: no memory for the rings; kernels before 5.12 take it from RLIMIT_MEMLOCK ({} KiB)",
+          "io_uring_setup: no memory for the rings; kernels before 5.12 charge it to RLIMIT_MEMLOCK ({} KiB)",
           limit.rlim_cur / 1024);
     }
     case EINVAL:
-      return "io_uring_setup: this kernel's io_uring is too old (6.8 has everything)";
+      return "io_uring_setup: this kernel's io_uring is too old (Linux 6.8 has everything)";
     default:
       return fmt::format("io_uring_setup: {}", std::strerror(error));
   }
@@ -48,18 +48,18 @@ std::optional<std::string> why_not_so_many(size_t slots) {
   ::getrlimit(RLIMIT_NOFILE, &limit);
   const size_t most = std::min<size_t>(limit.rlim_cur, most_slots);
   if (slots <= most) return std::nullopt;
-  return fmt::format("a ring has at most {} direct descriptors here (RLIMIT_NOFILE, and never more than {}): {} asked",
+  return fmt::format("a ring has at most {} direct descriptors here (RLIMIT_NOFILE, and never more than {}), not {}",
                      most, most_slots, slots);
 }
 
-// Whatever is too old for one of the requests answers EINVAL, or ENOTSUP for an unknown socket command.
+// A kernel that is too old for a request answers EINVAL, or ENOTSUP for an unknown socket command.
 struct Trial {
   int socket = 0;  ///< results: 0 or -errno
   int housekeeping = 0;
   int install = 0;
 };
 
-// Connecting nowhere: a UNIX socket of an empty name is refused at once, on any machine.
+// Connects to a UNIX socket with an empty name, which every machine refuses at once.
 Trial try_requests(Ring& ring, bool descriptors) {
   Trial trial;
   const Endpoint nowhere = Endpoint::abstract_unix("");
@@ -97,15 +97,16 @@ std::optional<std::string> Ring::probe(size_t slots, bool descriptors) {
     Ring ring(8, 16, 1);
     const Trial trial = try_requests(ring, descriptors);
     if (trial.socket != 0)
-      return fmt::format("io_uring: no socket as a direct descriptor (Linux 5.19 has them): {}",
+      return fmt::format("io_uring: sockets cannot be direct descriptors (since Linux 5.19): {}",
                          std::strerror(-trial.socket));
     if (trial.housekeeping != 0)
-      return fmt::format("io_uring: SO_LINGER cannot be set through the ring (Linux 6.7 can): {}",
+      return fmt::format("io_uring: SO_LINGER cannot be set through the ring (since Linux 6.7): {}",
                          std::strerror(-trial.housekeeping));
     if (trial.install != 0)
       return fmt::format(
-          "io_uring: direct descriptors cannot become plain ones (Linux 6.8 can), and this way of closing, or "
-          "reading TCP_INFO, needs them: {}",
+          "io_uring: direct descriptors cannot become plain ones (since Linux 6.8), which this way of closing or "
+          "reading "
+          "TCP_INFO needs: {}",
           std::strerror(-trial.install));
   } catch (const std::system_error& error) {
     if (std::string_view(error.what()).starts_with("io_uring_setup")) return why_no_ring(error.code().value());

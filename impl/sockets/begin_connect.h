@@ -1,7 +1,10 @@
-// The two ends of every connection attempt: opening a socket and calling connect(), and asking how it went.
+// The beginning and the end of every connection attempt: socket() and connect(), and finding out how it went.
 #pragma once
 
+#include <errno.h>
 #include <sys/socket.h>
+
+#include <cstddef>
 
 #include "harness/connector/connector.h"
 #include "harness/support/unique_fd.h"
@@ -13,28 +16,28 @@ namespace connbench {
 struct Begun {
   UniqueFd fd;        ///< -1 when socket() failed
   TimePoint started;  ///< just before socket()
-  Evidence evidence;  ///< of the last call; error 0 = connected at once
+  Evidence evidence;  ///< from the last call; error 0 = connected at once
 
-  /// connect() has returned and the handshake goes on. EINTR does not end one; a UNIX socket has none.
+  /// connect() has returned and the handshake continues. EINTR does not end it; a UNIX socket has no handshake.
   bool pending() const noexcept {
     return evidence.call == Call::connect &&
            (evidence.error == EINPROGRESS || (evidence.error == EINTR && evidence.family != AF_UNIX));
   }
 };
 
-/// Non-blocking socket, connect(). Never throws: the evidence says what happened.
+/// Opens a non-blocking socket and calls connect(). Never throws: the evidence says what happened.
 Begun begin_connect(const Attempt& attempt, SourcePort& port) noexcept;
 
-/// After readiness: SO_ERROR, read once (reading consumes it).
+/// To be called when the socket is ready: reads SO_ERROR once, since reading clears it.
 Evidence end_connect(int fd, sa_family_t family) noexcept;
 
-/// Whether the handshake goes on, whatever readiness and SO_ERROR say: there is no peer yet. An error wakes those who
-/// wait before SO_ERROR has it (ICMP: the kernel fills the error queue first), and select() cannot tell it from
-/// success.
+/// Whether the handshake continues, even if the socket is ready and SO_ERROR is 0: the socket has no peer yet. An ICMP
+/// error wakes waiting threads before SO_ERROR is set (the kernel fills the error queue first), and select() cannot
+/// tell that from success.
 bool still_connecting(int fd) noexcept;
 
-/// What every beginning is made of: a socket, its source port, and `connect`, which is given the descriptor and returns
-/// evidence; again with a new socket while `port` asks for it.
+/// Opens a socket, prepares its source port and calls `connect` with the descriptor, which returns evidence. Repeats
+/// all of it with a new socket as long as `port` asks for another try.
 template <class Connect>
 Evidence open_and_connect(UniqueFd& fd, const Endpoint& to, int flags, SourcePort& port, Connect connect) noexcept {
   for (size_t tries = 1;; ++tries) {

@@ -1,52 +1,48 @@
-// When things that are numbered are due: one FIFO per distinct delay, so that nothing depends on how many wait.
+// When numbered things are due.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "harness/support/clock.h"
+#include "impl/sockets/due_table.h"
 
 namespace connbench {
 
-/// Things of one delay are due in the order in which they are added, so each list is sorted by itself: adding, removing
-/// and finding the next are O(1) in what waits, and linear in the distinct delays, of which a run has a handful.
+/// A DueTable for things that live elsewhere and are known here by their index alone.
 class DueLists {
  public:
-  static constexpr uint32_t none = UINT32_MAX;
+  static constexpr uint32_t none = DueLink::none;
 
-  /// Indices below `capacity` can be added; it grows with what is added beyond.
-  explicit DueLists(size_t capacity) : entries_(capacity) {}
+  /// Makes room for indices below `capacity`; larger ones make it grow.
+  explicit DueLists(size_t capacity) : table_(capacity) {}
 
-  /// `index`, which is not in a list, is due at from + delay. Calls must not go back in `from`.
-  void add(uint32_t index, TimePoint from, Duration delay);
-  /// Nothing happens to one that is in no list.
-  void remove(uint32_t index) noexcept;
+  /// `index` is due at from + delay. It must not be in a list yet, and `from` must not go back between calls.
+  void add(uint32_t index, TimePoint from, Duration delay) {
+    if (index >= table_.size()) table_.resize(std::max<size_t>(index + size_t{1}, 2 * table_.size()));
+    table_[index].started = from;
+    table_.add(index, delay);
+  }
+
+  /// Does nothing when `index` is in no list.
+  void remove(uint32_t index) noexcept {
+    if (index < table_.size() && table_.is_waiting(index)) table_.remove(index);
+  }
 
   /// TimePoint::max() when nothing waits.
-  TimePoint next() const noexcept;
-  /// One that is due at `time`, or none.
-  uint32_t overdue(TimePoint time) const noexcept;
-  /// Any that waits, or none.
-  uint32_t any() const noexcept { return overdue(TimePoint::max()); }
+  TimePoint next() const noexcept { return table_.next(); }
+  /// An index that is due at `time`, or none.
+  uint32_t overdue(TimePoint time) const noexcept { return table_.overdue(time); }
+  /// Any index that waits, or none.
+  uint32_t any() const noexcept { return table_.any(); }
 
  private:
-  static constexpr uint16_t no_list = UINT16_MAX;
   struct Entry {
-    TimePoint due{};
-    uint32_t older = none;
-    uint32_t younger = none;
-    uint16_t list = no_list;
+    TimePoint started{};
+    DueLink link;
   };
-  struct List {
-    Duration delay;
-    uint32_t oldest = none;
-    uint32_t youngest = none;
-  };
-  uint16_t list_for(Duration delay);
-
-  std::vector<Entry> entries_;
-  std::vector<List> lists_;
+  DueTable<Entry> table_;
 };
 
 }  // namespace connbench

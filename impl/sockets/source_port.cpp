@@ -1,5 +1,6 @@
 #include "impl/sockets/source_port.h"
 
+#include <errno.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -8,7 +9,7 @@
 
 #include "harness/support/unique_fd.h"
 
-#ifndef IP_LOCAL_PORT_RANGE  // since Linux 6.3; newer than some C libraries
+#ifndef IP_LOCAL_PORT_RANGE  // since Linux 6.3; missing from older C libraries
 #define IP_LOCAL_PORT_RANGE 51
 #endif
 
@@ -24,7 +25,7 @@ int enable(int fd, int level, int name) noexcept {
   return set(fd, level, name, &on, sizeof on);
 }
 
-// Any address of this machine: connect() still chooses it.
+// Binds to the wildcard address, so that connect() still chooses the source address.
 int bind_any(int fd, sa_family_t family, uint16_t port) noexcept {
   sockaddr_in6 v6{};
   v6.sin6_family = AF_INET6;
@@ -37,7 +38,7 @@ int bind_any(int fd, sa_family_t family, uint16_t port) noexcept {
   return ::bind(fd, address, is_v6 ? sizeof v6 : sizeof v4) == 0 ? 0 : errno;
 }
 
-// The low half is the first port, the high half the last. An IPv6 socket takes both options at this level too.
+// The low half is the first port, the high half the last. IPv6 sockets accept both options at this level too.
 int set_port_range(int fd, PortRange range) noexcept {
   const uint32_t value = uint32_t{range.last} << 16 | range.first;
   if (const int error = set(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE, &value, sizeof value); error != 0) return error;
@@ -51,12 +52,12 @@ SourcePort::SourcePort(const Options& options) {
   choice_ = choice == "bind" ? Choice::bind : choice == "range" ? Choice::range : Choice::kernel;
   if (choice_ == Choice::kernel) return;
   range_ = ephemeral_ports();
-  // Processes that begin at one port would find each other's first: begin somewhere.
+  // Processes that began at the same port would collide, so each begins somewhere else.
   next_ = static_cast<uint32_t>(to_ns(now()) / 1000);
 }
 
-// SO_REUSEADDR: without it a port is taken as soon as any socket has it, whatever the destination, and a connection in
-// TIME_WAIT keeps it too. A listener, or a socket that the kernel gave the port to, still refuses: take the next.
+// Without SO_REUSEADDR, bind() fails as soon as any socket has the port, whatever its destination, even in TIME_WAIT.
+// With it, bind() still fails when the port belongs to a listener or was chosen by the kernel; then try the next one.
 Evidence SourcePort::bind_to_next(int fd, sa_family_t family) noexcept {
   Evidence evidence{.call = Call::setsockopt, .error = enable(fd, SOL_SOCKET, SO_REUSEADDR), .family = family};
   if (evidence.error != 0) return evidence;
@@ -69,8 +70,8 @@ Evidence SourcePort::bind_to_next(int fd, sa_family_t family) noexcept {
   return evidence;
 }
 
-// With a range of its own, a socket's search for a port visits all of them; without one, every second first, which is
-// the slow half once those are gone. The port is looked for in connect(), when the destination is known.
+// With a range of its own, the search for a port visits every port. Without one, the kernel tries every second port
+// first, which makes the search slow once those are in use. connect() does the search, when the destination is known.
 Evidence SourcePort::narrow_to_range(int fd, sa_family_t family) const noexcept {
   Evidence evidence{.call = Call::setsockopt, .error = set_port_range(fd, range_), .family = family};
   if (evidence.error != 0) return evidence;
@@ -83,7 +84,7 @@ std::optional<std::string> probe_source_port(const ConnectorSettings& settings) 
   if (!fd) return std::nullopt;
   const int error = set_port_range(fd.get(), ephemeral_ports());
   if (error == 0) return std::nullopt;
-  return fmt::format("this kernel has no IP_LOCAL_PORT_RANGE (Linux 6.3): {}", std::strerror(error));
+  return fmt::format("this kernel has no IP_LOCAL_PORT_RANGE (since Linux 6.3): {}", std::strerror(error));
 }
 
 }  // namespace connbench

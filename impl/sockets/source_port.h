@@ -1,7 +1,11 @@
-// Who chooses the port that a connection leaves from: the kernel by itself, or somebody who knows better.
+// The choice of a connection's source port: by the kernel, or by us.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -16,27 +20,27 @@ inline constexpr OptionSpec source_port_option{
     .choices = "kernel|bind|range",
     .default_value = "kernel",
     .help =
-        "who chooses it: connect(), bind() to one port after another, or connect() within IP_LOCAL_PORT_RANGE; "
-        "nothing on UNIX sockets"};
+        "how the source port is chosen: by connect(), by bind() to one port after another, or by connect() within "
+        "IP_LOCAL_PORT_RANGE; no effect on UNIX sockets"};
 
-/// What a connector does about source ports between socket() and connect(). Thread-safe. Means nothing to a UNIX
-/// socket, which has no ports.
+/// Prepares a socket's source port between socket() and connect(). Thread-safe. UNIX sockets have no ports, so nothing
+/// happens to them.
 class SourcePort {
  public:
   /// The kernel chooses.
   SourcePort() noexcept = default;
-  /// @throws std::system_error when the kernel does not tell its ephemeral ports
+  /// @throws std::system_error when the kernel's ephemeral port range cannot be read
   explicit SourcePort(const Options& options);
 
-  /// To be called before connect(). error 0 = done. With `bind`, ports that others hold are passed over until the whole
+  /// To be called before connect(). error 0 = done. With `bind`, ports that are in use are skipped until the whole
   /// range has been tried.
   Evidence prepare(int fd, sa_family_t family) noexcept {
     if (choice_ == Choice::kernel || family == AF_UNIX) return {.family = family};
     return choice_ == Choice::bind ? bind_to_next(fd, family) : narrow_to_range(fd, family);
   }
 
-  /// connect() says that the port it was bound to is taken on the way to this destination, which bind() does not look
-  /// at: a socket bound to another one should try, unless `tries` were as many as there are ports.
+  /// Whether to try again with a socket that is bound to another port: connect() found the port in use for this
+  /// destination, which bind() does not check. False when `tries` has reached the number of ports.
   bool should_try_another(const Evidence& evidence, size_t tries) const noexcept {
     return choice_ == Choice::bind && evidence.error == EADDRNOTAVAIL && evidence.call == Call::connect &&
            evidence.family != AF_UNIX && tries < range_.size();
@@ -49,10 +53,10 @@ class SourcePort {
 
   Choice choice_ = Choice::kernel;
   PortRange range_{};
-  std::atomic<uint32_t> next_{0};  // counts on; taken modulo the range
+  std::atomic<uint32_t> next_{0};  // keeps counting; taken modulo the size of the range
 };
 
-/// Why this kernel does not have the choice that the options make; nullopt when it has.
+/// Why this kernel does not support the chosen option; nullopt when it does.
 std::optional<std::string> probe_source_port(const ConnectorSettings& settings);
 
 }  // namespace connbench

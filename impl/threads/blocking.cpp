@@ -1,6 +1,6 @@
-// One blocking connect() after another: what most programs do. Choose it for a handful of connections to hosts that
-// answer; a host that does not holds everything behind it until the kernel gives up (135 s by Linux's defaults).
-#include "harness/connector/registry.h"
+// One blocking connect() after another, which is what most programs do. Choose it for a handful of connections to hosts
+// that answer; a host that does not answer delays everything behind it until the kernel gives up (135 s by default).
+#include "harness/connector/make_connector.h"
 #include "impl/threads/calls/calls.h"
 
 namespace connbench::connectors {
@@ -14,7 +14,7 @@ class Blocking final : public Connector {
   Capabilities capabilities() const override {
     Capabilities capabilities = plain_call_capabilities();
     capabilities.completes_in_submit = true;
-    capabilities.cancellable = false;  // the one thread that could cancel is the one that sits in connect()
+    capabilities.cancellable = false;  // the only thread that could cancel is blocked in connect()
     return capabilities;
   }
 
@@ -46,12 +46,11 @@ class Blocking final : public Connector {
 extern const ConnectorEntry blocking;
 const ConnectorEntry blocking{
     .name = "blocking",
-    .summary = "connect() in the caller's thread, one after another; the kernel's own timeout",
+    .summary = "one connect() after another in the caller's thread; the kernel's own timeout",
     .options = {&source_port_option, 1},
     .probe = probe_source_port,
-    .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
-      return std::make_unique<Blocking>(settings);
-    },
+    .make = make_connector<Blocking>,
+    .group = "baselines",
 };
 
 }  // namespace connbench::connectors

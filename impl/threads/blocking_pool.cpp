@@ -1,5 +1,5 @@
-// A pool of threads in blocking connect()s. What many servers do for outgoing calls: nothing is made per attempt, but
-// as many hosts that are gone as there are threads hold up all the others, until the kernel gives up.
+// A pool of threads that call connect() and block, as many servers do for outgoing connections. Nothing is created per
+// attempt, but as many dead hosts as there are threads hold up every other attempt until the kernel gives up.
 #include "impl/threads/thread_pool.h"
 
 namespace connbench::connectors {
@@ -13,6 +13,7 @@ const ConnectorEntry blocking_pool{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPool>(settings, plain_call, plain_call_capabilities());
     },
+    .group = "pools",
 };
 
 }  // namespace connbench::connectors

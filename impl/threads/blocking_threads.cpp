@@ -1,5 +1,5 @@
-// A thread per attempt in a blocking connect(). The simplest way to have several under way, and the one that fills a
-// program with stuck threads when hosts are gone: nothing but the kernel gives up, after tcp_syn_retries.
+// A thread per attempt that calls connect() and blocks. It is the simplest way to have several attempts in flight, and
+// it fills a program with stuck threads when hosts are dead: only the kernel gives up, after tcp_syn_retries.
 #include "impl/threads/thread_per_attempt.h"
 
 namespace connbench::connectors {
@@ -13,6 +13,7 @@ const ConnectorEntry blocking_threads{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPerAttempt>(settings, plain_call, plain_call_capabilities());
     },
+    .group = "threads",
 };
 
 }  // namespace connbench::connectors

@@ -1,5 +1,5 @@
-// A pool of threads: non-blocking connect(), ppoll() with the timeout, SO_ERROR. The pool to choose where a pool it is
-// to be: exact deadlines, any descriptor, no signal.
+// A pool of threads: non-blocking connect(), ppoll() with the timeout, SO_ERROR. Choose it when you want a pool: its
+// deadlines are exact, and it works with any descriptor and without signals.
 #include "impl/threads/thread_pool.h"
 
 namespace connbench::connectors {
@@ -13,6 +13,7 @@ const ConnectorEntry poll_pool{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPool>(settings, poll_call, poll_call_capabilities());
     },
+    .group = "pools",
 };
 
 }  // namespace connbench::connectors

@@ -1,5 +1,5 @@
-// A thread per attempt: non-blocking connect(), then ppoll() for the timeout, then SO_ERROR. What select-threads does,
-// without its limit on descriptors and with nanoseconds: choose it over that one wherever there is poll().
+// A thread per attempt: non-blocking connect(), ppoll() with the timeout, SO_ERROR. Choose it over select-threads
+// wherever poll() exists: it has no limit on descriptors, and its timeout is in nanoseconds.
 #include "impl/threads/thread_per_attempt.h"
 
 namespace connbench::connectors {
@@ -13,6 +13,7 @@ const ConnectorEntry poll_threads{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPerAttempt>(settings, poll_call, poll_call_capabilities());
     },
+    .group = "threads",
 };
 
 }  // namespace connbench::connectors

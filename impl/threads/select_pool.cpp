@@ -1,5 +1,5 @@
-// A pool of threads: non-blocking connect(), select() with the timeout, SO_ERROR. As sndtimeo-pool, with deadlines to
-// the microsecond; for old interfaces only, since no descriptor may reach FD_SETSIZE.
+// A pool of threads: non-blocking connect(), select() with the timeout, SO_ERROR. Its deadlines are exact to the
+// microsecond. Choose it only where poll() is missing, because every descriptor must be below FD_SETSIZE.
 #include <algorithm>
 
 #include "impl/sockets/select_limit.h"
@@ -19,9 +19,10 @@ const ConnectorEntry select_pool{
         },
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       Capabilities capabilities = select_call_capabilities();
-      capabilities.max_in_flight = 0;  // what waits in the queue has no descriptor: its threads are the limit
+      capabilities.max_in_flight = 0;  // queued attempts have no descriptor, so only the threads count
       return std::make_unique<ThreadPool>(settings, select_call, capabilities);
     },
+    .group = "pools",
 };
 
 }  // namespace connbench::connectors

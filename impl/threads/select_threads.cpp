@@ -1,5 +1,5 @@
-// A thread per attempt: non-blocking connect(), then select() for the timeout, then SO_ERROR. The textbook way to bound
-// one connect(); each descriptor must lie below FD_SETSIZE, also when every thread watches only one.
+// A thread per attempt: non-blocking connect(), select() with the timeout, SO_ERROR. This is the textbook way to bound
+// one connect(). Every descriptor must be below FD_SETSIZE, even though each thread watches only one.
 #include "impl/sockets/select_limit.h"
 #include "impl/threads/thread_per_attempt.h"
 
@@ -18,6 +18,7 @@ const ConnectorEntry select_threads{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPerAttempt>(settings, select_call, select_call_capabilities());
     },
+    .group = "threads",
 };
 
 }  // namespace connbench::connectors

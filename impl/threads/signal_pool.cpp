@@ -1,5 +1,5 @@
-// A pool of threads in blocking connect()s, each with a timer of its own whose signal interrupts it: one timer for
-// thousands of attempts. For code that must block and must not be late.
+// A pool of threads that block in connect(), each with its own timer whose signal interrupts it. A timer serves
+// thousands of attempts. Choose it for code that must block and still keep exact deadlines.
 #include "impl/threads/thread_pool.h"
 
 namespace connbench::connectors {
@@ -7,13 +7,14 @@ namespace connbench::connectors {
 extern const ConnectorEntry signal_pool;
 const ConnectorEntry signal_pool{
     .name = "signal-pool",
-    .summary = "a pool of threads, blocking connect() that a timer's signal interrupts",
+    .summary = "a pool of threads, blocking connect() interrupted by a timer's signal",
     .options = pool_options,
     .probe = probe_pool,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       prepare_signal_calls();
       return std::make_unique<ThreadPool>(settings, signal_call, signal_call_capabilities());
     },
+    .group = "pools",
 };
 
 }  // namespace connbench::connectors

@@ -1,5 +1,5 @@
-// A pool of threads in connect()s that SO_SNDTIMEO bounds: a host that is gone holds a thread for its timeout and no
-// longer. The least code for a pool that cannot get stuck.
+// A pool of threads that block in connect(), bounded by SO_SNDTIMEO: a dead host occupies a thread for one timeout and
+// no longer. This is the least code for a pool that cannot get stuck.
 #include "impl/threads/thread_pool.h"
 
 namespace connbench::connectors {
@@ -13,6 +13,7 @@ const ConnectorEntry sndtimeo_pool{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPool>(settings, sndtimeo_call, sndtimeo_call_capabilities());
     },
+    .group = "pools",
 };
 
 }  // namespace connbench::connectors

@@ -1,5 +1,5 @@
-// A thread per attempt in a connect() that SO_SNDTIMEO bounds: the smallest change to a blocking program that gives it
-// a timeout. Rounded up to jiffies; errno is EINPROGRESS, and the socket must then be closed.
+// A thread per attempt that blocks in connect(), bounded by SO_SNDTIMEO. It is the smallest change that gives a
+// blocking program a timeout. The kernel rounds it up to jiffies; errno is EINPROGRESS, and the socket must be closed.
 #include "impl/threads/thread_per_attempt.h"
 
 namespace connbench::connectors {
@@ -13,6 +13,7 @@ const ConnectorEntry sndtimeo_threads{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPerAttempt>(settings, sndtimeo_call, sndtimeo_call_capabilities());
     },
+    .group = "threads",
 };
 
 }  // namespace connbench::connectors

@@ -1,5 +1,6 @@
-// A thread per attempt in a connect() that ends when TCP_SYNCNT SYNs were sent again: the smallest count that does not
-// give up before the timeout. Choose it to say how often to try rather than how long: steps are 3, 7, 15 ... seconds.
+// A thread per attempt that blocks in connect() until TCP_SYNCNT SYNs have been retransmitted. It uses the smallest
+// count that does not give up before the timeout. Choose it to limit the number of tries rather than the time: the
+// steps are 3, 7, 15 ... seconds.
 #include "impl/threads/thread_per_attempt.h"
 
 namespace connbench::connectors {
@@ -13,7 +14,8 @@ const ConnectorEntry syncnt_threads{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPerAttempt>(settings, syncnt_call, syncnt_call_capabilities());
     },
-    .families = ip_families,  // on UNIX sockets there would be no deadline
+    .families = ip_families,  // UNIX sockets would have no deadline
+    .group = "threads",
 };
 
 }  // namespace connbench::connectors

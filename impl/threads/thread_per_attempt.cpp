@@ -12,38 +12,38 @@ Capabilities per_attempt(Capabilities capabilities) {
 
 ThreadPerAttempt::ThreadPerAttempt(const ConnectorSettings& settings, BlockingCall call,
                                    const Capabilities& call_capabilities)
-    : ThreadCarrier(settings, call, per_attempt(call_capabilities)), attributes_(settings.options.size("stack")) {}
+    : ThreadExecutor(settings, call, per_attempt(call_capabilities)), attributes_(settings.options.size("stack")) {}
 
-void ThreadPerAttempt::start(std::span<Seat* const> seats) {
-  for (Seat* seat : seats) {
-    const int error = pthread_create(&seat->thread, attributes_.get(), thread_main, seat);
-    seat->running = error == 0;
-    if (seat->running) continue;
+void ThreadPerAttempt::start(std::span<Slot* const> slots) {
+  for (Slot* slot : slots) {
+    const int error = pthread_create(&slot->thread, attributes_.get(), thread_main, slot);
+    slot->running = error == 0;
+    if (slot->running) continue;
     const TimePoint failed = now();
-    seat->completion = {.id = seat->attempt.id,
+    slot->completion = {.id = slot->attempt.id,
                         .result = classify({.call = Call::pthread_create, .error = error}),
                         .started = failed,
                         .finished = failed};
-    finish(*seat);
+    finish(*slot);
   }
 }
 
 void* ThreadPerAttempt::thread_main(void* argument) {
-  Seat& seat = *static_cast<Seat*>(argument);
-  auto& carrier = static_cast<ThreadPerAttempt&>(*seat.carrier);
-  carrier.run(seat);
-  carrier.finish(seat);
+  Slot& slot = *static_cast<Slot*>(argument);
+  auto& executor = static_cast<ThreadPerAttempt&>(*slot.executor);
+  executor.run(slot);
+  executor.finish(slot);
   return nullptr;
 }
 
-void ThreadPerAttempt::leave(Seat& seat) {
-  if (seat.running) pthread_join(seat.thread, nullptr);
-  seat.running = false;
+void ThreadPerAttempt::recycle(Slot& slot) {
+  if (slot.running) pthread_join(slot.thread, nullptr);
+  slot.running = false;
 }
 
 void ThreadPerAttempt::interrupt_all() {
-  for (const Seat& seat : seats())
-    if (seat.running) interrupt(seat.thread);
+  for (const Slot& slot : slots())
+    if (slot.running) interrupt(slot.thread);
 }
 
 }  // namespace connbench

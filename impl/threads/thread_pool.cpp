@@ -15,7 +15,7 @@ Capabilities pool_of(size_t threads, Capabilities capabilities) {
 }  // namespace
 
 ThreadPool::ThreadPool(const ConnectorSettings& settings, BlockingCall call, const Capabilities& call_capabilities)
-    : ThreadCarrier(settings, call, pool_of(settings.options.count("threads"), call_capabilities)) {
+    : ThreadExecutor(settings, call, pool_of(settings.options.count("threads"), call_capabilities)) {
   const ThreadAttributes attributes(settings.options.size("stack"));
   const size_t count = std::min(settings.options.count("threads"), settings.max_in_flight);
   threads_.reserve(count);
@@ -43,37 +43,37 @@ void ThreadPool::stop() {
   for (const pthread_t thread : threads_) pthread_join(thread, nullptr);
 }
 
-void ThreadPool::start(std::span<Seat* const> seats) {
+void ThreadPool::start(std::span<Slot* const> slots) {
   size_t wanted = 0;
   {
     const std::lock_guard lock(mutex_);
-    for (Seat* seat : seats) {
-      seat->next = nullptr;
-      (oldest_ == nullptr ? oldest_ : youngest_->next) = seat;
-      youngest_ = seat;
+    for (Slot* slot : slots) {
+      slot->next = nullptr;
+      (oldest_ == nullptr ? oldest_ : youngest_->next) = slot;
+      youngest_ = slot;
     }
-    wanted = std::min(idle_, seats.size());
+    wanted = std::min(idle_, slots.size());
   }
   for (size_t i = 0; i < wanted; ++i) work_.notify_one();
 }
 
-// Waits for work; nullptr: there will be none.
-ThreadCarrier::Seat* ThreadPool::next() {
+// Waits for work. Returns nullptr when the pool is being destroyed.
+ThreadExecutor::Slot* ThreadPool::next() {
   std::unique_lock lock(mutex_);
   ++idle_;
   work_.wait(lock, [this] { return oldest_ != nullptr || over_; });
   --idle_;
   if (oldest_ == nullptr) return nullptr;
-  Seat* seat = oldest_;
-  oldest_ = seat->next;
-  return seat;
+  Slot* slot = oldest_;
+  oldest_ = slot->next;
+  return slot;
 }
 
 void* ThreadPool::thread_main(void* argument) {
   auto& pool = *static_cast<ThreadPool*>(argument);
-  while (Seat* seat = pool.next()) {
-    pool.run(*seat);
-    pool.finish(*seat);
+  while (Slot* slot = pool.next()) {
+    pool.run(*slot);
+    pool.finish(*slot);
   }
   return nullptr;
 }
@@ -83,7 +83,7 @@ void ThreadPool::interrupt_all() {
 }
 
 std::optional<std::string> probe_pool(const ConnectorSettings& settings) {
-  if (settings.options.count("threads") == 0) return "a pool without threads connects nothing";
+  if (settings.options.count("threads") == 0) return "a pool needs at least one thread";
   return probe_source_port(settings);
 }
 

@@ -1,6 +1,6 @@
-// A thread per attempt in a connect() that TCP_USER_TIMEOUT bounds. Choose it where the same option is to end a dead
-// connection later, and a second is soon enough: the kernel looks at it at retransmissions only, so no attempt ends
-// before the first of them.
+// A thread per attempt that blocks in connect(), bounded by TCP_USER_TIMEOUT. Choose it where the same option should
+// also end a dead connection later, and where one second is soon enough: the kernel checks it only when it retransmits,
+// so no attempt ends before the first retransmission.
 #include "impl/threads/thread_per_attempt.h"
 
 namespace connbench::connectors {
@@ -14,7 +14,8 @@ const ConnectorEntry user_timeout_threads{
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPerAttempt>(settings, user_timeout_call, user_timeout_call_capabilities());
     },
-    .families = ip_families,  // on UNIX sockets there would be no deadline
+    .families = ip_families,  // UNIX sockets would have no deadline
+    .group = "threads",
 };
 
 }  // namespace connbench::connectors

@@ -42,3 +42,8 @@ def listed(names, most=4):
     if len(names) > most:
         names = [*names[: most - 1], f"{len(names) - most + 1} others"]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def counted(count, noun):
+    """1 wave, 1,000 waves"""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

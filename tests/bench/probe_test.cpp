@@ -181,7 +181,7 @@ TEST_F(Probe, SaysWhatIsNotTestableWithoutTheLabAndWhy) {
                                                             {"S13", "confirmed"},
                                                             {"S16", "not testable here"},
                                                             {"S22", "confirmed"}}));
-  EXPECT_THAT(evidence(), HasSubstr("S4 it needs the lab: namespaces of its own are refused"));
+  EXPECT_THAT(evidence(), HasSubstr("S4 it needs the lab: creating namespaces is refused"));
   EXPECT_EQ(json_of(out() + "/run.json").at("network"), "host");
 }
 

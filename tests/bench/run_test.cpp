@@ -146,7 +146,7 @@ TEST(Run, ThatItsLimitCutShortSaysSo) {
       connbench({"run", "--connector", "epoll", "--arrival", "uniform:10/s", "--attempts", "50", "--wave-limit",
                  "250ms", "--repetitions", "1", "--syscalls", "off", "--out", folder.path() / "run"});
   EXPECT_EQ(ended.status, 1);
-  EXPECT_THAT(ended.out, testing::AllOf(HasSubstr("never_started. The wave's limit came first"),
+  EXPECT_THAT(ended.out, testing::AllOf(HasSubstr("never_started. The wave reached its limit"),
                                         HasSubstr("--wave-limit"), Not(HasSubstr("os_error"))));
 }
 

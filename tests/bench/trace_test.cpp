@@ -321,10 +321,10 @@ TEST(TraceInput, IsRefusedWithAWordOnWhatWouldBeRight) {
   refused({"--until", "dawn"}, "--until: 'dawn' is not one of quiet, closed");
   refused({"--format", "xml"}, "--format: 'xml' is not one of text, json");
   refused({"--story", "farewell"}, "--story: 'farewell' is not one of greeting");
-  refused({"--story", "greeting", "--target", "accepting"}, "excludes");
-  refused({"--story", "greeting", "--attempts", "3"}, "excludes");
-  refused({"--story", "greeting", "--timeout", "1ms"}, "excludes");
-  refused({"--story", "greeting", "--close", "rst"}, "excludes");
+  refused({"--story", "greeting", "--target", "accepting"}, "exclude each other");
+  refused({"--story", "greeting", "--attempts", "3"}, "exclude each other");
+  refused({"--story", "greeting", "--timeout", "1ms"}, "exclude each other");
+  refused({"--story", "greeting", "--close", "rst"}, "exclude each other");
   refused({"--sysctl", "kernel.x=1"}, "net.ipv4.tcp_syn_retries=1");
   refused({"--pcap", "/nowhere/at/all.pcap"}, "--pcap: /nowhere/at/all.pcap cannot be written");
 }

@@ -1,4 +1,4 @@
-// What must hold for any bytes that arrive at the link.
+// Properties that must hold for any bytes that arrive at the link.
 #pragma once
 
 #include <cstdint>
@@ -6,8 +6,8 @@
 
 namespace connbench::lab {
 
-/// Parses `frame`, and if it is one of the lab's, makes every answer to it, parses that too, and counts it where
-/// handshakes are counted. Aborts when something is out of bounds that must not be.
+/// Parses `frame`. If it belongs to the lab, creates and parses every possible answer and applies every kind of rule.
+/// Aborts when a property is violated.
 void check_frame(std::span<const uint8_t> frame);
 
 }  // namespace connbench::lab

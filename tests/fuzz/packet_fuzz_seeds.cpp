@@ -3,7 +3,7 @@
 
 #include <fstream>
 
-#include "tests/harness/lab/link/frames.h"
+#include "harness/lab/link/frames.h"
 
 int main(int argc, char** argv) {
   if (argc != 2) {

@@ -1,4 +1,4 @@
-// Recording allocates nothing per attempt. This program counts every allocation of C++, on every thread.
+// Connectors and the drive loop allocate nothing per attempt. This program counts every C++ allocation on every thread.
 #include <atomic>
 #include <cstdlib>
 #include <new>
@@ -10,7 +10,7 @@ namespace {
 std::atomic<size_t> allocations{0};
 }
 
-// Not inlined, or the compiler takes what it sees of one for a mismatch with the other.
+// Not inlined: otherwise the compiler reports that new and delete do not match.
 [[gnu::noinline]] void* operator new(size_t size) {
   allocations.fetch_add(1, std::memory_order_relaxed);
   if (void* memory = std::malloc(size)) return memory;
@@ -45,7 +45,7 @@ size_t allocations_of_a_wave(const ConnectorEntry& entry, const Target& target, 
   return allocations - before;
 }
 
-TEST_P(Allocations, AreAsManyForTwoHundredAttemptsAsForTwoThousand) {
+TEST_P(Allocations, DoNotGrowWithTheNumberOfAttempts) {
   const auto target = open_target(20);
   const size_t few = allocations_of_a_wave(entry(), *target, 200);
   EXPECT_GT(few, 0U) << "nothing was counted";

@@ -1,10 +1,13 @@
-// What a process has of the things that a defect leaves behind.
+// Counts what a process owns that a defect could leave behind.
 #pragma once
 
 #include <unistd.h>
 
+#include <cctype>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <ostream>
 #include <string>
 #include <thread>
@@ -37,7 +40,7 @@ inline size_t children_of_this_process() {
     std::ifstream file(entry.path() / "stat");
     std::string text;
     std::getline(file, text, '\0');
-    const size_t name_ends = text.rfind(')');  // the name may hold anything; state and parent follow it
+    const size_t name_ends = text.rfind(')');  // the name may contain anything; the state and the parent follow it
     if (name_ends == std::string::npos) continue;
     if (std::stoi(text.substr(name_ends + 4)) == ::getpid()) ++children;
   }
@@ -48,13 +51,13 @@ inline Census take_census() {
   return {entries_of("/proc/self/task"), entries_of("/proc/self/fd"), children_of_this_process()};
 }
 
-/// To compare with. A sanitizer starts a thread of its own beside the first one that is made; one that was joined is
-/// seen in /proc for a moment still.
+/// A census to compare with. It creates a thread first, because a sanitizer starts a thread of its own together with
+/// the first one. It then waits until that thread, which /proc shows for a moment after it was joined, has disappeared.
 inline Census first_census() {
   std::string own;
   std::thread([&own] { own = "/proc/self/task/" + std::to_string(::gettid()); }).join();
   while (std::filesystem::exists(own)) std::this_thread::yield();
-  Census census = take_census();  // so may those of an earlier test
+  Census census = take_census();  // threads of an earlier test may also disappear late
   for (Census before{}; census != before; census = take_census()) {
     before = census;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -62,8 +65,9 @@ inline Census first_census() {
   return census;
 }
 
-/// Asks until there is no more than `expected`, and returns that; or for 10 s, and returns what there is. Less is no
-/// leak: what an earlier test has left to the kernel (a worker thread of a ring) may have gone meanwhile.
+/// Polls until nothing exceeds `expected`, and returns `expected`; after 10 s it returns the current census. Fewer
+/// items are no leak: something that an earlier test left to the kernel (a worker thread of a ring) may have gone
+/// meanwhile.
 inline Census census_becoming(const Census& expected) {
   const TimePoint end = now() + std::chrono::seconds(10);
   for (;;) {

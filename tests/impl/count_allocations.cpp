@@ -1,12 +1,11 @@
-// count_allocations [CONNECTOR]...: how many allocations an attempt costs each connector (all, without arguments), as
-// JSON on stdout:
+// count_allocations [CONNECTOR]...: prints the number of allocations per attempt for each connector (without arguments:
+// for all connectors), as JSON on stdout:
 //   {"few": 200, "many": 2000, "concurrency": 20,
 //    "connectors": {"epoll": {"of_few": 8, "of_many": 8, "per_attempt": 0.0}, "libuv": {"skipped": "not built in"}}}
-// Counted is every call of malloc(), calloc(), realloc() and their aligned kin on every thread, whoever makes it: our
-// own C++, a library in C, or the C library itself. A wave of few attempts and one of many are driven after one that
-// warms up, each connector in a process of its own; what both cost alike (making the connector, growing its tables)
-// falls out of the difference.
-// Exit status: 0 counted, 2 no such connector, 5 it broke.
+// It counts every call of malloc(), calloc(), realloc() and their aligned variants on every thread, no matter whether
+// our code, a library or the C library itself makes it. Each connector runs in a process of its own: first a wave to
+// warm up, then a wave of few attempts and one of many. Fixed costs (creating the connector, growing its tables) cancel
+// out. Exit status: 0 counted, 2 no such connector, 5 failed.
 #include <fmt/format.h>
 #include <malloc.h>
 
@@ -27,7 +26,7 @@ void count() noexcept {
 }
 }  // namespace
 
-// The C library's own names for what it would have called; free() stays its own, since the memory is its own too.
+// The C library's own names of these functions. free() needs no wrapper, because the memory is its own too.
 extern "C" {
 void* __libc_malloc(size_t);
 void* __libc_calloc(size_t, size_t);
@@ -81,7 +80,7 @@ size_t allocations_of_a_wave(const ConnectorEntry& entry, std::span<const Endpoi
   return made;
 }
 
-// In a child of its own: what a library keeps from one connector must not serve the next.
+// Runs in a child of its own, so that nothing a library caches for one connector helps the next.
 std::string ask(const ConnectorEntry& entry, std::span<const Endpoint> endpoints) {
   Retirement retirement({}, 0);
   if (const auto reason = entry.probe({Options("", entry.options), concurrency, retirement}))

@@ -1,8 +1,10 @@
-// A connector in the drive loop, for one wave in this process.
+// Runs one wave of a connector in this process.
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "harness/connector/registry.h"
@@ -19,7 +21,7 @@ class DrivenWave {
         retirement_(policy, attempts),
         connector_(entry.make({Options("", entry.options), concurrency, retirement_})) {}
 
-  /// To be called once.
+  /// May be called once.
   const std::vector<Sample>& drive(std::span<const Endpoint> endpoints, Duration timeout, Duration limit) {
     const auto pacing = closed_loop();
     connbench::drive(*connector_,

@@ -81,7 +81,7 @@ class Outside(unittest.TestCase):
             self.assertEqual(row[end], "64", (connector, target))
 
     def test_a_run_outlives_connectors_that_misbehave(self):
-        reasons = {"throws": "no way from here", "crashes": "signal 11", "hangs": "hangs"}
+        reasons = {"throws": "cannot connect", "crashes": "signal 11", "hangs": "hangs"}
         rows, run = self.run_with(
             "misbehaving_bench",
             1,

@@ -1,4 +1,4 @@
-// Connectors from outside that do what a run must outlive.
+// External connectors that do what a run must survive.
 #include <signal.h>
 #include <unistd.h>
 
@@ -9,7 +9,7 @@
 namespace connbench::connectors {
 namespace {
 
-// Takes attempts and does nothing about them; what it does wrong, it does by being called.
+// Accepts attempts and does nothing with them. Derived classes misbehave when they are called.
 class Misbehaving : public Connector {
  public:
   Capabilities capabilities() const override { return {.granularity = Duration(1)}; }
@@ -26,7 +26,7 @@ class Misbehaving : public Connector {
 };
 
 struct Throws final : Misbehaving {
-  size_t submit(std::span<const Attempt>) override { throw std::runtime_error("no way from here"); }
+  size_t submit(std::span<const Attempt>) override { throw std::runtime_error("cannot connect"); }
 };
 
 struct Crashes final : Misbehaving {

@@ -1,4 +1,4 @@
-// The matrix: which ways of asking are right, by what was seen; and seen here, on loopback.
+// The matrix: which ways are right given a row, and the rows that loopback produces.
 #include "probe/matrix.h"
 
 #include <gmock/gmock.h>
@@ -30,42 +30,42 @@ const Way& way(std::string_view beginning) {
   return *found;
 }
 
-TEST(ARow, IsTheSameAfterItsWayThroughText) {
+TEST(ARow, SurvivesSerialisation) {
   EXPECT_EQ(row_from_text(to_text(refused())), refused());
   const MatrixRow absent{.state = AttemptState::unreachable, .why_not = "no lab"};
   EXPECT_EQ(row_from_text(to_text(absent)), absent);
   EXPECT_THROW(row_from_text("[1,2]"), std::invalid_argument);
 }
 
-TEST(AWay, IsRightWhenItSaysWhatIsSo) {
+TEST(AWay, IsRightWhenItsDiagnosisIs) {
   const std::vector rows{refused()};
   EXPECT_TRUE(is_right(way("connect()'s own errno"), rows));
   EXPECT_TRUE(is_right(way("once ready, getpeername()"), rows));
   EXPECT_FALSE(is_right(way("once ready, a read of length 0"), rows));
 }
 
-TEST(AWay, IsNotRightWhenItSpoilsTheConnection) {
+TEST(AWay, IsNotRightWhenItHasASideEffect) {
   EXPECT_FALSE(is_right(way("once ready, a recv()"), {}));
 }
 
-TEST(AWay, IsNotJudgedByWhatCouldNotBeSeen) {
+TEST(AWay, IsNotJudgedByStatesThatCouldNotBeCreated) {
   const std::vector rows{MatrixRow{.state = AttemptState::unreachable, .why_not = "no lab"}};
   EXPECT_TRUE(is_right(way("once ready, a read of length 0"), rows));
 }
 
-TEST(Truth, OfASoftErrorIsEitherThatItFailedOrThatItIsPending) {
-  EXPECT_TRUE(is_right(AttemptState::soft_error, Said::failed));
-  EXPECT_TRUE(is_right(AttemptState::soft_error, Said::pending));
-  EXPECT_FALSE(is_right(AttemptState::soft_error, Said::connected));
+TEST(ASoftError, IsRightlyDiagnosedAsFailedOrPending) {
+  EXPECT_TRUE(is_right(AttemptState::soft_error, Diagnosis::failed));
+  EXPECT_TRUE(is_right(AttemptState::soft_error, Diagnosis::pending));
+  EXPECT_FALSE(is_right(AttemptState::soft_error, Diagnosis::connected));
   for (const AttemptState state : all_states)
-    EXPECT_EQ(is_right(state, Said::connected), state == AttemptState::accepted ||
-                                                    state == AttemptState::data_waiting ||
-                                                    state == AttemptState::fin_received)
+    EXPECT_EQ(is_right(state, Diagnosis::connected), state == AttemptState::accepted ||
+                                                         state == AttemptState::data_waiting ||
+                                                         state == AttemptState::fin_received)
         << to_string(state);
 }
 
-// What loopback alone can show, without a lab.
-TEST(Observing, SeesEveryStateOfLoopback) {
+// The states that need no lab.
+TEST(Observing, WorksForEveryStateOnLoopback) {
   Surroundings here(nullptr);
   for (const AttemptState state :
        {AttemptState::pending, AttemptState::accepted, AttemptState::data_waiting, AttemptState::fin_received,
@@ -78,7 +78,7 @@ TEST(Observing, SeesEveryStateOfLoopback) {
   }
 }
 
-TEST(Observing, SaysWhatNeedsTheLab) {
+TEST(Observing, ReportsStatesThatNeedTheLab) {
   Surroundings here(nullptr);
   EXPECT_NE(observe(AttemptState::unreachable, here).why_not, "");
   EXPECT_NE(observe(AttemptState::soft_error, here).why_not, "");

@@ -1,4 +1,4 @@
-// How findings are told.
+// Formats of findings.
 #include "probe/report.h"
 
 #include <gmock/gmock.h>
@@ -10,6 +10,7 @@
 namespace connbench::probe {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
@@ -36,7 +37,7 @@ Rows parsed(const std::string& csv) {
   return read_with_python(file);
 }
 
-TEST(Csv, HasARowAClaimWithItsEvidenceInOneField) {
+TEST(Csv, HasOneRowPerClaimWithItsEvidenceInOneField) {
   EXPECT_THAT(parsed(findings_csv(two_results())),
               ElementsAre(ElementsAre("claim", "verdict", "evidence"),
                           ElementsAre("S1", "refuted", "accept() = 5, \"at once\"\na | b <c>"),
@@ -52,27 +53,34 @@ TEST(Csv, OfTheMatrixHasTheSameColumnsInEveryRow) {
   EXPECT_EQ(rows[2][13], "no lab");
 }
 
-TEST(Csv, IsThatOfTheMatrixWhereNothingElseWasAskedFor) {
+TEST(Csv, IsTheMatrixWhenNothingElseWasRequested) {
   EXPECT_EQ(report(Format::csv, two_results(), two_rows()), findings_csv(two_results()));
   EXPECT_EQ(report(Format::csv, {}, two_rows()), matrix_csv(two_rows()));
 }
 
-TEST(Text, SaysTheVerdictTheClaimAndTheEvidence) {
+TEST(Text, ContainsTheVerdictTheClaimAndTheEvidence) {
   const std::string text = report(Format::text, two_results(), two_rows());
   for (const char* part : {"S1   refuted: When", "a | b <c>", "S4   not testable here", "right  connect()'s own errno",
-                           "WRONG  connect() again: only EISCONN", "not here: no lab"})
+                           "WRONG  connect() again: only EISCONN", "not testable here: no lab"})
     EXPECT_THAT(text, HasSubstr(part));
   EXPECT_THAT(report(Format::text, two_results(), {}), Not(HasSubstr("every state")));
 }
 
-TEST(Markdown, KeepsItsTablesWhole) {
+TEST(Text, FitsTheWidthOfTheTerminal) {
+  const std::string text = report(Format::text, two_results(), two_rows(), 80);
+  for (size_t from = 0, to; (to = text.find('\n', from)) != std::string::npos; from = to + 1)
+    EXPECT_LE(to - from, 80U) << text.substr(from, to - from);
+  EXPECT_THAT(text, AllOf(HasSubstr("SO_ERROR"), HasSubstr("widen the terminal, or see matrix.csv")));
+}
+
+TEST(Markdown, EscapesTableCells) {
   const std::string text = report(Format::markdown, two_results(), two_rows());
   EXPECT_THAT(text, HasSubstr("a \\| b \\<c\\>"));
   EXPECT_THAT(text, HasSubstr("| S1 | refuted |"));
   EXPECT_THAT(text, HasSubstr("**wrong**"));
 }
 
-TEST(Formats, AreRefusedWithTheNearest) {
+TEST(Formats, AreRejectedWithTheNearestName) {
   EXPECT_EQ(parse_format("csv"), Format::csv);
   EXPECT_THAT([] { parse_format("markdwn"); },
               testing::ThrowsMessage<std::invalid_argument>(HasSubstr("did you mean 'markdown'")));

@@ -1,4 +1,4 @@
-// The kernel's own words for a connection's state, and peers that are made to be gone.
+// TCP states as the kernel reports them, and simulated dead peers.
 #include "probe/tcp_states.h"
 
 #include <gmock/gmock.h>
@@ -14,7 +14,7 @@
 namespace connbench::probe {
 namespace {
 
-// The one that goes to `remote`: this machine's loopback is everybody's.
+// The socket connected to `remote`: other processes use this machine's loopback too.
 std::optional<ListedSocket> listed(uint16_t local, uint16_t remote) {
   for (const ListedSocket& socket : sockets_at_port(local))
     if (socket.remote_port == remote) return socket;
@@ -31,7 +31,7 @@ TEST(States, AreListedForBothEnds) {
   ASSERT_TRUE(listed(server, client).has_value());
 }
 
-TEST(States, TellHowMuchOfTimeWaitIsLeft) {
+TEST(States, ShowTheRemainingTimeOfTimeWait) {
   Pair pair = connected_pair();
   const uint16_t client = Endpoint::of_socket(pair.client.get()).port();
   const uint16_t server = Endpoint::of_socket(pair.server.get()).port();
@@ -48,7 +48,7 @@ TEST(States, TellHowMuchOfTimeWaitIsLeft) {
   EXPECT_LE(waiting->expires, std::chrono::seconds(61));
 }
 
-TEST(ADeafPeer, HearsNothing) {
+TEST(ADeafPeer, ReceivesNothing) {
   const Pair pair = connected_pair();
   try {
     make_deaf(pair.server.get());
@@ -66,7 +66,7 @@ TEST(AForgetfulPeer, AnswersWithAReset) {
   } catch (const std::system_error& error) {
     GTEST_SKIP() << error.what();
   }
-  EXPECT_EQ(wait_for(pair.client.get(), POLLIN, std::chrono::milliseconds(50)), 0);  // no word of it
+  EXPECT_EQ(wait_for(pair.client.get(), POLLIN, std::chrono::milliseconds(50)), 0);  // nothing was sent
   EXPECT_EQ(::send(pair.client.get(), "x", 1, MSG_NOSIGNAL), 1);
   EXPECT_NE(wait_for(pair.client.get(), POLLERR), 0);
   EXPECT_EQ(so_error(pair.client.get()), ECONNRESET);

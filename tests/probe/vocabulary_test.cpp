@@ -1,4 +1,4 @@
-// Claims, verdicts and findings: the words that probes are told in.
+// Claims, verdicts and findings: the vocabulary of probes.
 #include <gmock/gmock.h>
 
 #include <filesystem>
@@ -20,13 +20,13 @@ std::vector<std::string_view> ids_of(const Choice& choice) {
   return ids;
 }
 
-TEST(Claims, AreAllOfTheSource) {
+TEST(Claims, AreNumberedWithoutGaps) {
   const auto rows = all_probes();
   ASSERT_EQ(rows.size(), 23U);
   for (size_t i = 0; i < rows.size(); ++i) EXPECT_EQ(rows[i]->id, fmt::format("S{}", i + 1));
 }
 
-TEST(Claims, AreOneSentenceEachAndNameTheFileThatShowsThem) {
+TEST(Claims, AreOneSentenceEachAndNameTheFileThatTestsThem) {
   for (const Entry* claim : all_probes()) {
     EXPECT_TRUE(claim->sentence.ends_with('.')) << claim->id;
     EXPECT_EQ(claim->sentence.find(". "), std::string_view::npos) << claim->id;
@@ -35,26 +35,26 @@ TEST(Claims, AreOneSentenceEachAndNameTheFileThatShowsThem) {
   }
 }
 
-TEST(Claims, AreAllInTheGuideWithALinkToTheirProbe) {
+TEST(Claims, AreAllLinkedFromTheGuide) {
   const std::string guide = content_of(std::filesystem::path(CONNBENCH_SOURCE_DIR) / "docs" / "connect.md");
   for (const Entry* claim : all_probes())
     EXPECT_THAT(guide, HasSubstr(fmt::format("[{}](../{})", claim->id, claim->source)));
 }
 
-TEST(Choosing, TakesEverythingWhenNothingIsSaid) {
+TEST(Choosing, TakesEverythingByDefault) {
   const Choice choice = choose("");
   EXPECT_EQ(choice.claims.size(), all_probes().size());
   EXPECT_TRUE(choice.matrix);
 }
 
-TEST(Choosing, TakesWhatIsSaidInTheOrderOfTheTable) {
+TEST(Choosing, TakesTheGivenClaimsInTheOrderOfTheTable) {
   EXPECT_THAT(ids_of(choose("S9,S10,S6")), ElementsAre("S6", "S9", "S10"));
   EXPECT_FALSE(choose("S9").matrix);
   EXPECT_TRUE(choose("matrix").matrix);
   EXPECT_TRUE(choose("matrix").claims.empty());
 }
 
-TEST(Choosing, RefusesWhatIsNoClaimWithTheNearest) {
+TEST(Choosing, RejectsUnknownClaimsWithTheNearestName) {
   EXPECT_THAT([] { choose("S6,S66"); },
               ThrowsMessage<std::invalid_argument>(testing::AllOf(HasSubstr("'S66'"), HasSubstr("did you mean 'S6'"))));
   EXPECT_THAT([] { choose("matrx"); }, ThrowsMessage<std::invalid_argument>(HasSubstr("did you mean 'matrix'")));
@@ -63,7 +63,7 @@ TEST(Choosing, RefusesWhatIsNoClaimWithTheNearest) {
   EXPECT_THROW(choose("matrix,matrix"), std::invalid_argument);
 }
 
-TEST(AFinding, IsTheSameAfterItsWayThroughText) {
+TEST(AFinding, SurvivesSerialisation) {
   for (const Verdict verdict : {Verdict::confirmed, Verdict::refuted, Verdict::depends, Verdict::not_testable}) {
     Finding finding{verdict, {"\"quoted\", and\nbroken", "µs"}};
     finding.saw("{} of {}", 3, 4);
@@ -71,12 +71,12 @@ TEST(AFinding, IsTheSameAfterItsWayThroughText) {
   }
 }
 
-TEST(AFinding, IsNotReadFromSomethingElse) {
+TEST(AFinding, IsNotReadFromAnythingElse) {
   for (const char* text : {"", "[]", "{\"verdict\":\"perhaps\",\"evidence\":[]}", "{\"verdict\":\"refuted\"}"})
     EXPECT_THROW(from_text(text), std::invalid_argument) << text;
 }
 
-TEST(Words, AreTheKernels) {
+TEST(Words, AreThoseOfTheManualPages) {
   EXPECT_EQ(error_name(ECONNREFUSED), "ECONNREFUSED");
   EXPECT_EQ(error_name(0), "0");
   EXPECT_EQ(to_string(Returned{-1, EISCONN}), "-1 EISCONN");
@@ -85,14 +85,14 @@ TEST(Words, AreTheKernels) {
   EXPECT_EQ(ready_bits(0), "-");
 }
 
-TEST(Words, KeepErrnoOfTheCall) {
+TEST(Words, KeepTheErrnoOfTheCall) {
   const Returned failed = returned(::close(-1));
   errno = 0;
   EXPECT_EQ(failed.error, EBADF);
   EXPECT_EQ(returned(7).error, 0);
 }
 
-TEST(Words, SpreadIsTheMedianAndTheLongest) {
+TEST(Words, SummariseDurationsByMedianAndLongest) {
   using namespace std::chrono_literals;
   EXPECT_EQ(spread({3ms, 1ms, 2ms}), "median 2.00 ms, longest 3.00 ms of 3");
   EXPECT_EQ(spread({4ms}), "4.00 ms");

@@ -23,8 +23,8 @@ ConnectionMemory::ConnectionMemory(uint64_t seed) : seed_(seed) {}
 
 uint64_t ConnectionMemory::hash(const Packet& packet) const noexcept {
   const TcpHeader& tcp = *packet.tcp;
-  // As the client's SYN has them. A SYN+ACK acknowledges that SYN's number plus one; its own number may differ from
-  // one transmission to the next (SYN cookies).
+  // Normalised to the client's SYN. A SYN+ACK acknowledges that SYN's sequence number plus one; its own sequence number
+  // may differ between transmissions (SYN cookies).
   const bool back = tcp.is_synack();
   const auto& client = back ? packet.destination : packet.source;
   const auto& server = back ? packet.source : packet.destination;
@@ -56,7 +56,7 @@ uint64_t& ConnectionMemory::slot_of(uint64_t hash) noexcept {
     slot = &generations_[young_].find(hash);
   }
   ++generations_[young_].used;
-  // A tag of zero with counts of zero would look empty for a moment only: count() makes one of them 1 at once.
+  // A tag of zero with zero counts would look like an empty slot, but count() immediately sets one of the counts to 1.
   *slot = known != 0 ? known : hash >> tag_shift << tag_shift;
   return *slot;
 }

@@ -1,4 +1,4 @@
-// Frames that wait for their time.
+// Frames that wait for their departure time.
 #pragma once
 
 #include <cstdint>
@@ -11,22 +11,23 @@
 
 namespace connbench::lab {
 
-/// The two ends of the link, and the two directions: a frame is known by the end that it leaves by.
+/// The two ends of the link. A frame's direction is named by the end it leaves by.
 enum class End : uint8_t { near, far };
 constexpr End other(End end) noexcept {
   return end == End::near ? End::far : End::near;
 }
 
-/// What is noted of a frame beside its bytes.
+/// What is stored about a frame besides its bytes.
 struct FrameNote {
   uint16_t length;
   End leaves_by;
-  bool is_answer;  ///< the link made it
+  bool is_answer;  ///< the link created it as an answer
 };
 
-/// Memory for frames: 64 MiB of slots, nothing allocated while the link runs.
+/// Memory for frames: 64 MiB of slots. Nothing is allocated while the link runs.
 ///
-/// Two sizes, because what opens and closes connections is short: 260,000 frames of up to 124 bytes, 16,000 longer.
+/// There are two slot sizes, because the packets that open and close connections are short: 260,000 slots for up to 124
+/// bytes, 16,000 for longer frames.
 class FramePool {
  public:
   static constexpr size_t longest_frame = 2044;
@@ -36,7 +37,7 @@ class FramePool {
   /// @throws std::system_error
   FramePool() = default;
 
-  /// A slot for `note.length` bytes, `none` when there is no room.
+  /// A slot for `note.length` bytes; `none` when there is no room.
   Slot take(const FrameNote& note) noexcept;
   void give_back(Slot slot) noexcept;
 
@@ -49,7 +50,7 @@ class FramePool {
     FrameNote note;
   };
 
-  /// Slots of one size. Those returned last are used first: the memory in use stays small and warm.
+  /// Slots of one size. The slot returned last is reused first, so that the memory in use stays small and in cache.
   struct Shelf {
     size_t slot_size;
     Slot slots;
@@ -64,7 +65,7 @@ class FramePool {
 
   static constexpr size_t short_slot = 128;
   static constexpr size_t long_slot = sizeof(Header) + longest_frame;
-  static constexpr Slot long_bit = Slot{1} << 31;  // in a slot's number: which shelf
+  static constexpr Slot long_bit = Slot{1} << 31;  // in a slot's number: set for a long slot
 
   Header& header(Slot slot) const noexcept { return (slot & long_bit ? long_ : short_).header(slot & ~long_bit); }
 
@@ -75,35 +76,35 @@ class FramePool {
   static constexpr size_t most_frames = (size_t{32} << 20) / short_slot + (size_t{32} << 20) / long_slot;
 };
 
-/// Slots by the time when they are due; those due at the same time in the order of their coming.
+/// Slots ordered by due time; slots due at the same time keep their order of arrival.
 ///
-/// A binary heap: one queue for every delay and for jitter. A queue for each delay would need no comparing, but a look
-/// at each queue's head instead; with 1,000 frames held the heap takes some 40 ns a frame (`link_bench`), where sending
-/// one takes the kernel several microseconds.
+/// A binary heap serves every delay and jitter. One queue per delay would need no comparisons, but would have to check
+/// the head of each queue. With 1,000 frames held, the heap takes about 40 ns per frame (`link_bench`), while sending a
+/// frame takes the kernel several microseconds.
 class HeldFrames {
  public:
   /// Room for `most` frames. @throws std::bad_alloc
   explicit HeldFrames(size_t most) { heap_.reserve(most); }
 
   bool empty() const noexcept { return heap_.empty(); }
-  /// When the first is due; only if there is one.
+  /// When the first frame is due. Must not be empty.
   TimePoint first_due() const noexcept { return heap_.front().due; }
 
-  /// There must be room.
+  /// There must be room: at most `most` frames are held at once.
   void add(FramePool::Slot slot, TimePoint due) noexcept;
 
   struct Held {
     TimePoint due;
     FramePool::Slot slot;
   };
-  /// Takes out the first; only if there is one.
+  /// Removes the first frame. Must not be empty.
   Held take_first() noexcept;
 
  private:
   struct Entry {
     TimePoint due;
     FramePool::Slot slot;
-    uint32_t order;  // it wraps around: never compared over more than what is held
+    uint32_t order;  // wraps around, which is safe: fewer frames are held than half its range
   };
   static bool later(const Entry& a, const Entry& b) noexcept {
     if (a.due != b.due) return a.due > b.due;

@@ -1,4 +1,4 @@
-// What a rule says about one packet.
+// Decides what happens to a packet under its rule.
 #pragma once
 
 #include <array>
@@ -10,8 +10,8 @@
 
 namespace connbench::lab {
 
-/// Applies the rules. The same packets in the same order and the same seed: the same verdicts. Chance is drawn for each
-/// block and direction on its own, so that what happens to one target does not depend on the traffic of another.
+/// Applies the rules. Packets in the same order with the same seed get the same verdicts. Random numbers are drawn
+/// separately for each block and direction, so that the traffic of one target does not affect another.
 class Judge {
  public:
   /// `rules` must outlive it. @throws std::system_error
@@ -20,7 +20,7 @@ class Judge {
   enum class Fate : uint8_t { carry, answer, lose };
   struct Verdict {
     Fate fate;
-    Duration hold;  ///< from its arrival until it is carried, or until the answer is sent
+    Duration hold;  ///< from the packet's arrival until it, or the answer to it, is sent
   };
   Verdict judge(const Packet& packet) noexcept;
 

@@ -1,22 +1,22 @@
-// The lab's link: a process that is the network between the client and the server.
+// The lab's link: a process that acts as the network between the client and the server.
 #pragma once
 
 #include "harness/lab/link/rule.h"
 
 namespace connbench::lab {
 
-/// Carries frames between two interfaces of this network namespace by `state.rules`, until the process ends. `near` and
-/// `far`: their names, towards the client and towards the server. Frames are carried unchanged, so those who send them
-/// must know the addresses of the other side's interfaces (static neighbours), and compute their own checksums (no
-/// transmit checksum offload). `state.report.ready` is set once frames are carried.
+/// Forwards frames between two interfaces of this network namespace according to `state.rules`, until the process ends.
+/// `near` and `far` are their names, towards the client and towards the server. Frames are forwarded unchanged, so
+/// senders need static neighbour entries for the other side's interface and must compute checksums in software.
+/// `state.report.ready` is set once frames are forwarded.
 ///
-/// A frame that is held leaves `delay` after the kernel received it, never before. Where this thread may run on more
-/// than one processor, the last 50 µs before a frame is due are spent spinning: that takes the lateness of a timer's
-/// wake-up away, at a quarter of a processor for 20,000 frames/s and next to nothing for few.
+/// A held frame leaves `delay` after the kernel received it, never earlier. Where this thread may run on more than one
+/// CPU, it spins for the last 50 µs before a frame is due. That removes the wake-up latency of a timer and costs a
+/// quarter of a CPU at 20,000 frames/s, and next to nothing at low rates.
 ///
-/// A refusal (LinkRule::Answer) without any delay can overtake the connect() that it answers: while the kernel is still
-/// inside that call the error is only noted, and shows when the SYN is repeated a second later.
-/// @throws std::system_error when the sockets cannot be made
+/// A refusal (LinkRule::Answer) without any delay can overtake the connect() that it answers. While the kernel is still
+/// inside that call, it only records the error, which then surfaces when the SYN is retransmitted a second later.
+/// @throws std::system_error when the sockets cannot be created
 [[noreturn]] void run_link(const char* near, const char* far, LinkState& state);
 
 }  // namespace connbench::lab

@@ -14,9 +14,9 @@ namespace connbench::lab {
 /// Owns one mapping.
 class Mapping {
  public:
-  /// Private memory, all zero, that costs nothing until it is touched. @throws std::system_error
+  /// Private zeroed memory that takes no RAM until it is touched. @throws std::system_error
   explicit Mapping(size_t size) : Mapping(size, -1, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE) {}
-  /// What `fd` offers, from its beginning, shared with whoever else maps it. @throws std::system_error
+  /// Maps `fd` from its beginning, shared with every other mapping of it. @throws std::system_error
   Mapping(size_t size, int fd) : Mapping(size, fd, MAP_SHARED) {}
 
   Mapping(Mapping&& other) noexcept : at_(std::exchange(other.at_, MAP_FAILED)), size_(other.size_) {}
@@ -27,7 +27,7 @@ class Mapping {
 
   uint8_t* bytes() const noexcept { return static_cast<uint8_t*>(at_); }
   size_t size() const noexcept { return size_; }
-  /// Private memory only: makes it all zero again, and gives it back to the machine.
+  /// Private memory only: zeroes it and returns it to the system.
   void clear() noexcept { ::madvise(at_, size_, MADV_DONTNEED); }
 
  private:

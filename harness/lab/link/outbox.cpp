@@ -20,7 +20,7 @@ void Outbox::add(FramePool::Slot slot, TimePoint due) noexcept {
   ++count_;
 }
 
-/// How many were sent, from `first` on; 0 when that one was refused.
+/// Returns how many frames were sent, starting at `first`; 0 when the kernel refused that one.
 size_t Outbox::send_from(size_t first) noexcept {
   for (;;) {
     const int sent =
@@ -30,8 +30,9 @@ size_t Outbox::send_from(size_t first) noexcept {
   }
 }
 
-/// The kernel carries the frames of a call one after the other, each of them all the way into the receiver: the last of
-/// many leaves much later than the first, so the time of each is taken from its place in the call.
+/// The kernel delivers the frames of one call one after the other, each all the way into the receiver. The last frame
+/// of a large batch leaves much later than the first, so each frame's time is interpolated from its position in the
+/// batch.
 void Outbox::account(size_t first, size_t sent, TimePoint began) noexcept {
   const Duration took = now() - began;
   for (size_t i = 0; i < sent; ++i) {
@@ -49,7 +50,7 @@ void Outbox::send() noexcept {
     const size_t sent = send_from(done);
     account(done, sent, began);
     done += sent;
-    if (sent == 0) {  // this one cannot be sent; those behind it may
+    if (sent == 0) {  // the first one cannot be sent; later ones may
       ++report_.dropped_on_sending;
       ++done;
     }

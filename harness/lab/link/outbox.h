@@ -1,4 +1,4 @@
-// Frames on their way out of one end, in batches.
+// Sends frames out of one end of the link, in batches.
 #pragma once
 
 #include <sys/socket.h>
@@ -12,20 +12,20 @@
 
 namespace connbench::lab {
 
-/// Collects up to 64 frames and hands them to the kernel with one sendmmsg(). It returns their slots to the pool, and
-/// counts what became of them.
+/// Collects up to 64 frames and passes them to the kernel with one sendmmsg(). Afterwards it returns their slots to the
+/// pool and counts the results.
 class Outbox {
  public:
-  static constexpr TimePoint at_once{};  ///< due: the frame was never to wait, so it cannot be late
+  static constexpr TimePoint at_once{};  ///< `due` of a frame without a delay, which cannot be late
 
-  /// All must outlive it. `socket`: an AF_PACKET one, bound to the interface.
+  /// Everything passed must outlive it. `socket`: an AF_PACKET socket bound to the interface.
   Outbox(int socket, FramePool& pool, LinkReport& report) noexcept;
   Outbox(const Outbox&) = delete;
   Outbox& operator=(const Outbox&) = delete;
 
-  /// Sends first when 64 are there.
+  /// Sends the batch first when it is full.
   void add(FramePool::Slot slot, TimePoint due) noexcept;
-  /// Never blocks: what the kernel refuses now is lost, as on any wire whose queue is full.
+  /// Never blocks. Frames that the kernel refuses are lost, as on any wire with a full queue.
   void send() noexcept;
 
  private:

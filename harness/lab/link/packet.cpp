@@ -18,7 +18,7 @@ constexpr size_t ipv4_header = 20;
 constexpr size_t ipv6_header = 40;
 constexpr size_t tcp_header = 20;
 
-/// Sets block and direction. False when neither address is a far one.
+/// Sets block and direction. Returns false when neither address is far.
 template <class AddressType>
 bool find_block(const AddressType& source, const AddressType& destination, Packet& packet) {
   const auto to = far_block(destination);
@@ -34,7 +34,8 @@ in6_addr ipv6_at(const uint8_t* at) {
   return address;
 }
 
-/// `more`: further fragments follow, so the header may go on in the next one. False: it contradicts itself.
+/// `more`: further fragments follow, so the header may continue in the next one. Returns false when the header is
+/// invalid.
 bool read_tcp(Bytes segment, bool more, Packet& packet) {
   if (segment.size() < tcp_header) return more;
   const size_t header = size_t{segment[12]} >> 4 << 2;
@@ -47,7 +48,7 @@ bool read_tcp(Bytes segment, bool more, Packet& packet) {
   return true;
 }
 
-/// `ip` ends with the packet, without Ethernet's padding.
+/// `ip` ends where the packet ends, without Ethernet padding.
 bool read_payload(Bytes ip, size_t at, bool more, Packet& packet) {
   packet.length = static_cast<uint16_t>(ip.size());
   packet.payload_at = static_cast<uint16_t>(at);
@@ -74,14 +75,14 @@ bool is_extension(uint8_t next) {
          next == IPPROTO_DSTOPTS || next == IPPROTO_MH;
 }
 
-/// In bytes; `at` has at least eight.
+/// Length in bytes; at least eight bytes are readable at `at`.
 size_t extension_length(uint8_t kind, const uint8_t* at) {
   if (kind == IPPROTO_FRAGMENT) return 8;
   if (kind == IPPROTO_AH) return (size_t{at[1]} + 2) * 4;  // RFC 4302, section 2.2
   return (size_t{at[1]} + 1) * 8;
 }
 
-/// Walks the chain of headers to what the packet carries.
+/// Walks the chain of extension headers to the payload.
 bool read_extensions(Bytes ip, uint8_t next, Packet& packet) {
   size_t at = ipv6_header;
   bool more = false;

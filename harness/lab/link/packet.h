@@ -1,7 +1,8 @@
-// What the link wants to know about an Ethernet frame, read with every bound checked.
+// The parts of an Ethernet frame that the link needs, parsed with bounds checks.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -10,7 +11,7 @@ namespace connbench::lab {
 
 inline constexpr size_t ethernet_header = 14;
 
-/// As on the wire, in host byte order.
+/// The TCP header's fields, in host byte order.
 struct TcpHeader {
   static constexpr uint8_t fin = 0x01, syn = 0x02, rst = 0x04, ack = 0x10;
 
@@ -26,23 +27,23 @@ struct TcpHeader {
 
 /// An IP packet to or from a far block.
 struct Packet {
-  using Address = std::array<uint8_t, 16>;  ///< network order; an IPv4 address is its first four bytes
+  using Address = std::array<uint8_t, 16>;  ///< network byte order; IPv4 uses the first four bytes
 
   bool ipv6 = false;
-  bool to_far = false;      ///< it goes to `block`; otherwise it comes from there
-  uint8_t block = 0;        ///< Block as a number
-  uint16_t length = 0;      ///< of the IP packet; it follows the Ethernet header, and padding may follow it
-  bool has_start = true;    ///< it is no fragment but a first one
-  uint8_t protocol = 0;     ///< of what IP carries, after IPv6's extension headers
-  uint16_t payload_at = 0;  ///< where that begins in the IP packet
+  bool to_far = false;      ///< true: sent to `block`; false: sent from it
+  uint8_t block = 0;        ///< number of the far block
+  uint16_t length = 0;      ///< of the IP packet, which follows the Ethernet header and may be followed by padding
+  bool has_start = true;    ///< false for every fragment but the first
+  uint8_t protocol = 0;     ///< of the payload, after any IPv6 extension headers
+  uint16_t payload_at = 0;  ///< where the payload begins in the IP packet
   Address source{};
   Address destination{};
-  std::optional<TcpHeader> tcp{};  ///< of TCP, unless this fragment lacks the header
+  std::optional<TcpHeader> tcp{};  ///< absent for other protocols and in fragments without the header
 };
 
-/// Reads one frame. A packet between two far blocks counts as going to its destination.
-/// Nothing: it is neither to nor from a far block, not IP, or its headers contradict themselves or the frame's length.
-/// Checksums are left to those who receive it.
+/// Parses one frame. A packet between two far blocks counts as sent to its destination. Returns nullopt when the packet
+/// is neither to nor from a far block, is not IP, or has headers that contradict each other or the frame's length.
+/// Checksums are left to the receiver.
 std::optional<Packet> parse_frame(std::span<const uint8_t> frame) noexcept;
 
 }  // namespace connbench::lab

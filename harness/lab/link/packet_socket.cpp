@@ -11,24 +11,25 @@
 namespace connbench::lab {
 namespace {
 
-// A slot holds any frame of an interface with the usual 1,500 bytes; all of them a burst of 8,192 connects.
+// A slot holds any frame of an interface with an MTU of 1,500; the ring holds a burst of 8,192 connects.
 constexpr uint32_t slot_size = 2048;
 constexpr uint32_t slots = 8192;
-constexpr uint32_t block_size = 64 << 10;  // contiguous for the kernel, so no larger than it easily finds
+constexpr uint32_t block_size = 64 << 10;  // physically contiguous, so it must stay small enough for the kernel to find
 
 template <class Value>
 void set_option(int fd, int option, const Value& value, const char* call) {
   checked(::setsockopt(fd, SOL_PACKET, option, &value, sizeof value), call);
 }
 
-/// With protocol 0, and so deaf until it is bound: nothing must arrive before the ring is there.
+/// Protocol 0 receives nothing until the socket is bound: no frame may arrive before the ring exists.
 int make_socket() {
   return checked(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), "socket(AF_PACKET)");
 }
 
 Mapping map_ring(int fd, PacketSocket::Sees sees) {
   set_option(fd, PACKET_VERSION, int{TPACKET_V2}, "setsockopt(PACKET_VERSION)");
-  // What this namespace's own stack sends is not for the other end (what this socket sends is never seen anyway).
+  // Frames sent by this namespace's own stack are not meant for the other end. (Frames sent on this socket are never
+  // captured.)
   if (sees == PacketSocket::Sees::arriving)
     set_option(fd, PACKET_IGNORE_OUTGOING, 1, "setsockopt(PACKET_IGNORE_OUTGOING)");
   const tpacket_req ring{.tp_block_size = block_size,
@@ -77,7 +78,7 @@ void PacketSocket::release() noexcept {
 }
 
 uint64_t PacketSocket::take_drops() noexcept {
-  tpacket_stats read{};  // reading sets them back to zero
+  tpacket_stats read{};  // reading resets the counters
   socklen_t size = sizeof read;
   return ::getsockopt(fd_.get(), SOL_PACKET, PACKET_STATISTICS, &read, &size) == 0 ? read.tp_drops : 0;
 }

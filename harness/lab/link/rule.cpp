@@ -8,7 +8,7 @@ namespace {
 
 constexpr size_t per_octave = 8;
 
-/// The upper bound of each bucket in nanoseconds: 2^(i/8), rounded up.
+/// Upper bounds of the buckets in nanoseconds: 2^(i/8), rounded up.
 constexpr std::array<int64_t, LatenessHistogram::buckets> make_bounds() {
   constexpr double eighth_root_of_2 = 1.0905077326652577;
   std::array<int64_t, LatenessHistogram::buckets> bounds{};
@@ -28,7 +28,8 @@ constexpr std::array<int64_t, LatenessHistogram::buckets> bounds = make_bounds()
 
 void LatenessHistogram::add(Duration lateness) noexcept {
   const int64_t ns = std::max<int64_t>(lateness.count(), 1);
-  // Its octave begins at the greatest power of two that is not above it: at most eight bounds are left to compare.
+  // Start at the octave's first bucket, the greatest power of two not above `ns`: at most eight bounds are left to
+  // compare.
   const auto octave = static_cast<size_t>(std::bit_width(static_cast<uint64_t>(ns)) - 1);
   size_t bucket = std::min(octave * per_octave, buckets - 1);
   while (bucket + 1 < buckets && bounds[bucket] < ns) ++bucket;
@@ -49,9 +50,9 @@ Duration LatenessHistogram::quantile(double q) const noexcept {
 }
 
 bool refresh_report(LinkState& state, Duration patience) noexcept {
-  const uint32_t question = state.asked.fetch_add(1, std::memory_order_acq_rel) + 1;
+  const uint32_t request = state.refresh_requested.fetch_add(1, std::memory_order_acq_rel) + 1;
   const TimePoint until = now() + patience;
-  while (static_cast<int32_t>(state.report.told.load(std::memory_order_acquire) - question) < 0) {
+  while (static_cast<int32_t>(state.report.refreshed.load(std::memory_order_acquire) - request) < 0) {
     if (now() >= until) return false;
     sleep_until(now() + std::chrono::milliseconds(1));
   }

@@ -19,7 +19,7 @@ Duration wall_clock() {
 
 void StampClock::measure() noexcept {
   Duration narrowest = Duration::max();
-  for (int i = 0; i < 3; ++i) {  // this thread may be interrupted between two reads
+  for (int i = 0; i < 3; ++i) {  // the thread may be preempted between two reads: keep the closest pair
     const TimePoint before = now();
     const Duration real = wall_clock();
     const Duration width = now() - before;

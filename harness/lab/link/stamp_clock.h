@@ -1,25 +1,25 @@
-// The kernel stamps packets by the wall clock; the link keeps its times by one that nobody sets.
+// Converts the kernel's packet timestamps, which follow the wall clock, to the monotonic clock that the link uses.
 #pragma once
 
 #include "harness/support/clock.h"
 
 namespace connbench::lab {
 
-/// Converts CLOCK_REALTIME to CLOCK_MONOTONIC by their distance, which changes only when the wall clock is set.
+/// Converts CLOCK_REALTIME to CLOCK_MONOTONIC by their offset, which changes only when the wall clock is set.
 class StampClock {
  public:
   StampClock() noexcept { measure(); }
 
-  /// Measures the distance anew. Should be called every now and then: a step of less than a second is noticed in no
-  /// other way, when it makes stamps look older than they are.
+  /// Measures the offset again. Call this regularly: it is the only way to notice a step of less than a second that
+  /// makes timestamps look too old.
   void measure() noexcept;
 
-  /// When a packet stamped `stamp` arrived; `present` when the wall clock was set since then and nobody can say.
-  /// `present` is read anew when it lies before that.
+  /// When a packet with timestamp `stamp` arrived. Returns `present` when the wall clock was set since then, because
+  /// the arrival time is then unknown. Updates `present` when the packet arrived after it.
   TimePoint to_monotonic(Duration stamp, TimePoint& present) noexcept;
 
  private:
-  Duration distance_{};  // monotonic - real
+  Duration distance_{};  // monotonic − real
 };
 
 }  // namespace connbench::lab

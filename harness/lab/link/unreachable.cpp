@@ -21,7 +21,7 @@ constexpr size_t icmp_header = 8;
 constexpr size_t longest_ipv4 = 576;
 constexpr size_t longest_ipv6 = longest_unreachable - ethernet_header;
 constexpr uint8_t hops = 64;
-constexpr uint8_t internetwork_control = 0xc0;  // the precedence of ICMP errors: RFC 1812, section 4.3.2.5
+constexpr uint8_t internetwork_control = 0xc0;  // precedence of ICMP errors: RFC 1812, section 4.3.2.5
 
 uint32_t sum16(Bytes bytes, uint32_t sum) {
   for (size_t i = 0; i + 1 < bytes.size(); i += 2) sum += load16(&bytes[i]);
@@ -49,7 +49,7 @@ bool is_error_ipv4(uint8_t type) {
          type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETERPROB;
 }
 
-/// RFC 4443, section 2.4 (e): errors have the types below 128; a redirect counts with them.
+/// RFC 4443, section 2.4 (e): error types are below 128; a redirect counts as one.
 bool is_error_ipv6(uint8_t type) {
   return type < ICMP6_ECHO_REQUEST || type == ND_REDIRECT;
 }
@@ -65,12 +65,12 @@ bool may_be_answered(Bytes frame, const Packet& packet) {
   if (packet.protocol == IPPROTO_TCP) return packet.tcp && (packet.tcp->flags & TcpHeader::rst) == 0;
   const uint8_t icmp = packet.ipv6 ? uint8_t{IPPROTO_ICMPV6} : uint8_t{IPPROTO_ICMP};
   if (packet.protocol != icmp) return true;
-  if (packet.payload_at >= packet.length) return false;  // without its type
+  if (packet.payload_at >= packet.length) return false;  // too short to hold its type
   const uint8_t type = frame[ethernet_header + packet.payload_at];
   return packet.ipv6 ? !is_error_ipv6(type) : !is_error_ipv4(type);
 }
 
-/// The ICMP message behind an IP header of `header` bytes; returns the whole packet's length.
+/// Writes the ICMP message after an IP header of `header` bytes; returns the length of the whole packet.
 size_t put_message(std::span<uint8_t> ip, size_t header, Bytes offending, uint8_t type, uint8_t code) {
   const Bytes quoted = offending.first(std::min(offending.size(), ip.size() - header - icmp_header));
   ip[header] = type;
@@ -85,7 +85,7 @@ size_t put_ipv4(std::span<uint8_t> ip, Bytes offending, const Packet& packet, An
   ip[0] = 0x45;
   ip[1] = internetwork_control;
   store16(&ip[2], length);
-  store16(&ip[6], 0x4000);  // not to be fragmented, so that it needs no identification
+  store16(&ip[6], 0x4000);  // don't fragment, so no identification is needed
   ip[8] = hops;
   ip[9] = IPPROTO_ICMP;
   std::copy_n(packet.destination.begin(), 4, &ip[12]);
@@ -102,7 +102,7 @@ size_t put_ipv6(std::span<uint8_t> ip, Bytes offending, const Packet& packet, An
   ip[7] = hops;
   std::ranges::copy(packet.destination, &ip[8]);
   std::ranges::copy(packet.source, &ip[24]);
-  // The checksum covers the addresses, the length and the protocol too: RFC 8200, section 8.1.
+  // The checksum also covers the addresses, the length and the protocol: RFC 8200, section 8.1.
   const auto pseudo_header = static_cast<uint32_t>(length - ipv6_header + IPPROTO_ICMPV6);
   store16(&ip[ipv6_header + 2], checksum(sum16(ip.subspan(8, length - 8), pseudo_header)));
   return length;

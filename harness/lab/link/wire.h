@@ -1,4 +1,4 @@
-// Numbers in network byte order, anywhere in memory.
+// Reads and writes numbers in network byte order at any alignment.
 #pragma once
 
 #include <cstddef>

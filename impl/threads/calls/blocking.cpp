@@ -4,26 +4,27 @@
 namespace connbench {
 namespace {
 
-// Arms, connects, and sees to interruptions of it.
+// Arms the bound, connects, and handles interruptions.
 Evidence connect_blocking(int fd, const Endpoint& to, TimePoint deadline, const ConnectBound* bound,
                           const CallContext& context) {
   Evidence evidence{.family = to.family()};
   const bool unix_domain = to.family() == AF_UNIX;
-  // A UNIX connect() that slept for room in a backlog has begun nothing: after a signal it is called again.
+  // An interrupted UNIX connect() that waited for room in the backlog has started nothing, so it is called again.
   do {
     evidence.call = bound != nullptr ? bound->call : Call::connect;
     if (bound != nullptr && (evidence.error = bound->arm(fd, deadline)) != 0) return evidence;
     evidence.call = Call::connect;
     evidence.error = ::connect(fd, to.address(), to.size()) == 0 ? 0 : errno;
   } while (evidence.error == EINTR && unix_domain && !context.is_cancelled() && now() < deadline);
-  // A signal does not end a blocking TCP connect(): the handshake goes on, and a second call would wait for a whole
-  // period again. So: wait for the rest, then SO_ERROR.
+  // A signal does not end a TCP handshake, and a second connect() would wait for a whole period again. So wait for the
+  // rest of the time and then read SO_ERROR.
   if (evidence.error == EINTR && !unix_domain) {
     const bool kernel_ends_it = bound == nullptr || bound->ends_handshake;
     return wait_for_end(fd, to.family(), kernel_ends_it ? TimePoint::max() : deadline, poll_once, context);
   }
-  // EINPROGRESS from a blocking TCP socket, EAGAIN from a UNIX one: the send timeout has passed, and nothing else has.
-  // EINTR from a UNIX one: so has the deadline, unless it was cancelled, which goes before.
+  // EINPROGRESS from a blocking TCP socket and EAGAIN from a UNIX socket can only mean that the send timeout has
+  // passed. EINTR from a UNIX socket means that the deadline has passed or that the attempt was cancelled, and
+  // cancellation takes precedence.
   evidence.deadline_passed =
       evidence.error == EINPROGRESS || (unix_domain && (evidence.error == EAGAIN || evidence.error == EINTR));
   return evidence;
@@ -39,8 +40,7 @@ Completion blocking_call(const Attempt& attempt, const CallContext& context, con
   Evidence evidence = open_and_connect(
       fd, to, 0, context.port, [&](int socket) { return connect_blocking(socket, to, deadline, bound, context); });
   completion.finished = now();
-  // The option was chosen so that it does not end the handshake before the deadline; what ends it earlier is the limit
-  // that the kernel has of its own.
+  // The option never ends the handshake before the deadline. An earlier ETIMEDOUT comes from the kernel's own limit.
   if (evidence.error == ETIMEDOUT && bound != nullptr && bound->ends_handshake)
     evidence.deadline_passed = completion.finished >= deadline;
   if (bound != nullptr && bound->disarm != nullptr) bound->disarm();

@@ -1,7 +1,10 @@
-// The calls that a thread can sit in until an attempt has ended. Carriers (one thread, a thread each, a pool) run them.
+// Blocking calls that run one attempt to its end. Executors (one thread, a thread per attempt, a pool) make them.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <atomic>
+#include <cstdint>
 
 #include "harness/connector/connector.h"
 #include "harness/connector/retirement.h"
@@ -9,17 +12,17 @@
 
 namespace connbench {
 
-/// What a call sees of its carrier.
+/// What a call needs from its executor.
 struct CallContext {
   Retirement& retirement;
-  const std::atomic<bool>& cancelled;  ///< looked at whenever a signal interrupts a system call
+  const std::atomic<bool>& cancelled;  ///< checked whenever a signal interrupts a system call
   SourcePort& port;
 
   bool is_cancelled() const noexcept { return cancelled.load(std::memory_order_relaxed); }
 };
 
-/// Runs one attempt to its end in the calling thread, retires its socket, and returns how it went. A carrier interrupts
-/// it by setting `cancelled` and then sending a signal whose handler has no SA_RESTART, until it returns.
+/// Runs one attempt to its end in the calling thread, retires its socket and returns the result. An executor interrupts
+/// it by setting `cancelled` and then sending a signal whose handler has no SA_RESTART until the call returns.
 using BlockingCall = Completion (*)(const Attempt&, const CallContext&);
 
 Completion plain_call(const Attempt& attempt, const CallContext& context);     ///< connect(): the kernel's own timeout
@@ -32,29 +35,29 @@ Completion poll_call(const Attempt& attempt, const CallContext& context);       
 
 /// What bounds a blocking connect().
 struct ConnectBound {
-  Call call;                               ///< what arming is, as evidence when it fails
+  Call call;                               ///< the kind of call that arm() makes, reported when it fails
   int (*arm)(int fd, TimePoint deadline);  ///< before connect(); returns errno, 0 = armed
   void (*disarm)() noexcept = nullptr;     ///< after the attempt
-  bool ends_handshake = false;  ///< the kernel itself gives the handshake up (ETIMEDOUT), whoever waits for it;
-                                ///< otherwise only connect() returns
+  bool ends_handshake = false;  ///< true: the kernel ends the handshake itself (ETIMEDOUT); false: connect() returns,
+                                ///< but the handshake continues
 };
 
-/// What the calls with a blocking socket share: `bound` when there is one, connect(), and what interruption asks for.
+/// What the calls with a blocking socket share: arm `bound` (nullptr: none), connect(), handle interruptions.
 Completion blocking_call(const Attempt& attempt, const CallContext& context, const ConnectBound* bound);
 
-/// What one wait for a socket's writability can find. `unclear`: it may be ready by an error alone.
+/// The result of one wait for a socket to become writable. `unclear`: it may be ready only because of an error.
 enum class Found : uint8_t { nothing, writable, unclear, failure };
-/// Waits once, at most until `deadline`, and may return early. `failure` leaves errno.
+/// Waits once, at most until `deadline`, and may return early. On `failure`, errno says why.
 using WaitOnce = Found (*)(int fd, TimePoint deadline);
 Found poll_once(int fd, TimePoint deadline);
 
-/// Waits for the end of a handshake that goes on, at most until `deadline`, and asks SO_ERROR.
+/// Waits until the handshake ends, at most until `deadline`, and reads SO_ERROR.
 Evidence wait_for_end(int fd, sa_family_t family, TimePoint deadline, WaitOnce wait, const CallContext& context);
 
 /// What the calls with a non-blocking socket share: connect(), then wait_for_end().
 Completion waiting_call(const Attempt& attempt, const CallContext& context, WaitOnce wait);
 
-/// Capabilities of the calls, for carriers to complete.
+/// Capabilities of the calls. Executors fill in the rest.
 Capabilities plain_call_capabilities();
 Capabilities sndtimeo_call_capabilities();
 Capabilities signal_call_capabilities();
@@ -63,7 +66,7 @@ Capabilities syncnt_call_capabilities();
 Capabilities select_call_capabilities();
 Capabilities poll_call_capabilities();
 
-/// To be called before the first signal_call(): installs the signal's handler.
+/// Installs the signal handler. To be called before the first signal_call().
 /// @throws std::system_error
 void prepare_signal_calls();
 

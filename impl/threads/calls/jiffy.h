@@ -1,4 +1,4 @@
-// The step of the kernel's timers that count in jiffies.
+// The resolution of kernel timers that count in jiffies.
 #pragma once
 
 #include <time.h>
@@ -7,7 +7,7 @@
 
 namespace connbench {
 
-/// Asked of the coarse clock, which ticks once a jiffy.
+/// Read from the coarse clock, which ticks once per jiffy.
 inline Duration jiffy() noexcept {
   timespec step{};
   ::clock_getres(CLOCK_MONOTONIC_COARSE, &step);

@@ -4,7 +4,7 @@
 
 namespace connbench {
 
-// ppoll() takes nanoseconds where poll() takes milliseconds, and is otherwise the same.
+// ppoll() differs from poll() only in its timeout, which is in nanoseconds instead of milliseconds.
 Found poll_once(int fd, TimePoint deadline) {
   pollfd polled{.fd = fd, .events = POLLOUT, .revents = 0};
   const timespec left = to_timespec(deadline - now());

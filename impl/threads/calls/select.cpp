@@ -6,8 +6,8 @@
 namespace connbench {
 namespace {
 
-// Sets and timeout are consumed by select() and made anew for each call. An error makes a socket writable, and
-// readable; so does a peer that has spoken already.
+// select() overwrites the sets and the timeout, so they are set up for each call. An error makes a socket both writable
+// and readable, but so does a peer that has already sent something.
 Found select_once(int fd, TimePoint deadline) {
   if (fd >= FD_SETSIZE) {
     errno = fd_setsize_error;

@@ -1,56 +1,48 @@
 #include <signal.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "impl/threads/calls/calls.h"
 #include "impl/threads/interrupting_signal.h"
 
-#ifndef sigev_notify_thread_id  // glibc has the field, and before 2.38 no name for it
-#define sigev_notify_thread_id _sigev_un._tid
-#endif
-
 namespace connbench {
 namespace {
 
-// A signal that comes before connect() has begun is lost: so it comes again, until it is told to stop.
+// A signal that arrives before connect() has begun is lost, so the timer repeats it until it is disarmed.
 constexpr Duration repeat_interval = std::chrono::milliseconds(1);
 
-/// A thread's own timer, made when the thread first needs it, and gone with the thread.
+/// A thread's own timer, created when the thread first needs it and deleted when the thread ends.
 class ThreadTimer {
  public:
   ThreadTimer() = default;
   ~ThreadTimer() {
-    if (made_) ::timer_delete(timer_);
+    if (created_) ::timer_delete(timer_);
   }
   ThreadTimer(const ThreadTimer&) = delete;
   ThreadTimer& operator=(const ThreadTimer&) = delete;
 
-  /// Returns errno, 0 = the signal will come at `deadline`, and not before.
+  /// Returns errno, 0 = the signal will arrive at `deadline` and not before.
   int arm(TimePoint deadline) noexcept {
-    if (const int error = make(); error != 0) return error;
+    if (const int error = create(); error != 0) return error;
     const itimerspec at{.it_interval = to_timespec(repeat_interval), .it_value = to_timespec(deadline)};
     return ::timer_settime(timer_, TIMER_ABSTIME, &at, nullptr) == 0 ? 0 : errno;
   }
 
   void disarm() noexcept {
-    if (!made_) return;
+    if (!created_) return;
     const itimerspec never{};
     ::timer_settime(timer_, 0, &never, nullptr);
   }
 
  private:
-  int make() noexcept {
-    if (made_) return 0;
-    sigevent event{};
-    event.sigev_notify = SIGEV_THREAD_ID;
-    event.sigev_signo = deadline_signal();
-    event.sigev_notify_thread_id = ::gettid();
-    made_ = ::timer_create(CLOCK_MONOTONIC, &event, &timer_) == 0;
-    return made_ ? 0 : errno;
+  int create() noexcept {
+    if (created_) return 0;
+    sigevent event = signal_to_this_thread(deadline_signal());
+    created_ = ::timer_create(CLOCK_MONOTONIC, &event, &timer_) == 0;
+    return created_ ? 0 : errno;
   }
 
   timer_t timer_{};
-  bool made_ = false;
+  bool created_ = false;
 };
 
 thread_local ThreadTimer thread_timer;

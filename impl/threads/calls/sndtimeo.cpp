@@ -11,7 +11,7 @@ namespace connbench {
 namespace {
 
 int set_send_timeout(int fd, TimePoint deadline) {
-  // Rounded up, because an attempt never gives up early, and never zero, which would mean "wait for ever".
+  // Rounded up, because an attempt must not give up early, and never zero, which would mean "wait forever".
   using std::chrono::microseconds;
   const auto us = std::max(std::chrono::ceil<microseconds>(deadline - now()), microseconds(1)).count();
   const timeval value{.tv_sec = us / 1'000'000, .tv_usec = us % 1'000'000};

@@ -14,34 +14,34 @@
 namespace connbench {
 namespace {
 
-constexpr int most_retries = 127;  // MAX_TCP_SYNCNT; 0 is refused
+constexpr int most_retries = 127;  // MAX_TCP_SYNCNT; the kernel rejects 0
 
-// When the kernel gives up for each count of SYNs sent again, by its rule and this machine's linear timeouts.
-class GivingUp {
+// How long the kernel tries for each number of SYN retransmissions, given this machine's linear timeouts.
+class KernelTimeouts {
  public:
-  GivingUp() {
-    const auto linear = sysctl("net.ipv4.tcp_syn_linear_timeouts");  // since Linux 6.5; before, as if 0
+  KernelTimeouts() {
+    const auto linear = sysctl("net.ipv4.tcp_syn_linear_timeouts");  // since Linux 6.5; 0 before
     for (int retries = 1; retries <= most_retries; ++retries)
-      at_[static_cast<size_t>(retries) - 1] = kernel_connect_timeout(retries, linear ? std::stoi(*linear) : 0);
+      timeouts_[static_cast<size_t>(retries) - 1] = kernel_connect_timeout(retries, linear ? std::stoi(*linear) : 0);
   }
-  Duration after(int retries) const { return at_[static_cast<size_t>(retries) - 1]; }
+  Duration after(int retries) const { return timeouts_[static_cast<size_t>(retries) - 1]; }
   // The smallest count that does not give up before `timeout` has passed.
   int retries_for(Duration timeout) const {
-    const auto found = std::ranges::lower_bound(at_, timeout);
-    return std::min(static_cast<int>(found - at_.begin()) + 1, most_retries);
+    const auto found = std::ranges::lower_bound(timeouts_, timeout);
+    return std::min(static_cast<int>(found - timeouts_.begin()) + 1, most_retries);
   }
 
  private:
-  std::array<Duration, most_retries> at_{};
+  std::array<Duration, most_retries> timeouts_{};
 };
 
-const GivingUp& giving_up() {
-  static const GivingUp table;
+const KernelTimeouts& kernel_timeouts() {
+  static const KernelTimeouts table;
   return table;
 }
 
 int set_retries(int fd, TimePoint deadline) {
-  const int retries = giving_up().retries_for(deadline - now());
+  const int retries = kernel_timeouts().retries_for(deadline - now());
   return ::setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &retries, sizeof retries) == 0 ? 0 : errno;
 }
 
@@ -53,11 +53,11 @@ Completion syncnt_call(const Attempt& attempt, const CallContext& context) {
   return blocking_call(attempt, context, &retries_bound);
 }
 
-// The steps are the distances between retransmissions, and double: the one that is declared is the smallest.
+// Each step is the interval between two retransmissions, which doubles. The smallest one is declared.
 Capabilities syncnt_call_capabilities() {
   return {.deadline_by = Capabilities::DeadlineBy::socket_option,
-          .granularity = giving_up().after(2) - giving_up().after(1),
-          .floor = giving_up().after(1)};
+          .granularity = kernel_timeouts().after(2) - kernel_timeouts().after(1),
+          .floor = kernel_timeouts().after(1)};
 }
 
 }  // namespace connbench

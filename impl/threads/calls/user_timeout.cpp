@@ -14,8 +14,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// The kernel subtracts two of its millisecond stamps, each cut off: a difference of n may be a little over n − 1. Zero
-// would mean no timeout.
+// The kernel subtracts two truncated millisecond stamps, so a difference of n may stand for little more than n − 1.
+// Zero would mean no timeout.
 int set_user_timeout(int fd, TimePoint deadline) {
   constexpr Duration longest = milliseconds(INT_MAX - 1);
   const auto left = std::clamp<Duration>(deadline - now(), Duration::zero(), longest);
@@ -31,7 +31,7 @@ Completion user_timeout_call(const Attempt& attempt, const CallContext& context)
   return blocking_call(attempt, context, &user_timeout);
 }
 
-// The kernel looks at the timeout when a retransmission is due, and not before the first: 1 s after the SYN
+// The kernel checks the timeout only when a retransmission is due; the first one comes 1 s after the SYN
 // (TCP_TIMEOUT_INIT, RFC 6298).
 Capabilities user_timeout_call_capabilities() {
   return {.deadline_by = Capabilities::DeadlineBy::socket_option,

@@ -13,7 +13,7 @@ Evidence wait_for_end(int fd, sa_family_t family, TimePoint deadline, WaitOnce w
     }
     if (found == Found::writable || found == Found::unclear) {
       const Evidence end = end_connect(fd, family);
-      // Of an error alone SO_ERROR may have nothing yet (ICMP wakes those who wait a moment before): ask again.
+      // ICMP wakes a waiting thread a moment before SO_ERROR is set. In that case wait again.
       if (end.error != 0 || found == Found::writable || !still_connecting(fd)) return end;
     }
     waited.deadline_passed = now() >= deadline;

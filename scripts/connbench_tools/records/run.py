@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ..failures import Unusable
+from ..units import counted
 from .facts import command_of, read_facts, read_json
 from .tables import Row, Table, read_exhaustion, read_summary, require_columns
 from .waves import is_fleet
@@ -38,7 +39,7 @@ class Run:
         if failures:
             first = failures[0]
             raise Unusable(
-                f"{self.label}: {len(failures)} waves failed, the first {first.get('connector')} on "
+                f"{self.label}: {counted(len(failures), 'wave')} failed, the first {first.get('connector')} on "
                 f"{first.get('target')}: {first.get('failure')}"
             )
 

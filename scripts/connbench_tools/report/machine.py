@@ -4,6 +4,8 @@ import json
 import re
 from html import escape
 
+from ..units import counted
+
 
 def notices(runs):
     """The notices above all figures: incomplete runs, failed waves, nothing connected, several machines."""
@@ -20,7 +22,7 @@ def notices(runs):
 def _incomplete(run):
     missing = run.missing()
     if run.facts.get("complete") is not True:
-        there = f"{missing} is missing" if missing else f"{len(run.all_rows)} waves"
+        there = f"{missing} is missing" if missing else counted(len(run.all_rows), "wave")
         yield (
             f"{run.name} is incomplete: it is still running, or was stopped or killed. This page shows what it had "
             f"written by then: {there}."
@@ -98,7 +100,7 @@ def _warnings(warnings):
     items = []
     for first, *others in alike.values():
         more = "".join(f"<li>{text}</li>" for text in others)
-        fold = f"<details><summary>{len(others)} similar warnings</summary><ul>{more}</ul></details>"
+        fold = f"<details><summary>{counted(len(others), 'similar warning')}</summary><ul>{more}</ul></details>"
         items.append(f"<li>{first}{fold if others else ''}</li>")
     return f"<h3>Warnings ({len(warnings)})</h3><ul>{''.join(items)}</ul>"
 

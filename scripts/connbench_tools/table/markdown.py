@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..failures import Unusable
 from ..records.waves import median, per_attempt, rates, sustained
-from ..units import exact_duration
+from ..units import counted, exact_duration
 from .rows import ADDED, COST, LATE
 
 BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
@@ -125,7 +125,9 @@ def footnotes(records):
         case = f"{failure.get('connector')} on {failure.get('target')}"
         lines.append(f"Failed, and in no median: {case}: {failure.get('failure')}")
     if records.warnings:
-        lines.append(f"{len(records.warnings)} warnings in the records (`run.json`), the first: {records.warnings[0]}")
+        lines.append(
+            f"{counted(len(records.warnings), 'warning')} in the records (`run.json`), the first: {records.warnings[0]}"
+        )
     return lines
 
 

@@ -1,4 +1,4 @@
-// A connector in simulated time that has only so much of something.
+// A connector in simulated time with a limited resource.
 #pragma once
 
 #include <algorithm>
@@ -14,14 +14,15 @@ inline constexpr uint16_t healthy_port = 80;
 
 struct Exhaustible {
   enum class At : uint8_t { ends, is_full, queues, throws };
-  size_t room = 10;      ///< attempts that it has something for
-  At then = At::ends;    ///< what becomes of the next: it ends as `exhausted`, is not taken, waits, or throws bad_alloc
-  bool deadline = true;  ///< the dead attempts keep their timeout
+  size_t room = 10;  ///< number of attempts it has resources for
+  At then =
+      At::ends;  ///< the fate of the next one: it ends as `exhausted`, is not accepted, waits, or throws bad_alloc
+  bool deadline = true;  ///< dead attempts obey their timeout
   Outcome dead_end = Outcome::deadline_exceeded;
   Duration dead_end_after = Duration::max();  ///< unless their timeout is earlier
 };
 
-/// Attempts at healthy_port take a millisecond; those at dead_port last until their deadline, if it keeps any.
+/// Attempts at healthy_port take a millisecond; those at dead_port last until their deadline, if they obey one.
 class ExhaustibleConnector final : public Connector {
  public:
   explicit ExhaustibleConnector(const Exhaustible& behaviour) : behaviour_(behaviour) { ++made; }
@@ -67,7 +68,7 @@ class ExhaustibleConnector final : public Connector {
   }
   size_t in_flight() const override { return pending_.size(); }
 
-  static inline int made = 0;  ///< how many there are
+  static inline int made = 0;  ///< how many exist
 
  private:
   struct Pending {

@@ -1,4 +1,4 @@
-// Limits as processes meet them. What only root, or only an ordinary user, can have is tested as that user.
+// Limits as experienced by processes. Limits that only root or only an ordinary user can have are tested as that user.
 #include "harness/exhaust/limit.h"
 
 #include <fcntl.h>
@@ -23,10 +23,10 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
-constexpr uid_t some_other_user = 54'322;  // nobody here: its threads are counted by themselves
+constexpr uid_t some_other_user = 54'322;  // an unused ID: only the test's own threads count
 constexpr uint64_t allowed = 8;
 
-// How many threads this process can have before pthread_create() says EAGAIN, its first one included.
+// How many threads this process can have, including its first, before pthread_create() fails with EAGAIN.
 int threads_until_eagain() {
   std::vector<std::thread> threads;
   std::atomic<bool> over{false};
@@ -50,7 +50,7 @@ std::vector<std::string> groups_of(pid_t pid) {
   return found;
 }
 
-TEST(Limits, OfThreadsByRlimitCountFromWhatTheUserHas) {
+TEST(Limits, OfThreadsByRlimitComeOnTopOfTheUsersThreads) {
   SKIP_UNDER_THREAD_SANITIZER();
   const int status = in_child([] {
     if (::getuid() == 0 && ::setuid(some_other_user) != 0) return 1;
@@ -61,8 +61,8 @@ TEST(Limits, OfThreadsByRlimitCountFromWhatTheUserHas) {
   EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
-TEST(Limits, OfThreadsByRlimitDoNotBindRootAndSaySo) {
-  if (::getuid() != 0) GTEST_SKIP() << "for root";
+TEST(Limits, OfThreadsByRlimitAreRefusedForRoot) {
+  if (::getuid() != 0) GTEST_SKIP() << "needs root";
   try {
     limit_threads_by_rlimit(allowed);
     FAIL() << "root is exempt";
@@ -82,7 +82,7 @@ class Cgroups : public testing::Test {
   }
 };
 
-TEST_F(Cgroups, BindWhoEntersThemAndAreGoneWithTheLimit) {
+TEST_F(Cgroups, LimitTheirMembersAndDisappearWithTheLimit) {
   SKIP_UNDER_THREAD_SANITIZER();
   auto limit = limit_threads_by_cgroup(allowed);
   EXPECT_EQ(groups_of(::getpid()).size(), 1U);
@@ -97,7 +97,7 @@ TEST_F(Cgroups, BindWhoEntersThemAndAreGoneWithTheLimit) {
   EXPECT_TRUE(groups_of(::getpid()).empty());
 }
 
-TEST_F(Cgroups, AreGoneWhenTheProcessThatMadeThemIsKilled) {
+TEST_F(Cgroups, DisappearWhenTheirCreatorIsKilled) {
   int made[2];
   ASSERT_EQ(::pipe2(made, O_CLOEXEC), 0);
   const pid_t child = ::fork();
@@ -118,7 +118,7 @@ TEST_F(Cgroups, AreGoneWhenTheProcessThatMadeThemIsKilled) {
   ::close(made[1]);
 }
 
-TEST(Limits, OfDescriptorsBindWhoEntersThem) {
+TEST(Limits, OfDescriptorsApplyToTheProcessThatEnters) {
   const int status = in_child([] {
     limit_descriptors(30)->enter();
     int highest = 0;
@@ -128,7 +128,7 @@ TEST(Limits, OfDescriptorsBindWhoEntersThem) {
   EXPECT_EQ(WEXITSTATUS(status), 29);
 }
 
-TEST(Ballasts, HoldTheirAttemptsInADescriptorTableOfTheirOwn) {
+TEST(Ballasts, HoldTheirAttemptsInTheirOwnDescriptorTable) {
   const auto target = find_target("backlog-full").open({.open_at_once = 40});
   Retirement retirement({}, 0);
   const NamedConnector epoll = find_connector("epoll");
@@ -147,7 +147,7 @@ TEST(Ballasts, HoldTheirAttemptsInADescriptorTableOfTheirOwn) {
   }
 }
 
-TEST(Ballasts, HandOnWhatTheirConnectorThrows) {
+TEST(Ballasts, RethrowWhatTheirConnectorThrows) {
   const auto make = []() -> std::unique_ptr<Connector> { throw std::runtime_error("no such thing"); };
   EXPECT_THROW(Ballast({.make = make, .dead = {}, .count = 1}), std::runtime_error);
 }

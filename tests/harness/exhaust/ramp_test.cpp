@@ -53,7 +53,7 @@ class Ramps : public testing::Test {
   std::vector<RampStep> steps_;
 };
 
-TEST_F(Ramps, EndWithTheFirstAttemptForWhichThereIsNothingAndSayWhatRanOut) {
+TEST_F(Ramps, EndWithTheFirstExhaustedAttemptAndNameTheCallThatFailed) {
   const RampEnd end = run({.room = 50});
   EXPECT_EQ(end.stopped, Stopped::exhausted);
   EXPECT_THAT(end.call, StrEq("pthread_create"));
@@ -61,33 +61,33 @@ TEST_F(Ramps, EndWithTheFirstAttemptForWhichThereIsNothingAndSayWhatRanOut) {
   EXPECT_EQ(end.most_pending, 50U);
 }
 
-TEST_F(Ramps, ReadWhatTheProcessHoldsBeforeInStepsAndAtTheEnd) {
+TEST_F(Ramps, MeasureBeforeAtEveryStepAndAtTheEnd) {
   run({.room = 50});
   EXPECT_THAT(pending(), ElementsAre(0, 20, 40, 50));
   EXPECT_EQ(steps_.back().holding.threads, 7);
   EXPECT_EQ(steps_.back().holding.kernel_kib, 10);
   EXPECT_EQ(steps_.front().elapsed_ns, 0);
-  EXPECT_EQ(steps_.front().start_p50_ns, not_known);  // nothing was started
-  EXPECT_EQ(steps_[1].start_p50_ns, 0);               // simulated time stands still
-  EXPECT_EQ(steps_[1].start_p99_ns, not_known);       // of 20
+  EXPECT_EQ(steps_.front().start_p50_ns, not_known);  // nothing was started yet
+  EXPECT_EQ(steps_[1].start_p50_ns, 0);               // simulated time does not advance
+  EXPECT_EQ(steps_[1].start_p99_ns, not_known);       // too few for a p99
 }
 
-TEST_F(Ramps, LetNoHealthyAttemptThroughWhileNothingIsLeft) {
+TEST_F(Ramps, ConnectNoHealthyAttemptWhileTheResourceIsExhausted) {
   const RampEnd end = run({.room = 50});
-  EXPECT_GT(end.healthy_tried, 100U);  // again and again
+  EXPECT_GT(end.healthy_tried, 100U);  // it keeps trying
   EXPECT_EQ(end.healthy_connected, 0U);
   EXPECT_EQ(end.healthy_p50_ns, not_known);
   EXPECT_EQ(end.recovery_pending_ns, not_known);
 }
 
-TEST_F(Ramps, RecoverWithTheFirstDeadlineAndTellHowLongAfterIt) {
+TEST_F(Ramps, RecoverAfterTheFirstDeadlineAndMeasureHowLong) {
   const RampEnd end = run({.room = 50});
   EXPECT_TRUE(end.by_deadline);
   EXPECT_GE(end.recovery_released_ns, 1'000'000);  // the healthy connect itself
-  EXPECT_LE(end.recovery_released_ns, 3'000'000);  // and what passes between two tries
+  EXPECT_LE(end.recovery_released_ns, 3'000'000);  // plus the pause between two tries
 }
 
-TEST_F(Ramps, CancelWhatHasNoDeadlineAndConnectWithAConnectorMadeAnew) {
+TEST_F(Ramps, CancelAttemptsWithoutDeadlineAndConnectWithANewConnector) {
   const RampEnd end = run({.room = 50, .deadline = false});
   EXPECT_FALSE(end.by_deadline);
   EXPECT_EQ(end.most_pending, 50U);
@@ -96,7 +96,7 @@ TEST_F(Ramps, CancelWhatHasNoDeadlineAndConnectWithAConnectorMadeAnew) {
   EXPECT_EQ(ExhaustibleConnector::made, 0);
 }
 
-TEST_F(Ramps, ThatNothingStopsKeepHealthyAttemptsAsFastAsBefore) {
+TEST_F(Ramps, ThatExhaustNothingKeepHealthyAttemptsFast) {
   const RampEnd end = run({.room = 1'000});
   EXPECT_EQ(end.stopped, Stopped::nothing);
   EXPECT_THAT(end.call, StrEq(""));
@@ -104,12 +104,12 @@ TEST_F(Ramps, ThatNothingStopsKeepHealthyAttemptsAsFastAsBefore) {
   EXPECT_EQ(end.healthy_connected, 10U);
   EXPECT_EQ(end.unloaded_p50_ns, 1'000'000);
   EXPECT_EQ(end.healthy_p50_ns, 1'000'000);
-  EXPECT_EQ(end.healthy_p99_ns, not_known);  // of ten
+  EXPECT_EQ(end.healthy_p99_ns, not_known);  // too few for a p99
   EXPECT_EQ(end.recovery_pending_ns, 1'000'000);
   EXPECT_THAT(pending(), ElementsAre(0, 20, 40, 60, 80, 100));
 }
 
-TEST_F(Ramps, TakeAConnectorThatIsFullForWhatItIs) {
+TEST_F(Ramps, RecogniseAConnectorThatIsFull) {
   const RampEnd end = run({.room = 50, .then = At::is_full});
   EXPECT_EQ(end.stopped, Stopped::full);
   EXPECT_EQ(end.os_error, 0);
@@ -118,7 +118,7 @@ TEST_F(Ramps, TakeAConnectorThatIsFullForWhatItIs) {
   EXPECT_NE(end.recovery_released_ns, not_known);
 }
 
-TEST_F(Ramps, GoOnWithAHealthyAttemptThatWaitsBehindTheDead) {
+TEST_F(Ramps, ContinueAHealthyAttemptQueuedBehindTheDead) {
   RampPlan queued = plan({.room = 4, .then = At::queues});
   queued.most = 40;
   const RampEnd end = run(queued);
@@ -126,10 +126,11 @@ TEST_F(Ramps, GoOnWithAHealthyAttemptThatWaitsBehindTheDead) {
   EXPECT_EQ(end.most_pending, 40U);
   EXPECT_EQ(end.healthy_tried, 1U);
   EXPECT_EQ(end.healthy_connected, 0U);
-  EXPECT_EQ(end.recovery_released_ns, 9 * 500'000'000LL + 1'000'000);  // nine more turns of four go before it
+  EXPECT_EQ(end.recovery_released_ns,
+            9 * 500'000'000LL + 1'000'000);  // nine more rounds of four dead attempts come first
 }
 
-TEST_F(Ramps, TakeWhatTheConstructorThrowsForTheEnd) {
+TEST_F(Ramps, EndWhenTheConstructorThrows) {
   RampPlan failing = plan({});
   failing.make = []() -> std::unique_ptr<Connector> {
     throw std::system_error(EAGAIN, std::generic_category(), "pthread_create");
@@ -141,8 +142,8 @@ TEST_F(Ramps, TakeWhatTheConstructorThrowsForTheEnd) {
   EXPECT_THAT(steps_, SizeIs(1));
 }
 
-TEST_F(Ramps, LeaveAConnectorAloneThatThrew) {
-  const int status = in_child([&] {  // it is never destroyed: the process ends with it
+TEST_F(Ramps, NeverTouchAConnectorThatThrew) {
+  const int status = in_child([&] {  // it is never destroyed, so the process must end with it
     const RampEnd end = run({.room = 50, .then = At::throws});
     EXPECT_EQ(end.stopped, Stopped::threw);
     EXPECT_THAT(end.call, StrEq("operator new"));
@@ -153,13 +154,13 @@ TEST_F(Ramps, LeaveAConnectorAloneThatThrew) {
   EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
-TEST_F(Ramps, CountTheDeadThatEndByThemselves) {
+TEST_F(Ramps, CountDeadAttemptsThatEndOnTheirOwn) {
   const RampEnd end = run({.room = 1'000, .dead_end = Outcome::refused, .dead_end_after = 0ms});
   EXPECT_EQ(end.ended_otherwise, 100U);
   EXPECT_EQ(end.otherwise, Outcome::refused);
 }
 
-TEST_F(Ramps, EndSoonWhenTheyAreAskedTo) {
+TEST_F(Ramps, EndSoonOnRequest) {
   RampPlan asked = plan({.room = 1'000});
   asked.on_step = [&](const RampStep& step) {
     steps_.push_back(step);

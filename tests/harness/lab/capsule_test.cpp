@@ -35,12 +35,12 @@ std::string namespace_of_this_process(const char* kind) {
   return std::filesystem::read_symlink(std::string("/proc/self/ns/") + kind);
 }
 
-TEST_F(Capsule, HandsOnTheStatusOfWhatRanInside) {
+TEST_F(Capsule, ReturnsTheExitStatus) {
   EXPECT_EQ(run_in_capsule([](Rights) { return 0; }), 0);
   EXPECT_EQ(run_in_capsule([](Rights) { return 37; }), 37);
 }
 
-TEST_F(Capsule, IsItsOwnNetworkAndItsOwnProcesses) {
+TEST_F(Capsule, HasItsOwnNetworkAndProcesses) {
   const std::string network = namespace_of_this_process("net");
   const std::string mounts = namespace_of_this_process("mnt");
   EXPECT_EQ(run_in_capsule([&](Rights) {
@@ -52,19 +52,19 @@ TEST_F(Capsule, IsItsOwnNetworkAndItsOwnProcesses) {
             0);
 }
 
-TEST_F(Capsule, KeepsTheUserWhoMadeIt) {
+TEST_F(Capsule, KeepsTheUser) {
   const uid_t user = ::geteuid();
   EXPECT_EQ(run_in_capsule([user](Rights) { return ::geteuid() == user ? 0 : 1; }), 0);
 }
 
-TEST_F(Capsule, LeavesTheCallerWhereItWas) {
+TEST_F(Capsule, LeavesTheCallerInItsNamespaces) {
   const std::string network = namespace_of_this_process("net");
   run_in_capsule([](Rights) { return 0; });
   EXPECT_EQ(namespace_of_this_process("net"), network);
   EXPECT_NE(::getpid(), 1);
 }
 
-TEST_F(Capsule, HandsOnWhatWasThrownInside) {
+TEST_F(Capsule, RethrowsExceptions) {
   EXPECT_THROW(run_in_capsule([](Rights) -> int { throw Unavailable("no"); }), Unavailable);
   EXPECT_THROW(run_in_capsule([](Rights) -> int { throw std::invalid_argument("no"); }), std::invalid_argument);
   try {
@@ -75,20 +75,20 @@ TEST_F(Capsule, HandsOnWhatWasThrownInside) {
   }
 }
 
-TEST_F(Capsule, SaysThatASignalEndedWhatRanInside) {
+TEST_F(Capsule, ReportsASignalThatKilledTheChild) {
   try {
     run_in_capsule([](Rights) -> int {
       ::signal(SIGSEGV, SIG_DFL);
       *static_cast<volatile int*>(nullptr) = 1;
       return 0;
     });
-    FAIL() << "it ended as if nothing had happened";
+    FAIL() << "it ended normally";
   } catch (const std::runtime_error& error) {
     EXPECT_THAT(error.what(), HasSubstr("signal"));
   }
 }
 
-TEST_F(Capsule, GivesNoRightsToThoseWhoGiveThemUp) {
+TEST_F(Capsule, GrantsNoRightsToAProcessThatDroppedThem) {
   EXPECT_EQ(run_in_capsule([](Rights) {
               drop_capabilities();
               return ::unshare(CLONE_NEWNET) == -1 && errno == EPERM ? 0 : 1;
@@ -96,11 +96,12 @@ TEST_F(Capsule, GivesNoRightsToThoseWhoGiveThemUp) {
             0);
 }
 
-// A process in the capsule holds the writing end: when the reading end is at its end, all of them are gone.
-struct Held {
+// A pipe whose writing end a process in the capsule holds. End of file on the reading end means that every such process
+// is gone.
+struct Pipe {
   UniqueFd reading{-1};
   UniqueFd writing{-1};
-  Held() {
+  Pipe() {
     int ends[2];
     checked(::pipe2(ends, O_CLOEXEC), "pipe2");
     reading.reset(ends[0]);
@@ -108,12 +109,12 @@ struct Held {
   }
 };
 
-pid_t maker_of_an_endless_capsule(Held& held) {
-  const pid_t maker = checked(::fork(), "fork");
-  if (maker == 0) {
+pid_t creator_of_an_endless_capsule(Pipe& pipe) {
+  const pid_t creator = checked(::fork(), "fork");
+  if (creator == 0) {
     try {
       run_in_capsule([&](Rights) {
-        if (::fork() >= 0 && ::write(held.writing.get(), "+", 1) == 1)
+        if (::fork() >= 0 && ::write(pipe.writing.get(), "+", 1) == 1)
           for (;;) ::pause();
         return 1;
       });
@@ -121,34 +122,34 @@ pid_t maker_of_an_endless_capsule(Held& held) {
     }
     ::_exit(0);
   }
-  held.writing.reset(-1);
+  pipe.writing.reset(-1);
   char byte = 0;
-  EXPECT_TRUE(ready_within(held.reading, patience_ms) && ::read(held.reading.get(), &byte, 1) == 1);
-  return maker;
+  EXPECT_TRUE(ready_within(pipe.reading, patience_ms) && ::read(pipe.reading.get(), &byte, 1) == 1);
+  return creator;
 }
 
-bool is_at_its_end(const UniqueFd& reading) {
+bool reaches_end_of_file(const UniqueFd& reading) {
   char bytes[2];
   ssize_t got = 1;
   while (got > 0 && ready_within(reading, patience_ms)) got = ::read(reading.get(), bytes, sizeof bytes);
   return got == 0;
 }
 
-TEST_F(Capsule, DiesWithItsMakerAndWithEverythingInIt) {
-  Held held;
-  const pid_t maker = maker_of_an_endless_capsule(held);
-  ::kill(maker, SIGKILL);
-  ::waitpid(maker, nullptr, 0);
-  EXPECT_TRUE(is_at_its_end(held.reading));
+TEST_F(Capsule, DiesWithItsCreator) {
+  Pipe pipe;
+  const pid_t creator = creator_of_an_endless_capsule(pipe);
+  ::kill(creator, SIGKILL);
+  ::waitpid(creator, nullptr, 0);
+  EXPECT_TRUE(reaches_end_of_file(pipe.reading));
 }
 
-TEST_F(Capsule, IsEndedByTheSignalsThatItsMakerGets) {
+TEST_F(Capsule, IsEndedBySignalsToItsCreator) {
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
-    Held held;
-    const pid_t maker = maker_of_an_endless_capsule(held);
-    ::kill(maker, number);
-    EXPECT_TRUE(is_at_its_end(held.reading)) << strsignal(number);
-    ::waitpid(maker, nullptr, 0);
+    Pipe pipe;
+    const pid_t creator = creator_of_an_endless_capsule(pipe);
+    ::kill(creator, number);
+    EXPECT_TRUE(reaches_end_of_file(pipe.reading)) << strsignal(number);
+    ::waitpid(creator, nullptr, 0);
   }
 }
 

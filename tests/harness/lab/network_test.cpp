@@ -30,13 +30,14 @@ std::set<std::string> interfaces() {
   return names;
 }
 
-// Frames of lab addresses on the interfaces of the namespace in which it was made, the real ones among them.
+// Counts frames with given addresses on the interfaces of the namespace in which it was created, including the real
+// ones.
 class Sniffer {
  public:
   Sniffer() : socket_(::socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK, htons(ETH_P_ALL))) {}
   bool works() const { return static_cast<bool>(socket_); }
 
-  /// How many with such a network in its source or destination, since the last time.
+  /// How many frames had a source or destination in this network, or an IPv6 address of the lab, since the last call.
   int seen(uint32_t ipv4_network, unsigned length) {
     int count = 0;
     std::array<uint8_t, 2048> packet{};
@@ -66,8 +67,8 @@ class Sniffer {
 constexpr uint32_t lab_ipv4 = 198U << 24 | 18U << 16;
 constexpr unsigned lab_ipv4_length = 15;
 
-// Something for each way out of the client's namespace.
-void knock_everywhere() {
+// Sends a packet along each route out of the client's namespace.
+void send_along_every_route() {
   std::vector<UniqueFd> sockets;
   for (const Block block : {Block::own_network, Block::no_arp, Block::prohibited, Block::no_route, Block::blackhole,
                             Block::first_far, Block::last_far}) {
@@ -76,29 +77,29 @@ void knock_everywhere() {
   }
 }
 
-TEST_F(LabNetwork, SendsNothingOverTheInterfacesOfTheMachine) {
+TEST_F(LabNetwork, SendsNothingThroughTheMachinesInterfaces) {
   Sniffer sniffer;
-  if (!sniffer.works()) GTEST_SKIP() << "a packet socket outside the lab wants CAP_NET_RAW";
+  if (!sniffer.works()) GTEST_SKIP() << "a packet socket outside the lab needs CAP_NET_RAW";
   run_in_lab({}, [](Lab&) {
-    knock_everywhere();
+    send_along_every_route();
     return 0;
   });
   EXPECT_EQ(sniffer.seen(lab_ipv4, lab_ipv4_length), 0);
 
   const auto refused = plain::connect_to(Endpoint::ipv4(INADDR_LOOPBACK, 1), SOCK_NONBLOCK);
-  EXPECT_GT(sniffer.seen(INADDR_LOOPBACK & ~0xffU, 8), 0) << "it sees nothing at all";
+  EXPECT_GT(sniffer.seen(INADDR_LOOPBACK & ~0xffU, 8), 0) << "the sniffer sees nothing at all";
 }
 
-TEST_F(LabNetwork, LeavesNothingWhicheverStepFails) {
+TEST_F(LabNetwork, LeavesNothingBehindWhicheverStepFails) {
   Sniffer sniffer;
   const auto interfaces_before = interfaces();
   const Census before = first_census();
   for (size_t step = 0; step < network_steps(); ++step) {
     try {
       run_in_lab({.fail_at = step}, [](Lab&) { return 0; });
-      EXPECT_FALSE(plain::machine_has(Family::ipv6)) << "step " << step << " was left out";
+      EXPECT_FALSE(plain::machine_has(Family::ipv6)) << "step " << step << " was skipped";
     } catch (const Unavailable& error) {
-      EXPECT_THAT(error.what(), HasSubstr("made to fail")) << step;
+      EXPECT_THAT(error.what(), HasSubstr("failed on request")) << step;
     }
     EXPECT_EQ(census_becoming(before), before) << step;
   }
@@ -106,7 +107,7 @@ TEST_F(LabNetwork, LeavesNothingWhicheverStepFails) {
   EXPECT_EQ(sniffer.works() ? sniffer.seen(lab_ipv4, lab_ipv4_length) : 0, 0);
 }
 
-TEST_F(LabNetwork, IsMadeAndRemovedAHundredTimesAndLeavesNothing) {
+TEST_F(LabNetwork, LeavesNothingBehindWhenCreatedAHundredTimes) {
   const auto interfaces_before = interfaces();
   const Census before = first_census();
   for (int i = 0; i < 100; ++i) ASSERT_EQ(run_in_lab({}, [](Lab&) { return 0; }), 0) << i;
@@ -114,7 +115,7 @@ TEST_F(LabNetwork, IsMadeAndRemovedAHundredTimesAndLeavesNothing) {
   EXPECT_EQ(interfaces(), interfaces_before);
 }
 
-TEST_F(LabNetwork, HasSysctlsOfItsOwn) {
+TEST_F(LabNetwork, HasItsOwnSysctls) {
   const std::string outside = sysctl("net.ipv4.tcp_syn_retries").value_or("");
   ASSERT_NE(outside, "3");
   EXPECT_EQ(run_in_lab({.sysctls = {{"net.ipv4.tcp_syn_retries", "3"}}},
@@ -127,7 +128,7 @@ TEST_F(LabNetwork, HasSysctlsOfItsOwn) {
   EXPECT_EQ(sysctl("net.ipv4.tcp_syn_retries"), outside);
 }
 
-TEST_F(LabNetwork, RefusesASysctlThatIsNotThereOrThatTheKernelDoesNotTake) {
+TEST_F(LabNetwork, RejectsASysctlThatDoesNotExistOrHasAnInvalidValue) {
   const auto with = [](const char* name, const char* value) {
     run_in_lab({.sysctls = {{name, value}}}, [](Lab&) { return 0; });
   };
@@ -135,7 +136,7 @@ TEST_F(LabNetwork, RefusesASysctlThatIsNotThereOrThatTheKernelDoesNotTake) {
   EXPECT_THROW(with("net.ipv4.tcp_syn_retries", "0"), std::invalid_argument);
 }
 
-TEST_F(LabNetwork, ShapesTheInterfacesThatAreMadeAfterADefault) {
+TEST_F(LabNetwork, AppliesDefaultSysctlsToItsInterfaces) {
   EXPECT_EQ(run_in_lab({.sysctls = {{"net.ipv4.conf.default.tag", "123"}}},
                        [](Lab&) { return sysctl("net.ipv4.conf.a0.tag") == "123" ? 0 : 1; }),
             0);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "harness/record/benchmark_context.h"
@@ -20,7 +21,7 @@ constexpr Duration usual = 200ms;
 SummaryRow row_of(unsigned repetition, int64_t took, Outcome outcome = Outcome::connected) {
   auto wave = wave_of("epoll", repetition);
   wave.usage.cpu_ns = 400;
-  return summarise("run", test_origin, wave, std::vector<Sample>(40, sample_of(outcome, 0, 0, took)));
+  return summarise({"run", test_origin, wave, std::vector<Sample>(40, sample_of(outcome, 0, 0, took))});
 }
 
 const json& entry(const json& document, const std::string& name) {
@@ -30,7 +31,7 @@ const json& entry(const json& document, const std::string& name) {
   throw std::out_of_range(name);
 }
 
-TEST(BenchmarkName, SaysOnlyWhatIsNotUsual) {
+TEST(BenchmarkName, MentionsOnlyWhatIsUnusual) {
   Case what = wave_of().what;
   EXPECT_EQ(benchmark_name(what, usual), "connect/epoll/accepting/concurrency:4");
   what.family = Family::ipv6;
@@ -91,7 +92,7 @@ TEST(BenchmarkJson, HoldsEveryRepetition) {
   EXPECT_THAT(indices, ElementsAre(0, 1));
 }
 
-TEST(BenchmarkJson, AggregatesToOneMedianAName) {
+TEST(BenchmarkJson, AggregatesToOneMedianPerName) {
   BenchmarkJson benchmarks(benchmark_context(), usual, 3);
   for (int64_t took : {100, 900, 300}) benchmarks.add(row_of(1, took));
   const auto document = json::parse(benchmarks.aggregate());
@@ -99,7 +100,7 @@ TEST(BenchmarkJson, AggregatesToOneMedianAName) {
   std::set<std::string> names;
   for (const auto& e : document.at("benchmarks")) {
     const std::string name = e.at("name");
-    EXPECT_TRUE(names.insert(name).second) << name << " stands there twice";
+    EXPECT_TRUE(names.insert(name).second) << name << " appears twice";
     EXPECT_EQ(name.find("_cv"), std::string::npos);
     EXPECT_EQ(name.find("_stddev"), std::string::npos);
     EXPECT_EQ(e.at("iterations"), 3);
@@ -115,7 +116,7 @@ TEST(BenchmarkJson, GivesTheRateAsATimeSoThatSmallerIsBetter) {
   EXPECT_EQ(entry(document, "connect/epoll/accepting/concurrency:4/cpu_per_attempt").at("real_time"), 10);
 }
 
-TEST(BenchmarkJson, LeavesOutWhatTheWaveCannotSay) {
+TEST(BenchmarkJson, LeavesOutFiguresThatTheWaveDoesNotHave) {
   auto row = row_of(1, 1000, Outcome::refused);
   row.usage.cpu_ns = -1;
   EXPECT_TRUE(benchmark_figures(row).empty());
@@ -124,7 +125,7 @@ TEST(BenchmarkJson, LeavesOutWhatTheWaveCannotSay) {
   EXPECT_TRUE(json::parse(benchmarks.raw()).at("benchmarks").empty());
 }
 
-TEST(BenchmarkJson, HasNoEntryWithoutCpuTimeBecauseOneWouldCostItsReadersTheFile) {
+TEST(BenchmarkJson, HasNoEntryWithoutCpuTimeBecauseReadersWouldRejectTheFile) {
   auto row = row_of(1, 1000);
   row.usage.cpu_ns = -1;
   ASSERT_FALSE(benchmark_figures(row).empty());
@@ -139,7 +140,8 @@ TEST(BenchmarkJson, GivesOvershootWhereTheDeadlineEndedAttempts) {
   for (const auto& figure : benchmark_figures(row_of(1, 200'000'100, Outcome::deadline_exceeded))) {
     names.emplace_back(figure.name);
   }
-  EXPECT_THAT(names, ElementsAre("overshoot_p50", "overshoot_p90", "cpu_per_attempt")) << "40 support no p99";
+  EXPECT_THAT(names, ElementsAre("overshoot_p50", "overshoot_p90", "cpu_per_attempt"))
+      << "40 values do not support p99";
 }
 
 }  // namespace

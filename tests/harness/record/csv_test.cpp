@@ -18,7 +18,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-TEST(Csv, QuotesOnlyWhatMustBe) {
+TEST(Csv, QuotesOnlyWhenNecessary) {
   EXPECT_EQ(csv_field("epoll+wait:50ms"), "epoll+wait:50ms");
   EXPECT_EQ(csv_field(""), "");
   EXPECT_EQ(csv_field("a,b"), "\"a,b\"");
@@ -26,7 +26,7 @@ TEST(Csv, QuotesOnlyWhatMustBe) {
   EXPECT_EQ(csv_field("two\nlines"), "\"two\nlines\"");
 }
 
-TEST(CsvFile, IsReadBackByAnotherParser) {
+TEST(CsvFile, CanBeReadByAnotherParser) {
   TemporaryFolder folder;
   CsvFile file(folder.path() / "x.csv", "a,b");
   const std::vector<std::string> awkward = {"fleet:accepting=90,blackhole=10", "say \"no\"", "two\r\nlines", "\"", ","};
@@ -37,7 +37,7 @@ TEST(CsvFile, IsReadBackByAnotherParser) {
   for (size_t i = 0; i < awkward.size(); ++i) EXPECT_THAT(rows[i + 1], ElementsAre(awkward[i], "1"));
 }
 
-TEST(CsvFile, EndsItsRowsAsTheStandardSays) {
+TEST(CsvFile, EndsItsRowsWithCrLf) {
   TemporaryFolder folder;
   CsvFile file(folder.path() / "x.csv", "a,b");
   file.append("1,2\r\n3,4\r\n");
@@ -58,15 +58,15 @@ TEST(CsvFile, NeverOverwritesAFile) {
   EXPECT_EQ(content_of(path), "a\r\n");
 }
 
-// A file size limit is the full disk that an ordinary user can have: the write that meets it is short, the next one
-// fails.
+// A limit on the file size simulates a full disk without special rights: the write that reaches it is short, and the
+// next one fails.
 void limit_file_size(rlim_t bytes) {
   ::signal(SIGXFSZ, SIG_IGN);
   const rlimit limit = {bytes, bytes};
   checked(::setrlimit(RLIMIT_FSIZE, &limit), "setrlimit");
 }
 
-TEST(CsvFile, EndsAtAWholeRowWhenTheDiskFillsInTheMiddle) {
+TEST(CsvFile, EndsAtAWholeRowWhenTheDiskFillsUp) {
   TemporaryFolder folder;
   const auto path = folder.path() / "x.csv";
   const int status = in_child([&] {
@@ -85,7 +85,7 @@ TEST(CsvFile, EndsAtAWholeRowWhenTheDiskFillsInTheMiddle) {
   EXPECT_EQ(content_of(path), "number,text\r\n1,first\r\n2,second\r\n");
 }
 
-TEST(CsvFile, GoesOnWhenThereIsRoomAgain) {
+TEST(CsvFile, ContinuesWhenThereIsSpaceAgain) {
   TemporaryFolder folder;
   const auto path = folder.path() / "x.csv";
   const int status = in_child([&] {
@@ -105,7 +105,7 @@ TEST(CsvFile, GoesOnWhenThereIsRoomAgain) {
   EXPECT_EQ(content_of(path), "a\r\nkept\r\n");
 }
 
-TEST(CsvFile, LosesNothingThatWasAppendedBeforeAKill) {
+TEST(CsvFile, LosesNoAppendedRowWhenTheProcessIsKilled) {
   TemporaryFolder folder;
   const auto path = folder.path() / "x.csv";
   const int status = in_child([&] {
@@ -137,7 +137,7 @@ TEST(WriteAtomically, ReplacesTheWholeContent) {
   EXPECT_EQ(content_of(path), "second");
 }
 
-TEST(WriteAtomically, KeepsTheOldContentAndLeavesNoRubbishWhenItFails) {
+TEST(WriteAtomically, KeepsTheOldContentAndLeavesNoTemporaryFileWhenItFails) {
   TemporaryFolder folder;
   const auto path = folder.path() / "x.json";
   write_atomically(path, "old");

@@ -47,19 +47,19 @@ TEST_F(Exhaustion, RowsOfAReadingLeaveTheColumnsOfTheEndEmpty) {
                                         "4", "7", "8", "", "", "", "", "", ""));
 }
 
-TEST_F(Exhaustion, TheLastRowSaysWhatStoppedItAndWhatCameBack) {
+TEST_F(Exhaustion, TheLastRowSaysWhatStoppedTheRampAndHowItRecovered) {
   recorder().end(ramp, reading, exhausted());
   EXPECT_THAT(rows().at(1), ElementsAre("r", "epoll", "fds", "rlimit_nofile", "64", "1", "0", "5", "6", "1", "2", "3",
                                         "4", "7", "8", "socket", "24", "11", "", "", "12"));
 }
 
-TEST_F(Exhaustion, WhatIsNotKnownIsEmptyAndNotZero) {
+TEST_F(Exhaustion, UnknownFiguresAreEmptyRatherThanZero) {
   recorder().step(ramp, {});
   EXPECT_THAT(rows().at(1), ElementsAre("r", "epoll", "fds", "rlimit_nofile", "64", "1", "0", "0", "0", "", "", "", "",
                                         "", "", "", "", "", "", "", ""));
 }
 
-TEST_F(Exhaustion, StepsAreCountedRampByRamp) {
+TEST_F(Exhaustion, StepsAreNumberedPerRamp) {
   auto to = recorder();
   RampName again = ramp;
   again.repetition = 2;
@@ -71,7 +71,7 @@ TEST_F(Exhaustion, StepsAreCountedRampByRamp) {
   EXPECT_THAT(steps, ElementsAre("step", "0", "1", "0"));
 }
 
-TEST_F(Exhaustion, SaysOfEveryEndWhatItWas) {
+TEST_F(Exhaustion, NamesWhatStoppedARamp) {
   RampEnd end;
   EXPECT_EQ(stopped_call(end), "");
   end.stopped = Stopped::full;
@@ -81,7 +81,7 @@ TEST_F(Exhaustion, SaysOfEveryEndWhatItWas) {
   EXPECT_EQ(stopped_call(exhausted()), "socket");
 }
 
-TEST_F(Exhaustion, ARunIsNotCompleteBeforeItIsSaidToBe) {
+TEST_F(Exhaustion, ARunIsCompleteOnlyOnceItIsFinished) {
   auto to = recorder();
   to.end(ramp, reading, exhausted());
   EXPECT_EQ(run().at("complete"), false);
@@ -92,7 +92,7 @@ TEST_F(Exhaustion, ARunIsNotCompleteBeforeItIsSaidToBe) {
   EXPECT_EQ(run().at("complete"), true);
 }
 
-TEST_F(Exhaustion, AFolderWithSuchARunIsNotUsedAgain) {
+TEST_F(Exhaustion, AFolderWithSuchARunIsRefused) {
   recorder().finish(true, {{"average", nullptr}});
   std::filesystem::remove(folder_.path() / "run.json");
   EXPECT_THROW(RunFolder{folder_.path()}, std::invalid_argument);

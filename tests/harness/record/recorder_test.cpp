@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include <nlohmann/json.hpp>
+
 #include "tests/harness/record/waves.h"
 #include "tests/support/python_csv.h"
 #include "tests/support/temporary_folder.h"
@@ -36,7 +38,7 @@ class RecorderTest : public testing::Test {
   TemporaryFolder folder_;
 };
 
-TEST_F(RecorderTest, ARunThatMeasuredNothingYetSaysSo) {
+TEST_F(RecorderTest, ARunThatHasMeasuredNothingIsIncomplete) {
   const Recorder recorder(claim(), info_of());
   EXPECT_EQ(document("run.json").at("complete"), false);
   EXPECT_EQ(rows("samples.csv").size(), 1U);
@@ -57,7 +59,7 @@ TEST_F(RecorderTest, EveryFileHasAWaveAsSoonAsItIsAdded) {
   EXPECT_FALSE(document("benchmark-aggregate.json").at("benchmarks").empty());
 }
 
-// Three healthy ones connect within 100 ns each; a dead one holds the queue for 1,000.
+// Healthy attempts connect within 100 ns each; a dead host holds up the queue for 1,000 ns.
 std::vector<Sample> fleet_samples() {
   return {sample_of(Outcome::connected, 0, 10, 100), sample_of(Outcome::deadline_exceeded, 0, 10, 990),
           sample_of(Outcome::connected, 0, 10, 100), never_started()};
@@ -92,7 +94,8 @@ TEST_F(RecorderTest, AFleetHasARowPerTargetAndOneForAll) {
   EXPECT_EQ(cells("connected"), (Cells{"2", "0", "2"}));
   EXPECT_EQ(cells("never_started"), (Cells{"1", "0", "1"}));
   EXPECT_EQ(cells("cpu_ns"), (Cells{"", "", "4000"}));
-  EXPECT_EQ(cells("makespan_ns"), (Cells{"1000", "1000", "1000"})) << "one queue: no target is done before the others";
+  EXPECT_EQ(cells("makespan_ns"), (Cells{"1000", "1000", "1000"}))
+      << "in one queue, no target is finished before the others";
   EXPECT_EQ(cells("connects_per_s"), (Cells{"2000000", "", "2000000"}));
 }
 
@@ -104,7 +107,7 @@ TEST_F(RecorderTest, AnAttemptOfAFleetHasItsOwnTarget) {
   EXPECT_EQ(targets, (std::vector<std::string>{"target", "accepting", "blackhole", "accepting", "accepting"}));
 }
 
-TEST_F(RecorderTest, AWaveInOpenLoopIsAccountedFor) {
+TEST_F(RecorderTest, AnOpenLoopWaveIsAccountedFor) {
   RunInfo info = info_of();
   info.arrival = "uniform:5000/s";
   Recorder recorder(claim(), info);
@@ -119,22 +122,22 @@ TEST_F(RecorderTest, AWaveInOpenLoopIsAccountedFor) {
   const json arrivals = document("run.json").at("arrivals");
   ASSERT_EQ(arrivals.size(), 1U);
   const json& wave = arrivals[0];
-  EXPECT_EQ(wave.at("offered"), 6) << "one was not due";
+  EXPECT_EQ(wave.at("offered"), 6) << "one was not yet due";
   EXPECT_EQ(wave.at("started"), 5);
   EXPECT_EQ(wave.at("completed"), 4);
-  EXPECT_EQ(wave.at("late"), 2) << "one just past the bound, one never";
+  EXPECT_EQ(wave.at("late"), 2) << "one just past the bound, and one never started";
   EXPECT_EQ(wave.at("response_p50_ns"), late_bound.count() + 101) << "the fourth of seven";
   EXPECT_EQ(wave.at("response_max_ns"), nullptr) << "three never connected";
 }
 
-TEST_F(RecorderTest, WithoutSamplesThereIsNoFileOfThem) {
+TEST_F(RecorderTest, WithoutSamplesThereIsNoSamplesFile) {
   Recorder recorder(claim(), info_of(SamplesKept::none));
   recorder.add(wave_of(), ten());
   EXPECT_FALSE(std::filesystem::exists(folder_.path() / "samples.csv"));
   EXPECT_EQ(rows("summary.csv").size(), 2U);
 }
 
-TEST_F(RecorderTest, ATimedWaveCarriesTheCallsOfItsOwnCountingWave) {
+TEST_F(RecorderTest, ATimedWaveHasTheCallsOfTheCountingWaveOfItsCase) {
   Recorder recorder(claim(), info_of());
   auto counting = wave_of("epoll");
   counting.syscalls = {{"connect", 10}, {"socket", 11}};
@@ -144,13 +147,13 @@ TEST_F(RecorderTest, ATimedWaveCarriesTheCallsOfItsOwnCountingWave) {
   EXPECT_EQ(document("run.json").at("syscalls").size(), 1U);
 }
 
-TEST_F(RecorderTest, NoCallAtAllIsACountToo) {
+TEST_F(RecorderTest, ZeroCallsAreACount) {
   Recorder recorder(claim(), info_of());
   recorder.count(wave_of("null"), "tracepoint");
   EXPECT_EQ(recorder.add(wave_of("null"), ten()).syscalls, 0U);
 }
 
-TEST_F(RecorderTest, ABrokenCountingWaveIsAFailureAndCountsNothing) {
+TEST_F(RecorderTest, ABrokenCountingWaveIsAFailureWithoutACount) {
   Recorder recorder(claim(), info_of());
   auto counting = wave_of("epoll");
   counting.syscalls = {{"connect", 3}};
@@ -160,7 +163,7 @@ TEST_F(RecorderTest, ABrokenCountingWaveIsAFailureAndCountsNothing) {
   EXPECT_EQ(document("run.json").at("failures").size(), 1U);
 }
 
-TEST_F(RecorderTest, ABrokenWaveIsRecordedButIsNoBenchmark) {
+TEST_F(RecorderTest, ABrokenWaveIsRecordedButNotABenchmark) {
   Recorder recorder(claim(), info_of());
   auto wave = wave_of();
   wave.failure = "killed by signal 11";
@@ -170,7 +173,7 @@ TEST_F(RecorderTest, ABrokenWaveIsRecordedButIsNoBenchmark) {
   EXPECT_TRUE(document("benchmark.json").at("benchmarks").empty());
 }
 
-TEST_F(RecorderTest, SkipsAndWarningsAreWrittenAtOnce) {
+TEST_F(RecorderTest, SkippedCasesAndWarningsAreWrittenImmediately) {
   Recorder recorder(claim(), info_of());
   recorder.skip({.scenario = "burst", .connector = "io-uring", .target = "accepting"}, "disabled");
   EXPECT_EQ(document("run.json").at("skipped").size(), 1U);
@@ -189,23 +192,23 @@ TEST_F(RecorderTest, OnlyAFinishedRunIsComplete) {
 
 TEST_F(RecorderTest, AStoppedRunStaysIncomplete) {
   Recorder recorder(claim(), info_of());
-  recorder.finish(false);
+  recorder.finish(false, {{"load", 0.5}});
   EXPECT_EQ(document("run.json").at("complete"), false);
 }
 
-TEST_F(RecorderTest, ASecondRunIsKeptOutOfTheFolder) {
+TEST_F(RecorderTest, ASecondRunCannotUseTheFolder) {
   const Recorder recorder(claim(), info_of());
   EXPECT_THROW(claim(), std::invalid_argument);
 }
 
-TEST_F(RecorderTest, OfTwoRunsThatClaimAFolderAtOnceOneFails) {
+TEST_F(RecorderTest, OneOfTwoRunsThatClaimAFolderAtTheSameTimeFails) {
   auto first = claim();
   auto second = claim();
   const Recorder recorder(std::move(first), info_of());
   EXPECT_THROW(Recorder(std::move(second), info_of()), std::system_error);
 }
 
-// The reader of a killed run: what is in the summary has all its samples, and every file parses.
+// What a reader of a killed run relies on: every wave in the summary has all its samples, and every file can be parsed.
 void expect_readable(const Rows& summary, const Rows& samples, const json& run, const json& benchmarks) {
   for (const auto& row : summary) EXPECT_EQ(row.size(), summary[0].size());
   for (const auto& row : samples) EXPECT_EQ(row.size(), samples[0].size());
@@ -215,25 +218,25 @@ void expect_readable(const Rows& summary, const Rows& samples, const json& run, 
 }
 
 TEST_F(RecorderTest, ARunThatIsKilledWhileAddingIsReadable) {
-  int told[2];
-  checked(::pipe(told), "pipe");
+  int added[2];
+  checked(::pipe(added), "pipe");
   const pid_t child = checked(::fork(), "fork");
   if (child == 0) {
     Recorder recorder(claim(), info_of());
     for (unsigned i = 1;; ++i) {
       recorder.add(wave_of("epoll", i), ten());
-      if (::write(told[1], "x", 1) != 1) ::_exit(1);
+      if (::write(added[1], "x", 1) != 1) ::_exit(1);
     }
   }
   char waves[50];
   for (size_t n = 0; n < sizeof waves;)
-    n += static_cast<size_t>(checked(static_cast<int>(::read(told[0], waves, sizeof waves - n)), "read"));
+    n += static_cast<size_t>(checked(static_cast<int>(::read(added[0], waves, sizeof waves - n)), "read"));
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
-  ::close(told[0]);
-  ::close(told[1]);
+  ::close(added[0]);
+  ::close(added[1]);
   const auto summary = rows("summary.csv");
-  EXPECT_GT(summary.size(), 50U) << "what was reported as added is there";
+  EXPECT_GT(summary.size(), 50U) << "every wave that was reported as added is there";
   expect_readable(summary, rows("samples.csv"), document("run.json"), document("benchmark.json"));
   EXPECT_TRUE(document("benchmark-aggregate.json").at("benchmarks").is_array());
 }

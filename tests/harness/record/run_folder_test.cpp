@@ -19,14 +19,14 @@ using testing::HasSubstr;
 using testing::MatchesRegex;
 using testing::ThrowsMessage;
 
-TEST(RunFolder, IsMadeWithItsParents) {
+TEST(RunFolder, IsCreatedWithItsParents) {
   TemporaryFolder folder;
   const RunFolder run(folder.path() / "a" / "b");
   EXPECT_TRUE(std::filesystem::is_directory(run.path()));
   EXPECT_EQ(run.file(run_file::run), folder.path() / "a" / "b" / "run.json");
 }
 
-TEST(RunFolder, MayBeThereAndHoldUnrelatedFiles) {
+TEST(RunFolder, MayExistAndHoldUnrelatedFiles) {
   TemporaryFolder folder;
   EXPECT_NO_THROW(RunFolder(folder.path()));
   write_atomically(folder.path() / "notes.txt", "mine");
@@ -44,14 +44,14 @@ TEST(RunFolder, RefusesAFolderThatHoldsARun) {
   }
 }
 
-TEST(RunFolder, SaysThatItCannotBeMade) {
+TEST(RunFolder, ReportsThatItCannotBeCreated) {
   TemporaryFolder folder;
   write_atomically(folder.path() / "file", "");
   EXPECT_THAT([&] { RunFolder run(folder.path() / "file" / "run"); },
               ThrowsMessage<std::system_error>(AllOf(HasSubstr("file/run"), HasSubstr("--out"))));
 }
 
-TEST(RunFolder, SaysThatItCannotBeWrittenTo) {
+TEST(RunFolder, ReportsThatItCannotBeWrittenTo) {
   TemporaryFolder folder;
   std::filesystem::permissions(folder.path(), std::filesystem::perms(0555));
   const int status = in_child([&] {
@@ -68,7 +68,7 @@ TEST(RunFolder, SaysThatItCannotBeWrittenTo) {
   EXPECT_EQ(WEXITSTATUS(status), 7);
 }
 
-TEST(RunId, SortsByTimeAndIsNotSharedByTwoRunsOfOneSecond) {
+TEST(RunId, SortsByTimeAndDiffersWithinASecond) {
   std::set<std::string> ids;
   for (int i = 0; i < 20; ++i) ids.insert(new_run_id());
   EXPECT_GE(ids.size(), 19U);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "harness/support/clock.h"
 #include "tests/harness/record/waves.h"
 
@@ -16,11 +18,11 @@ RunInfo info_of() {
   info.command_line = {"connbench", "run", "--connector", "epoll"};
   info.seed = UINT64_MAX;
   info.origin = {test_origin, 1'700'000'000'000'000'000};
-  info.environment["kernel"] = "6.18";
+  info.environment = std::make_shared<nlohmann::ordered_json>(nlohmann::ordered_json{{"kernel", "6.18"}});
   return info;
 }
 
-TEST(RunJson, SaysWhatTheRunIs) {
+TEST(RunJson, DescribesTheRun) {
   const auto document = json::parse(RunJson(info_of()).text(false));
   EXPECT_EQ(document.at("schema_version"), 1);
   EXPECT_EQ(document.at("run_id"), "run");
@@ -37,11 +39,11 @@ TEST(RunJson, SaysWhatTheRunIs) {
   }
 }
 
-TEST(RunJson, IsCompleteOnlyWhenTold) {
+TEST(RunJson, IsCompleteOnlyIfSaidToBe) {
   EXPECT_EQ(json::parse(RunJson(info_of()).text(true)).at("complete"), true);
 }
 
-TEST(RunJson, NamesASkippedRowWithItsReason) {
+TEST(RunJson, ListsASkippedCaseWithItsReason) {
   RunJson run(info_of());
   const Case uring{
       .scenario = "burst", .connector = "io-uring", .target = "accepting", .family = Family::ipv6, .concurrency = 500};
@@ -101,7 +103,7 @@ TEST(RunJson, KeepsWarningsAndFailures) {
   EXPECT_EQ(failure.at("failure"), "killed by signal 11");
 }
 
-TEST(RunJson, GivesSystemCallsByName) {
+TEST(RunJson, ListsSystemCallsByName) {
   RunJson run(info_of());
   auto wave = wave_of();
   wave.syscalls = {{"connect", 10}, {"socket", 11}};
@@ -113,13 +115,13 @@ TEST(RunJson, GivesSystemCallsByName) {
   EXPECT_EQ(entry.at("calls"), json({{"connect", 10}, {"socket", 11}}));
 }
 
-TEST(RunJson, IsWrittenWhateverBytesTheCommandLineHolds) {
+TEST(RunJson, CanBeWrittenWithAnyBytesInTheCommandLine) {
   auto info = info_of();
   info.command_line.push_back("\xff\xfe");
   EXPECT_EQ(json::parse(RunJson(info).text(false)).at("command_line").size(), 5U);
 }
 
-TEST(Origin, IsOneMomentInBothClocks) {
+TEST(Origin, IsTheSameMomentOnBothClocks) {
   const auto before = to_ns(now());
   const auto origin = Origin::now();
   const auto realtime = std::chrono::system_clock::now().time_since_epoch();

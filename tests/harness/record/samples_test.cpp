@@ -19,19 +19,19 @@ Rows rows_of(const std::vector<Sample>& samples, SamplesKept kept = SamplesKept:
              const WaveResult& wave = wave_of()) {
   TemporaryFolder folder;
   CsvFile file(folder.path() / "samples.csv", samples_header);
-  append_samples(file, "run", test_origin, wave, samples, kept);
+  append_samples(file, {"run", test_origin, wave, samples}, kept);
   auto rows = read_with_python(folder.path() / "samples.csv");
   rows.erase(rows.begin());
   return rows;
 }
 
-TEST(Samples, HasTheColumnsOfTheSchema) {
+TEST(Samples, HaveTheColumnsOfTheSchema) {
   EXPECT_EQ(samples_header,
             "run_id,scenario,connector,target,family,concurrency,shard,timeout_ns,repetition,attempt,scheduled_ns,"
             "started_ns,finished_ns,reaped_ns,outcome,stage,os_error,handshake_ns,syn_retransmits");
 }
 
-TEST(Samples, EveryFieldStandsInItsOwnColumn) {
+TEST(Samples, EveryFieldIsInItsColumn) {
   auto sample = sample_of(Outcome::connected, 100, 20, 3);
   sample.handshake_known = 1;
   sample.round_trip_ns = 2;
@@ -42,7 +42,7 @@ TEST(Samples, EveryFieldStandsInItsOwnColumn) {
                                       "100", "120", "123", "128", "connected", "", "", "2", "0")));
 }
 
-TEST(Samples, TheRoundTripIsUnknownAfterARetransmittedSynAndWithoutAnAnswer) {
+TEST(Samples, TheRoundTripIsUnknownAfterARetransmittedSynOrWithoutAnAnswer) {
   auto repeated = sample_of(Outcome::connected, 0, 20, 3);
   repeated.handshake_known = 1;
   repeated.round_trip_ns = 2;
@@ -56,20 +56,19 @@ TEST(Samples, TheRoundTripIsUnknownAfterARetransmittedSynAndWithoutAnAnswer) {
   EXPECT_EQ(rows[1][18], "0");
 }
 
-TEST(Samples, WhatDidNotHappenIsEmpty) {
+TEST(Samples, LeaveEmptyWhatDidNotHappen) {
   auto refused = sample_of(Outcome::refused, 0, 20, 3);
   refused.stage = Stage::connect;
   refused.os_error = 111;
-  refused.round_trip_ns = 99;  // of no meaning: the handshake is not known
+  refused.round_trip_ns = 99;  // meaningless: the handshake is unknown
   const auto rows = rows_of({never_started(), refused});
   const std::vector<std::string> first(rows[0].begin() + 10, rows[0].end()),
       second(rows[1].begin() + 10, rows[1].end());
   EXPECT_THAT(first, ElementsAre("", "", "", "", "never_started", "", "", "", ""));
-  EXPECT_THAT(second, ElementsAre("0", "20", "23", "28", "refused", "connect", "111", "", ""))
-      << "0 is the origin itself";
+  EXPECT_THAT(second, ElementsAre("0", "20", "23", "28", "refused", "connect", "111", "", "")) << "0 is the origin";
 }
 
-TEST(Samples, KeepsFailuresOnlyWhenAskedAndTheirPlaceInTheWave) {
+TEST(Samples, OfFailuresKeepTheirPositionInTheWave) {
   const std::vector<Sample> samples = {sample_of(Outcome::connected, 0, 1, 1),
                                        sample_of(Outcome::self_connected, 0, 1, 1),
                                        sample_of(Outcome::connected, 0, 1, 1), never_started()};
@@ -81,8 +80,8 @@ TEST(Samples, KeepsFailuresOnlyWhenAskedAndTheirPlaceInTheWave) {
   EXPECT_EQ(rows_of(samples).size(), 4U);
 }
 
-// In memory the samples of a shard lie together; in the file attempts stand in their order.
-TEST(Samples, SaysWhichShardMadeAnAttempt) {
+// In memory, the samples of a shard are adjacent. In the file, attempts are in order.
+TEST(Samples, NameTheShardOfAnAttempt) {
   auto wave = wave_of();
   wave.what.shards = 2;
   const auto rows = rows_of({sample_of(Outcome::connected, 0, 1, 1), sample_of(Outcome::connected, 20, 1, 1),
@@ -97,7 +96,7 @@ TEST(Samples, SaysWhichShardMadeAnAttempt) {
   }
 }
 
-TEST(Samples, HoldsTheWidestValuesThereAre) {
+TEST(Samples, HaveRoomForTheWidestValues) {
   constexpr auto least = std::numeric_limits<int64_t>::min();
   Sample widest{least + test_origin,
                 least + test_origin,
@@ -115,19 +114,19 @@ TEST(Samples, HoldsTheWidestValuesThereAre) {
   EXPECT_EQ(rows[0][18], "127");
 }
 
-TEST(Samples, WritesMoreThanOneBlock) {
+TEST(Samples, MayTakeMoreThanOneBlock) {
   const auto rows = rows_of(std::vector<Sample>(15'000, sample_of(Outcome::connected, 1, 1, 1)));
   ASSERT_EQ(rows.size(), 15'000U);
   for (size_t i = 0; i < rows.size(); ++i) ASSERT_EQ(rows[i][9], std::to_string(i));
 }
 
-TEST(Samples, TheSizeIsEstimatedBeforehand) {
+TEST(Samples, HaveASizeThatCanBeEstimated) {
   TemporaryFolder folder;
   auto wave = wave_of();
   wave.what.attempts = 10'000;
   const std::vector<Sample> samples(10'000, sample_of(Outcome::connected, 30'000'000'000, 5, 80'000));
   CsvFile file(folder.path() / "samples.csv", samples_header);
-  append_samples(file, "run", test_origin, wave, samples, SamplesKept::all);
+  append_samples(file, {"run", test_origin, wave, samples}, SamplesKept::all);
   const auto real = static_cast<double>(std::filesystem::file_size(folder.path() / "samples.csv"));
   EXPECT_NEAR(static_cast<double>(estimate_samples_bytes("run", wave.what, SamplesKept::all)), real, 0.2 * real);
   EXPECT_EQ(estimate_samples_bytes("run", wave.what, SamplesKept::none), 0U);

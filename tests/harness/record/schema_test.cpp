@@ -1,4 +1,4 @@
-// results/README.md is the schema: it must not fall behind the code.
+// results/README.md documents the schema. It must not fall behind the code.
 #include "harness/record/schema.h"
 
 #include <fmt/format.h>

@@ -15,10 +15,10 @@ namespace connbench {
 namespace {
 
 SummaryRow summary_of(const std::vector<Sample>& samples, const WaveResult& wave = wave_of()) {
-  return summarise("run", test_origin, wave, samples);
+  return summarise({"run", test_origin, wave, samples});
 }
 
-// The row as another parser sees it: column → cell.
+// The cells of a row by column, as another parser reads them.
 std::map<std::string, std::string> cells_of(const SummaryRow& row) {
   TemporaryFolder folder;
   CsvFile file(folder.path() / "summary.csv", summary_header);
@@ -41,7 +41,7 @@ TEST(Summary, HasTheColumnsOfTheSchema) {
             "listen_overflows,threads_peak,fds_peak,rss_peak_kib,voluntary_switches,involuntary_switches,syscalls");
 }
 
-TEST(Summary, NamesItsOutcomeColumnsAsTheOutcomes) {
+TEST(Summary, NamesItsOutcomeColumnsAfterTheOutcomes) {
   std::string columns;
   for (Outcome o : all_outcomes()) columns.append(to_string(o)).append(",");
   EXPECT_NE(summary_header.find("attempts," + columns + "makespan_ns"), std::string_view::npos);
@@ -57,7 +57,7 @@ TEST(Summary, CountsEveryAttemptUnderItsOutcome) {
   EXPECT_EQ(cells.at("attempts"), "78");
 }
 
-TEST(Summary, TheMakespanIsFromTheFirstScheduledToTheLastFinished) {
+TEST(Summary, TheMakespanRunsFromTheFirstScheduledToTheLastFinished) {
   const auto row = summary_of({sample_of(Outcome::connected, 100, 50, 50), sample_of(Outcome::refused, 300, 100, 600),
                                sample_of(Outcome::connected, 200, 100, 100), never_started()});
   EXPECT_EQ(row.makespan_ns, 900);
@@ -70,7 +70,7 @@ TEST(Summary, AWaveOfInstantFailuresDoesNotLookFast) {
   const auto cells = cells_of(summary_of(std::vector<Sample>(400, sample_of(Outcome::exhausted, 0, 1, 1))));
   EXPECT_EQ(cells.at("connects_per_s"), "");
   EXPECT_EQ(cells.at("completions_per_s"), "");
-  EXPECT_EQ(cells.at("p50_ns"), "") << "percentiles are of what connected";
+  EXPECT_EQ(cells.at("p50_ns"), "") << "percentiles cover only what connected";
   EXPECT_EQ(cells.at("makespan_ns"), "2");
 }
 
@@ -81,8 +81,8 @@ TEST(Summary, AWaveInWhichNothingStartedHasNoMakespan) {
   EXPECT_EQ(row.count(Outcome::never_started), 2U);
 }
 
-TEST(Summary, AWaveWhoseEndNobodySawHasNoMakespanAndNoRate) {
-  Sample killed{};  // submitted; its process was killed before it came back
+TEST(Summary, AWaveWithAnUnknownEndHasNoMakespanAndNoRate) {
+  Sample killed{};  // submitted, but its process was killed before it completed
   killed.scheduled_ns = test_origin;
   killed.outcome = Outcome::cancelled;
   const auto row = summary_of({sample_of(Outcome::connected, 0, 0, 10), killed});
@@ -102,14 +102,14 @@ TEST(Summary, PercentilesThatTheSampleCannotSupportAreEmpty) {
   std::vector<Sample> samples(35, sample_of(Outcome::connected, 0, 3, 20));
   samples.insert(samples.end(), 1000, sample_of(Outcome::refused, 0, 4, 1));
   const auto cells = cells_of(summary_of(samples));
-  EXPECT_EQ(cells.at("p50_ns"), "20") << "of the 35 that connected, not of those refused";
-  EXPECT_EQ(cells.at("p90_ns"), "") << "35 are one too few";
+  EXPECT_EQ(cells.at("p50_ns"), "20") << "over the 35 that connected, not those refused";
+  EXPECT_EQ(cells.at("p90_ns"), "") << "35 is one too few";
   EXPECT_EQ(cells.at("max_ns"), "20");
-  EXPECT_EQ(cells.at("queue_p99_ns"), "4") << "queueing is of all 1,035 that started";
+  EXPECT_EQ(cells.at("queue_p99_ns"), "4") << "queueing covers all 1,035 that started";
   EXPECT_EQ(cells.at("queue_p999_ns"), "");
 }
 
-TEST(Summary, OvershootIsSignedAndOfWhatTheDeadlineEnded) {
+TEST(Summary, OvershootIsSignedAndCoversWhatTheDeadlineEnded) {
   const int64_t timeout = 200'000'000;
   std::vector<Sample> samples(5, sample_of(Outcome::deadline_exceeded, 0, 1'000, timeout - 7));
   samples.push_back(sample_of(Outcome::deadline_exceeded, 0, 0, timeout + 9));
@@ -119,7 +119,7 @@ TEST(Summary, OvershootIsSignedAndOfWhatTheDeadlineEnded) {
   EXPECT_EQ(row.overshoot.max, 9);
 }
 
-TEST(Summary, WhatAStrategyAddsIsCountedOnlyWhereTheKernelsFigureIsSound) {
+TEST(Summary, AddedTimeIsOnlyGivenWhereTheKernelsRoundTripIsReliable) {
   std::vector<Sample> samples(6, sample_of(Outcome::connected, 0, 0, 30));
   for (Sample& s : samples) {
     s.handshake_known = 1;
@@ -127,13 +127,13 @@ TEST(Summary, WhatAStrategyAddsIsCountedOnlyWhereTheKernelsFigureIsSound) {
   }
   EXPECT_EQ(summary_of(samples).added_p50_ns, 20);
   samples[0].syn_retransmits = 1;
-  EXPECT_EQ(summary_of(samples).added_p50_ns, std::nullopt) << "five are left";
+  EXPECT_EQ(summary_of(samples).added_p50_ns, std::nullopt) << "only five are left";
   samples[0].syn_retransmits = 0;
   samples[0].handshake_known = 0;
   EXPECT_EQ(summary_of(samples).added_p50_ns, std::nullopt);
 }
 
-TEST(Summary, WhatIsNotKnownIsEmpty) {
+TEST(Summary, UnknownFiguresAreEmpty) {
   auto wave = wave_of();
   wave.started_ns = 0;
   const auto cells = cells_of(summary_of({never_started()}, wave));
@@ -144,11 +144,11 @@ TEST(Summary, WhatIsNotKnownIsEmpty) {
   }
 }
 
-TEST(Summary, EveryReadingStandsInItsOwnColumn) {
+TEST(Summary, EveryReadingIsInItsColumn) {
   auto wave = wave_of("pool,with \"comma\"");
   wave.usage = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
   wave.peak = {11, 12};
-  const auto cells = cells_of(summarise("run", test_origin, wave, std::vector<Sample>{never_started()}, 13));
+  const auto cells = cells_of(summarise({"run", test_origin, wave, std::vector<Sample>{never_started()}}, 13));
   const std::map<std::string, std::string> expected = {{"run_id", "run"},
                                                        {"scenario", "burst"},
                                                        {"connector", "pool,with \"comma\""},

@@ -1,4 +1,4 @@
-// Waves made by hand for the tests of the records.
+// Hand-made waves for the tests of the records.
 #pragma once
 
 #include <vector>
@@ -7,7 +7,7 @@
 
 namespace connbench {
 
-/// CLOCK_MONOTONIC at which the test waves' run began.
+/// CLOCK_MONOTONIC when the run of the test waves began.
 inline constexpr int64_t test_origin = 1'000'000'000'000;
 
 inline WaveResult wave_of(std::string connector = "epoll", unsigned repetition = 1) {

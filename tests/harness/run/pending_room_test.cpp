@@ -11,11 +11,11 @@ namespace {
 
 using testing::HasSubstr;
 
-TEST(PendingRoom, InOneTableIsTheLimitWithoutWhatTheHarnessNeeds) {
+TEST(PendingRoom, InOneTableIsTheLimitMinusTheHarnessDescriptors) {
   EXPECT_EQ(pending_by_descriptors().value, descriptor_limit().value - descriptors_of_the_harness);
 }
 
-TEST(PendingRoom, IsNothingWhereTheLimitIsBelowWhatTheHarnessNeeds) {
+TEST(PendingRoom, IsZeroWhenTheLimitIsBelowTheHarnessDescriptors) {
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
   const rlimit lowered{.rlim_cur = 20, .rlim_max = before.rlim_max};
@@ -25,20 +25,20 @@ TEST(PendingRoom, IsNothingWhereTheLimitIsBelowWhatTheHarnessNeeds) {
   EXPECT_EQ(limit.value, 0U);
 }
 
-TEST(PendingRoom, IsHalvedWhereAnAttemptTakesTwice) {
+TEST(PendingRoom, IsHalvedWhenAnAttemptCostsTwiceAsMuch) {
   const PendingCost twice{.slab_bytes = 2 * usual_pending_cost.slab_bytes + pending_user_bytes,
                           .tcp_pages = 2 * usual_pending_cost.tcp_pages,
                           .measured = false};
   const auto of_tcp = pending_by_tcp_memory(usual_pending_cost);
   if (!of_tcp) GTEST_SKIP() << "this network namespace does not show net.ipv4.tcp_mem";
-  // Others on this machine use both meanwhile.
+  // Other programs on this machine use both at the same time.
   EXPECT_NEAR(double(pending_by_tcp_memory(twice)->value), double(of_tcp->value) / 2, double(of_tcp->value) / 10);
   const auto of_memory = pending_by_memory(usual_pending_cost);
   EXPECT_NEAR(double(pending_by_memory(twice)->value), double(of_memory->value) / 2, double(of_memory->value) / 10);
   EXPECT_THAT(of_tcp->how_to_raise, HasSubstr("sysctl -w net.ipv4.tcp_mem="));
 }
 
-TEST(PendingRoom, IsKnownInTheLabOfWhoNotedItBefore) {
+TEST(PendingRoom, IsKnownInALabIfItWasNotedBefore) {
   note_tcp_memory();
   if (!pending_by_tcp_memory(usual_pending_cost)) GTEST_SKIP() << "this network namespace does not show it either";
   int inside = -1;
@@ -50,15 +50,15 @@ TEST(PendingRoom, IsKnownInTheLabOfWhoNotedItBefore) {
   EXPECT_EQ(inside, 0);
 }
 
-// On a busy machine it says that it cannot tell.
+// On a busy machine there is no result.
 TEST(PendingRoom, IsMeasuredInALabOrNotAtAll) {
   const auto cost = measure_pending_cost();
-  if (!cost) GTEST_SKIP() << "no lab, or too much went on meanwhile";
+  if (!cost) GTEST_SKIP() << "no lab, or the machine was too busy";
   EXPECT_TRUE(cost->measured);
-  EXPECT_GE(cost->slab_bytes, 2'000) << "a TCP socket alone has more";
+  EXPECT_GE(cost->slab_bytes, 2'000) << "a TCP socket alone takes more";
 }
 
-TEST(PendingRoom, OfPortsIsThatOfTheWholeBlackhole) {
+TEST(PendingRoom, OfPortsCoversTheWholeBlackhole) {
   EXPECT_EQ(pending_by_ports().value % ephemeral_ports().size(), 0U);
   EXPECT_GT(pending_by_ports().value, ephemeral_ports().size());
 }

@@ -15,6 +15,7 @@ using testing::IsEmpty;
 using testing::SizeIs;
 using testing::UnorderedElementsAreArray;
 
+// States capabilities, and does nothing.
 class Described final : public Connector {
  public:
   explicit Described(const Capabilities& capabilities) : capabilities_(capabilities) {}
@@ -94,7 +95,7 @@ TEST(DefaultWaveLimit, IsFiveSecondsAndTwiceTheTimeoutsOfAllRounds) {
   EXPECT_EQ(default_wave_limit(1, 100, 1s), 7s);
 }
 
-TEST(Plan, EachRepetitionHasEveryCaseOnceInAnOrderOfItsOwn) {
+TEST(Plan, EachRepetitionHasEveryCaseOnceInItsOwnRandomOrder) {
   RunRequest request = request_for({&willing, &small}, "accepting");
   request.families = {Family::ipv4, Family::ipv6};
   request.concurrency = {1, 5, 10};
@@ -129,7 +130,7 @@ TEST(Plan, IsTheSameForTheSameSeed) {
   EXPECT_NE(order(1), order(2));
 }
 
-TEST(Plan, ACaseSaysWhatWasAsked) {
+TEST(Plan, ACaseHasEverythingThatWasRequested) {
   const RunRequest request = request_for({&willing}, "refusing");
   const Plan plan = make_plan(request);
   ASSERT_THAT(plan.cases, SizeIs(1));
@@ -142,10 +143,11 @@ TEST(Plan, ACaseSaysWhatWasAsked) {
                                       .attempts = 50,
                                       .timeout = 100ms}));
   EXPECT_EQ(plan.cases[0].limit, default_wave_limit(50, 10, 100ms));
-  EXPECT_GT(plan.expected, Duration::zero());
+  EXPECT_GT(plan.cases[0].expected, Duration::zero());
+  EXPECT_EQ(plan.expected, 2 * plan.cases[0].expected) << "one timed wave and one that counts system calls";
 }
 
-TEST(Plan, ExpectsWholeTimeoutsWhereNobodyAnswersAndTheLimitWithoutADeadline) {
+TEST(Plan, ExpectsWholeTimeoutsWhenNothingAnswersAndTheLimitWithoutADeadline) {
   RunRequest request = request_for({&willing}, "backlog-full");
   request.count_syscalls = false;
   const Duration with_deadline = make_plan(request).expected;
@@ -155,7 +157,7 @@ TEST(Plan, ExpectsWholeTimeoutsWhereNobodyAnswersAndTheLimitWithoutADeadline) {
   EXPECT_GE(make_plan(request).expected, default_wave_limit(50, 10, 100ms));
 }
 
-TEST(Plan, ExpectsNoMoreThanTheLimitHoweverLongTheTimeoutsAreTogether) {
+TEST(Plan, ExpectsNoMoreThanTheLimitEvenIfTheTimeoutsAddUpToMore) {
   RunRequest request = request_for({&willing}, "backlog-full");
   request.count_syscalls = false;
   request.attempts = 100'000'000;
@@ -167,7 +169,7 @@ TEST(Plan, ExpectsNoMoreThanTheLimitHoweverLongTheTimeoutsAreTogether) {
   EXPECT_LT(make_plan(request).expected, busy + 11s);
 }
 
-TEST(Plan, SkipsWhatAConnectorRefusesAndKeepsTheRest) {
+TEST(Plan, SkipsOnlyTheCasesThatAConnectorRefuses) {
   RunRequest request = request_for({&willing, &small}, "accepting");
   request.concurrency = {10, 11};
   const Plan plan = make_plan(request);
@@ -178,7 +180,7 @@ TEST(Plan, SkipsWhatAConnectorRefusesAndKeepsTheRest) {
   EXPECT_EQ(plan.skipped[0].reason, "holds 10 at most");
 }
 
-TEST(Plan, AsksOfAConnectorOnlyWhatAShardHoldsOfIt) {
+TEST(Plan, AsksAConnectorOnlyForTheShareOfOneShard) {
   RunRequest request = request_for({&willing, &small}, "accepting");
   request.concurrency = {20, 21};
   request.shards = 2;
@@ -186,7 +188,7 @@ TEST(Plan, AsksOfAConnectorOnlyWhatAShardHoldsOfIt) {
   EXPECT_THAT(plan.cases, SizeIs(3));
   EXPECT_EQ(plan.cases[0].what.shards, 2U);
   ASSERT_THAT(plan.skipped, SizeIs(1));
-  EXPECT_EQ(plan.skipped[0].what.concurrency, 21U) << "one of its shards has 11";
+  EXPECT_EQ(plan.skipped[0].what.concurrency, 21U) << "one of its shards gets 11";
 }
 
 TEST(Plan, SkipsAFamilyThatTheTargetDoesNotServe) {
@@ -205,10 +207,10 @@ TEST(Plan, SkipsAFamilyThatTheConnectorDoesNotServe) {
   EXPECT_THAT(plan.cases, SizeIs(3));
   ASSERT_THAT(plan.skipped, SizeIs(1));
   EXPECT_EQ(plan.skipped[0].what.family, Family::unix_domain);
-  EXPECT_THAT(plan.skipped[0].reason, HasSubstr("without-unix has no way to connect on family unix"));
+  EXPECT_THAT(plan.skipped[0].reason, HasSubstr("without-unix cannot connect over family unix"));
 }
 
-// What a library leaves behind where it is used first must not reach the waves of other connectors.
+// What a library leaves behind in the process that uses it first must not affect the waves of other connectors.
 TEST(Plan, MakesConnectorsInAnotherProcess) {
   static size_t made_here = 0;
   ConnectorEntry counted = willing;
@@ -222,7 +224,7 @@ TEST(Plan, MakesConnectorsInAnotherProcess) {
   EXPECT_EQ(made_here, 0U);
 }
 
-TEST(Plan, SkipsWhatCannotBeMadeAndSaysWhy) {
+TEST(Plan, SkipsAConnectorThatCannotBeMadeAndGivesTheReason) {
   ConnectorEntry broken = willing;
   broken.make = [](const ConnectorSettings&) -> std::unique_ptr<Connector> {
     throw std::system_error(EMFILE, std::generic_category(), "epoll_create1");
@@ -233,7 +235,7 @@ TEST(Plan, SkipsWhatCannotBeMadeAndSaysWhy) {
   EXPECT_THAT(plan.skipped[0].reason, HasSubstr("epoll_create1"));
 }
 
-TEST(Plan, SkipsWhatNobodyWouldEverEnd) {
+TEST(Plan, SkipsACaseWhoseAttemptsWouldNeverEnd) {
   const Plan plan = make_plan(request_for({&willing, &stubborn}, "backlog-full"));
   EXPECT_THAT(plan.cases, SizeIs(1));
   ASSERT_THAT(plan.skipped, SizeIs(1));
@@ -241,7 +243,7 @@ TEST(Plan, SkipsWhatNobodyWouldEverEnd) {
   EXPECT_THAT(plan.skipped[0].reason, HasSubstr("no deadline"));
 }
 
-TEST(Plan, LetsTheKernelEndItWhereTheLimitLeavesItTheTime) {
+TEST(Plan, LeavesTheDeadlineToTheKernelWhenTheLimitIsLongEnough) {
   RunRequest request = request_for({&stubborn}, "backlog-full");
   request.wave_limit = 24h;
   EXPECT_THAT(make_plan(request).skipped, IsEmpty());

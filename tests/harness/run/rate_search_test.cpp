@@ -46,25 +46,25 @@ TEST(RateSearch, ClosesInOnTheHighestRateThatHolds) {
   }
 }
 
-TEST(RateSearch, DoublesThenHalvesWhatIsBetween) {
+TEST(RateSearch, DoublesTheRateThenBisects) {
   const Found found = search({1000, 1, 10}, [&](double rate, unsigned) { return rate < 3000; });
   EXPECT_THAT(found.rates, ElementsAre(1000, 2000, 4000, 2830, 3360, 3080, 2950));
 }
 
-TEST(RateSearch, SaysWhenNoRateHolds) {
+TEST(RateSearch, ReportsThatNoRateHolds) {
   const Found found = search({1000, 3, 40}, [](double, unsigned) { return false; });
   EXPECT_EQ(found.held, std::nullopt);
   EXPECT_EQ(found.not_held, 40);
   EXPECT_EQ(found.rates.back(), 40);
 }
 
-TEST(RateSearch, SaysWhenEveryRateHolds) {
+TEST(RateSearch, ReportsThatEveryRateHolds) {
   const Found found = search({1000, 3, 40, 50'000}, [](double, unsigned) { return true; });
   EXPECT_EQ(found.held, 50'000);
   EXPECT_EQ(found.not_held, std::nullopt);
 }
 
-TEST(RateSearch, AsksForTheMajorityAndNoFurther) {
+TEST(RateSearch, StopsAtARateOnceTheMajorityIsCertain) {
   const auto waves_at_first = [](unsigned waves, const std::vector<bool>& verdicts) {
     RateSearch searching(1000, waves, 10);
     for (size_t i = 0; i < verdicts.size(); ++i) {
@@ -77,11 +77,11 @@ TEST(RateSearch, AsksForTheMajorityAndNoFurther) {
   EXPECT_EQ(waves_at_first(5, {true, true, true}).held(), 1000);
   EXPECT_EQ(waves_at_first(5, {true, false, true, false, true}).held(), 1000) << "two disturbed waves";
   EXPECT_EQ(waves_at_first(5, {false, true, false, false}).not_held(), 1000);
-  EXPECT_EQ(waves_at_first(2, {true, false}).not_held(), 1000) << "divided is not held";
+  EXPECT_EQ(waves_at_first(2, {true, false}).not_held(), 1000) << "a tie does not hold";
   EXPECT_EQ(waves_at_first(3, {true, true}).next(), 2000);
 }
 
-TEST(RateSearch, OneDisturbedWaveInFiveDoesNotMoveIt) {
+TEST(RateSearch, IsNotMisledByOneDisturbedWaveInFive) {
   const auto truth = [](double rate, unsigned) { return rate <= 7321; };
   const auto disturbed = [&](double rate, unsigned wave) { return wave != 1 && truth(rate, wave); };
   EXPECT_EQ(search({1000, 5, 10}, disturbed).held, search({1000, 5, 10}, truth).held);
@@ -96,7 +96,7 @@ std::vector<Sample> hundred(size_t failed, Duration response = 4ms) {
   std::vector<Sample> samples(100, good);
   for (size_t i = 0; i < failed; ++i) {
     samples[i].outcome = Outcome::refused;
-    samples[i].finished_ns = 1001;  // quick, and a failure
+    samples[i].finished_ns = 1001;  // fast, but a failure
   }
   return samples;
 }
@@ -115,7 +115,7 @@ TEST(RateGoals, CountEveryFailureAsTooLate) {
   EXPECT_FALSE(parse_rate_goal("p50<5ms").held_by(never));
 }
 
-TEST(RateGoals, GiveAWaveTimeToShowAGrowingQueue) {
+TEST(RateGoals, GiveAWaveTheTimeToExposeAGrowingQueue) {
   const RateGoal goal = parse_rate_goal("p99<50ms");
   EXPECT_EQ(goal.wave_lasts(), 2s);
   EXPECT_EQ(goal.attempts_at(10'000), 20'000U);
@@ -132,16 +132,16 @@ std::string refusal(std::string_view text) {
   }
 }
 
-TEST(RateGoals, ThatCannotBeReadAreRefused) {
+TEST(RateGoals, ThatCannotBeParsedAreRefused) {
   for (const char* text : {"", "p99", "5ms", "p98<5ms", "p99>5ms", "<5ms"})
     EXPECT_THAT(refusal(text), HasSubstr("p99<5ms")) << text;
   EXPECT_THAT(refusal("p99<5"), HasSubstr("ms"));
-  EXPECT_THAT(refusal("p99<0ms"), HasSubstr("longer than nothing"));
+  EXPECT_THAT(refusal("p99<0ms"), HasSubstr("longer than zero"));
   EXPECT_THAT(refusal("p99<2s"), HasSubstr("at most 1s"));
 }
 
-// The whole of it in simulated time: a connector that takes 400 µs, one after the other, sustains 2,500/s.
-TEST(RateSearch, FindsWhatASimulatedConnectorSustains) {
+// In simulated time, a connector that handles one attempt at a time and takes 400 µs for each sustains 2,500/s.
+TEST(RateSearch, FindsTheRateThatASimulatedConnectorSustains) {
   const RateGoal goal = parse_rate_goal("p99<5ms");
   const std::vector<Endpoint> endpoints{Endpoint::ipv4(INADDR_LOOPBACK, 1)};
   const Found found = search({1000, 1, goal.lowest_rate()}, [&](double rate, unsigned) {

@@ -22,13 +22,13 @@ std::string refusal(std::string_view text) {
   }
 }
 
-TEST(Mixes, HaveOneNameHoweverTheyAreSpelt) {
+TEST(Mixes, HaveOneNameForAllSpellings) {
   for (const char* text : {"accepting=90,blackhole=10", "blackhole=10,accepting=90", "blackhole=10.00,accepting=90.0",
                            "blackhole=10,accepting=90,refusing=0"})
     EXPECT_EQ(parse_mix(text).name(), "accepting=90,blackhole=10") << text;
   EXPECT_EQ(parse_mix("accepting=100").name(), "accepting=100");
   EXPECT_EQ(parse_mix("blackhole=0.25,delayed:20ms=99.75").name(), "delayed:20ms=99.75,blackhole=0.25")
-      << "those that can connect come first";
+      << "targets that can connect come first";
 }
 
 TEST(Mixes, ThatDoNotAddUpAreRefusedWithTheirSum) {
@@ -36,7 +36,7 @@ TEST(Mixes, ThatDoNotAddUpAreRefusedWithTheirSum) {
   EXPECT_THAT(refusal("accepting=33.3,blackhole=66.6"), HasSubstr("add up to 99.9 %"));
 }
 
-TEST(Mixes, ThatCannotBeReadAreRefusedWithAnExample) {
+TEST(Mixes, ThatCannotBeParsedAreRefusedWithAnExample) {
   for (const char* text : {"", "accepting", "accepting=", "accepting=ten", "=100", "accepting=-5,blackhole=105",
                            "accepting=100,", "accepting=99.999,blackhole=0.001", "accepting=nan"})
     EXPECT_THAT(refusal(text), HasSubstr("should look like accepting=90")) << text;
@@ -59,8 +59,8 @@ TEST(Mixes, AreShuffledByTheSeedAlone) {
   EXPECT_EQ(one.of, assign(mix, 1000, 7).of);
   EXPECT_NE(one.of, assign(mix, 1000, 8).of);
   const auto half = one.of.begin() + 500;
-  EXPECT_GT(std::count(one.of.begin(), half, 1), 20) << "the dead ones all come late";
-  EXPECT_LT(std::count(one.of.begin(), half, 1), 80) << "the dead ones all come early";
+  EXPECT_GT(std::count(one.of.begin(), half, 1), 20) << "the dead hosts all come late";
+  EXPECT_LT(std::count(one.of.begin(), half, 1), 80) << "the dead hosts all come early";
 }
 
 TEST(Fleets, AreAScenarioWithAnyArrival) {
@@ -78,7 +78,7 @@ TEST(Fleets, AreAScenarioWithAnyArrival) {
   }
 }
 
-TEST(Fleets, AreRefusedWithAnArrivalThatNobodyKnows) {
+TEST(Fleets, AreRefusedWithAnUnknownArrival) {
   EXPECT_THROW(find_scenario("fleet:accepting=100:sometimes"), std::invalid_argument);
   EXPECT_THROW(find_scenario("fleet:accepting=100:poisson:0/s"), std::invalid_argument);
 }

@@ -1,4 +1,4 @@
-// What holds for every target of the table, over every family that it serves: a new one is tested without a new test.
+// Properties of every target in the table, for every family it serves. New targets are tested without a new test.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <signal.h>
@@ -54,7 +54,7 @@ class EveryTarget : public testing::TestWithParam<Service> {
 };
 INSTANTIATE_TEST_SUITE_P(Loopback, EveryTarget, testing::ValuesIn(every_service()), name_of);
 
-TEST_P(EveryTarget, IsReachedOnLoopbackOnly) {
+TEST_P(EveryTarget, IsReachableOnlyOnLoopback) {
   const auto target = open(100'000);
   for (const Endpoint& endpoint : target->endpoints()) {
     EXPECT_THAT(endpoint.to_string(), testing::AnyOf(testing::StartsWith("127."), testing::StartsWith("[::1]:"),
@@ -62,14 +62,14 @@ TEST_P(EveryTarget, IsReachedOnLoopbackOnly) {
   }
 }
 
-TEST_P(EveryTarget, HasNoPortThatAClientCouldBeGiven) {
+TEST_P(EveryTarget, UsesNoEphemeralPort) {
   const auto target = open(100'000);
   for (const Endpoint& endpoint : target->endpoints()) {
     EXPECT_FALSE(ephemeral_ports().contains(endpoint.port())) << endpoint.to_string();
   }
 }
 
-TEST_P(EveryTarget, HasAHostForEachQuarterOfTheEphemeralPortsThatMayBeOpenAtOnce) {
+TEST_P(EveryTarget, HasAHostForEachQuarterOfTheEphemeralPortsInUse) {
   const size_t quarter = ephemeral_ports().size() / 4;
   const auto target = open(3 * quarter + 1);
   std::set<std::string> distinct;
@@ -79,7 +79,7 @@ TEST_P(EveryTarget, HasAHostForEachQuarterOfTheEphemeralPortsThatMayBeOpenAtOnce
   EXPECT_EQ(open(quarter)->endpoints().size(), each);
 }
 
-TEST_P(EveryTarget, AnswersOrStaysSilentAsItSaysOnTheFirstAddressOfEachHost) {
+TEST_P(EveryTarget, AnswersOrStaysSilentAsDeclaredOnTheFirstAddressOfEachHost) {
   const auto target = open(ephemeral_ports().size());
   for (size_t host = 0; host < target->endpoints().size(); host += target->endpoints_per_attempt()) {
     const Endpoint& endpoint = target->endpoints()[host];
@@ -88,37 +88,37 @@ TEST_P(EveryTarget, AnswersOrStaysSilentAsItSaysOnTheFirstAddressOfEachHost) {
     const bool answered =
         attempt.error != EAGAIN && (attempt.error != EINPROGRESS || ready_within(attempt.socket, wait_ms, POLLOUT));
     const bool may_answer = GetParam().entry->expected_outcomes(GetParam().family).contains(Outcome::connected);
-    if (may_answer && !GetParam().entry->answers) continue;  // it may, or it may not
+    if (may_answer && !GetParam().entry->answers) continue;  // either is fine
     EXPECT_EQ(answered, GetParam().entry->answers) << endpoint.to_string();
   }
 }
 
-TEST_P(EveryTarget, TakesItsServerWithIt) {
+TEST_P(EveryTarget, EndsItsServerWhenDestroyed) {
   auto target = open();
   const UniqueFd server = plain::watch_process(target->server());
-  ASSERT_FALSE(ready_within(server, 0)) << "it has ended early";
+  ASSERT_FALSE(ready_within(server, 0)) << "it ended early";
   target.reset();
   EXPECT_TRUE(ready_within(server, 0));
 }
 
-TEST_P(EveryTarget, HasNoServerLeftWhenTheProcessThatOpenedItIsKilled) {
-  checked(::prctl(PR_SET_CHILD_SUBREAPER, 1), "prctl");  // an orphaned server is ours to wait for
+TEST_P(EveryTarget, LeavesNoServerWhenItsOpenerIsKilled) {
+  checked(::prctl(PR_SET_CHILD_SUBREAPER, 1), "prctl");  // so that this process can wait for the orphaned server
   int ends[2];
   checked(::pipe2(ends, O_CLOEXEC), "pipe2");
-  const UniqueFd told(ends[0]);
-  UniqueFd telling(ends[1]);
+  const UniqueFd reading(ends[0]);
+  UniqueFd writing(ends[1]);
   const pid_t opener = checked(::fork(), "fork");
   if (opener == 0) {
     const auto target = open();
     const pid_t pid = target->server();
-    if (::write(telling.get(), &pid, sizeof pid) == sizeof pid) ::pause();
+    if (::write(writing.get(), &pid, sizeof pid) == sizeof pid) ::pause();
     ::_exit(1);
   }
-  telling.reset(-1);
+  writing.reset(-1);
   pid_t pid = 0;
-  const bool heard = ready_within(told, patience_ms) && ::read(told.get(), &pid, sizeof pid) == sizeof pid;
-  const UniqueFd server = heard ? plain::watch_process(pid) : UniqueFd(-1);
-  const bool was_alive = heard && !ready_within(server, 0);
+  const bool received = ready_within(reading, patience_ms) && ::read(reading.get(), &pid, sizeof pid) == sizeof pid;
+  const UniqueFd server = received ? plain::watch_process(pid) : UniqueFd(-1);
+  const bool was_alive = received && !ready_within(server, 0);
   ::kill(opener, SIGKILL);
   ::waitpid(opener, nullptr, 0);
   ASSERT_TRUE(was_alive);

@@ -14,26 +14,26 @@ void expect_range(PortRange range, int first, int last) {
   EXPECT_EQ(range.last, last);
 }
 
-TEST(ServerPorts, LieBelowTheEphemeralOnesAndAboveTheWellKnownServices) {
+TEST(ServerPorts, LieBelowTheEphemeralPortsAndAbove10000) {
   expect_range(server_ports({32768, 60999}), 10000, 32767);
 }
 
-TEST(ServerPorts, LieAboveTheEphemeralOnesWhenThereIsNoRoomBelow) {
+TEST(ServerPorts, LieAboveTheEphemeralPortsWhenThereIsNoRoomBelow) {
   expect_range(server_ports({10000, 60999}), 61000, 65535);
 }
 
-TEST(ServerPorts, GoAmongTheServicesForWantOfOtherRoom) {
+TEST(ServerPorts, LieBelow10000WhenThereIsNoOtherRoom) {
   expect_range(server_ports({5000, 65000}), 1024, 4999);
 }
 
-TEST(ServerPorts, TakeEvenANarrowGap) {
+TEST(ServerPorts, UseEvenANarrowGap) {
   expect_range(server_ports({1024, 65500}), 65501, 65535);
 }
 
 TEST(ServerPorts, AreRefusedWhenEveryPortIsEphemeral) {
   try {
     server_ports({1024, 65535});
-    FAIL() << "found some";
+    FAIL() << "no port should be left";
   } catch (const std::system_error& e) {
     EXPECT_THAT(e.what(), testing::HasSubstr("ip_local_port_range"));
   }
@@ -51,7 +51,7 @@ TEST(LoopbackSockets, SpreadIpv4OverAddresses) {
   EXPECT_TRUE(addresses.contains("127.1.0.1"));
 }
 
-TEST(LoopbackSockets, AreBoundWhereTheirEndpointsSay) {
+TEST(LoopbackSockets, AreBoundToTheirEndpoints) {
   const BoundSockets bound = bind_loopback({.family = Family::ipv4, .open_at_once = 100'000});
   ASSERT_EQ(bound.sockets.size(), bound.endpoints.size());
   for (size_t i = 0; i < bound.sockets.size(); ++i) {
@@ -59,13 +59,13 @@ TEST(LoopbackSockets, AreBoundWhereTheirEndpointsSay) {
   }
 }
 
-TEST(LoopbackSockets, GiveEveryUnixSocketANameOfItsOwn) {
+TEST(LoopbackSockets, GiveEveryUnixSocketAUniqueName) {
   const BoundSockets one = bind_loopback({.family = Family::unix_domain});
   const BoundSockets other = bind_loopback({.family = Family::unix_domain});
   EXPECT_NE(one.endpoints[0], other.endpoints[0]);
 }
 
-TEST(LoopbackSockets, ListenWithTheLongestBacklogThatTheMachineGrants) {
+TEST(LoopbackSockets, ListenWithTheLongestBacklogTheMachineAllows) {
   EXPECT_GT(longest_backlog(), 0);
   const BoundSockets bound = bind_loopback({});
   listen_on(bound, longest_backlog());

@@ -56,7 +56,7 @@ TEST_P(AnyTarget, AcceptingHoldsTheConnection) {
   EXPECT_FALSE(ready_within(client.socket, 50, POLLIN | POLLRDHUP));
 }
 
-TEST_P(AnyTarget, AcceptingClosesItsSideOnceThePeerHas) {
+TEST_P(AnyTarget, AcceptingClosesItsSideAfterThePeer) {
   const auto target = open("accepting", GetParam());
   const auto client = connect_to(target->endpoints()[0]);
   ASSERT_EQ(client.error, 0);
@@ -64,14 +64,15 @@ TEST_P(AnyTarget, AcceptingClosesItsSideOnceThePeerHas) {
   EXPECT_EQ(receive(client.socket), end_of_stream);
 }
 
-TEST_P(AnyTarget, AcceptingKeepsNothingOfConnectionsThatAreGone) {
+TEST_P(AnyTarget, AcceptingReleasesClosedConnections) {
   const auto target = open("accepting", GetParam());
   std::vector<plain::Connection> clients;
   const auto connect_many = [&] {
     for (int i = 0; i < 50; ++i) clients.push_back(connect_to(target->endpoints()[0]));
   };
   connect_many();
-  ASSERT_TRUE(comes_to_hold(target->server(), 3 + 1 + 1 + 50)) << "standard, listener, epoll, connections";
+  ASSERT_TRUE(comes_to_hold(target->server(), 3 + 1 + 1 + 50))
+      << "3 standard descriptors, listener, epoll, connections";
   const linger at_once{.l_onoff = 1, .l_linger = 0};
   for (size_t i = 0; i < clients.size(); i += 2) {
     ::setsockopt(clients[i].socket.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
@@ -90,14 +91,14 @@ TEST_P(IpTarget, SpeakingFirstSendsALineAndHolds) {
   EXPECT_FALSE(ready_within(client.socket, 50, POLLIN | POLLRDHUP));
 }
 
-TEST_P(IpTarget, AServerOutOfDescriptorsClosesWhatItHasHeldLongest) {
+TEST_P(IpTarget, AServerOutOfDescriptorsClosesTheOldestConnection) {
   const auto target = open("speaking-first", GetParam());
   std::vector<plain::Connection> clients;
   const auto greeted = [&] {
     clients.push_back(connect_to(target->endpoints()[0]));
     return clients.back().error == 0 && !receive(clients.back().socket).text.empty();
   };
-  ASSERT_TRUE(greeted());  // by now the server has set its own limit
+  ASSERT_TRUE(greeted());  // the server has raised its own limit by now
   const rlimit few{.rlim_cur = 20, .rlim_max = 20};
   checked(::prlimit(target->server(), RLIMIT_NOFILE, &few, nullptr), "prlimit");
   for (int i = 1; i < 50; ++i) ASSERT_TRUE(greeted()) << i;
@@ -142,7 +143,7 @@ TEST(TargetTable, FindsATargetByItsName) {
   for (const TargetEntry* entry : all_targets()) EXPECT_EQ(find_target(entry->name).entry, entry);
 }
 
-TEST(TargetTable, AnswersAnUnknownNameWithTheNearestKnownOne) {
+TEST(TargetTable, SuggestsTheNearestNameForAnUnknownOne) {
   try {
     find_target("acepting");
     FAIL() << "found it";
@@ -152,14 +153,14 @@ TEST(TargetTable, AnswersAnUnknownNameWithTheNearestKnownOne) {
   }
 }
 
-TEST(TargetTable, SaysThatAFullBacklogRefusesOnUnixSocketsOnly) {
+TEST(TargetTable, ExpectsAFullBacklogToRefuseOnlyOnUnixSockets) {
   const TargetEntry& entry = *find_target("backlog-full").entry;
   EXPECT_TRUE(entry.expected_outcomes(Family::unix_domain).contains(Outcome::refused));
   EXPECT_FALSE(entry.expected_outcomes(Family::ipv4).contains(Outcome::refused));
   EXPECT_FALSE(entry.expected_outcomes(Family::ipv4).contains(Outcome::connected));
 }
 
-TEST(TargetTable, SaysWhatATargetDoesNotServe) {
+TEST(TargetTable, KnowsWhichFamiliesATargetServes) {
   EXPECT_TRUE(find_target("accepting").entry->serves(Family::unix_domain));
   EXPECT_FALSE(find_target("resetting").entry->serves(Family::unix_domain));
 }

@@ -1,4 +1,4 @@
-// Given what was seen: the ladder for people, the JSON for machines.
+// The ladder for people and the JSON for programs, from the same trace.
 #include "harness/trace/ladder.h"
 
 #include <gmock/gmock.h>
@@ -19,7 +19,12 @@ using testing::SizeIs;
 constexpr int64_t ms = 1'000'000;
 constexpr int64_t start = 5'000 * ms;
 
-Packet packet(double at_ms, End end, bool outgoing, bool to_server, uint8_t flags) {
+enum class To : uint8_t { client, server };
+
+// A packet captured at `end`.
+Packet packet(double at_ms, End end, To to, uint8_t flags) {
+  const bool to_server = to == To::server;
+  const bool outgoing = end == End::nowhere || (end == End::client && to_server) || (end == End::server && !to_server);
   Packet packet;
   packet.time_ns = start + static_cast<int64_t>(at_ms * ms);
   packet.end = end;
@@ -53,8 +58,8 @@ Trace handshake() {
                  call(0.4, 20.4, "epoll_wait", "3, none", "1 [OUT]")};
   trace.calls[1].error = EINPROGRESS;
   trace.calls[1].value = -1;
-  trace.packets = {packet(0.2, End::client, true, true, 2), packet(10.2, End::server, false, true, 2),
-                   packet(10.3, End::server, true, false, 18), packet(20.3, End::client, false, false, 18)};
+  trace.packets = {packet(0.2, End::client, To::server, 2), packet(10.2, End::server, To::server, 2),
+                   packet(10.3, End::server, To::client, 18), packet(20.3, End::client, To::client, 18)};
   trace.states = {{0, Side::client, TCP_SYN_SENT, 0, start + 350'000},
                   {0, Side::server, TCP_LISTEN, 0, start + 351'000},
                   {0, Side::server, TCP_SYN_RECV, start + 10 * ms, start + 10'350'000},
@@ -69,7 +74,7 @@ std::vector<std::string> lines(const std::string& text) {
   return lines;
 }
 
-TEST(Ladder, TellsAHandshakeInTheOrderOfTime) {
+TEST(Ladder, ShowsAHandshakeInOrderOfTime) {
   EXPECT_EQ(
       ladder(handshake()),
       R"(      ms client: calls                          state                           packets                      server
@@ -99,9 +104,9 @@ TEST(Ladder, IsAtMost120CharactersWide) {
               Each(testing::ResultOf([](const std::string& line) { return line.size(); }, testing::Le(120U))));
 }
 
-TEST(Ladder, MarksWhatDidNotArriveAndWhatIsSentAgain) {
+TEST(Ladder, MarksLostPacketsAndRetransmissions) {
   Trace trace = handshake();
-  trace.packets = {packet(0.2, End::nowhere, true, true, 2), packet(1000.2, End::nowhere, true, true, 2)};
+  trace.packets = {packet(0.2, End::nowhere, To::server, 2), packet(1000.2, End::nowhere, To::server, 2)};
   for (Packet& lost : trace.packets) lost.arrived_ns = 0;
   trace.packets[1].retransmission = 1;
   EXPECT_THAT(ladder(trace), HasSubstr("|- S <mss 1460,sackOK,TS,wscale 10> ------x"));
@@ -110,15 +115,15 @@ TEST(Ladder, MarksWhatDidNotArriveAndWhatIsSentAgain) {
   EXPECT_THAT(packet_list(trace), HasSubstr("RETRANSMISSION 1, did not arrive\n"));
 }
 
-TEST(Ladder, ShowsAPacketOnLoopbackBetweenBothEnds) {
+TEST(Ladder, DrawsALoopbackPacketBetweenBothEnds) {
   Trace trace = handshake();
-  trace.packets = {packet(0.2, End::loopback, false, true, 2), packet(0.21, End::loopback, false, false, 20)};
+  trace.packets = {packet(0.2, End::loopback, To::server, 2), packet(0.21, End::loopback, To::client, 20)};
   for (Packet& each : trace.packets) each.arrived_ns = each.time_ns;
   EXPECT_THAT(ladder(trace), HasSubstr("|- S <mss 1460,sackOK,TS,wscale 10> ---------->|"));
   EXPECT_THAT(ladder(trace), HasSubstr("|<---------------------------- R. seq 0 ack 1 -|"));
 }
 
-TEST(Ladder, ShortensCallsThatAreMadeAgainAndAgain) {
+TEST(Ladder, ShortensRepeatedCalls) {
   Trace trace = handshake();
   trace.packets.clear();
   trace.states.clear();
@@ -132,7 +137,7 @@ TEST(Ladder, ShortensCallsThatAreMadeAgainAndAgain) {
   EXPECT_THAT(lines(text), SizeIs(1 + 2 + 4 + 1));
 }
 
-TEST(Ladder, SaysWhichOfSeveralConnectionsAndThreads) {
+TEST(Ladder, LabelsConnectionsAndThreadsWhenThereAreSeveral) {
   Trace trace = handshake();
   trace.connections.push_back(trace.connections[0]);
   trace.states[0].connection = 1;
@@ -141,22 +146,22 @@ TEST(Ladder, SaysWhichOfSeveralConnectionsAndThreads) {
   EXPECT_THAT(ladder(trace), HasSubstr("T2 connect(5, 198.19.0.1:7000) ..."));
 }
 
-TEST(Ladder, LeavesOutCallsThatSayNothingOfAConnection) {
+TEST(Ladder, HidesCallsUnrelatedToConnections) {
   Trace trace = handshake();
   trace.calls.push_back(call(30, 31, "mmap", "", "0"));
-  trace.calls.back().told = false;
+  trace.calls.back().shown = false;
   EXPECT_THAT(full_text(trace), Not(HasSubstr("mmap")));
   EXPECT_THAT(full_text(trace), HasSubstr("1 more (memory, locks, signal masks)"));
 }
 
-TEST(Ladder, SaysThatARingMakesNoSystemCalls) {
+TEST(Ladder, ExplainsThatARingMakesNoSystemCalls) {
   Trace trace = handshake();
   EXPECT_THAT(full_text(trace), Not(HasSubstr("io_uring")));
   trace.uses_io_uring = true;
-  EXPECT_THAT(full_text(trace), HasSubstr("io_uring what the ring does is no system call"));
+  EXPECT_THAT(full_text(trace), HasSubstr("io_uring an operation of the ring is no system call"));
 }
 
-TEST(TraceJson, HasEveryLineOfTime) {
+TEST(TraceJson, HasEveryTimeline) {
   Trace trace = handshake();
   trace.notes = {"cut short by a signal"};
   const auto json = to_json(trace);

@@ -1,4 +1,4 @@
-// What is read from frames, what is known of a packet among others, and how it is written.
+// Parsing frames, relating packets to each other, and formatting them.
 #include "harness/trace/packets.h"
 
 #include <gmock/gmock.h>
@@ -19,7 +19,7 @@ const Connection connection{client, server};
 
 constexpr uint8_t fin = 1, syn = 2, rst = 4, psh = 8, ack = 16;
 
-// Bytes as a capture has them: a Linux cooked header v2 and what follows.
+// A captured packet: a Linux cooked header v2 and what follows.
 class Frame {
  public:
   Frame(int interface, uint8_t type, uint16_t protocol) {
@@ -60,7 +60,10 @@ Frame syn_frame() {
   return Frame(lab::client_interface, PACKET_OUTGOING, 0x0800).ipv4(IPPROTO_TCP, 40).syn_header();
 }
 
-Packet packet(bool to_server, uint8_t flags, uint32_t sequence, uint32_t acknowledgement = 0, uint32_t length = 0) {
+enum class To : uint8_t { client, server };
+
+Packet packet(To to, uint8_t flags, uint32_t sequence, uint32_t acknowledgement = 0, uint32_t length = 0) {
+  const bool to_server = to == To::server;
   Packet packet;
   packet.source = to_server ? client : server;
   packet.destination = to_server ? server : client;
@@ -100,17 +103,17 @@ TEST(PacketParser, ReadsASynWithItsOptions) {
             "Flags [S], seq 0, win 64240, options [mss 1460,sackOK,TS val 5 ecr 0,wscale 7], length 0");
 }
 
-TEST(PacketParser, RefusesEveryFrameThatIsCutShort) {
+TEST(PacketParser, RejectsEveryTruncatedFrame) {
   const Frame whole = syn_frame();
   for (size_t length = 0; length < whole.bytes().size(); ++length)
     EXPECT_FALSE(parse_packet(std::span(whole.bytes()).first(length))) << length;
 }
 
-TEST(PacketParser, LeavesOutInterfacesThatAreNotTheLabs) {
+TEST(PacketParser, IgnoresInterfacesOutsideTheLab) {
   EXPECT_FALSE(parse_packet(Frame(4, PACKET_OUTGOING, 0x0800).ipv4(IPPROTO_TCP, 40).syn_header().bytes()));
 }
 
-TEST(PacketParser, EndsAtAnOptionThatContradictsItself) {
+TEST(PacketParser, StopsAtAMalformedOption) {
   Frame frame(lab::server_interface, PACKET_HOST, 0x0800);
   frame.ipv4(IPPROTO_TCP, 24).put16(40000).put16(7000).put32(1).put32(0).put8(6 << 4).put8(ack).put16(1).put32(0);
   frame.put8(8).put8(200).put16(0);
@@ -119,7 +122,7 @@ TEST(PacketParser, EndsAtAnOptionThatContradictsItself) {
   EXPECT_FALSE(packet->options.timestamps);
 }
 
-TEST(PacketParser, TurnsAnErrorRoundToTheConnectionThatItIsAbout) {
+TEST(PacketParser, AttributesAnErrorToTheConnectionItIsAbout) {
   Frame frame(lab::client_interface, PACKET_HOST, 0x0800);
   frame.ipv4(IPPROTO_ICMP, 8 + 28).put8(3).put8(1).put16(0).put32(0);
   frame.ipv4(IPPROTO_TCP, 40).put16(40000).put16(7000).put32(1000);
@@ -130,7 +133,7 @@ TEST(PacketParser, TurnsAnErrorRoundToTheConnectionThatItIsAbout) {
   EXPECT_EQ(short_text(*packet), "ICMP host unreachable");
 }
 
-TEST(PacketParser, TellsWhoIsLookedFor) {
+TEST(PacketParser, ReportsTheAddressAnArpRequestAsksFor) {
   Frame frame(lab::client_interface, PACKET_OUTGOING, 0x0806);
   frame.put16(1)
       .put16(0x0800)
@@ -148,36 +151,36 @@ TEST(PacketParser, TellsWhoIsLookedFor) {
   EXPECT_EQ(packet->notice, "ARP who has 198.18.1.1");
 }
 
-TEST(Packets, AreNumberedFromTheSynOfTheirDirection) {
-  const auto packets =
-      related({packet(true, syn, 1000), packet(false, syn | ack, 5000, 1001), packet(true, ack, 1001, 5001),
-               packet(false, psh | ack, 5001, 1001, 41), packet(true, fin | ack, 1001, 5042)});
+TEST(Packets, AreNumberedRelativeToTheSynOfTheirDirection) {
+  const auto packets = related({packet(To::server, syn, 1000), packet(To::client, syn | ack, 5000, 1001),
+                                packet(To::server, ack, 1001, 5001), packet(To::client, psh | ack, 5001, 1001, 41),
+                                packet(To::server, fin | ack, 1001, 5042)});
   std::vector<std::string> texts;
   for (const Packet& each : packets) texts.push_back(short_text(each));
   EXPECT_THAT(texts, ElementsAre("S <>", "S. ack 1 <>", ". ack 1", "P. seq 1:42 ack 1", "F. seq 1 ack 42"));
 }
 
-TEST(Packets, AreCountedFromZeroAgainWhenTheNumbersWrap) {
-  const auto packets =
-      related({packet(true, syn, 0xffffffff), packet(false, syn | ack, 7, 0), packet(true, psh | ack, 0, 8, 3)});
+TEST(Packets, HaveRelativeNumbersThatSurviveWraparound) {
+  const auto packets = related({packet(To::server, syn, 0xffffffff), packet(To::client, syn | ack, 7, 0),
+                                packet(To::server, psh | ack, 0, 8, 3)});
   EXPECT_EQ(short_text(packets[2]), "P. seq 1:4 ack 1");
 }
 
-TEST(Packets, AreRetransmissionsWhenTheirNumbersWereSentBefore) {
-  const auto packets =
-      related({packet(true, syn, 1000), packet(true, syn, 1000), packet(true, syn, 1000),
-               packet(false, syn | ack, 5000, 1001), packet(true, ack, 1001, 5001), packet(true, ack, 1001, 5001)});
+TEST(Packets, AreRetransmissionsWhenTheirSequenceNumbersWereSentBefore) {
+  const auto packets = related({packet(To::server, syn, 1000), packet(To::server, syn, 1000),
+                                packet(To::server, syn, 1000), packet(To::client, syn | ack, 5000, 1001),
+                                packet(To::server, ack, 1001, 5001), packet(To::server, ack, 1001, 5001)});
   EXPECT_EQ(packets[0].retransmission, 0U);
   EXPECT_EQ(short_text(packets[1]), "S RETRANSMISSION 1");
   EXPECT_EQ(short_text(packets[2]), "S RETRANSMISSION 2");
   EXPECT_EQ(packets[3].retransmission, 0U);
-  EXPECT_EQ(packets[5].retransmission, 0U) << "an ACK takes no number";
+  EXPECT_EQ(packets[5].retransmission, 0U) << "an ACK takes no sequence number";
   EXPECT_THAT(long_text(packets[1]), testing::EndsWith("length 0 RETRANSMISSION 1"));
 }
 
 TEST(Packets, ArriveWhenTheOtherEndSeesThem) {
-  Packet lost = packet(true, syn, 1000);
-  Packet again = packet(true, syn, 1000);
+  Packet lost = packet(To::server, syn, 1000);
+  Packet again = packet(To::server, syn, 1000);
   again.ip_id = 1;
   again.time_ns = 50;
   const auto packets = related({lost, again, arrival(again, 90)});
@@ -187,15 +190,16 @@ TEST(Packets, ArriveWhenTheOtherEndSeesThem) {
   EXPECT_EQ(packets[2].retransmission, 1U);
 }
 
-TEST(Packets, OfOthersAreTakenOutAndCounted) {
-  Packet stranger = packet(true, syn, 1);
+TEST(Packets, OfOtherConnectionsAreRemovedAndCounted) {
+  Packet stranger = packet(To::server, syn, 1);
   stranger.destination = Endpoint::ipv4(0xc6130001, 9);
-  std::vector<Packet> packets{stranger, packet(true, syn, 1)};
+  std::vector<Packet> packets{stranger, packet(To::server, syn, 1)};
   std::vector<Connection> connections;
   EXPECT_EQ(relate_packets(packets, connections, {&server, 1}, {}), 1U);
   EXPECT_THAT(packets, SizeIs(1));
   EXPECT_THAT(connections, ElementsAre(connection));
-  EXPECT_EQ(relate_packets(packets, connections, {&server, 1}, {&connection, 1}), 1U) << "it was there before";
+  EXPECT_EQ(relate_packets(packets, connections, {&server, 1}, {&connection, 1}), 1U)
+      << "the connection existed before";
 }
 
 TEST(Packets, HaveTheirFlagsInTcpdumpsOrder) {

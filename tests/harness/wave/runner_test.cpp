@@ -178,7 +178,7 @@ TEST_F(Drives, AtTwiceTheSustainableRateTheAccountShowsAGrowingQueue) {
   FakeConnector connector({.service = 400us, .one_at_a_time = true});
   const auto samples = drive_wave(connector, *uniform_arrivals(5000), 4000, 1000);
   WaveResult wave;
-  const SummaryRow row = summarise("run", 0, wave, samples);
+  const SummaryRow row = summarise({"run", 0, wave, samples});
   EXPECT_EQ(row.connecting.p99, Duration(400us).count()) << "on its own it looks harmless";
   EXPECT_EQ(row.response.max, Duration(400us + 200us * 3999).count());
   EXPECT_EQ(row.response.p50, Duration(400us + 200us * 1999).count());

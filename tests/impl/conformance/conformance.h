@@ -1,9 +1,12 @@
-// What the conformance suite asks with: every connector on every target, and a connector whose books are kept.
+// Tools of the conformance suite: every connector on every target, and a connector whose calls are checked.
 #pragma once
 
 #include <gtest/gtest.h>
+#include <time.h>
 
 #include <algorithm>
+#include <cctype>
+#include <cerrno>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,9 +22,9 @@ namespace connbench::conformance {
 
 using namespace std::chrono_literals;
 
-/// For what must happen: only a defect lets it pass.
+/// Time for something that must happen; only a defect exceeds it.
 inline constexpr Duration patience = 20s;
-/// A timeout that no test lives to see.
+/// A timeout that never expires during a test.
 inline constexpr Duration far_away = 300s;
 
 /// One connector on one target.
@@ -30,7 +33,7 @@ struct Place {
   const TargetEntry* target;
   Family family;
 
-  /// By its own name: every parameter has a default.
+  /// By its plain name, because every parameter has a default.
   NamedTarget named_target() const { return find_target(target->name); }
 
   friend void PrintTo(const Place& place, std::ostream* out) {
@@ -57,23 +60,23 @@ inline std::string name_of_place(const testing::TestParamInfo<Place>& info) {
   return name;
 }
 
-/// The kernel's coarse clock, which its tick moves: a machine that has lost its processor ticks late.
+/// The kernel's coarse clock, which advances with its tick. On a machine without a free processor, ticks are late.
 class CoarseClock {
  public:
-  CoarseClock() { ::clock_gettime(CLOCK_MONOTONIC_COARSE, &told_); }
-  /// By how much more than its step it was behind at `time`, at most, if it told then what it told here.
+  CoarseClock() { ::clock_gettime(CLOCK_MONOTONIC_COARSE, &reading_); }
+  /// An upper bound of how late the tick was at `time`, assuming that the clock has not advanced since construction.
   Duration lateness(TimePoint time) const {
     timespec step{};
     ::clock_getres(CLOCK_MONOTONIC_COARSE, &step);
     const auto duration = [](const timespec& t) { return std::chrono::seconds(t.tv_sec) + Duration(t.tv_nsec); };
-    return std::max<Duration>(Duration::zero(), time.time_since_epoch() - duration(told_) - duration(step));
+    return std::max<Duration>(Duration::zero(), time.time_since_epoch() - duration(reading_) - duration(step));
   }
 
  private:
-  timespec told_{};
+  timespec reading_{};
 };
 
-/// A connector, and what it was given and gave back.
+/// A connector, with checks of everything that it accepts and returns.
 class Connecting {
  public:
   explicit Connecting(const ConnectorEntry& entry, size_t max_in_flight, ConnectionPolicy policy = {},
@@ -98,7 +101,7 @@ class Connecting {
     const size_t count = connector_->reap(completions_, wait_until);
     EXPECT_EQ(completions_.size(), before + count);
     for (const Completion& completion : std::span(completions_).subspan(before))
-      EXPECT_EQ(open_.erase(completion.id), 1U) << completion.id << " ended twice, or was never accepted";
+      EXPECT_EQ(open_.erase(completion.id), 1U) << completion.id << " ended twice or was never accepted";
     EXPECT_EQ(connector_->in_flight(), open_.size());
     return count;
   }
@@ -117,20 +120,20 @@ class Connecting {
     }
   }
 
-  /// Submits and reaps all of them, however few the connector takes at a time.
+  /// Submits and reaps all attempts, however few the connector accepts at a time.
   void complete(std::span<const Attempt> attempts) {
     coarse_ = {};
     const TimePoint end = now() + patience;
     while (!attempts.empty()) {
       attempts = attempts.subspan(submit(attempts));
       if (!attempts.empty()) reap(end);
-      ASSERT_LT(now(), end) << attempts.size() << " still not taken";
+      ASSERT_LT(now(), end) << attempts.size() << " still not accepted";
     }
     drain();
   }
 
-  /// How much too soon a deadline may have passed, of what was completed last: as much as is declared, and where ticks
-  /// are counted, by a library or by the kernel for an option of the socket, as much as they were late.
+  /// How early the deadline of an attempt may have passed, for attempts of the last complete(): by the declared amount,
+  /// plus the lateness of the tick where a library or the kernel (for a socket option) counts ticks.
   Duration may_be_early(const Completion& completion) const {
     const Capabilities capabilities = connector_->capabilities();
     const bool in_ticks =
@@ -138,7 +141,7 @@ class Connecting {
     return capabilities.early + (in_ticks ? coarse_.lateness(completion.started) : Duration::zero());
   }
 
-  /// Drops the connector, and keeps its retirement.
+  /// Destroys the connector but keeps its retirement.
   void destroy_connector() { connector_.reset(); }
 
  private:
@@ -146,10 +149,10 @@ class Connecting {
   std::unique_ptr<Connector> connector_;
   std::unordered_set<uint64_t> open_;
   std::vector<Completion> completions_;
-  CoarseClock coarse_;  // as it was before what was completed last
+  CoarseClock coarse_;  // read before the last complete()
 };
 
-/// The first address of each host alone: what a connector makes of the others is its own
+/// Only the first address of each host, because connectors differ in whether they use the others
 /// (Capabilities::uses_all_endpoints).
 class FirstAddresses final : public Target {
  public:
@@ -165,7 +168,7 @@ class FirstAddresses final : public Target {
   std::vector<Endpoint> first_;
 };
 
-/// With ids that no connector would give by itself.
+/// The ids are ones that no connector would assign by itself.
 inline std::vector<Attempt> attempts_on(std::span<const Endpoint> endpoints, size_t count, Duration timeout) {
   std::vector<Attempt> attempts;
   for (size_t i = 0; i < count; ++i)
@@ -181,14 +184,14 @@ inline size_t count_of(Outcome outcome, std::span<const Completion> completions)
       std::ranges::count(completions, outcome, [](const Completion& c) { return c.result.outcome; }));
 }
 
-/// Why a connector cannot be made here with so many in flight.
+/// Why a connector cannot have this many attempts in flight here; nullopt when it can.
 inline std::optional<std::string> refusal_of(const ConnectorEntry& entry, size_t max_in_flight,
                                              std::string_view options = "") {
   Retirement retirement({}, 0);
   return entry.probe({Options(options, entry.options), max_in_flight, retirement});
 }
 
-/// The base of every test: skips, with the reason, what cannot be asked here.
+/// The base of every test. Skips, with the reason, what cannot be tested here.
 class AtPlace : public testing::TestWithParam<Place> {
  protected:
   static constexpr size_t room = 16;
@@ -197,30 +200,30 @@ class AtPlace : public testing::TestWithParam<Place> {
     if (!plain::machine_has(*GetParam().target, GetParam().family)) GTEST_SKIP() << "this machine has no ::1";
     if (GetParam().target->needs_lab && lab_of_tests() == nullptr) GTEST_SKIP() << why_no_lab_of_tests();
     if (!entry().serves(GetParam().family))
-      GTEST_SKIP() << entry().name << " has no way to connect on family " << to_string(GetParam().family);
+      GTEST_SKIP() << entry().name << " does not support family " << to_string(GetParam().family);
     if (const auto reason = refusal(room)) GTEST_SKIP() << *reason;
     const Capabilities capabilities = Connecting(entry(), 1).capabilities();
     if (!GetParam().target->answers && !capabilities.has_deadline() && !capabilities.cancellable)
-      GTEST_SKIP() << entry().name << " has no deadline and cannot be cancelled: it would wait for the kernel";
+      GTEST_SKIP() << entry().name << " has no deadline and cannot be cancelled, so it would wait for the kernel";
   }
 
   const ConnectorEntry& entry() const { return *GetParam().connector; }
 
-  /// Of one that opens none only what every connector owes its caller can be asked.
+  /// If false, only the parts of the contract that do not involve sockets can be tested.
   bool opens_sockets() const { return Connecting(entry(), 1).capabilities().opens_sockets; }
 
   std::optional<std::string> refusal(size_t max_in_flight, std::string_view options = "") const {
     return refusal_of(entry(), max_in_flight, options);
   }
 
-  /// To be called before there is a second thread.
+  /// To be called while the process has a single thread.
   std::unique_ptr<Target> open_target(size_t open_at_once = room) const {
     return std::make_unique<FirstAddresses>(GetParam().named_target().open(
         {.family = GetParam().family, .open_at_once = open_at_once, .lab = lab_of_tests()}));
   }
 };
 
-/// For what a connector does with its sockets.
+/// For tests of how a connector uses its sockets.
 class AtPlaceWithSockets : public AtPlace {
  protected:
   void SetUp() override {
@@ -229,18 +232,18 @@ class AtPlaceWithSockets : public AtPlace {
   }
 };
 
-/// For what becomes of system calls that fail.
+/// For tests of system calls that fail.
 class AtPlaceOfOwnCalls : public AtPlaceWithSockets {
  protected:
   void SetUp() override {
     AtPlaceWithSockets::SetUp();
     if (!IsSkipped() && entry().library != nullptr && entry().library().makes_the_calls)
       GTEST_SKIP() << entry().name << " leaves the calls to " << entry().library().name
-                   << ": what it makes of failures is its own";
+                   << ", which handles failures itself";
   }
 };
 
-/// Each connector where no packet ever answers it.
+/// Each connector on the targets that never answer.
 inline std::vector<Place> unanswered(std::initializer_list<Family> families) {
   return places([families](const Place& place) {
     const bool silent = place.target->name == "backlog-full" || place.target->name == "blackhole";
@@ -248,7 +251,7 @@ inline std::vector<Place> unanswered(std::initializer_list<Family> families) {
   });
 }
 
-/// Each connector once, where connections are accepted.
+/// Each connector once, on a target that accepts connections.
 inline std::vector<Place> accepted() {
   return places([](const Place& place) { return place.target->name == "accepting" && place.family == Family::ipv4; });
 }

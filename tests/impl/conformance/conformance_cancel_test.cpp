@@ -1,4 +1,4 @@
-// cancel_all(), at the moments at which it can go wrong.
+// cancel_all() at the moments when it can go wrong.
 #include "tests/impl/conformance/conformance.h"
 
 namespace connbench::conformance {
@@ -25,7 +25,7 @@ class Cancelling : public AtPlaceWithSockets {
 INSTANTIATE_TEST_SUITE_P(Connector, Cancelling, testing::ValuesIn(unanswered({Family::ipv4, Family::unix_domain})),
                          name_of_place);
 
-TEST_P(Cancelling, EndsWhatNobodyAnswers) {
+TEST_P(Cancelling, EndsUnansweredAttempts) {
   const auto target = open_target();
   Connecting connecting(entry(), room);
   ASSERT_EQ(connecting.submit(attempts_on(target->endpoints(), room, far_away)), room);
@@ -36,7 +36,7 @@ TEST_P(Cancelling, EndsWhatNobodyAnswers) {
   expect_given_up(connecting);
 }
 
-// A thread may not have reached its connect() yet when it is told to leave it.
+// A thread may not have reached its connect() yet when it is cancelled.
 TEST_P(Cancelling, RightAfterSubmitEndsEverything) {
   const auto target = open_target();
   for (int round = 0; round < 50; ++round) {
@@ -49,7 +49,7 @@ TEST_P(Cancelling, RightAfterSubmitEndsEverything) {
   }
 }
 
-TEST_P(Cancelling, TwiceIsAsGoodAsOnce) {
+TEST_P(Cancelling, TwiceIsHarmless) {
   const auto target = open_target();
   Connecting connecting(entry(), room);
   connecting.submit(attempts_on(target->endpoints(), room, far_away));
@@ -62,10 +62,10 @@ TEST_P(Cancelling, TwiceIsAsGoodAsOnce) {
   EXPECT_EQ(connecting.completions().size(), room);
 }
 
-class CancellingBesideSuccess : public AtPlace {};
-INSTANTIATE_TEST_SUITE_P(Connector, CancellingBesideSuccess, testing::ValuesIn(accepted()), name_of_place);
+class CancellingDuringSuccess : public AtPlace {};
+INSTANTIATE_TEST_SUITE_P(Connector, CancellingDuringSuccess, testing::ValuesIn(accepted()), name_of_place);
 
-TEST_P(CancellingBesideSuccess, LosesNothingAndInventsNothing) {
+TEST_P(CancellingDuringSuccess, NeitherLosesNorInventsAttempts) {
   constexpr size_t many = 200;
   const auto target = open_target(many);
   for (int round = 0; round < 10; ++round) {

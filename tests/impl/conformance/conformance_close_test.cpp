@@ -1,4 +1,4 @@
-// How connections are ended, as their peer sees it.
+// How connections are closed, as their peer sees it.
 #include "tests/impl/census.h"
 #include "tests/impl/conformance/conformance.h"
 
@@ -20,7 +20,7 @@ class Closing : public AtPlaceWithSockets {
   }
 
   UniqueFd accept() const {
-    if (!plain::ready_within(listener_, plain::patience_ms)) ADD_FAILURE() << "no connection came";
+    if (!plain::ready_within(listener_, plain::patience_ms)) ADD_FAILURE() << "no connection arrived";
     return UniqueFd(checked(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept4"));
   }
 
@@ -31,19 +31,19 @@ class Closing : public AtPlaceWithSockets {
 };
 INSTANTIATE_TEST_SUITE_P(Connector, Closing, testing::ValuesIn(accepted()), name_of_place);
 
-TEST_P(Closing, ByResetIsSeenAsOne) {
+TEST_P(Closing, ByResetSendsAReset) {
   Connecting connecting(entry(), room, {.close = CloseMode::rst});
   connecting.complete(attempts());
   for (size_t i = 0; i < connections; ++i) EXPECT_EQ(plain::receive(accept()), (plain::Received{"", ECONNRESET}));
 }
 
-TEST_P(Closing, ByFinIsSeenAsTheEndOfTheStream) {
+TEST_P(Closing, ByFinEndsTheStream) {
   Connecting connecting(entry(), room, {.close = CloseMode::fin});
   connecting.complete(attempts());
   for (size_t i = 0; i < connections; ++i) EXPECT_EQ(plain::receive(accept()), plain::end_of_stream);
 }
 
-TEST_P(Closing, IsPutOffUntilTheEndOfTheWave) {
+TEST_P(Closing, ByHoldWaitsForTheEndOfTheWave) {
   const Census before = first_census();
   std::vector<UniqueFd> peers;
   {
@@ -58,8 +58,8 @@ TEST_P(Closing, IsPutOffUntilTheEndOfTheWave) {
   for (const UniqueFd& peer : peers) EXPECT_EQ(plain::receive(peer), plain::end_of_stream);
 }
 
-// A socket that is held is still open, and still writable: nobody may take it for the attempt that came after it.
-TEST_P(Closing, LaterDoesNotMixUpConnections) {
+// A held socket stays open and writable. A later attempt must not be confused with it.
+TEST_P(Closing, LaterDoesNotAffectNewAttempts) {
   const auto silent = find_target("backlog-full").open({.family = Family::ipv4});
   Connecting connecting(entry(), room, {.close = CloseMode::hold});
   if (!connecting.capabilities().has_deadline()) GTEST_SKIP() << entry().name << " has no deadline";
@@ -69,13 +69,13 @@ TEST_P(Closing, LaterDoesNotMixUpConnections) {
   EXPECT_EQ(count_of(Outcome::deadline_exceeded, connecting.completions()), connections);
 }
 
-// What happens to a connection that is held is no event of the attempt that came after it.
-TEST_P(Closing, LaterDoesNotMixUpWhatThePeersDoMeanwhile) {
+// An event of a held connection must not be attributed to a later attempt.
+TEST_P(Closing, LaterDoesNotMixUpEvents) {
   const auto silent = find_target("backlog-full").open({.family = Family::ipv4});
   Connecting connecting(entry(), room, {.close = CloseMode::hold});
   const Capabilities capabilities = connecting.capabilities();
   if (!capabilities.has_deadline() || capabilities.completes_in_submit)
-    GTEST_SKIP() << entry().name << " has no such attempts";
+    GTEST_SKIP() << entry().name << " cannot have attempts pending here";
   connecting.complete(attempts());
   std::vector<UniqueFd> peers;
   for (size_t i = 0; i < connections; ++i) peers.push_back(accept());

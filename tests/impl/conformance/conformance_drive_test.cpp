@@ -1,4 +1,4 @@
-// Every connector through the drive loop: a whole wave, each attempt accounted for.
+// Every connector in the drive loop: a whole wave, with every attempt accounted for.
 #include "tests/impl/conformance/conformance.h"
 #include "tests/impl/driven.h"
 
@@ -28,19 +28,19 @@ void expect_accounted(const std::vector<Sample>& samples) {
   }
 }
 
-// Accepted, refused, silent: the other targets differ from these only once a connection is there.
-bool is_a_kind_of_its_own(const Place& place) {
+// Accepting, refusing, silent: the other targets differ from these only after the connection is established.
+bool is_basic_kind(const Place& place) {
   constexpr std::string_view kinds[] = {"accepting", "refusing", "backlog-full"};
   return place.family == Family::ipv4 && std::ranges::find(kinds, place.target->name) != std::end(kinds);
 }
 
 class DrivenOnEachKind : public Driven {};
-INSTANTIATE_TEST_SUITE_P(Connector, DrivenOnEachKind, testing::ValuesIn(places(is_a_kind_of_its_own)), name_of_place);
+INSTANTIATE_TEST_SUITE_P(Connector, DrivenOnEachKind, testing::ValuesIn(places(is_basic_kind)), name_of_place);
 
 TEST_P(DrivenOnEachKind, EveryAttemptOfAWaveIsAccountedFor) {
   const auto target = open_target(concurrency);
   const bool answers = GetParam().target->answers;
-  // One that cannot give up within seconds gets fewer rounds of it.
+  // A connector that takes seconds to give up gets fewer rounds.
   const bool slow = !answers && Connecting(entry(), 1).capabilities().floor >= 1s;
   DrivenWave wave(entry(), slow ? 2 * concurrency : 5 * concurrency, concurrency);
   const bool ends = answers || wave.connector().capabilities().has_deadline();
@@ -59,7 +59,7 @@ TEST_P(DrivenOnEachKind, EveryAttemptOfAWaveIsAccountedFor) {
 class DrivenIntoSilence : public Driven {};
 INSTANTIATE_TEST_SUITE_P(Connector, DrivenIntoSilence, testing::ValuesIn(unanswered({Family::ipv4})), name_of_place);
 
-TEST_P(DrivenIntoSilence, TheLimitOfAWaveEndsIt) {
+TEST_P(DrivenIntoSilence, EndsAtTheLimitOfTheWave) {
   const auto target = open_target(concurrency);
   DrivenWave wave(entry(), 1000, concurrency);
   if (!opens_sockets()) GTEST_SKIP() << entry().name << " opens no sockets";

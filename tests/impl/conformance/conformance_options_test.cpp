@@ -1,4 +1,4 @@
-// Every choice that a connector offers, once: whatever is chosen, attempts end as they should.
+// Every choice that a connector offers, once: attempts end correctly with each of them.
 #include <fmt/format.h>
 
 #include <iostream>
@@ -32,7 +32,7 @@ class EachChoice : public AtPlaceWithSockets {
     if (!IsSkipped() && variants(entry()).empty()) GTEST_SKIP() << entry().name << " offers no choice";
   }
 
-  // `expect` is called for each variant that there is here, with what became of `count` attempts.
+  // Calls `expect` after `count` attempts, for each variant that is available here.
   template <class Expect>
   void complete_each(size_t count, Duration timeout, Expect expect) {
     const auto target = open_target();
@@ -50,15 +50,14 @@ class EachChoice : public AtPlaceWithSockets {
   }
 };
 
-bool is_answering_kind(const Place& place) {
+bool is_answering(const Place& place) {
   return place.target->name == "accepting" || place.target->name == "refusing";
 }
 
 class EachChoiceWhereHostsAnswer : public EachChoice {};
-INSTANTIATE_TEST_SUITE_P(Connector, EachChoiceWhereHostsAnswer, testing::ValuesIn(places(is_answering_kind)),
-                         name_of_place);
+INSTANTIATE_TEST_SUITE_P(Connector, EachChoiceWhereHostsAnswer, testing::ValuesIn(places(is_answering)), name_of_place);
 
-TEST_P(EachChoiceWhereHostsAnswer, EndsEveryAttemptAsTheTargetAllowsUnlessItIsKnownToMislead) {
+TEST_P(EachChoiceWhereHostsAnswer, EndsEveryAttemptAsExpectedUnlessMisleading) {
   const OutcomeSet allowed = GetParam().target->expected_outcomes(GetParam().family);
   complete_each(2 * room + 3, far_away, [&](const Variant& variant, const Connecting& connecting) {
     for (const Completion& completion : connecting.completions()) {

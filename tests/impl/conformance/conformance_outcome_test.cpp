@@ -1,4 +1,4 @@
-// Every connector on every target: each attempt ends once, and what is said of its end is true.
+// Every connector on every target: each attempt ends once, and its outcome is correct.
 #include "tests/impl/conformance/conformance.h"
 
 namespace connbench::conformance {
@@ -8,7 +8,7 @@ class OnEveryTarget : public AtPlace {};
 INSTANTIATE_TEST_SUITE_P(Connector, OnEveryTarget, testing::ValuesIn(places([](const Place&) { return true; })),
                          name_of_place);
 
-// Where a target explains one errno only.
+// For targets that allow only one errno.
 std::optional<int> errno_of(std::string_view target) {
   if (target == "host-unreachable" || target == "no-arp") return EHOSTUNREACH;
   if (target == "net-unreachable") return ENETUNREACH;
@@ -40,11 +40,11 @@ bool errno_belongs(const ConnectResult& result, const Place& place) {
   }
 }
 
-// A blocking connect() tells the end itself; whoever does not block learns it while waiting. A UNIX socket never makes
-// anybody wait who does not block.
+// A blocking connect() returns the result itself; a non-blocking one is followed by a wait. On a UNIX socket, a
+// non-blocking connect() never needs a wait.
 std::optional<Stage> stage_of_end(const Capabilities& capabilities, const Place& place, Outcome outcome) {
   if (place.target->name == "net-unreachable" || place.target->name == "prohibited") return Stage::connect;
-  // A ring is asked for the whole connect(), and what it gives back is that call's result.
+  // A ring performs the whole connect() and returns its result.
   if (place.connector->name == "io-uring" && outcome != Outcome::deadline_exceeded) return Stage::connect;
   switch (capabilities.deadline_by) {
     case Capabilities::DeadlineBy::kernel:
@@ -53,7 +53,7 @@ std::optional<Stage> stage_of_end(const Capabilities& capabilities, const Place&
     case Capabilities::DeadlineBy::wait:
     case Capabilities::DeadlineBy::timer:
       return place.family == Family::unix_domain ? Stage::connect : Stage::wait;
-    case Capabilities::DeadlineBy::signal:  // after it, a look whether the handshake is done all the same: it may be
+    case Capabilities::DeadlineBy::signal:  // the handshake may have completed just before it
       if (outcome == Outcome::connected) return std::nullopt;
       return place.family != Family::unix_domain && outcome == Outcome::deadline_exceeded ? Stage::wait
                                                                                           : Stage::connect;
@@ -63,15 +63,15 @@ std::optional<Stage> stage_of_end(const Capabilities& capabilities, const Place&
   return std::nullopt;
 }
 
-// ICMP wakes those who wait a moment before SO_ERROR has its reason: whoever then takes 0 for success says that a dead
-// host is connected. So do libraries that ask SO_ERROR themselves, and the kernel's own IORING_OP_CONNECT
+// ICMP wakes a waiting thread a moment before SO_ERROR is set. Code that takes the 0 for success reports a dead host as
+// connected. Libraries that read SO_ERROR themselves do so, and so does the kernel's own IORING_OP_CONNECT
 // (docs/connect.md).
 bool may_take_icmp_for_success(const Place& place) {
-  const bool asks_itself = place.connector->library == nullptr && place.connector->name != "io-uring";
-  return !asks_itself && (place.target->name == "host-unreachable" || place.target->name == "no-arp");
+  const bool checks_itself = place.connector->library == nullptr && place.connector->name != "io-uring";
+  return !checks_itself && (place.target->name == "host-unreachable" || place.target->name == "no-arp");
 }
 
-void expect_true_stamps(const Completion& completion, TimePoint scheduled, TimePoint returned) {
+void expect_correct_stamps(const Completion& completion, TimePoint scheduled, TimePoint returned) {
   if (completion.result.outcome == Outcome::never_started) {
     EXPECT_EQ(completion.started, TimePoint{});
     return;
@@ -81,7 +81,7 @@ void expect_true_stamps(const Completion& completion, TimePoint scheduled, TimeP
   EXPECT_LE(completion.finished, returned);
 }
 
-TEST_P(OnEveryTarget, EveryAttemptEndsOnceAsTheTargetAllows) {
+TEST_P(OnEveryTarget, EveryAttemptEndsOnceAsExpected) {
   const auto target = open_target();
   Connecting connecting(entry(), room);
   const auto attempts = attempts_on(target->endpoints(), 2 * room + 3, GetParam().target->answers ? far_away : 20ms);
@@ -96,14 +96,14 @@ TEST_P(OnEveryTarget, EveryAttemptEndsOnceAsTheTargetAllows) {
 
   const TimePoint returned = now();
   for (const Completion& completion : connecting.completions()) {
-    expect_true_stamps(completion, attempts.front().scheduled, returned);
+    expect_correct_stamps(completion, attempts.front().scheduled, returned);
     if (!opens_sockets()) continue;
     const auto [outcome, stage, os_error] = completion.result;
     if (outcome == Outcome::connected && may_take_icmp_for_success(GetParam())) continue;
     EXPECT_TRUE(GetParam().target->expected_outcomes(GetParam().family).contains(outcome)) << to_string(outcome);
     EXPECT_TRUE(errno_belongs(completion.result, GetParam())) << to_string(outcome) << ", errno " << os_error;
     if (outcome == Outcome::cancelled || outcome == Outcome::never_started) continue;
-    // Where socket() and connect() are one function of a library, an error of connect() itself is told later.
+    // If socket() and connect() are one function of a library, it reports an error of connect() later.
     if (stage == Stage::wait && entry().library != nullptr && entry().library().makes_the_calls) continue;
     const Stage expected = stage_of_end(connecting.capabilities(), GetParam(), outcome).value_or(stage);
     EXPECT_EQ(stage, expected) << to_string(outcome) << " at stage " << to_string(stage);

@@ -28,13 +28,13 @@ struct Plan {
   std::atomic<unsigned> injected{0};
 };
 std::array<Plan, function_count> plans;
-std::atomic<uint64_t> added_last{0};  // the data of its events
+std::atomic<uint64_t> added_last{0};  // the epoll data of the descriptor added last
 
 Plan& plan_of(Function function) {
   return plans[static_cast<size_t>(function)];
 }
 
-// The errno with which this call is to fail, 0 = it is not.
+// The errno with which this call must fail, 0 = none.
 int fault(Function function) {
   Plan& plan = plan_of(function);
   const int error = plan.error;

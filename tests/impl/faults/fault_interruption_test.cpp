@@ -1,4 +1,4 @@
-// EINTR, injected and by real signals: it ends no attempt, and moves no deadline.
+// EINTR, injected or from real signals, ends no attempt and moves no deadline.
 #include <signal.h>
 #include <sys/syscall.h>
 
@@ -19,7 +19,7 @@ using connbench::count_of;
 constexpr size_t attempts = 60;
 constexpr size_t concurrency = 12;
 
-/// Sends SIGUSR1, whose handler restarts nothing, to every other thread of the process, again and again.
+/// Keeps sending SIGUSR1, whose handler has no SA_RESTART, to every other thread of the process.
 class SignalStorm {
  public:
   SignalStorm() {
@@ -31,7 +31,7 @@ class SignalStorm {
   ~SignalStorm() {
     over_ = true;
     thread_.join();
-    ::signal(SIGUSR1, SIG_IGN);  // drops what a thread has not had the time to take, which would kill it otherwise
+    ::signal(SIGUSR1, SIG_IGN);  // drops pending signals, which would kill the process otherwise
     ::sigaction(SIGUSR1, &old_, nullptr);
   }
   SignalStorm(const SignalStorm&) = delete;
@@ -54,14 +54,14 @@ class SignalStorm {
   std::thread thread_;
 };
 
-// The storm opens and closes descriptors in a thread of its own. ThreadSanitizer follows the numbers, and takes it for
-// a race when a library that it cannot see into opens one that the storm has closed.
+// The storm opens and closes descriptors in a thread of its own. ThreadSanitizer tracks descriptor numbers and reports
+// a race when an uninstrumented library opens a number that the storm has closed.
 class InAStorm : public AtPlaceWithSockets {
  protected:
   void SetUp() override {
     AtPlaceWithSockets::SetUp();
     if (!IsSkipped() && thread_sanitizer && entry().library != nullptr)
-      GTEST_SKIP() << "ThreadSanitizer does not see into " << entry().library().name;
+      GTEST_SKIP() << "ThreadSanitizer cannot instrument " << entry().library().name;
   }
 };
 
@@ -82,7 +82,7 @@ TEST_P(InterruptedCalls, EndNoAttempt) {
     const Fault waiting(Function::io_uring_enter, EINTR, 2);
     const Fault polling(Function::ppoll, EINTR, 2);
     const auto& samples = wave.drive(target->endpoints(), patience, patience);
-    // A ring's connect() is a request, and never told EINTR.
+    // In a ring, connect() is a request and never returns EINTR.
     if (connecting.calls() > 0) {
       EXPECT_GE(connecting.injected(), attempts / every);
     } else {
@@ -93,7 +93,7 @@ TEST_P(InterruptedCalls, EndNoAttempt) {
   EXPECT_EQ(census_becoming(before), before);
 }
 
-TEST_P(Interruptions, ByAnErrorThatIsNotThereYetEndNoAttempt) {
+TEST_P(Interruptions, ByAnErrorWithoutSoErrorEndNoAttempt) {
   const auto target = open_target(concurrency);
   DrivenWave wave(entry(), attempts, concurrency);
   const Fault fault(Function::epoll_event, EIO, 3);
@@ -116,7 +116,7 @@ class InterruptedInSilence : public InAStorm {};
 INSTANTIATE_TEST_SUITE_P(Connector, InterruptedInSilence,
                          testing::ValuesIn(unanswered({Family::ipv4, Family::unix_domain})), name_of_place);
 
-TEST_P(InterruptedInSilence, AnErrorThatIsNotThereYetIsNoConnection) {
+TEST_P(InterruptedInSilence, AnErrorWithoutSoErrorIsNotAConnection) {
   const auto target = open_target(concurrency);
   DrivenWave wave(entry(), concurrency, concurrency);
   const Fault fault(Function::no_event, EIO, 1, 1);
@@ -130,21 +130,21 @@ TEST_P(InterruptedInSilence, DeadlinesAreKept) {
   if (!wave.connector().capabilities().has_deadline()) GTEST_SKIP() << entry().name << " has no deadline";
   const SignalStorm storm;
   const auto& samples = wave.drive(target->endpoints(), 30ms, patience);
-  if (count_of(Outcome::refused, samples) > 0) GTEST_SKIP() << "nothing waits here";
+  if (count_of(Outcome::refused, samples) > 0) GTEST_SKIP() << "no attempt waits here";
   EXPECT_EQ(count_of(Outcome::deadline_exceeded, samples), samples.size());
-  // One that follows a clock of ticks gives up early by a step of it, and by more where a tick is late; a signal that
-  // was taken for the deadline would show after 1 ms.
+  // A connector with a tick-based clock may be early by one tick, or by more when a tick is late. A signal mistaken for
+  // the deadline would end an attempt after 1 ms.
   const Duration least = wave.connector().capabilities().early > Duration::zero() ? 10ms : 30ms;
   for (const Sample& sample : samples)
     EXPECT_GE(sample.finished_ns - sample.started_ns, std::chrono::nanoseconds(least).count());
 }
 
-TEST_P(InterruptedInSilence, CancellingStillEndsEverything) {
+TEST_P(InterruptedInSilence, CancellingEndsEverything) {
   const auto target = open_target(concurrency);
   DrivenWave wave(entry(), 2 * concurrency, concurrency);
   const SignalStorm storm;
   const auto& samples = wave.drive(target->endpoints(), far_away, 20ms);
-  if (count_of(Outcome::refused, samples) > 0) GTEST_SKIP() << "nothing waits here";
+  if (count_of(Outcome::refused, samples) > 0) GTEST_SKIP() << "no attempt waits here";
   EXPECT_EQ(count_of(Outcome::cancelled, samples) + count_of(Outcome::never_started, samples), samples.size());
 }
 

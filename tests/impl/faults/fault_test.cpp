@@ -1,4 +1,4 @@
-// What becomes of attempts when system calls fail: an outcome each, nothing leaks, and the others go on.
+// When a system call fails, the attempt gets an outcome, nothing leaks, and the other attempts continue.
 #include <gmock/gmock.h>
 
 #include <climits>
@@ -23,7 +23,7 @@ struct Failure {
   Stage stage;
 };
 
-// The calls that belong to one attempt alone.
+// Calls that belong to a single attempt.
 constexpr Failure failures_of_an_attempt[] = {
     {Function::socket, EMFILE, Outcome::exhausted, Stage::socket},
     {Function::socket, ENFILE, Outcome::exhausted, Stage::socket},
@@ -46,7 +46,7 @@ constexpr Failure failures_of_an_attempt[] = {
     {Function::timer_settime, EINVAL, Outcome::unexpected, Stage::option},
 };
 
-// The calls in which a connector waits. When one fails hard, nothing more can be learnt of what it waits for.
+// Calls in which a connector waits. When one fails, nothing more can be learnt about the pending attempts.
 constexpr Failure failures_of_a_wait[] = {
     {Function::epoll_wait, EBADF, Outcome::unexpected, Stage::wait},
     {Function::epoll_wait, ENOMEM, Outcome::exhausted, Stage::wait},
@@ -83,7 +83,7 @@ bool calls(const ConnectorEntry& entry, Function function, const Target& target)
 class Faults : public AtPlaceOfOwnCalls {};
 INSTANTIATE_TEST_SUITE_P(Connector, Faults, testing::ValuesIn(accepted()), name_of_place);
 
-TEST_P(Faults, OfSomeAttemptsAreTheirOutcomesAndTheOthersConnect) {
+TEST_P(Faults, AffectOnlyTheirOwnAttempts) {
   const auto target = open_target(concurrency);
   const Census before = first_census();
   for (const Failure& failure : failures_of_an_attempt) {
@@ -98,7 +98,7 @@ TEST_P(Faults, OfSomeAttemptsAreTheirOutcomesAndTheOthersConnect) {
   EXPECT_EQ(census_becoming(before), before);
 }
 
-TEST_P(Faults, OfAllAttemptsEndTheWave) {
+TEST_P(Faults, OfEveryAttemptStillEndTheWave) {
   const auto target = open_target(concurrency);
   const Census before = first_census();
   for (const Failure& failure : failures_of_an_attempt) {
@@ -112,7 +112,7 @@ TEST_P(Faults, OfAllAttemptsEndTheWave) {
   EXPECT_EQ(census_becoming(before), before);
 }
 
-TEST_P(Faults, OfTheWaitEndWhatIsWaitedFor) {
+TEST_P(Faults, OfTheWaitEndAllPendingAttempts) {
   const auto answering = open_target();
   const auto silent = find_target("backlog-full").open({.family = Family::ipv4, .open_at_once = concurrency});
   const Census before = first_census();
@@ -128,7 +128,7 @@ TEST_P(Faults, OfTheWaitEndWhatIsWaitedFor) {
   EXPECT_EQ(census_becoming(before), before);
 }
 
-TEST_P(Faults, OfOneWaitLeaveLaterAttemptsAlone) {
+TEST_P(Faults, OfOneWaitDoNotAffectLaterAttempts) {
   const auto target = open_target(concurrency);
   for (const Failure& failure : failures_of_a_wait) {
     SCOPED_TRACE(described(failure));
@@ -140,14 +140,14 @@ TEST_P(Faults, OfOneWaitLeaveLaterAttemptsAlone) {
   }
 }
 
-// A pool with fewer threads than were asked for would be another pool under the same name.
-TEST_P(Faults, HalfWayThroughAPoolEndItsMaking) {
+// A pool with fewer threads than requested would be a different pool under the same name.
+TEST_P(Faults, WhileCreatingAPoolAreThrown) {
   if (Connecting(entry(), 1).capabilities().pool_threads == 0) GTEST_SKIP() << entry().name << " has no pool";
   const Census before = first_census();
   const Fault fault(Function::pthread_create, EAGAIN, 5, 1);
   try {
     const Connecting connecting(entry(), concurrency);
-    ADD_FAILURE() << "was made all the same";
+    ADD_FAILURE() << "the pool was created";
   } catch (const std::system_error& error) {
     EXPECT_EQ(error.code().value(), EAGAIN);
     EXPECT_THAT(error.what(), testing::StartsWith("pthread_create"));
@@ -155,8 +155,8 @@ TEST_P(Faults, HalfWayThroughAPoolEndItsMaking) {
   EXPECT_EQ(census_becoming(before), before);
 }
 
-// A list of faults that no connector can meet would pass every test above.
-TEST(FaultInjection, ReachesEachFunctionInSomeConnector) {
+// A fault that no connector can meet would pass every test above.
+TEST(FaultInjection, ReachesEveryFunction) {
   const auto target = find_target("accepting").open({.family = Family::ipv4});
   std::vector<Failure> failures(std::begin(failures_of_an_attempt), std::end(failures_of_an_attempt));
   failures.insert(failures.end(), std::begin(failures_of_a_wait), std::end(failures_of_a_wait));

@@ -1,4 +1,4 @@
-// RFC 8305, section 4: the families take turns.
+// RFC 8305, section 4: address families alternate.
 #include "impl/races/address_order.h"
 
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 namespace connbench {
 namespace {
 
-// '6' and '4' by place; the port tells which one it was.
+// Takes one '6' or '4' per address; returns the resulting order of their positions.
 std::string order_of(std::string_view families) {
   std::vector<Endpoint> addresses;
   for (size_t i = 0; i < families.size(); ++i) {
@@ -22,18 +22,18 @@ std::string order_of(std::string_view families) {
   return order;
 }
 
-TEST(AddressOrder, OfOneAddressOrOneFamilyStaysAsItIs) {
+TEST(AddressOrder, IsUnchangedForOneAddressOrOneFamily) {
   EXPECT_EQ(order_of("6"), "0");
   EXPECT_EQ(order_of("444"), "012");
 }
 
-TEST(AddressOrder, TakesTheFamiliesInTurnsFromTheFirstOne) {
+TEST(AddressOrder, AlternatesBeginningWithTheFirstFamily) {
   EXPECT_EQ(order_of("6644"), "0213");
   EXPECT_EQ(order_of("4466"), "0213");
   EXPECT_EQ(order_of("6464"), "0123");
 }
 
-TEST(AddressOrder, PutsWhatIsLeftOfOneFamilyLast) {
+TEST(AddressOrder, PutsTheRestOfTheLongerFamilyLast) {
   EXPECT_EQ(order_of("66664"), "04123");
   EXPECT_EQ(order_of("64444"), "01234");
   EXPECT_EQ(order_of("666644"), "041523");

@@ -1,12 +1,14 @@
-// Connectors that try all addresses of a host: who is tried when, who wins, and that nothing is left of the losers.
+// Connectors that try all addresses of a host: when each is tried, which one wins, and that the losers are cleaned up.
+#include <errno.h>
+
+#include <array>
+
 #include "tests/impl/census.h"
 #include "tests/impl/conformance/conformance.h"
 #include "tests/impl/driven.h"
 
 namespace connbench::conformance {
 namespace {
-
-constexpr Duration stagger = 250ms;  // the default
 
 class Racing : public testing::Test {
  protected:
@@ -36,7 +38,7 @@ class Racing : public testing::Test {
   static Duration took(const Completion& completion) { return completion.finished - completion.started; }
 
  private:
-  // One of each, open as long as the program.
+  // Every target stays open as long as the program.
   static Endpoint opened(std::string_view name, Family family) {
     static std::vector<std::unique_ptr<Target>> open;
     open.push_back(find_target(name).open({.family = family}));
@@ -44,71 +46,71 @@ class Racing : public testing::Test {
   }
 };
 
-TEST_F(Racing, HappyEyeballsTurnsToTheSecondAddressAfterTheStaggerAndNotBefore) {
+TEST_F(Racing, HappyEyeballsTriesTheSecondAddressAfterTheDefaultStagger) {
   const Completion end = race("happy-eyeballs", {silent(), accepting()}, far_away);
   EXPECT_EQ(end.result.outcome, Outcome::connected);
-  EXPECT_GE(took(end), stagger);
-  EXPECT_LT(took(end), patience);
+  EXPECT_GE(took(end), 250ms);
 }
 
-TEST_F(Racing, HappyEyeballsTakesTheStaggerThatItIsGiven) {
+TEST_F(Racing, HappyEyeballsUsesTheGivenStagger) {
   const Completion end = race("happy-eyeballs+stagger:20ms", {silent(), accepting()}, far_away);
   EXPECT_EQ(end.result.outcome, Outcome::connected);
   EXPECT_GE(took(end), 20ms);
-  EXPECT_LT(took(end), stagger);
+  // With the default stagger, this attempt would connect.
+  EXPECT_EQ(race("happy-eyeballs+stagger:1h", {silent(), accepting()}, 400ms).result.outcome,
+            Outcome::deadline_exceeded);
 }
 
-TEST_F(Racing, HappyEyeballsLetsTheFamiliesTakeTurns) {
-  const Completion end = race("happy-eyeballs+stagger:100ms", {silent(), silent(), silent(), accepting()}, far_away);
-  EXPECT_EQ(end.result.outcome, Outcome::connected);
-  EXPECT_GE(took(end), 100ms);
-  EXPECT_LT(took(end), 200ms) << "IPv4 was not the second";
+// The refusal makes the second try begin at once, and no third one ever begins.
+TEST_F(Racing, HappyEyeballsAlternatesFamilies) {
+  const Completion end = race("happy-eyeballs+stagger:1h", {refusing6(), silent(), silent(), accepting()}, patience);
+  EXPECT_EQ(end.result.outcome, Outcome::connected) << "the second try was not IPv4";
 }
 
-TEST_F(Racing, AFailureLetsTheNextBeginAtOnce) {
-  for (const auto* name : {"happy-eyeballs+stagger:5min", "sequential+each:5min"}) {
-    const Completion end = race(name, {refusing6(), refusing(), accepting()}, far_away);
+// No try would begin before the timeout if it waited for its turn.
+TEST_F(Racing, AFailureStartsTheNextTryAtOnce) {
+  for (const auto* name : {"happy-eyeballs+stagger:1h", "sequential+each:1h"}) {
+    const Completion end = race(name, {refusing6(), refusing(), accepting()}, patience);
     EXPECT_EQ(end.result.outcome, Outcome::connected) << name;
-    EXPECT_LT(took(end), patience) << name;
   }
 }
 
-TEST_F(Racing, RefusedByAllIsRefusedAtOnce) {
-  for (const auto* name : {"happy-eyeballs", "sequential"}) {
-    const Completion end = race(name, {refusing6(), refusing(), refusing()}, far_away);
+TEST_F(Racing, RefusalsByAllAddressesEndTheAttemptAtOnce) {
+  for (const auto* name : {"happy-eyeballs+stagger:1h", "sequential+each:1h"}) {
+    const Completion end = race(name, {refusing6(), refusing(), refusing()}, patience);
     EXPECT_EQ(end.result, (ConnectResult{Outcome::refused, Stage::wait, ECONNREFUSED})) << name;
-    EXPECT_LT(took(end), stagger) << name;
   }
 }
 
-// The address that is silent may still answer when the other has refused.
-TEST_F(Racing, HappyEyeballsWaitsForWhoMayStillAnswer) {
+// The silent address may still answer after the other one has refused.
+TEST_F(Racing, HappyEyeballsWaitsForPendingTries) {
   const Completion end = race("happy-eyeballs+stagger:10ms", {silent(), refusing()}, 100ms);
   EXPECT_EQ(end.result.outcome, Outcome::deadline_exceeded);
   EXPECT_GE(took(end), 100ms);
 }
 
-TEST_F(Racing, SequentialGivesEachAnEqualShare) {
-  const Completion end = race("sequential", {silent(), accepting()}, 600ms);
+// A hundredth of the timeout each. With so many addresses the deadline is far away when the second one answers.
+TEST_F(Racing, SequentialGivesEachAddressAnEqualShare) {
+  std::vector<Endpoint> host{silent()};
+  host.insert(host.end(), 99, accepting());
+  const Completion end = race("sequential", host, patience);
   EXPECT_EQ(end.result.outcome, Outcome::connected);
-  EXPECT_GE(took(end), 300ms);
-  EXPECT_LT(took(end), 600ms);
+  EXPECT_GE(took(end), patience / 100);
 }
 
-TEST_F(Racing, SequentialGivesEachTheTimeThatItIsGiven) {
+TEST_F(Racing, SequentialGivesEachAddressTheGivenTime) {
   const Completion end = race("sequential+each:30ms", {silent(), silent4(), accepting()}, far_away);
   EXPECT_EQ(end.result.outcome, Outcome::connected);
   EXPECT_GE(took(end), 60ms);
-  EXPECT_LT(took(end), patience);
 }
 
-TEST_F(Racing, SequentialWithLongSharesNeverComesToTheSecondAddress) {
-  const Completion end = race("sequential+each:5min", {silent(), accepting()}, 50ms);
+TEST_F(Racing, SequentialWithLongSharesNeverReachesTheSecondAddress) {
+  const Completion end = race("sequential+each:1h", {silent(), accepting()}, 50ms);
   EXPECT_EQ(end.result.outcome, Outcome::deadline_exceeded);
   EXPECT_GE(took(end), 50ms);
 }
 
-TEST_F(Racing, TheTimeoutIsThatOfTheWholeAttempt) {
+TEST_F(Racing, TheTimeoutCoversTheWholeAttempt) {
   for (const auto* name : {"happy-eyeballs+stagger:10ms", "sequential"}) {
     const Completion end = race(name, {silent(), silent4(), silent()}, 60ms);
     EXPECT_EQ(end.result.outcome, Outcome::deadline_exceeded) << name;
@@ -116,15 +118,15 @@ TEST_F(Racing, TheTimeoutIsThatOfTheWholeAttempt) {
   }
 }
 
-TEST_F(Racing, WhoTakesOneAddressOnlyStaysWithTheFirst) {
+TEST_F(Racing, OtherConnectorsUseTheFirstAddressOnly) {
   for (const auto* name : {"epoll", "select"}) {
     const Completion end = race(name, {silent(), accepting()}, 50ms);
     EXPECT_EQ(end.result.outcome, Outcome::deadline_exceeded) << name;
   }
 }
 
-// Tries overlap and end in all orders, in entries that are used again and again.
-TEST_F(Racing, ManyRacesAtOnceEndAsEachMustAndLeaveNothing) {
+// Tries overlap and end in every order, in entries that are used again and again.
+TEST_F(Racing, ManyRacesAtOnceEndCorrectlyAndLeaveNothing) {
   const std::vector<Endpoint> hosts{silent(),    accepting(), refusing6(), accepting(),
                                     accepting(), silent(),    silent(),    refusing()};
   const std::array expected{Outcome::connected, Outcome::connected, Outcome::connected, Outcome::deadline_exceeded};
@@ -141,16 +143,16 @@ TEST_F(Racing, ManyRacesAtOnceEndAsEachMustAndLeaveNothing) {
                       .timeout = 40ms,
                       .pacing = pacing.get()},
                      samples);
-    // What is refused last, while one is silent, is the end of one who has given up the silent one.
+    // For the last host, `sequential` has abandoned the silent address before the other one refuses.
     const bool one_at_a_time = std::string_view(name).starts_with("sequential");
     for (size_t i = 0; i < samples.size(); ++i) {
       const Outcome wanted = one_at_a_time && i % 4 == 3 ? Outcome::refused : expected[i % 4];
-      // On a busy machine 40 ms may pass before anything is looked at.
+      // On a busy machine, any attempt may run into its deadline.
       if (samples[i].outcome != Outcome::deadline_exceeded) {
         EXPECT_EQ(samples[i].outcome, wanted) << name << ", attempt " << i;
       }
     }
-    EXPECT_GT(connbench::count_of(Outcome::connected, samples), 1000U) << name;
+    EXPECT_GT(connbench::count_of(Outcome::connected, samples), 0U) << name;
   }
   EXPECT_EQ(census_becoming(before), before);
 }
@@ -170,7 +172,7 @@ TEST_F(Racing, LosersAreClosedWhenTheWinnerIsKept) {
   EXPECT_EQ(entries_of("/proc/self/fd"), before.descriptors + own + 1);
 }
 
-TEST_F(Racing, OnTheDualStackTargetEachDoesAsItIsSaidTo) {
+TEST_F(Racing, OnTheDualStackTargetOnlyTheyReachTheSecondAddress) {
   const auto target = find_target("dual-stack").open({.family = Family::ipv4});
   const auto endpoints = target->endpoints();
   ASSERT_EQ(endpoints.size(), target->endpoints_per_attempt());

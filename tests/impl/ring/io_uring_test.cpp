@@ -1,12 +1,10 @@
-// What only io-uring has: a kernel that may forbid it, a queue that may overflow, sockets that are no descriptors.
-#include <fcntl.h>
+// What is special about io-uring: the kernel may forbid it, its queue may overflow, its sockets have no descriptors.
 #include <fmt/format.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include <cstring>
 
@@ -34,7 +32,7 @@ class IoUringHere : public IoUring {
   }
 };
 
-// Every io_uring_setup() of this process fails with `error` from now on.
+// Makes every io_uring_setup() of this process fail with `error`.
 bool forbid_io_uring(unsigned error) {
   sock_filter filter[] = {
       {BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, nr)},
@@ -46,57 +44,43 @@ bool forbid_io_uring(unsigned error) {
   return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
-// What probe() says, and whether making one throws, in a child where io_uring_setup() fails.
-std::string said_where_setup_fails_with(unsigned error,
-                                        std::optional<std::string> (*refusal)(size_t, ConnectionPolicy)) {
-  int ends[2];
-  checked(::pipe2(ends, O_CLOEXEC), "pipe2");
-  const UniqueFd told(ends[0]);
-  UniqueFd telling(ends[1]);
-  const pid_t child = checked(::fork(), "fork");
-  if (child == 0) {
-    std::string said = "no seccomp filter could be set";
-    if (forbid_io_uring(error)) {
-      said = refusal(16, {}).value_or("nothing");
-      try {
-        const NamedConnector named = find_connector("io-uring");
-        Retirement retirement({}, 0);
-        named.entry->make({named.options, 16, retirement});
-        said += "; made one";
-      } catch (const std::system_error& thrown) {
-        said += "; threw " + std::string(thrown.what());
-      }
+// Returns what probe() says and what the constructor throws, in a child where io_uring_setup() fails.
+std::string answer_when_setup_fails_with(unsigned error,
+                                         std::optional<std::string> (*refusal)(size_t, ConnectionPolicy)) {
+  const ChildAnswer answer = ask_in_child([&]() -> std::string {
+    if (!forbid_io_uring(error)) return "no seccomp filter could be set";
+    const std::string reason = refusal(16, {}).value_or("no reason");
+    try {
+      const NamedConnector named = find_connector("io-uring");
+      Retirement retirement({}, 0);
+      named.entry->make({named.options, 16, retirement});
+      return reason + "; did not throw";
+    } catch (const std::system_error& thrown) {
+      return reason + "; threw " + thrown.what();
     }
-    ::_exit(::write(telling.get(), said.data(), said.size()) == static_cast<ssize_t>(said.size()) ? 0 : 1);
-  }
-  telling.reset(-1);
-  const std::string said = plain::ready_within(told, plain::patience_ms) ? [&] {
-    char text[512];
-    const ssize_t size = ::read(told.get(), text, sizeof text);
-    return std::string(text, static_cast<size_t>(std::max<ssize_t>(size, 0)));
-  }() : "nothing in time";
-  ::waitpid(child, nullptr, 0);
-  return said;
+  });
+  EXPECT_TRUE(answer.ok);
+  return answer.text;
 }
 
-TEST_F(IoUring, SaysThatTheKernelLacksItWhereThereIsNone) {
-  const std::string said = said_where_setup_fails_with(ENOSYS, refusal);
-  EXPECT_NE(said.find("this kernel has no io_uring"), std::string::npos) << said;
-  EXPECT_NE(said.find("threw io_uring_setup"), std::string::npos) << said;
+TEST_F(IoUring, ReportsAKernelWithoutIt) {
+  const std::string answer = answer_when_setup_fails_with(ENOSYS, refusal);
+  EXPECT_NE(answer.find("this kernel has no io_uring"), std::string::npos) << answer;
+  EXPECT_NE(answer.find("threw io_uring_setup"), std::string::npos) << answer;
 }
 
-TEST_F(IoUring, SaysThatItIsForbiddenWhereItIs) {
-  const std::string said = said_where_setup_fails_with(EPERM, refusal);
-  EXPECT_NE(said.find("not permitted"), std::string::npos) << said;
-  EXPECT_NE(said.find("threw io_uring_setup"), std::string::npos) << said;
+TEST_F(IoUring, ReportsThatItIsForbidden) {
+  const std::string answer = answer_when_setup_fails_with(EPERM, refusal);
+  EXPECT_NE(answer.find("not permitted"), std::string::npos) << answer;
+  EXPECT_NE(answer.find("threw io_uring_setup"), std::string::npos) << answer;
 }
 
-TEST_F(IoUring, SaysWhichLimitMemoryIsTakenFrom) {
-  const std::string said = said_where_setup_fails_with(ENOMEM, refusal);
-  EXPECT_NE(said.find("RLIMIT_MEMLOCK"), std::string::npos) << said;
+TEST_F(IoUring, ReportsTheMemoryLimit) {
+  const std::string answer = answer_when_setup_fails_with(ENOMEM, refusal);
+  EXPECT_NE(answer.find("RLIMIT_MEMLOCK"), std::string::npos) << answer;
 }
 
-TEST_F(IoUringHere, IsRefusedWhereDirectDescriptorsRunOut) {
+TEST_F(IoUringHere, IsRefusedWithoutEnoughDirectDescriptors) {
   rlimit limit{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
   EXPECT_FALSE(refusal(limit.rlim_cur));
@@ -105,8 +89,8 @@ TEST_F(IoUringHere, IsRefusedWhereDirectDescriptorsRunOut) {
   EXPECT_NE(reason->find("RLIMIT_NOFILE"), std::string::npos) << *reason;
 }
 
-// A deadline that waits for another: both ways must keep the order and be late, never early.
-TEST_F(IoUringHere, KeepsDeadlinesByLinksAndByItsOwnWait) {
+// Both ways of keeping deadlines end every attempt, and none too early.
+TEST_F(IoUringHere, KeepsDeadlinesInBothWays) {
   const auto silent = find_target("backlog-full").open({.family = Family::ipv4, .open_at_once = 300});
   for (const auto* name : {"io-uring", "io-uring+deadline:link"}) {
     const NamedConnector named = find_connector(name);
@@ -125,7 +109,7 @@ TEST_F(IoUringHere, KeepsDeadlinesByLinksAndByItsOwnWait) {
   }
 }
 
-// From now on an io_uring_enter() of this process that both submits and waits for something fails with EBADF.
+// Makes every io_uring_enter() of this process that both submits and waits fail with EBADF.
 bool forbid_to_submit_and_wait_at_once() {
   constexpr auto low_half = [](int argument) {
     return static_cast<uint32_t>(offsetof(seccomp_data, args) + sizeof(uint64_t) * static_cast<size_t>(argument));
@@ -144,8 +128,8 @@ bool forbid_to_submit_and_wait_at_once() {
   return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
-// The kernel counts a wait from when it has submitted what came with it: the deadline would be so much later.
-TEST_F(IoUringHere, DoesNotLengthenItsOwnWaitByWhatItSubmits) {
+// The kernel starts a wait after submitting the requests that come with it, which would delay the deadline.
+TEST_F(IoUringHere, SubmitsBeforeItWaitsForADeadline) {
   const auto silent = find_target("backlog-full").open({.family = Family::ipv4});
   const ChildAnswer answer = ask_in_child([&]() -> std::string {
     if (!forbid_to_submit_and_wait_at_once()) return "no seccomp filter could be set";
@@ -162,8 +146,7 @@ TEST_F(IoUringHere, DoesNotLengthenItsOwnWaitByWhatItSubmits) {
   EXPECT_EQ(answer.text, "4 given up");
 }
 
-// Far more ends at one time than the completion queue holds (two for each in flight would fit; here the caller does not
-// look while they come).
+// Far more attempts end at one time than the completion queue holds, because nothing is reaped in the meantime.
 TEST_F(IoUringHere, LosesNothingWhenEverythingEndsAtOnce) {
   constexpr size_t many = 5000;
   const auto silent = find_target("backlog-full").open({.family = Family::ipv4, .open_at_once = many});
@@ -184,7 +167,7 @@ TEST_F(IoUringHere, LosesNothingWhenEverythingEndsAtOnce) {
   }
 }
 
-TEST_F(IoUringHere, ReadsTheHandshakeOfASocketThatHasNoDescriptor) {
+TEST_F(IoUringHere, ReadsTheHandshakeOfDirectDescriptors) {
   const auto target = find_target("accepting").open({.family = Family::ipv4});
   DrivenWave wave(*find_connector("io-uring").entry, 500, 64, {.close = CloseMode::rst, .handshake = true});
   const Census before = first_census();
@@ -194,8 +177,8 @@ TEST_F(IoUringHere, ReadsTheHandshakeOfASocketThatHasNoDescriptor) {
   EXPECT_EQ(census_becoming(before), before);
 }
 
-// The first retransmission comes after a second. Ending connect() makes the kernel forget it.
-TEST_F(IoUringHere, ReadsHowManySynsWereSentByAnAttemptThatIsGivenUp) {
+// The first retransmission comes after one second. The count is lost once connect() has been ended.
+TEST_F(IoUringHere, ReadsSynRetransmissionsOfAbandonedAttempts) {
   const auto silent = find_target("backlog-full").open({.family = Family::ipv4});
   for (const auto* name : {"io-uring", "io-uring+deadline:link"}) {
     const NamedConnector named = find_connector(name);
@@ -209,8 +192,8 @@ TEST_F(IoUringHere, ReadsHowManySynsWereSentByAnAttemptThatIsGivenUp) {
   }
 }
 
-// The connection is there, and there is no descriptor to keep it by: it is not said to be kept.
-TEST_F(IoUringHere, SaysWhenAConnectionCouldNotBeKept) {
+// Without a free descriptor, an established connection cannot be kept open and must not count as connected.
+TEST_F(IoUringHere, ReportsAConnectionThatCannotBeKeptOpen) {
   const auto target = find_target("accepting").open({.family = Family::ipv4});
   DrivenWave wave(*find_connector("io-uring").entry, 20, 20, {.close = CloseMode::hold});
   const size_t used = entries_of("/proc/self/fd") - 1;

@@ -9,13 +9,13 @@ using namespace std::chrono_literals;
 constexpr TimePoint start{1h};
 constexpr uint32_t none = DueLists::none;
 
-TEST(DueLists, AreDueNeverWhenEmpty) {
+TEST(DueLists, HaveNothingDueWhenEmpty) {
   DueLists lists(4);
   EXPECT_EQ(lists.next(), TimePoint::max());
   EXPECT_EQ(lists.any(), none);
 }
 
-TEST(DueLists, GiveWhatIsDueAndNothingBefore) {
+TEST(DueLists, ReturnWhatIsDueAndNothingEarlier) {
   DueLists lists(4);
   lists.add(2, start, 10ms);
   EXPECT_EQ(lists.next(), start + 10ms);
@@ -23,7 +23,7 @@ TEST(DueLists, GiveWhatIsDueAndNothingBefore) {
   EXPECT_EQ(lists.overdue(start + 10ms), 2U);
 }
 
-TEST(DueLists, KeepOrderOverDifferentDelays) {
+TEST(DueLists, KeepTheOrderAcrossDelays) {
   DueLists lists(4);
   lists.add(0, start, 30ms);
   lists.add(1, start + 1ms, 10ms);
@@ -35,7 +35,7 @@ TEST(DueLists, KeepOrderOverDifferentDelays) {
   EXPECT_EQ(lists.next(), start + 32ms);
 }
 
-TEST(DueLists, LoseNothingWhenOneIsRemovedFromTheMiddleOrTwice) {
+TEST(DueLists, SurviveRemovalFromTheMiddleAndTwice) {
   DueLists lists(4);
   for (uint32_t i = 0; i < 3; ++i) lists.add(i, start, 1ms);
   lists.remove(1);
@@ -47,7 +47,7 @@ TEST(DueLists, LoseNothingWhenOneIsRemovedFromTheMiddleOrTwice) {
   lists.remove(1000);
 }
 
-TEST(DueLists, GrowWithTheIndicesTheyAreGiven) {
+TEST(DueLists, GrowWithTheirIndices) {
   DueLists lists(0);
   lists.add(100, start, 1ms);
   EXPECT_EQ(lists.overdue(start + 1ms), 100U);

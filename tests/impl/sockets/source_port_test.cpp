@@ -1,4 +1,4 @@
-// The port that a connection leaves from, as the peer sees it.
+// The source port of a connection, as the peer sees it.
 #include "impl/sockets/source_port.h"
 
 #include <set>
@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t connections = 40;
 
-class FromAPort : public testing::TestWithParam<std::tuple<const char*, Family>> {
+class SourcePorts : public testing::TestWithParam<std::tuple<const char*, Family>> {
  protected:
   void SetUp() override {
     if (!plain::machine_has(family())) GTEST_SKIP() << "this machine has no ::1";
@@ -28,7 +28,7 @@ class FromAPort : public testing::TestWithParam<std::tuple<const char*, Family>>
     return UniqueFd(checked(::socket(address_family(family()), SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
   }
 
-  // Of connections that are all open at the same time.
+  // The source ports of connections that are all open at the same time.
   std::vector<uint16_t> ports_of_connections(const std::string& options) const {
     Connecting connecting(entry(), connections, {.close = CloseMode::hold}, options);
     connecting.complete(attempts_on(listening_, connections, patience));
@@ -44,26 +44,26 @@ class FromAPort : public testing::TestWithParam<std::tuple<const char*, Family>>
   UniqueFd listener_{-1};
   std::vector<Endpoint> listening_;
 };
-std::string name_of_way(const testing::TestParamInfo<FromAPort::ParamType>& way) {
-  std::string name(std::get<0>(way.param));
+std::string name_of_parameter(const testing::TestParamInfo<SourcePorts::ParamType>& info) {
+  std::string name(std::get<0>(info.param));
   std::ranges::replace(name, '-', '_');
-  return name + "_" + std::string(to_string(std::get<1>(way.param)));
+  return name + "_" + std::string(to_string(std::get<1>(info.param)));
 }
-INSTANTIATE_TEST_SUITE_P(SourcePort, FromAPort,
+INSTANTIATE_TEST_SUITE_P(SourcePort, SourcePorts,
                          testing::Combine(testing::Values("epoll", "blocking", "poll-threads", "signal-pool"),
                                           testing::Values(Family::ipv4, Family::ipv6)),
-                         name_of_way);
+                         name_of_parameter);
 
-TEST_P(FromAPort, OfOurChoiceIsOneOfManyAndNeverTheSame) {
+TEST_P(SourcePorts, ChosenByBindAreDistinctAndEphemeral) {
   const std::vector<uint16_t> ports = ports_of_connections("+source-port:bind");
   ASSERT_EQ(ports.size(), connections);
   for (const uint16_t port : ports) EXPECT_TRUE(ephemeral_ports().contains(port)) << port;
   EXPECT_EQ(std::set<uint16_t>(ports.begin(), ports.end()).size(), connections);
 }
 
-// One after another, but for those that somebody else has. The kernel by itself takes ports of one parity, of which no
-// two are neighbours.
-TEST_P(FromAPort, OfOurChoiceFollowsTheOneBefore) {
+// Ports are used one after another, except those in use elsewhere. The kernel's own choice has one parity, so it
+// contains no neighbours.
+TEST_P(SourcePorts, ChosenByBindAreConsecutive) {
   std::vector<uint16_t> ports = ports_of_connections("+source-port:bind");
   std::ranges::sort(ports);
   size_t neighbours = 0;
@@ -71,7 +71,7 @@ TEST_P(FromAPort, OfOurChoiceFollowsTheOneBefore) {
   EXPECT_GT(neighbours, 0U);
 }
 
-TEST_P(FromAPort, OfARangeOfOurOwnLiesInIt) {
+TEST_P(SourcePorts, ChosenByRangeLieInTheRange) {
   const std::string options = "+source-port:range";
   Retirement retirement({}, 0);
   if (const auto reason = entry().probe({Options(options, entry().options), 1, retirement})) GTEST_SKIP() << *reason;
@@ -79,14 +79,14 @@ TEST_P(FromAPort, OfARangeOfOurOwnLiesInIt) {
   ASSERT_EQ(ports.size(), connections);
   for (const uint16_t port : ports) EXPECT_TRUE(ephemeral_ports().contains(port)) << port;
   EXPECT_EQ(std::set<uint16_t>(ports.begin(), ports.end()).size(), connections);
-  // Without a range of its own a socket takes even or odd ports only, while there are any.
+  // Without a range of its own, a socket gets ports of one parity as long as there are any.
   const auto odd = std::ranges::count_if(ports, [](uint16_t port) { return port % 2 == 1; });
   EXPECT_GT(odd, 0);
   EXPECT_LT(odd, static_cast<std::ptrdiff_t>(connections));
 }
 
-// Somebody who shares it with nobody sits on the port whose turn it is.
-TEST_P(FromAPort, ThatIsTakenIsPassedOver) {
+// A socket without SO_REUSEADDR occupies the next port.
+TEST_P(SourcePorts, InUseAreSkipped) {
   SourcePort ports(Options("+source-port:bind", entry().options));
   const sa_family_t address = address_family(family());
   const UniqueFd first = open_socket();
@@ -94,14 +94,14 @@ TEST_P(FromAPort, ThatIsTakenIsPassedOver) {
   const auto turn = static_cast<uint16_t>(Endpoint::of_socket(first.get()).port() + 1);
   const UniqueFd rival = open_socket();
   const Endpoint its = family() == Family::ipv6 ? Endpoint::ipv6(in6addr_any, turn) : Endpoint::ipv4(INADDR_ANY, turn);
-  if (::bind(rival.get(), its.address(), its.size()) != 0) GTEST_SKIP() << "somebody else has port " << turn;
+  if (::bind(rival.get(), its.address(), its.size()) != 0) GTEST_SKIP() << "another process uses port " << turn;
   const UniqueFd second = open_socket();
   ASSERT_EQ(ports.prepare(second.get(), address).error, 0);
   EXPECT_NE(Endpoint::of_socket(second.get()).port(), turn);
 }
 
-// bind() does not look at destinations: that one port serves two connections to one host, connect() finds out.
-TEST_P(FromAPort, ThatIsTakenOnTheWayToOneHostIsTriedNoFurther) {
+// bind() does not check destinations. Only connect() notices that a port already has a connection to this destination.
+TEST_P(SourcePorts, InUseForThisDestinationAreTriedOnceEach) {
   const SourcePort ports(Options("+source-port:bind", entry().options));
   const Evidence taken{.call = Call::connect, .error = EADDRNOTAVAIL, .family = address_family(family())};
   const Evidence refused{.call = Call::connect, .error = ECONNREFUSED, .family = address_family(family())};

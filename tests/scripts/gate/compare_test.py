@@ -160,7 +160,7 @@ class CompareTest(RunsTest):
     def test_refuses_runs_with_failed_waves(self):
         failure = {"connector": "epoll", "target": "accepting", "wave": 3, "failure": "killed by signal 9"}
         self.assertIn(
-            "1 waves failed, the first epoll on accepting: killed by signal 9", self.refusal(failures=[failure])
+            "1 wave failed, the first epoll on accepting: killed by signal 9", self.refusal(failures=[failure])
         )
 
     def test_refuses_two_loads_under_one_name(self):

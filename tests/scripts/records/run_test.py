@@ -75,7 +75,7 @@ class RunTest(RunsTest):
         rows = [wave("epoll", 1), wave("epoll", 2)]
         run = Run(self.run_of("run", rows, failures=[{"wave": 2, "failure": "killed by signal 9"}]))
         self.assertEqual([row["wave"] for row in run.rows], ["1"])
-        with self.assertRaisesRegex(Unusable, "1 waves failed, .* killed by signal 9"):
+        with self.assertRaisesRegex(Unusable, "1 wave failed, .* killed by signal 9"):
             run.require_no_failures()
 
     def test_orders_connectors_as_given_then_as_planned(self):

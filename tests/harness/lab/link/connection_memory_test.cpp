@@ -22,7 +22,7 @@ Packet syn(uint32_t n) {
 
 constexpr uint32_t many = ConnectionMemory::connections_per_generation;
 
-TEST(ConnectionMemory, CountsEachConnectionOnItsOwn) {
+TEST(ConnectionMemory, CountsConnectionsSeparately) {
   ConnectionMemory memory(1);
   for (uint8_t before = 0; before < 3; ++before)
     for (uint32_t n = 0; n < 1000; ++n) EXPECT_EQ(memory.count(syn(n)), before);
@@ -42,7 +42,7 @@ TEST(ConnectionMemory, IsExactForAMillionConnections) {
   EXPECT_EQ(wrong, 0U);
 }
 
-TEST(ConnectionMemory, RemembersTheLastMillionWhateverCameBefore) {
+TEST(ConnectionMemory, AlwaysRemembersTheLastMillionConnections) {
   ConnectionMemory memory(1);
   for (uint32_t n = 0; n < many / 2; ++n) memory.count(syn(n));
   uint32_t wrong = 0;
@@ -51,13 +51,13 @@ TEST(ConnectionMemory, RemembersTheLastMillionWhateverCameBefore) {
   EXPECT_EQ(wrong, 0U);
 }
 
-TEST(ConnectionMemory, ForgetsWhatIsOlderThanTwoGenerations) {
+TEST(ConnectionMemory, ForgetsConnectionsOlderThanTwoGenerations) {
   ConnectionMemory memory(1);
   for (uint32_t n = 0; n < 3 * many; ++n) memory.count(syn(n));
   EXPECT_EQ(memory.count(syn(0)), 0);
 }
 
-/// What answers syn(n).
+/// The SYN+ACK that answers syn(n).
 Packet synack(uint32_t n) {
   Packet packet = syn(n);
   packet.to_far = false;
@@ -69,16 +69,16 @@ Packet synack(uint32_t n) {
   return packet;
 }
 
-TEST(ConnectionMemory, TakesRoomOnceForASynAndWhatAnswersIt) {
+TEST(ConnectionMemory, StoresASynAndItsSynAckOnce) {
   ConnectionMemory memory(1);
   for (uint32_t n = 0; n < 2 * many; ++n) {
     memory.count(syn(n));
     memory.count(synack(n));
   }
-  EXPECT_EQ(memory.count(syn(0)), 1) << "two generations were too small";
+  EXPECT_EQ(memory.count(syn(0)), 1) << "two generations are too small";
 }
 
-TEST(ConnectionMemory, TellsTheFamiliesApart) {
+TEST(ConnectionMemory, DistinguishesTheFamilies) {
   ConnectionMemory memory(1);
   Packet packet = syn(0);
   memory.count(packet);

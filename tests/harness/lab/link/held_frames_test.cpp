@@ -14,7 +14,7 @@ FrameNote note(size_t length) {
   return {.length = static_cast<uint16_t>(length), .leaves_by = End::far, .is_answer = true};
 }
 
-TEST(FramePool, KeepsEachFrameApartFromTheOthers) {
+TEST(FramePool, KeepsFramesSeparate) {
   FramePool pool;
   std::vector<FramePool::Slot> slots;
   for (size_t i = 0; i < 300; ++i) {
@@ -30,7 +30,7 @@ TEST(FramePool, KeepsEachFrameApartFromTheOthers) {
   }
 }
 
-TEST(FramePool, IsBoundedAndHasRoomAgainWhenSomeIsGivenBack) {
+TEST(FramePool, IsBoundedAndReusesReturnedSlots) {
   FramePool pool;
   std::set<FramePool::Slot> taken;
   for (const size_t length : {size_t{60}, FramePool::longest_frame}) {
@@ -42,12 +42,12 @@ TEST(FramePool, IsBoundedAndHasRoomAgainWhenSomeIsGivenBack) {
   for (size_t i = 0; i < 10'000; ++i) EXPECT_TRUE(taken.contains(pool.take(note(60))));
 }
 
-TEST(FramePool, TakesNothingThatIsLongerThanASlot) {
+TEST(FramePool, RejectsFramesLongerThanASlot) {
   FramePool pool;
   EXPECT_EQ(pool.take(note(FramePool::longest_frame + 1)), FramePool::none);
 }
 
-TEST(HeldFrames, ComeOutByTheirTimeAndInTheOrderOfTheirComingWithinIt) {
+TEST(HeldFrames, ComeOutInOrderOfDueTimeThenOfArrival) {
   constexpr uint32_t frames = 10'000;
   HeldFrames held(frames);
   Random random(1);

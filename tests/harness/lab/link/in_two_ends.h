@@ -1,17 +1,21 @@
-// Test bodies that run in the client's namespace.
+// Runs test bodies in the client's namespace.
 #pragma once
 
 #include <gtest/gtest.h>
 
-#include "tests/harness/lab/link/two_ends.h"
+#include <cstdio>
+#include <functional>
+#include <string>
+
+#include "harness/lab/link/two_ends.h"
 
 namespace connbench::lab {
 
-/// Runs `body` in a child process, where it may make TwoEnds. What fails there is printed there, and fails the test
-/// here.
+/// Runs `body` in a child process, where it may create TwoEnds. Failures are printed by the child and fail the test in
+/// the parent.
 inline void in_own_process(const std::function<void()>& body) {
   static const std::string reason = why_no_two_ends();
-  if (!reason.empty()) GTEST_SKIP() << "no namespaces to be had: " << reason;
+  if (!reason.empty()) GTEST_SKIP() << "namespaces cannot be created here: " << reason;
   const ChildAnswer answer = ask_in_child([&] {
     body();
     std::fflush(nullptr);
@@ -20,7 +24,7 @@ inline void in_own_process(const std::function<void()>& body) {
   EXPECT_EQ(answer.text, "passed") << "see above";
 }
 
-/// The same with a link between two ends, its rules and seed set by `prepare`.
+/// The same, with a link between two ends; `prepare` sets its rules and seed.
 inline void in_two_ends(const std::function<void(LinkState&)>& prepare, const std::function<void(TwoEnds&)>& body) {
   in_own_process([&] {
     TwoEnds ends(prepare);

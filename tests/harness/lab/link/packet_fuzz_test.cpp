@@ -1,18 +1,18 @@
-// The fuzzer's check over frames garbled with a fixed seed, for every compiler and sanitizer.
+// Runs the fuzzer's check on frames corrupted with a fixed seed, with every compiler and sanitizer.
 #include "tests/fuzz/packet_fuzz.h"
 
 #include <gtest/gtest.h>
 
+#include "harness/lab/link/frames.h"
 #include "harness/lab/link/random.h"
-#include "tests/harness/lab/link/frames.h"
 
 namespace connbench::lab {
 namespace {
 
 using frames::Bytes;
 
-/// A few of: a bit turned, a byte set to something extreme, a part doubled or left out, the end cut off.
-Bytes garbled(Bytes frame, Random& random) {
+/// Applies some of: flip a bit, set a byte to an extreme value, duplicate a part, remove a part, truncate.
+Bytes corrupted(Bytes frame, Random& random) {
   for (uint64_t changes = 1 + random.below(6); changes > 0 && !frame.empty(); --changes) {
     const auto at = frame.begin() + static_cast<ptrdiff_t>(random.below(frame.size()));
     const auto rest = static_cast<uint64_t>(frame.end() - at);
@@ -40,16 +40,16 @@ Bytes garbled(Bytes frame, Random& random) {
   return frame;
 }
 
-TEST(CheckFrame, HoldsForGarbledFrames) {
+TEST(CheckFrame, HoldsForCorruptedFrames) {
   Random random(20);
   const auto kinds = frames::every_kind();
   for (int i = 0; i < 100'000; ++i) {
-    const Bytes frame = garbled(kinds[random.below(kinds.size())].bytes, random);
+    const Bytes frame = corrupted(kinds[random.below(kinds.size())].bytes, random);
     check_frame(frame);
   }
 }
 
-TEST(CheckFrame, HoldsForFramesAsTheyShouldBe) {
+TEST(CheckFrame, HoldsForWellFormedFrames) {
   for (const frames::Named& kind : frames::every_kind()) check_frame(kind.bytes);
 }
 

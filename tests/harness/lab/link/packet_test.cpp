@@ -6,8 +6,8 @@
 
 #include <cstring>
 
+#include "harness/lab/link/frames.h"
 #include "harness/lab/link/unreachable.h"
-#include "tests/harness/lab/link/frames.h"
 
 namespace connbench::lab {
 namespace {
@@ -35,7 +35,7 @@ TEST(ParseFrame, ReadsASynOverIpv4) {
   EXPECT_EQ(packet.tcp->sequence, 0x01020304U);
 }
 
-TEST(ParseFrame, ReadsASynAckThatComesBackOverIpv6) {
+TEST(ParseFrame, ReadsASynAckFromAFarBlockOverIpv6) {
   const Packet packet = parsed(ipv6(tcp({.acknowledgement = 0xfffffffe, .flags = TcpHeader::syn | TcpHeader::ack}),
                                     {.from = far6(255), .to = client6()}));
   EXPECT_TRUE(packet.ipv6);
@@ -49,29 +49,31 @@ TEST(ParseFrame, ReadsASynAckThatComesBackOverIpv6) {
 
 TEST(ParseFrame, FindsTcpBehindOptionsAndExtensionHeaders) {
   EXPECT_TRUE(parsed(ipv4(tcp(), {.options = Bytes(40, 1)})).tcp);
-  const Bytes headers = extension(43, 3) + extension(44) + fragment(51, 0, false) + authentication(60) + extension(6);
+  const Bytes headers =
+      extension(43, 3) + extension(44) + fragment(51, 0, Fragment::last) + authentication(60) + extension(6);
   const Packet packet = parsed(ipv6(headers + tcp(), {.next = 0}));
   ASSERT_TRUE(packet.tcp);
   EXPECT_EQ(packet.tcp->sequence, 0x01020304U);
   EXPECT_EQ(packet.payload_at, 40 + headers.size());
 }
 
-TEST(ParseFrame, LeavesPaddingBehindThePacketAlone) {
+TEST(ParseFrame, IgnoresPaddingAfterThePacket) {
   EXPECT_EQ(parsed(ipv4(tcp()) + Bytes(6, 0xff)).length, 40);
   EXPECT_EQ(parsed(ipv6(tcp()) + Bytes(6, 0xff)).length, 60);
 }
 
-TEST(ParseFrame, LooksForNoHeaderInALaterFragment) {
-  for (const Bytes& frame : {ipv4(tcp(), {.fragment = 0x0001}), ipv6(fragment(6, 1, true) + tcp(), {.next = 44})}) {
+TEST(ParseFrame, ReadsNoHeaderFromALaterFragment) {
+  for (const Bytes& frame :
+       {ipv4(tcp(), {.fragment = 0x0001}), ipv6(fragment(6, 1, Fragment::more_follow) + tcp(), {.next = 44})}) {
     const Packet packet = parsed(frame);
     EXPECT_FALSE(packet.has_start);
     EXPECT_FALSE(packet.tcp);
   }
 }
 
-TEST(ParseFrame, PermitsAFirstFragmentThatEndsWithinTheTcpHeader) {
+TEST(ParseFrame, AcceptsAFirstFragmentThatEndsInsideTheTcpHeader) {
   EXPECT_FALSE(parsed(ipv4(Bytes(8, 1), {.fragment = 0x2000})).tcp);
-  EXPECT_FALSE(parsed(ipv6(fragment(6, 0, true) + Bytes(8, 1), {.next = 44})).tcp);
+  EXPECT_FALSE(parsed(ipv6(fragment(6, 0, Fragment::more_follow) + Bytes(8, 1), {.next = 44})).tcp);
 }
 
 struct Rejected {
@@ -79,7 +81,7 @@ struct Rejected {
   Bytes frame;
 };
 
-TEST(ParseFrame, SeesNothingInWhatIsForeignOrContradictsItself) {
+TEST(ParseFrame, RejectsForeignAndInconsistentFrames) {
   Bytes version = ipv4(tcp()), short_header = ipv4(tcp()), long_header = ipv4(tcp()), length = ipv4(tcp());
   version[14] = 0x55;
   short_header[14] = 0x44;
@@ -98,7 +100,7 @@ TEST(ParseFrame, SeesNothingInWhatIsForeignOrContradictsItself) {
       {"a VLAN tag", ethernet(0x8100, Bytes(60, 0))},
       {"between near addresses", ipv4(tcp(), {.to = ipv4_address(Block::own_network, 1)})},
       {"between near addresses", ipv6(tcp(), {.to = client6()})},
-      {"to a block beyond the far ones", ipv6(tcp(), {.to = bytes_of(ipv6_address(Block::no_arp, 0))})},
+      {"to a block that is not far", ipv6(tcp(), {.to = bytes_of(ipv6_address(Block::no_arp, 0))})},
       {"another version", version},
       {"a header below 20 bytes", short_header},
       {"options that do not fit", long_header},
@@ -106,7 +108,7 @@ TEST(ParseFrame, SeesNothingInWhatIsForeignOrContradictsItself) {
       {"shorter than its header", below_header},
       {"a TCP header below 20 bytes", offset},
       {"a TCP header longer than the packet", long_offset},
-      {"half of TCP, and no fragment", ipv4(Bytes(10, 0))},
+      {"half a TCP header without fragmentation", ipv4(Bytes(10, 0))},
       {"another version", version6},
       {"longer than the frame", length6},
       {"an extension header longer than the packet", long_extension},
@@ -115,7 +117,7 @@ TEST(ParseFrame, SeesNothingInWhatIsForeignOrContradictsItself) {
   for (const Rejected& rejected : all) EXPECT_FALSE(parse_frame(rejected.frame)) << rejected.why;
 }
 
-/// A frame whose last byte is the last before memory that cannot be read.
+/// A frame that ends right before unreadable memory.
 class AtTheEdge {
  public:
   explicit AtTheEdge(const Bytes& bytes) {
@@ -137,7 +139,7 @@ class AtTheEdge {
   std::span<uint8_t> frame_;
 };
 
-TEST(ParseFrame, NeverReadsBeyondAFrameThatIsCutOff) {
+TEST(ParseFrame, NeverReadsBeyondATruncatedFrame) {
   for (const Named& kind : every_kind()) {
     for (size_t length = 0; length <= kind.bytes.size(); ++length) {
       const AtTheEdge cut(Bytes(kind.bytes.begin(), kind.bytes.begin() + static_cast<ptrdiff_t>(length)));
@@ -150,16 +152,16 @@ TEST(ParseFrame, NeverReadsBeyondAFrameThatIsCutOff) {
   }
 }
 
-/// `frame` without its end, and a length in its IP header that says so.
+/// `frame` truncated to `length`, with the length in its IP header adjusted.
 Bytes shortened(const Bytes& frame, size_t length) {
   Bytes cut(frame.begin(), frame.begin() + static_cast<ptrdiff_t>(length));
   const bool v6 = frame[12] == 0x86;
-  const size_t said = length - ethernet_header - (v6 ? 40 : 0);
-  std::ranges::copy(be16(said), cut.begin() + (v6 ? 18 : 16));
+  const size_t ip_length = length - ethernet_header - (v6 ? 40 : 0);
+  std::ranges::copy(be16(ip_length), cut.begin() + (v6 ? 18 : 16));
   return cut;
 }
 
-TEST(ParseFrame, NeverReadsBeyondAPacketThatEndsWithinItsHeaders) {
+TEST(ParseFrame, NeverReadsBeyondAPacketThatEndsInsideItsHeaders) {
   for (const Named& kind : every_kind()) {
     for (size_t length = ethernet_header + 40; length <= kind.bytes.size(); ++length) {
       const AtTheEdge cut(shortened(kind.bytes, length));
@@ -171,7 +173,7 @@ TEST(ParseFrame, NeverReadsBeyondAPacketThatEndsWithinItsHeaders) {
   }
 }
 
-TEST(ParseFrame, KnowsAllKindsOfTheLabButThoseOfNoFarBlock) {
+TEST(ParseFrame, AcceptsEveryKindOfFrameToOrFromAFarBlock) {
   for (const Named& kind : every_kind()) {
     const bool foreign = kind.name == "arp" || kind.name == "neighbour solicitation";
     EXPECT_EQ(parse_frame(kind.bytes).has_value(), !foreign) << kind.name;

@@ -1,11 +1,11 @@
-// What is no proper packet, put on the wire as it is.
+// Malformed packets, sent as raw frames.
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
 
+#include "harness/lab/link/frames.h"
 #include "harness/lab/link/random.h"
-#include "tests/harness/lab/link/frames.h"
 #include "tests/harness/lab/link/in_two_ends.h"
 #include "tests/support/plain_sockets.h"
 
@@ -16,7 +16,7 @@ using frames::Bytes;
 
 constexpr uint16_t port = 4000;
 
-/// Sends frames from the client's interface, past its network stack.
+/// Sends frames from the client's interface, bypassing its network stack.
 class RawSender {
  public:
   RawSender() : socket_(checked(::socket(AF_PACKET, SOCK_RAW, 0), "socket(AF_PACKET)")) {
@@ -25,14 +25,14 @@ class RawSender {
     address.sll_ifindex = static_cast<int>(::if_nametoindex("a0"));
     checked(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind(AF_PACKET)");
   }
-  /// False: the kernel would not put it on any wire (shorter than an Ethernet header, longer than the MTU).
+  /// Returns false when the kernel refuses to send the frame (shorter than an Ethernet header, longer than the MTU).
   bool send(const Bytes& frame) const { return ::send(socket_.get(), frame.data(), frame.size(), 0) > 0; }
 
  private:
   UniqueFd socket_;
 };
 
-uint64_t taken(const LinkReport& report) {
+uint64_t handled(const LinkReport& report) {
   return report.frames + report.answered + report.lost_by_rule + report.foreign + report.dropped_by_kernel +
          report.dropped_on_sending + report.dropped_in_queue;
 }
@@ -52,20 +52,20 @@ UniqueFd listener_of(TwoEnds& ends) {
   });
 }
 
-TEST(Link, CountsAsForeignWhatItDoesNotCarry) {
+TEST(Link, CountsFramesItDoesNotForwardAsForeign) {
   in_two_ends(set_rules, [](TwoEnds& ends) {
     const uint64_t before = ends.report().foreign;
     const RawSender client;
     ASSERT_TRUE(client.send(frames::ethernet(ETH_P_ARP, Bytes(28, 0))));
     ASSERT_TRUE(client.send(frames::ipv4(frames::tcp(), {.to = ipv4_address(Block::own_network, 1)})));
-    // From a far address, but at the near end.
+    // From a far address, but arriving at the near end.
     ASSERT_TRUE(client.send(frames::ipv4(frames::tcp(), {.from = frames::far4(1), .to = frames::client4})));
-    EXPECT_GE(ends.report().foreign - before, 3U);  // and what the kernels say to their neighbours by themselves
+    EXPECT_GE(ends.report().foreign - before, 3U);  // plus what the kernels send to their neighbours on their own
     EXPECT_EQ(ends.report().frames, 0U);
   });
 }
 
-TEST(Link, SurvivesFramesOfAnyKindCutOffAndGarbled) {
+TEST(Link, SurvivesTruncatedAndCorruptedFramesOfEveryKind) {
   in_two_ends(set_rules, [](TwoEnds& ends) {
     const UniqueFd listener = listener_of(ends);
     const RawSender client;
@@ -80,7 +80,7 @@ TEST(Link, SurvivesFramesOfAnyKindCutOffAndGarbled) {
         sent += client.send(frame) ? 1 : 0;
       }
     }
-    EXPECT_GE(taken(ends.report()), sent) << "every frame has become something";
+    EXPECT_GE(handled(ends.report()), sent) << "every frame must be counted somewhere";
     EXPECT_EQ(plain::connect_to(TwoEnds::far(Family::ipv4, 2, port)).error, 0);
   });
 }

@@ -1,4 +1,4 @@
-// The link's ICMP errors, as the kernel that receives them understands them.
+// How the receiving kernel interprets the link's ICMP errors.
 #include <gmock/gmock.h>
 #include <netinet/tcp.h>
 
@@ -41,7 +41,7 @@ std::string name_of(const testing::TestParamInfo<Refusal>& refusal) {
 }
 INSTANTIATE_TEST_SUITE_P(ByTheLink, Refused, testing::ValuesIn(refusals), name_of);
 
-TEST_P(Refused, EndsEveryConnectAfterARoundTripWithItsError) {
+TEST_P(Refused, FailsEveryConnectWithItsErrorAfterARoundTrip) {
   constexpr int connects = 20;
   in_two_ends(
       [](LinkState& state) {
@@ -59,13 +59,13 @@ TEST_P(Refused, EndsEveryConnectAfterARoundTripWithItsError) {
       });
 }
 
-// The quotation is longer than what may be quoted: the kernel takes the error all the same, by the part that is there.
-TEST_P(Refused, ToldOfADatagramLongerThanTheQuotation) {
+// The datagram is longer than an ICMP error may quote. The kernel accepts the error by the part that is quoted.
+TEST_P(Refused, ReportsTheErrorForADatagramTooLongToBeQuotedWhole) {
   in_two_ends([](LinkState& state) { state.rules[8].answer = GetParam().answer; },
               [](TwoEnds& ends) {
                 const Endpoint to = TwoEnds::far(GetParam().family, 8, port);
                 const UniqueFd socket(checked(::socket(to.family(), SOCK_DGRAM, 0), "socket"));
-                const int on = 1;  // an unreachable host is no error for a datagram socket that does not ask
+                const int on = 1;  // a datagram socket reports an unreachable host only on request
                 const bool v6 = GetParam().family == Family::ipv6;
                 checked(::setsockopt(socket.get(), v6 ? int{IPPROTO_IPV6} : int{IPPROTO_IP},
                                      v6 ? IPV6_RECVERR : IP_RECVERR, &on, sizeof on),
@@ -86,7 +86,7 @@ TEST_P(Refused, ToldOfADatagramLongerThanTheQuotation) {
               });
 }
 
-TEST(RefusingBlock, IsBesideAnotherThatCarries) {
+TEST(RefusingBlock, DoesNotAffectOtherBlocks) {
   in_two_ends([](LinkState& state) { state.rules[8].answer = Answer::net_unreachable; },
               [](TwoEnds& ends) {
                 const UniqueFd listener = ends.on_server([] {

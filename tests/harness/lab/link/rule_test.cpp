@@ -8,11 +8,11 @@ namespace {
 using std::chrono::hours;
 using std::chrono::milliseconds;
 
-TEST(LatenessHistogram, SaysZeroWhenNothingWasCounted) {
+TEST(LatenessHistogram, ReturnsZeroWhenEmpty) {
   EXPECT_EQ(LatenessHistogram{}.quantile(0.5), Duration::zero());
 }
 
-TEST(LatenessHistogram, ReadsAnyLatenessWithinNinePercent) {
+TEST(LatenessHistogram, IsAccurateToNinePercent) {
   for (int64_t ns = 1; ns < 3'900'000'000; ns += 1 + ns / 97) {
     LatenessHistogram histogram;
     histogram.add(Duration(ns));
@@ -22,7 +22,7 @@ TEST(LatenessHistogram, ReadsAnyLatenessWithinNinePercent) {
   }
 }
 
-TEST(LatenessHistogram, FindsQuantilesAmongMany) {
+TEST(LatenessHistogram, FindsQuantilesOfManyValues) {
   LatenessHistogram histogram;
   for (int i = 0; i < 90; ++i) histogram.add(milliseconds(1));
   for (int i = 0; i < 10; ++i) histogram.add(milliseconds(100));
@@ -31,7 +31,7 @@ TEST(LatenessHistogram, FindsQuantilesAmongMany) {
   EXPECT_GE(histogram.quantile(0.91), milliseconds(100));
 }
 
-TEST(LatenessHistogram, CountsWhatIsBeyondItsEnds) {
+TEST(LatenessHistogram, CountsValuesBeyondItsRange) {
   LatenessHistogram histogram;
   histogram.add(Duration(-5));
   histogram.add(Duration(0));
@@ -40,10 +40,10 @@ TEST(LatenessHistogram, CountsWhatIsBeyondItsEnds) {
   EXPECT_EQ(histogram.counts.back(), 1U);
 }
 
-TEST(RefreshReport, SaysWhenNobodyAnswers) {
+TEST(RefreshReport, FailsWhenTheLinkDoesNotRespond) {
   LinkState state;
   EXPECT_FALSE(refresh_report(state, milliseconds(5)));
-  state.report.told = 2;
+  state.report.refreshed = 2;
   EXPECT_TRUE(refresh_report(state, milliseconds(5)));
 }
 

@@ -14,7 +14,7 @@ Duration wall_clock() {
   return std::chrono::seconds(time.tv_sec) + Duration(time.tv_nsec);
 }
 
-TEST(StampClock, PutsAStampBetweenTheReadsAroundIt) {
+TEST(StampClock, PlacesATimestampBetweenTheReadsAroundIt) {
   StampClock clock;
   for (int i = 0; i < 1000; ++i) {
     const TimePoint before = now();
@@ -26,7 +26,7 @@ TEST(StampClock, PutsAStampBetweenTheReadsAroundIt) {
   }
 }
 
-TEST(StampClock, ReadsThePresentAnewForAStampThatIsLater) {
+TEST(StampClock, ReadsTheClockAgainForATimestampAfterThePresent) {
   StampClock clock;
   const TimePoint old = now() - milliseconds(100);
   TimePoint present = old;
@@ -35,7 +35,7 @@ TEST(StampClock, ReadsThePresentAnewForAStampThatIsLater) {
   EXPECT_GT(arrived, old);
 }
 
-TEST(StampClock, BelievesAnOldStampAndNeverOneOfTheFuture) {
+TEST(StampClock, AcceptsAnOldTimestampButNoneInTheFuture) {
   StampClock clock;
   TimePoint present = now();
   EXPECT_LE(clock.to_monotonic(wall_clock() - hours(1), present), present - milliseconds(3'599'000));

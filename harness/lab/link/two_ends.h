@@ -1,11 +1,12 @@
-// The lab's network and its link, for tests and benchmarks of the link: without a capsule, so that they are in the
-// client's namespace themselves. Needs a process of its own.
+// The lab's network and link without a capsule, for tests and benchmarks of the link, which thereby run in the client's
+// namespace themselves. Needs a process of its own.
 #pragma once
 
 #include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <cstdint>
 #include <fstream>
 #include <functional>
 #include <optional>
@@ -25,7 +26,7 @@ namespace connbench::lab {
 
 namespace two_ends {
 
-/// An ordinary user may make network namespaces inside a user namespace only; root needs none.
+/// An ordinary user may create network namespaces only inside a user namespace; root needs none.
 inline void leave_for_own_network() {
   const uid_t user = ::geteuid();
   const gid_t group = ::getegid();
@@ -38,7 +39,7 @@ inline void leave_for_own_network() {
 
 }  // namespace two_ends
 
-/// To be made in a process with one thread that is used for nothing else; afterwards it is the client.
+/// Create it in a process with a single thread that is used for nothing else; the process then is the client.
 class TwoEnds {
  public:
   /// `prepare` sets rules and seed before the link starts. @throws std::exception
@@ -59,9 +60,9 @@ class TwoEnds {
   LinkState& state() noexcept { return *state_; }
   pid_t link_process() const noexcept { return process_; }
 
-  /// The report as of now.
+  /// The up-to-date report.
   const LinkReport& report() {
-    if (!refresh_report(*state_, std::chrono::seconds(10))) throw std::runtime_error("the link does not answer");
+    if (!refresh_report(*state_, std::chrono::seconds(10))) throw std::runtime_error("the link does not respond");
     return state_->report;
   }
 
@@ -108,7 +109,7 @@ class TwoEnds {
   pid_t process_ = -1;
 };
 
-/// Why there can be no TwoEnds on this machine; empty when there can.
+/// Why TwoEnds cannot be created on this machine; empty when it can.
 inline std::string why_no_two_ends() {
   const ChildAnswer answer = ask_in_child([] {
     TwoEnds ends;

@@ -1,4 +1,4 @@
-#include "impl/threads/thread_carrier.h"
+#include "impl/threads/thread_executor.h"
 
 #include <signal.h>
 
@@ -13,7 +13,7 @@ namespace {
 
 constexpr Duration interrupt_interval = std::chrono::milliseconds(1);
 
-// Sanitizers put large frames on the stack.
+// Sanitizers need larger stack frames.
 constexpr size_t least_stack = sanitized ? 512 * 1024 : 0;
 
 }  // namespace
@@ -26,54 +26,54 @@ ThreadAttributes::ThreadAttributes(size_t stack) {
   }
 }
 
-ThreadCarrier::ThreadCarrier(const ConnectorSettings& settings, BlockingCall call, const Capabilities& capabilities)
+ThreadExecutor::ThreadExecutor(const ConnectorSettings& settings, BlockingCall call, const Capabilities& capabilities)
     : call_(call),
       capabilities_(capabilities),
       port_(settings.options),
       context_{settings.retirement, cancelled_, port_},
-      seats_(settings.max_in_flight) {
+      slots_(settings.max_in_flight) {
   install_interrupting_handler(cancelling_signal());
-  for (std::vector<Seat*>* list : {&free_, &starting_, &finished_, &taken_}) list->reserve(seats_.size());
-  for (Seat& seat : seats_) {
-    seat.carrier = this;
-    free_.push_back(&seat);
+  for (std::vector<Slot*>* list : {&free_, &starting_, &finished_, &taken_}) list->reserve(slots_.size());
+  for (Slot& slot : slots_) {
+    slot.executor = this;
+    free_.push_back(&slot);
   }
 }
 
-void ThreadCarrier::cancel_and_drain() {
+void ThreadExecutor::cancel_and_drain() {
   cancel_all();
   std::vector<Completion> dropped;
   while (in_flight_ > 0) reap(dropped, TimePoint::max());
 }
 
-size_t ThreadCarrier::submit(std::span<const Attempt> attempts) {
+size_t ThreadExecutor::submit(std::span<const Attempt> attempts) {
   starting_.clear();
   for (const Attempt& attempt : attempts) {
     if (free_.empty()) break;
-    Seat& seat = *free_.back();
+    Slot& slot = *free_.back();
     free_.pop_back();
-    seat.attempt = attempt;
-    starting_.push_back(&seat);
+    slot.attempt = attempt;
+    starting_.push_back(&slot);
   }
   in_flight_ += starting_.size();
   start(starting_);
   return starting_.size();
 }
 
-void ThreadCarrier::run(Seat& seat) noexcept {
+void ThreadExecutor::run(Slot& slot) noexcept {
   if (cancelled_.load(std::memory_order_relaxed))
-    seat.completion = {.id = seat.attempt.id, .result = {Outcome::never_started, Stage::none, 0}};
+    slot.completion = {.id = slot.attempt.id, .result = {Outcome::never_started, Stage::none, 0}};
   else
-    seat.completion = call_(seat.attempt, context_);
+    slot.completion = call_(slot.attempt, context_);
 }
 
-void ThreadCarrier::finish(Seat& seat) {
+void ThreadExecutor::finish(Slot& slot) {
   const std::lock_guard lock(mutex_);
-  finished_.push_back(&seat);
+  finished_.push_back(&slot);
   if (finished_.size() == 1) some_finished_.notify_one();
 }
 
-size_t ThreadCarrier::reap(std::vector<Completion>& completions, TimePoint wait_until) {
+size_t ThreadExecutor::reap(std::vector<Completion>& completions, TimePoint wait_until) {
   if (in_flight_ == 0) return 0;
   {
     std::unique_lock lock(mutex_);
@@ -86,10 +86,10 @@ size_t ThreadCarrier::reap(std::vector<Completion>& completions, TimePoint wait_
     }
     std::swap(finished_, taken_);
   }
-  for (Seat* seat : taken_) {
-    leave(*seat);
-    completions.push_back(seat->completion);
-    free_.push_back(seat);
+  for (Slot* slot : taken_) {
+    recycle(*slot);
+    completions.push_back(slot->completion);
+    free_.push_back(slot);
   }
   const size_t count = taken_.size();
   in_flight_ -= count;
@@ -97,12 +97,12 @@ size_t ThreadCarrier::reap(std::vector<Completion>& completions, TimePoint wait_
   return count;
 }
 
-void ThreadCarrier::cancel_all() {
+void ThreadExecutor::cancel_all() {
   cancelled_.store(true, std::memory_order_relaxed);
   interrupt_all();
 }
 
-void ThreadCarrier::interrupt(pthread_t thread) noexcept {
+void ThreadExecutor::interrupt(pthread_t thread) noexcept {
   pthread_kill(thread, cancelling_signal());
 }
 

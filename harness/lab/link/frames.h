@@ -1,7 +1,9 @@
-// Frames as they are on the wire, for tests: the smallest builders that make what the tests name.
+// Builds frames as they are on the wire, for tests and benchmarks of the link: the smallest set of builders they need.
 #pragma once
 
-#include <algorithm>
+#include <netinet/in.h>
+
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -78,12 +80,13 @@ struct Ipv6 {
 inline Bytes ipv6(const Bytes& payload, const Ipv6& i = {}) {
   return ethernet(0x86dd, Bytes{0x60, 0, 0, 0} + be16(payload.size()) + Bytes{i.next, 64} + i.from + i.to + payload);
 }
-/// An extension header of `octets` times eight bytes (hop-by-hop, routing, destination options).
+/// An extension header (hop-by-hop, routing, destination options) of `octets` times eight bytes.
 inline Bytes extension(uint8_t next, uint8_t octets = 1) {
   return Bytes{next, static_cast<uint8_t>(octets - 1)} + Bytes(size_t{8} * octets - 2, 0);
 }
-inline Bytes fragment(uint8_t next, size_t offset_in_octets, bool more) {
-  return Bytes{next, 0} + be16(offset_in_octets << 3 | (more ? 1 : 0)) + be32(77);
+enum class Fragment : uint8_t { last, more_follow };
+inline Bytes fragment(uint8_t next, size_t offset_in_octets, Fragment which) {
+  return Bytes{next, 0} + be16(offset_in_octets << 3 | (which == Fragment::more_follow ? 1 : 0)) + be32(77);
 }
 inline Bytes authentication(uint8_t next) {
   return Bytes{next, 4} + Bytes(22, 0);  // (4 + 2) * 4 bytes
@@ -94,7 +97,7 @@ struct Named {
   Bytes bytes;
 };
 
-/// One of each kind that the link may meet.
+/// One frame of each kind that the link may meet.
 inline std::vector<Named> every_kind() {
   const Bytes synack = tcp({.from = 4000, .to = 40000, .acknowledgement = 9, .flags = TcpHeader::syn | TcpHeader::ack});
   const Bytes options{2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7};
@@ -113,11 +116,11 @@ inline std::vector<Named> every_kind() {
       {"syn over IPv6", ipv6(tcp({.options = options}))},
       {"syn+ack over IPv6", ipv6(synack, {.from = far6(200), .to = client6()})},
       {"syn behind every extension header",
-       ipv6(extension(60) + extension(43, 2) + extension(44, 3) + fragment(51, 0, false) + authentication(135) +
-                extension(6) + tcp(),
+       ipv6(extension(60) + extension(43, 2) + extension(44, 3) + fragment(51, 0, Fragment::last) +
+                authentication(135) + extension(6) + tcp(),
             {.next = 0})},
-      {"first fragment over IPv6", ipv6(fragment(6, 0, true) + tcp() + Bytes(100, 'x'), {.next = 44})},
-      {"later fragment over IPv6", ipv6(fragment(6, 4, false) + Bytes(64, 'x'), {.next = 44})},
+      {"first fragment over IPv6", ipv6(fragment(6, 0, Fragment::more_follow) + tcp() + Bytes(100, 'x'), {.next = 44})},
+      {"later fragment over IPv6", ipv6(fragment(6, 4, Fragment::last) + Bytes(64, 'x'), {.next = 44})},
       {"udp over IPv6", ipv6(udp(1400), {.next = 17})},
       {"icmp error over IPv6", ipv6(Bytes{1, 3, 0, 0, 0, 0, 0, 0}, {.next = 58})},
       {"neighbour solicitation", ipv6(Bytes(24, 0), {.to = bytes_of(in6addr_loopback), .next = 58})},

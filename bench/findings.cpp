@@ -1,0 +1,129 @@
+#include "bench/findings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "bench/inventory.h"
+#include "harness/lab/lab.h"
+#include "harness/machine/kernel_timeout.h"
+#include "harness/machine/machine.h"
+#include "harness/run/pending_room.h"
+#include "harness/support/units.h"
+#include "harness/syscalls/syscall_counter.h"
+
+namespace connbench {
+namespace {
+
+Finding about_limit(std::string subject, const Limit& limit) {
+  return {std::move(subject), fmt::format("{} ({})", limit.value, limit.name), "to raise: " + limit.how_to_raise};
+}
+
+Finding about_cpus() {
+  Finding finding{"processors", fmt::format("{}", online_cpus().size()), ""};
+  if (const auto cpus = suggested_cpus())
+    finding.remedy = fmt::format("to keep the sides apart: --cpus client={},server={}", cpus->client, cpus->server);
+  else
+    finding.remedy = "client and servers share one: rates are lower bounds";
+  return finding;
+}
+
+Finding about_ports() {
+  const PortRange range = ephemeral_ports();
+  return {"ephemeral ports", fmt::format("{} ({}-{})", range.size(), range.first, range.last),
+          "to widen: sysctl -w net.ipv4.ip_local_port_range='1024 65535'"};
+}
+
+Finding about_backlog() {
+  return {"longest backlog", sysctl("net.core.somaxconn").value_or("unknown"),
+          "to raise: sysctl -w net.core.somaxconn=N"};
+}
+
+Finding about_kernel_timeout() {
+  const auto timeout = kernel_connect_timeout();
+  return {"kernel gives up a connect() after", timeout ? "about " + human_readable(*timeout) : "unknown",
+          "computed from net.ipv4.tcp_syn_retries and tcp_syn_linear_timeouts"};
+}
+
+Finding about_syscalls() {
+  const SyscallCounting counting = probe_syscall_counting();
+  if (counting.method.empty())
+    return {"counting system calls", "not possible: the column stays empty", counting.why_not};
+  return {"counting system calls", fmt::format("by {}", counting.method), ""};
+}
+
+Finding about_ipv6() {
+  const auto disabled = sysctl("net.ipv6.conf.lo.disable_ipv6");
+  if (disabled == "0") return {"IPv6 on loopback", "yes", ""};
+  return {"IPv6 on loopback", "no", "sysctl -w net.ipv6.conf.lo.disable_ipv6=0"};
+}
+
+Finding about_lab() {
+  const auto why_not = lab::why_no_lab();
+  return {"the lab", why_not ? "cannot be made: its targets are skipped" : "can be made", why_not.value_or("")};
+}
+
+// Each shard has a descriptor table of its own, so RLIMIT_NOFILE does not bound all of them together. A tenth is left
+// to the rest of the machine, which connects too.
+Finding about_shards(const std::vector<Limit>& limits) {
+  const Limit& tightest = *std::ranges::min_element(limits, {}, &Limit::value);
+  const uint64_t table = pending_by_descriptors().value;
+  const uint64_t pending = tightest.value / 10 * 9;
+  Finding finding = about_limit("pending attempts, in shards", tightest);
+  finding.remedy = table == 0 || pending == 0
+                       ? "no shard can hold any here"
+                       : fmt::format(
+                             "nine tenths of them: connbench run --connector epoll --target blackhole --shards {} "
+                             "--concurrency {} --attempts {} --timeout 20s --wave-limit 120s --repetitions 1 "
+                             "--handshake off --syscalls off",
+                             (pending + table - 1) / table, pending, pending);
+  return finding;
+}
+
+}  // namespace
+
+std::optional<SuggestedCpus> suggested_cpus() {
+  const std::vector<int> cpus = online_cpus();
+  if (cpus.size() < 2) return std::nullopt;
+  return SuggestedCpus{cpus[0], cpus[1]};
+}
+
+std::vector<Finding> examine_machine() {
+  return {about_cpus(),
+          about_limit("descriptors", descriptor_limit()),
+          about_limit("threads", thread_limit()),
+          about_ports(),
+          about_backlog(),
+          about_kernel_timeout(),
+          about_ipv6(),
+          about_syscalls(),
+          about_lab()};
+}
+
+std::vector<Finding> examine_capacity() {
+  const auto measured = measure_pending_cost();
+  const PendingCost cost = measured.value_or(usual_pending_cost);
+  const auto limits = pending_limits(cost);
+  Finding one_process = about_limit("pending attempts, in one process", pending_by_descriptors());
+  one_process.remedy += "; or use --shards, each of which has its own";
+  std::vector<Finding> findings{
+      {"kernel memory of an attempt",
+       fmt::format("{:.1f} KiB of slab, {:.2f} pages of TCP memory", cost.slab_bytes / 1024, cost.tcp_pages),
+       measured ? "measured now, in the lab" : "not measured here: what Linux 6.18 on x86-64 takes"},
+      std::move(one_process),
+      about_shards(limits)};
+  for (const Limit& limit : limits) findings.push_back(about_limit("bound of all shards", limit));
+  if (!pending_by_tcp_memory(cost))
+    findings.push_back(
+        {"bound of all shards", "net.ipv4.tcp_mem is unknown", "only the machine's first network namespace shows it"});
+  return findings;
+}
+
+std::vector<ConnectorFinding> examine_connectors() {
+  std::vector<ConnectorFinding> findings;
+  for (const ConnectorEntry* entry : all_connectors())
+    findings.push_back({std::string(entry->name), ask_capabilities_here(*entry).why_not});
+  return findings;
+}
+
+}  // namespace connbench

@@ -1,0 +1,25 @@
+// Checks of a run that concern several flags at once.
+#pragma once
+
+#include "bench/run_options.h"
+
+namespace connbench {
+
+/// Of --arrival alone, and of --spin with it. @throws std::invalid_argument
+void check_arrival(const RunFlags& flags);
+
+/// Turns the request into a search for the rate that --find-rate asks for. @throws std::invalid_argument for goals that
+/// no rate can meet, and for requests that a search cannot serve
+void prepare_search(const RunFlags& flags, RunRequest& request);
+
+/// Keeps attempts at hosts outside within their bounds; each holds unless its own flag raises it.
+/// @throws std::invalid_argument that names the flag to lower or to raise
+void bound_external(const RunFlags& flags, RunRequest& request);
+
+/// Decides whether the run takes place in a lab. A lab has no way out, so hosts outside and lab targets exclude each
+/// other. @throws std::invalid_argument
+void choose_network(const RunFlags& flags, RunOptions& options);
+
+bool is_external(const NamedTarget& target);
+
+}  // namespace connbench

@@ -1,0 +1,48 @@
+// The flags of `connbench run`, as text.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "bench/command_line.h"
+
+namespace connbench {
+
+struct RunFlags {
+  std::vector<std::string> connectors{"all"};
+  std::vector<std::string> targets{"accepting"};
+  std::vector<std::string> mixes;
+  std::vector<std::string> families{"4"};
+  std::vector<std::string> concurrency{"64"};
+  std::vector<std::string> timeouts{"1s"};
+  std::string attempts = "2000";
+  std::string repetitions = "5";
+  std::string arrival;  // "" = closed; with --find-rate, default_search_start
+  std::string find_rate;
+  bool spin = false;
+  std::string shards = "1";
+  std::string wave_limit;
+  std::string cpus;
+  std::string close = "rst";
+  std::string handshake = "lab";
+  std::vector<std::string> sysctls;
+  std::string pcap;
+  bool external = false;
+  std::string external_rate;
+  std::string external_attempts;
+  std::string external_concurrency;
+  std::string samples = "all";
+  std::string syscalls = "on";
+  std::string out;
+  std::string seed;
+  bool dry_run = false;
+  bool quiet = false;
+};
+
+/// Where a search for a rate begins.
+inline constexpr const char* default_search_start = "poisson:1000/s";
+
+/// The flags by topic, with their help. They write to `flags`, which must outlive them.
+std::vector<FlagGroup> describe(RunFlags& flags);
+
+}  // namespace connbench

@@ -1,0 +1,84 @@
+// Which network a run takes place in, and the bounds of what it does to hosts outside.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "bench/flags.h"
+#include "bench/run_checks.h"
+#include "harness/support/units.h"
+#include "harness/targets/external.h"
+
+namespace connbench {
+namespace {
+
+ExternalBounds read_bounds(const RunFlags& flags) {
+  ExternalBounds bounds;
+  if (!flags.external_rate.empty()) bounds.per_second = read_rate("--external-rate", flags.external_rate);
+  if (!flags.external_attempts.empty()) bounds.attempts = read_count("--external-attempts", flags.external_attempts);
+  if (!flags.external_concurrency.empty())
+    bounds.concurrency = read_count("--external-concurrency", flags.external_concurrency);
+  return bounds;
+}
+
+double attempts_at(size_t hosts, const RunRequest& request) {
+  const size_t waves = request.repetitions + (request.count_syscalls ? 1 : 0);
+  return static_cast<double>(hosts * waves * request.connectors.size() * request.families.size() *
+                             request.concurrency.size() * request.timeouts.size()) *
+         static_cast<double>(request.attempts);
+}
+
+std::vector<NamedTarget> all_targets_of(const RunRequest& request) {
+  std::vector<NamedTarget> targets = request.targets;
+  for (const Mix& mix : request.mixes)
+    for (const Mix::Part& part : mix.parts) targets.push_back(part.target);
+  return targets;
+}
+
+}  // namespace
+
+bool is_external(const NamedTarget& target) {
+  return target.entry == &external_target;
+}
+
+void bound_external(const RunFlags& flags, RunRequest& request) {
+  const auto hosts = static_cast<size_t>(std::ranges::count_if(request.targets, is_external));
+  if (hosts == 0) return;
+  const ExternalBounds bounds = read_bounds(flags);
+  const double attempts = attempts_at(hosts, request);
+  if (attempts > static_cast<double>(bounds.attempts))
+    throw std::invalid_argument(
+        fmt::format("this run makes {:.0f} attempts at hosts outside; at most {} are allowed. Lower --attempts or "
+                    "--repetitions, or give --external-attempts {:.0f}",
+                    attempts, bounds.attempts, attempts));
+  const size_t most = *std::ranges::max_element(request.concurrency);
+  if (most > bounds.concurrency)
+    throw std::invalid_argument(
+        fmt::format("--concurrency {} at hosts outside; at most {} is allowed. Lower it, or give "
+                    "--external-concurrency {}",
+                    most, bounds.concurrency, most));
+  const auto pacing = find_scenario(request.arrival).entry->pacing(request.arrival, request.seed);
+  const size_t colon = request.arrival.find(':');
+  if (pacing->open_loop() && parse_rate(request.arrival.substr(colon + 1)) > bounds.per_second)
+    throw std::invalid_argument(
+        fmt::format("--arrival {} at hosts outside; at most {}/s is allowed. Lower it, or raise --external-rate",
+                    request.arrival, bounds.per_second));
+  request.external_gap = Duration(static_cast<int64_t>(1e9 / bounds.per_second));
+}
+
+void choose_network(const RunFlags& flags, RunOptions& options) {
+  const std::vector<NamedTarget> targets = all_targets_of(options.request);
+  const auto of_lab = std::ranges::find_if(targets, [](const NamedTarget& t) { return t.entry->needs_lab; });
+  const auto outside = std::ranges::find_if(targets, is_external);
+  options.needs_lab = !flags.sysctls.empty() || !flags.pcap.empty();
+  if (of_lab == targets.end() && !options.needs_lab) return;
+  if (outside != targets.end())
+    throw std::invalid_argument(
+        fmt::format("{} the lab's network, which has no way out, and {} is outside it: one run cannot measure both",
+                    of_lab == targets.end() ? "--sysctl and --pcap apply to" : of_lab->name + " is in", outside->name));
+  options.lab = {.sysctls = for_each_text<lab::Sysctl>("--sysctl", flags.sysctls, lab::parse_sysctl),
+                 .cpus = options.placement.link,
+                 .seed = options.request.seed};
+  if (!flags.pcap.empty()) options.lab->pcap = flags.pcap;
+}
+
+}  // namespace connbench

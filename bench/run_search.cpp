@@ -1,0 +1,84 @@
+// Checks of the rates that --arrival and --find-rate ask for.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "bench/flags.h"
+#include "bench/run_checks.h"
+#include "harness/support/units.h"
+
+namespace connbench {
+namespace {
+
+unsigned dead_hundredths(const Mix& mix, Family family) {
+  unsigned dead = 0;
+  for (const Mix::Part& part : mix.parts)
+    if (!can_connect(part.target, family)) dead += part.hundredths;
+  return dead;
+}
+
+// No rate meets a goal when too many attempts never connect: the search would never end well.
+void refuse_hopeless(const RateGoal& goal, const RunRequest& request) {
+  const double may_fail = (1 - goal.quantile) * 10'000 + 1e-6;
+  for (const Family family : request.families) {
+    for (const NamedTarget& target : request.targets)
+      if (!can_connect(target, family))
+        throw std::invalid_argument(fmt::format("nothing connects to {}: no rate can hold {}", target.name, goal.text));
+    for (const Mix& mix : request.mixes)
+      if (const unsigned dead = dead_hundredths(mix, family); dead > may_fail)
+        throw std::invalid_argument(
+            fmt::format("{} % of {} never connect, and an attempt that fails counts as too late: no rate can hold {}; "
+                        "use a lower percentile, or fewer dead hosts",
+                        dead / 100.0, mix.name(), goal.text));
+  }
+}
+
+void refuse_unsearchable(const RunFlags& flags, const RunRequest& request) {
+  if (flags.arrival == "closed")
+    throw std::invalid_argument(
+        "in closed loop there is no rate to search for; use --arrival uniform:RATE/s or poisson:RATE/s");
+  if (std::ranges::any_of(request.targets, is_external))
+    throw std::invalid_argument(
+        "the search would drive a host outside to its limit; it works with connbench's own targets only");
+  for (const NamedConnector& connector : request.connectors)
+    if (connector.policy(request.policy).close == CloseMode::hold)
+      throw std::invalid_argument(
+          fmt::format("{} holds every connection until its wave ends, so the search would find the number of "
+                      "descriptors; use --close rst or fin",
+                      connector.name));
+}
+
+}  // namespace
+
+void check_arrival(const RunFlags& flags) {
+  const ChosenScenario chosen = [&] {
+    try {
+      return find_scenario(flags.arrival);
+    } catch (const std::invalid_argument& error) {
+      const std::string suggestion = suggested_arrival(flags.arrival);
+      refuse_flag("--arrival", suggestion.empty() ? std::string(error.what())
+                                                  : fmt::format("{}; did you mean {}?", error.what(), suggestion));
+    }
+  }();
+  if (chosen.label.starts_with("fleet:")) refuse_flag("--arrival", "a fleet is requested with --mix");
+  if (flags.spin && !chosen.entry->pacing(flags.arrival, 0)->open_loop())
+    refuse_flag("--spin", "closed loop waits for no due time; use it with --arrival uniform:RATE/s or poisson:RATE/s");
+}
+
+void prepare_search(const RunFlags& flags, RunRequest& request) {
+  const RateGoal goal = parse_rate_goal(flags.find_rate);
+  refuse_unsearchable(flags, request);
+  refuse_hopeless(goal, request);
+  const double first = parse_rate(flags.arrival.substr(flags.arrival.find(':') + 1));
+  if (first < goal.lowest_rate() || first > highest_rate)
+    throw std::invalid_argument(
+        fmt::format("the search starts at the rate of --arrival, which must lie between {:.6g}/s and {:.6g}/s; "
+                    "{:.6g}/s does not",
+                    goal.lowest_rate(), highest_rate, first));
+  request.find_rate = goal;
+  request.first_rate = first;
+  request.attempts = goal.attempts_at(first);
+  request.count_syscalls = false;  // their number belongs to a case of fixed size
+}
+
+}  // namespace connbench

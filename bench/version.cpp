@@ -1,0 +1,29 @@
+#include "bench/version.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "bench/run_description.h"
+
+namespace connbench {
+
+std::string version_text() {
+  nlohmann::ordered_json environment = describe_environment();
+  const auto& build = environment.at("build");
+  const auto of_build = [&build](const char* what) { return build.at(what).get<std::string>(); };
+  std::string text = fmt::format("connbench {}\ncommit     {}\ncompiler   {}\nflags      {} ({})\n", CONNBENCH_VERSION,
+                                 of_build("git_commit"), of_build("compiler"), of_build("flags"), of_build("type"));
+  auto& libraries = environment.at("libraries");
+  libraries["liburing"] = CONNBENCH_LIBURING_VERSION;
+  libraries["libnl"] = CONNBENCH_LIBNL_VERSION;
+  libraries["libpcap"] = CONNBENCH_LIBPCAP_VERSION;
+  std::string_view heading = "libraries";
+  for (const auto& [name, version] : libraries.items()) {
+    fmt::format_to(std::back_inserter(text), "{:10} {} {}\n", heading, name, version.get<std::string>());
+    heading = "";
+  }
+  return text;
+}
+
+}  // namespace connbench

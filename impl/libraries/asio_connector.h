@@ -1,0 +1,70 @@
+// What the two Asio connectors share: the io_context, the socket and timer of each attempt, and how they are used.
+#pragma once
+
+#ifndef ASIO_STANDALONE
+#define ASIO_STANDALONE
+#endif
+#ifndef ASIO_NO_DEPRECATED
+#define ASIO_NO_DEPRECATED
+#endif
+#include <errno.h>
+#include <fmt/format.h>
+
+#include <asio/basic_stream_socket.hpp>
+#include <asio/error.hpp>
+#include <asio/generic/stream_protocol.hpp>
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/version.hpp>
+
+#include "impl/libraries/library_connector.h"
+
+namespace connbench {
+
+/// One thread that runs an io_context. A derived class says how an attempt begins and how it is cancelled.
+class AsioConnector : public LibraryConnector {
+ public:
+  // Asio's timers share a timerfd that is set in microseconds.
+  Capabilities capabilities() const final {
+    return {.deadline_by = Capabilities::DeadlineBy::timer, .granularity = std::chrono::microseconds(1)};
+  }
+
+  static Library library() {
+    return {"asio", fmt::format("{}.{}.{}", ASIO_VERSION / 100'000, ASIO_VERSION / 100 % 1000, ASIO_VERSION % 100),
+            true};
+  }
+
+ protected:
+  using Protocol = asio::generic::stream_protocol;  // IPv4, IPv6 and UNIX sockets in one class
+
+  struct AsioSlot : InFlight {
+    explicit AsioSlot(asio::io_context& io) : socket(io), timer(io) {}
+    asio::basic_stream_socket<Protocol> socket;
+    asio::steady_timer timer;
+  };
+
+  using LibraryConnector::LibraryConnector;
+
+  static Protocol::endpoint endpoint_of(const Endpoint& to) { return {to.address(), to.size()}; }
+
+  // The errno of connect(). Asio turns EAGAIN into ENOBUFS to distinguish the full backlog of a UNIX socket from "in
+  // progress"; the kernel itself never returns ENOBUFS there.
+  static int errno_of(const asio::error_code& error, sa_family_t family) {
+    return family == AF_UNIX && error == asio::error::no_buffer_space ? EAGAIN : error.value();
+  }
+
+  // release() cancels the outstanding operations of the socket.
+  void retire(AsioSlot& slot) {
+    asio::error_code ignored;
+    if (slot.socket.is_open()) retirement().retire(UniqueFd(slot.socket.release(ignored)), slot.completion);
+  }
+
+  void run_loop(TimePoint wake) final {
+    io_.restart();
+    if (wake == at_once || io_.run_one_until(wake) > 0) io_.poll();
+  }
+
+  asio::io_context io_{1};  // one thread
+};
+
+}  // namespace connbench
