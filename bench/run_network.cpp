@@ -5,6 +5,7 @@
 
 #include "bench/flags.h"
 #include "bench/run_checks.h"
+#include "harness/scenarios/scenario.h"
 #include "harness/support/units.h"
 #include "harness/targets/external.h"
 

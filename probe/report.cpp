@@ -12,6 +12,8 @@
 namespace connbench::probe {
 namespace {
 
+constexpr const char* not_testable = "not testable here: ";
+
 Cells heading() {
   return {"state",        "select R/W/X", "poll",          "epoll",     "SO_ERROR",         "getpeername",
           "read 0 bytes", "recv 1 byte",  "connect again", "once more", "error consumed by"};
@@ -22,7 +24,7 @@ Cells cells_of(const MatrixRow& row) {
   if (!row.why_not.empty()) {
     Cells cells(heading().size(), "");
     cells[0] = state;
-    cells[1] = not_testable + row.why_not;
+    cells[1] = "not testable here: " + row.why_not;
     return cells;
   }
   const auto ok = [](int error, const char* word) { return error == 0 ? std::string(word) : error_name(error); };

@@ -87,9 +87,11 @@ def _ranking(figures, text, best=max):
     """ "a 40,000/s; b and c (not distinguishable) 30,000 and 29,000/s": best first."""
     parts = []
     for group in figures.ranked(best):
-        values = _named([text(figures.median(connector)) for connector in group])
-        note = " (too close to tell apart)" if len(group) > 1 else ""
-        parts.append(f"{_named(group)} {values}{note}")
+        values = [text(figures.median(connector)) for connector in group]
+        if len(group) > 1 and len(set(values)) == 1:
+            parts.append(f"{_named(group)} {values[0]} each")
+        else:
+            parts.append(f"{_named(group)} {_named(values)}{' (too close to tell apart)' if len(group) > 1 else ''}")
     return "; ".join(parts)
 
 

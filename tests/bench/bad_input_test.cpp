@@ -1,4 +1,4 @@
-// What connbench says to arguments that it cannot use, and to limits that it cannot keep.
+// Arguments that connbench refuses, and runs that exceed a limit of the machine.
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 
@@ -12,12 +12,12 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-constexpr uid_t some_other_user = 54'321;  // nobody here: its threads are counted by themselves
+constexpr uid_t some_other_user = 54'321;  // an unused id: nobody else has threads under it
 
 struct BadInput {
   std::string name;
   std::vector<std::string> arguments;
-  std::vector<std::string> said;  // all of it on stderr
+  std::vector<std::string> expected;  // all of them on stderr
 };
 
 void PrintTo(const BadInput& bad, std::ostream* out) {
@@ -41,7 +41,7 @@ std::vector<BadInput> every_bad_input() {
       {"AttemptsZero", {"--attempts", "0"}, {"--attempts"}},
       {"RepetitionsZero", {"--repetitions", "0"}, {"--repetitions"}},
       {"TimeoutNegative", {"--timeout=-5ms"}, {"--timeout", "-5ms"}},
-      {"TimeoutWithoutUnit", {"--timeout", "100"}, {"--timeout", "100", "ms"}},
+      {"TimeoutWithoutUnit", {"--timeout", "100"}, {"--timeout", "100", "did you mean 100ms?"}},
       {"TimeoutZero", {"--timeout", "0ms"}, {"--timeout"}},
       {"TimeoutTwice", {"--timeout", "5ms,5ms"}, {"--timeout", "twice"}},
       {"TimeoutTwiceInOtherWords", {"--timeout", "1s,1000ms"}, {"--timeout", "twice"}},
@@ -49,9 +49,20 @@ std::vector<BadInput> every_bad_input() {
       {"AttemptsEndless", {"--attempts", "18446744073709551615"}, {"--attempts", "at most"}},
       {"RepetitionsEndless", {"--repetitions", "4294967296"}, {"--repetitions", "at most"}},
       {"WaveLimitZero", {"--wave-limit", "0s"}, {"--wave-limit"}},
-      {"WaveLimitWithoutUnit", {"--wave-limit", "20"}, {"--wave-limit", "20"}},
+      {"WaveLimitWithoutUnit", {"--wave-limit", "20"}, {"--wave-limit", "did you mean 20s?"}},
       {"ArrivalUnknown", {"--arrival", "sometimes"}, {"--arrival", "sometimes", "poisson"}},
       {"ArrivalWithoutRate", {"--arrival", "poisson:"}, {"--arrival"}},
+      {"ArrivalWithoutForm",
+       {"--arrival", "1000/s"},
+       {"--arrival", "1000/s", "did you mean uniform:1000/s or poisson:1000/s?"}},
+      {"ArrivalWithoutUnit", {"--arrival", "poisson:1000"}, {"--arrival", "did you mean poisson:1000/s?"}},
+      {"ArrivalMisspelt", {"--arrival", "unifrom:1000/s"}, {"--arrival", "did you mean uniform:1000/s?"}},
+      {"ExternalRateWithoutUnit",
+       {"--external", "--target", "127.0.0.1:9", "--external-rate", "50"},
+       {"--external-rate", "did you mean 50/s?"}},
+      {"AttemptsInThousands", {"--attempts", "2k"}, {"--attempts", "did you mean 2000?"}},
+      {"RepetitionsWithX", {"--repetitions", "5x"}, {"--repetitions", "did you mean 5?"}},
+      {"FamilySpeltOut", {"--family", "ipv4"}, {"--family", "did you mean 4?"}},
       {"ShardsZero", {"--shards", "0"}, {"--shards", "0"}},
       {"ShardsNotANumber", {"--shards", "few"}, {"--shards", "few"}},
       {"MoreShardsThanInFlight",
@@ -62,12 +73,14 @@ std::vector<BadInput> every_bad_input() {
        {"--shards 2", "127.0.0.1:9", "gap"}},
       {"FamilyUnknown", {"--family", "5"}, {"--family", "5", "both"}},
       {"CpuUnknown", {"--cpus", "client=99999"}, {"--cpus", "99999"}},
-      {"CpusWithoutSide", {"--cpus", "0,1"}, {"--cpus", "client="}},
+      {"CpusWithoutSide", {"--cpus", "0,1"}, {"--cpus", "client=0,server=1"}},
       {"CloseUnknown", {"--close", "slam"}, {"--close", "slam", "rst"}},
+      {"CloseInOtherWords", {"--close", "reset"}, {"--close", "did you mean rst?"}},
       {"SamplesUnknown", {"--samples", "some"}, {"--samples", "some"}},
       {"SwitchNeitherOnNorOff", {"--syscalls", "perhaps"}, {"--syscalls", "perhaps"}},
+      {"SeedNotANumber", {"--seed", "x"}, {"--seed", "x"}},
       {"SeedNegative", {"--seed=-5"}, {"--seed", "-5"}},
-      {"FlagUnknown", {"--conector", "epoll"}, {"--conector"}},
+      {"FlagUnknown", {"--conector", "epoll"}, {"--conector", "did you mean --connector?"}},
   };
 }
 
@@ -75,14 +88,14 @@ class BadInputs : public testing::TestWithParam<BadInput> {};
 INSTANTIATE_TEST_SUITE_P(Run, BadInputs, testing::ValuesIn(every_bad_input()),
                          [](const auto& test) { return test.param.name; });
 
-TEST_P(BadInputs, IsRefusedByNameBeforeAnythingBegins) {
+TEST_P(BadInputs, IsRefusedByNameBeforeAnythingStarts) {
   const TemporaryFolder folder;
   const std::string out = folder.path() / "run";
   std::vector<std::string> arguments{"run", "--out", out};
   arguments.insert(arguments.end(), GetParam().arguments.begin(), GetParam().arguments.end());
   const Ended ended = connbench(arguments);
   EXPECT_EQ(ended.status, 2);
-  for (const std::string& word : GetParam().said) EXPECT_THAT(ended.err, HasSubstr(word));
+  for (const std::string& word : GetParam().expected) EXPECT_THAT(ended.err, HasSubstr(word));
   EXPECT_THAT(ended.out, IsEmpty());
   EXPECT_FALSE(std::filesystem::exists(out));
 }
@@ -112,7 +125,7 @@ TEST(Limits, MoreThreadsThanAUserMayHaveIsRefusedWithTheLimitAndHowToRaiseIt) {
                                HasSubstr("To raise it")));
 }
 
-TEST(Limits, WhatNeedsNoThreadsIsNotBoundByTheirLimit) {
+TEST(Limits, AnEventLoopIsNotBoundByTheLimitOfThreads) {
   const Ended ended = connbench({"run", "--connector", "epoll", "--concurrency", "3000", "--dry-run"}, [] {
     const rlimit limit{2000, 2000};
     ::setrlimit(RLIMIT_NPROC, &limit);

@@ -28,14 +28,12 @@ std::vector<std::string> lines_of(const std::string& text) {
 }
 
 class Help : public testing::TestWithParam<std::vector<std::string>> {};
-INSTANTIATE_TEST_SUITE_P(Every, Help,
-                         testing::Values(std::vector<std::string>{"--help"}, std::vector<std::string>{"-h"},
-                                         std::vector<std::string>{"list", "--help"},
-                                         std::vector<std::string>{"doctor", "--help"},
-                                         std::vector<std::string>{"run", "--help"},
-                                         std::vector<std::string>{"exhaust", "--help"},
-                                         std::vector<std::string>{"probe", "--help"},
-                                         std::vector<std::string>{"trace", "-h"}));
+INSTANTIATE_TEST_SUITE_P(
+    Every, Help,
+    testing::Values(std::vector<std::string>{"--help"}, std::vector<std::string>{"-h"},
+                    std::vector<std::string>{"list", "--help"}, std::vector<std::string>{"doctor", "--help"},
+                    std::vector<std::string>{"run", "--help"}, std::vector<std::string>{"exhaust", "--help"},
+                    std::vector<std::string>{"probe", "--help"}, std::vector<std::string>{"trace", "-h"}));
 
 TEST_P(Help, Fits80Columns) {
   const Ended ended = connbench(GetParam());
@@ -117,7 +115,8 @@ TEST(CommandLine, ExplainsWhatIsMissingOrTooMuch) {
 }
 
 TEST(CommandLine, SuggestsTheNearestCommand) {
-  for (const auto& [given, meant] : {std::pair("lst", "list"), std::pair("rum", "run"), std::pair("docter", "doctor")}) {
+  for (const auto& [given, meant] :
+       {std::pair("lst", "list"), std::pair("rum", "run"), std::pair("docter", "doctor")}) {
     const Ended ended = connbench({given});
     EXPECT_EQ(ended.status, 2);
     EXPECT_THAT(ended.err, HasSubstr(fmt::format("unknown command '{}': did you mean '{}'?", given, meant)));
@@ -125,8 +124,8 @@ TEST(CommandLine, SuggestsTheNearestCommand) {
 }
 
 TEST(CommandLine, AcceptsValuesBehindAnEqualsSignAndListsAsWords) {
-  const Ended ended = connbench({"run", "--dry-run", "--syscalls=off", "--repetitions=1", "--connector", "epoll", "poll",
-                                 "--connector=select", "--concurrency=1,2"});
+  const Ended ended = connbench({"run", "--dry-run", "--syscalls=off", "--repetitions=1", "--connector", "epoll",
+                                 "poll", "--connector=select", "--concurrency=1,2"});
   EXPECT_EQ(ended.status, 0) << ended.err;
   EXPECT_THAT(ended.out, AllOf(HasSubstr("epoll"), HasSubstr("  poll  "), HasSubstr("select"), HasSubstr("6 waves")));
 }

@@ -1,4 +1,4 @@
-// connbench probe, as a person runs it. One run of everything: it takes ten seconds.
+// connbench probe, as a user runs it. A run of everything takes ten seconds.
 #include "probe/probe.h"
 
 #include <gmock/gmock.h>
@@ -51,7 +51,7 @@ class ProbeInLab : public Probe {
   }
 };
 
-// What Linux does today. Where a kernel does otherwise, this is to be looked at, and to be told in docs/connect.md.
+// What Linux does today. When a kernel differs, look into it and describe it in docs/connect.md.
 const std::map<std::string, std::string>& known_verdicts() {
   static const std::map<std::string, std::string> known{
       {"S1", "refuted"},    {"S2", "depends"},    {"S3", "depends"},    {"S4", "confirmed"},  {"S5", "confirmed"},
@@ -99,7 +99,7 @@ void expect_the_kernels_matrix(const std::map<std::string, Row>& matrix) {
     EXPECT_EQ(matrix.at(state).at("consumed_by"), "SO_ERROR, recv, send, second connect") << state;
 }
 
-TEST_F(ProbeInLab, SettlesEveryClaimAndTheMatrixAndRecordsThem) {
+TEST_F(ProbeInLab, SettlesAndRecordsEveryClaimAndTheMatrix) {
   const Ended ended = connbench(command());
   ASSERT_EQ(ended.status, 0) << ended.err;
   EXPECT_EQ(verdicts(), known_verdicts()) << ended.out;
@@ -114,9 +114,9 @@ TEST_F(ProbeInLab, SettlesEveryClaimAndTheMatrixAndRecordsThem) {
 }
 
 TEST_F(ProbeInLab, IsTheSameForAnOrdinaryUser) {
-  if (::getuid() != 0) GTEST_SKIP() << "who runs this is one already";
+  if (::getuid() != 0) GTEST_SKIP() << "this is one";
   constexpr uid_t user = 65'534;
-  const std::string program = folder_.path() / "connbench";  // where it was built, others may not be let in
+  const std::string program = folder_.path() / "connbench";  // other users may not reach the build folder
   std::filesystem::copy_file(CONNBENCH_PROGRAM, program);
   for (const std::string& path : {folder_.path().string(), program})
     std::filesystem::permissions(path, std::filesystem::perms::owner_all | std::filesystem::perms::others_read |
@@ -154,7 +154,7 @@ TEST_F(Probe, WritesMarkdown) {
   EXPECT_THAT(ended.out, AllOf(HasSubstr("## S22: confirmed"), HasSubstr("probe/readiness.cpp")));
 }
 
-TEST_F(Probe, RefusesWhatItDoesNotKnowWithTheNearest) {
+TEST_F(Probe, SuggestsTheNearestWhenItRefusesAnUnknownName) {
   const Ended claim = connbench(command("S6,S66"));
   EXPECT_EQ(claim.status, 2);
   EXPECT_THAT(claim.err, AllOf(HasSubstr("--only"), HasSubstr("'S66'"), HasSubstr("did you mean 'S6'")));
@@ -166,7 +166,7 @@ TEST_F(Probe, RefusesWhatItDoesNotKnowWithTheNearest) {
   EXPECT_FALSE(std::filesystem::exists(out()));
 }
 
-TEST_F(Probe, DoesNotWriteOverAnotherRun) {
+TEST_F(Probe, DoesNotOverwriteAnotherRun) {
   ASSERT_EQ(connbench(command("S22")).status, 0);
   const Ended again = connbench(command("S22"));
   EXPECT_EQ(again.status, 2);
@@ -189,7 +189,7 @@ class Interrupted : public Probe, public testing::WithParamInterface<int> {};
 INSTANTIATE_TEST_SUITE_P(By, Interrupted, testing::Values(SIGTERM, SIGKILL),
                          [](const auto& by) { return by.param == SIGKILL ? "Kill" : "Term"; });
 
-TEST_P(Interrupted, LeavesWhatItFoundAndNothingElse) {
+TEST_P(Interrupted, KeepsWhatItFoundAndLeavesNothingRunning) {
   auto arguments = command("S2,S11,S13,S22");
   arguments.insert(arguments.begin(), CONNBENCH_PROGRAM);
   Program program(arguments);
@@ -202,7 +202,7 @@ TEST_P(Interrupted, LeavesWhatItFoundAndNothingElse) {
     EXPECT_EQ(ended.status, 128 + SIGTERM) << ended.err;
     EXPECT_THAT(ended.err, HasSubstr("interrupted"));
   }
-  EXPECT_THAT(program.left_after(std::chrono::seconds(5)), IsEmpty());
+  EXPECT_THAT(program.left_behind(), IsEmpty());
   EXPECT_EQ(json_of(out() + "/run.json").at("complete"), false);
   EXPECT_THAT(verdicts(), Not(IsEmpty()));
 }

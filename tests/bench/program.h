@@ -1,4 +1,4 @@
-// Runs one of our programs as a person would, in a session of its own, so that whatever it leaves behind can be found.
+// Runs one of our programs as a user would, in a session of its own, so that processes it leaves behind can be found.
 #pragma once
 
 #include <fcntl.h>
@@ -27,11 +27,11 @@
 
 namespace connbench {
 
-/// How long a program may take before it counts as hanging.
+/// How long a program may take before it counts as hanging. No test bounds a time more tightly.
 inline constexpr Duration patience = std::chrono::minutes(4);
 inline constexpr int could_not_execute = 127;
 
-/// From here on the system call with this number fails with EPERM, as a container's seccomp profile does it.
+/// From now on the system call with this number fails with EPERM, as under the seccomp profile of a container.
 inline void refuse(unsigned system_call) {
   sock_filter program[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
@@ -46,12 +46,12 @@ inline void refuse(unsigned system_call) {
 
 /// How a program ended.
 struct Ended {
-  std::optional<int> status;  ///< exit status; nullopt: killed by `signal`
+  std::optional<int> status;  ///< exit status; nullopt = killed by `signal`
   int signal = 0;
   std::string out, err;
 };
 
-/// The processes whose session is `session`, ended ones that wait for their parent left out.
+/// The processes whose session is `session`, without zombies.
 inline std::vector<pid_t> processes_of_session(pid_t session) {
   std::vector<pid_t> found;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
@@ -105,7 +105,7 @@ class Program {
     return ::ppoll(&watched, 1, &time, nullptr) == 1;
   }
 
-  /// Waits for its end; what is still running after `bound` is killed, and shows as `signal` = SIGKILL.
+  /// Waits for its end. If it still runs after `bound`, it is killed, and `signal` is SIGKILL.
   Ended wait(Duration bound = patience) {
     if (!ends_within(bound)) ::kill(pid_, SIGKILL);
     int status = 0;
@@ -118,8 +118,8 @@ class Program {
     return ended;
   }
 
-  /// Processes of its session that are there after its end; waits for theirs at most until `bound`.
-  std::vector<pid_t> left_after(Duration bound) const {
+  /// Processes of its session that outlive it. Waits for them to end, at most for `bound`.
+  std::vector<pid_t> left_behind(Duration bound = patience) const {
     const TimePoint until = now() + bound;
     auto left = processes_of_session(pid_);
     while (!left.empty() && now() < until) {

@@ -1,4 +1,4 @@
-// The records of a run, as a reader sees them.
+// The records of a run, as its readers see them.
 #pragma once
 
 #include <fstream>
@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "harness/connector/outcome.h"
 #include "tests/support/python_csv.h"
 
 namespace connbench {
@@ -36,13 +37,10 @@ inline uint64_t number(const Row& row, const std::string& column) {
   return std::stoull(row.at(column));
 }
 
-/// The sum of the twelve outcomes.
+/// The sum over all outcomes.
 inline uint64_t accounted_for(const Row& row) {
   uint64_t sum = 0;
-  for (const char* outcome :
-       {"connected", "refused", "reset", "unreachable", "peer_timeout", "deadline_exceeded", "never_started",
-        "cancelled", "exhausted", "not_permitted", "self_connected", "unexpected"})
-    sum += number(row, outcome);
+  for (const Outcome outcome : all_outcomes()) sum += number(row, std::string(to_string(outcome)));
   return sum;
 }
 

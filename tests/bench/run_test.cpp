@@ -13,7 +13,7 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-// The main job, as the project promises it: five ways, three targets. Sanitized code is slower: fewer of everything.
+// The main job of the project: five connectors, three targets. Sanitized code is slower and gets less of everything.
 constexpr uint64_t in_flight = sanitized ? 30 : 300;
 constexpr uint64_t attempts = sanitized ? 150 : 1500;
 constexpr uint64_t repetitions = sanitized ? 1 : 3;
@@ -64,7 +64,7 @@ void expect_a_sample_for_every_attempt(const std::vector<Row>& samples) {
   EXPECT_EQ(distinct.size(), samples.size());
 }
 
-// One test, because a run of it takes half a minute.
+// One test, because the run takes half a minute.
 TEST(Run, AccountsForEveryAttemptOfTheMainRunInFiveCompleteFiles) {
   const TemporaryFolder folder;
   const std::string out = folder.path() / "run";
@@ -86,7 +86,7 @@ TEST(Run, AccountsForEveryAttemptOfTheMainRunInFiveCompleteFiles) {
   EXPECT_FALSE(json_of(out + "/benchmark-aggregate.json").at("benchmarks").empty());
 }
 
-TEST(Run, SkipsVisiblyWhatCouldNotEnd) {
+TEST(Run, ReportsWhatItSkipsBecauseItCouldNotEnd) {
   const TemporaryFolder folder;
   const std::string out = folder.path() / "run";
   const Ended ended = connbench({"run", "--connector", "blocking,epoll", "--target", "backlog-full", "--attempts", "4",
@@ -110,13 +110,13 @@ TEST(Run, PrintsItsPlanAndRunsNothingWhenAskedTo) {
   EXPECT_FALSE(std::filesystem::exists(out));
 }
 
-// From here on there is no tracepoint, and strace is the one in `folder`.
+// From now on there is no tracepoint, and strace is the one in `folder`.
 void count_with_strace_of(const std::string& folder) {
   ::setenv("PATH", fmt::format("{}:{}", folder, ::getenv("PATH")).c_str(), 1);
   refuse(SYS_perf_event_open);
 }
 
-// A strace that works when it is tried out, and no more afterwards.
+// A strace that works only the first time, when it is tried out.
 void write_strace_that_works_once(const std::filesystem::path& folder) {
   const std::string used = folder / "used";
   std::ofstream(folder / "strace") << "#!/bin/sh\n"
@@ -140,7 +140,7 @@ TEST(Run, SaysWhySystemCallsOfACaseAreNotCounted) {
   EXPECT_EQ(rows_of(out + "/summary.csv").at(0).at("syscalls"), "");
 }
 
-TEST(Run, ThatItsLimitCutShortSaysSo) {
+TEST(Run, SaysSoWhenAWaveReachedItsLimit) {
   const TemporaryFolder folder;
   const Ended ended =
       connbench({"run", "--connector", "epoll", "--arrival", "uniform:10/s", "--attempts", "50", "--wave-limit",

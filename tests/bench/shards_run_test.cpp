@@ -22,8 +22,8 @@ class ShardedRun : public testing::Test {
   TemporaryFolder folder_;
 };
 
-// What libraries and signals keep for the whole process, shards must not find in the descriptor table of another.
-TEST_F(ShardedRun, WorksForEveryConnectorAndRecordsWhoMadeWhat) {
+// Libraries keep descriptors for the whole process; a shard must not look them up in its own descriptor table.
+TEST_F(ShardedRun, WorksForEveryConnectorAndRecordsTheShardOfEachAttempt) {
   const Ended ended = connbench({"run", "--shards", "3", "--concurrency", "12", "--attempts", "60", "--repetitions",
                                  "1", "--syscalls", "off", "--out", out()});
   EXPECT_EQ(ended.status, 0) << ended.out << ended.err;
@@ -41,8 +41,8 @@ TEST_F(ShardedRun, WorksForEveryConnectorAndRecordsWhoMadeWhat) {
   }
 }
 
-// Of a signal that was meant for a thread of another shard, an attempt would show that it ended too early.
-TEST_F(ShardedRun, KeepsSignalsToTheThreadsTheyAreFor) {
+// A signal that reached a thread of another shard would end an attempt too early.
+TEST_F(ShardedRun, SendsSignalsOnlyToTheThreadsTheyAreFor) {
   const Ended ended = connbench({"run",
                                  "--connector",
                                  "blocking-threads,blocking-pool,signal-threads,signal-pool",
@@ -88,7 +88,7 @@ TEST_F(ShardedRun, CountsTheSystemCallsOfAllShards) {
   EXPECT_GE(number(row, "syscalls"), 300U * 4) << "socket, connect, epoll_ctl, close";
 }
 
-TEST_F(ShardedRun, LeavesNoProcessWhenItIsKilledInTheMiddle) {
+TEST_F(ShardedRun, LeavesNoProcessWhenItIsKilled) {
   Program program({CONNBENCH_PROGRAM, "run", "--connector", "epoll", "--target", "backlog-full", "--shards", "3",
                    "--concurrency", "60", "--attempts", "60", "--timeout", "60s", "--syscalls", "off", "--out", out()});
   const TimePoint until = now() + patience;
@@ -96,11 +96,11 @@ TEST_F(ShardedRun, LeavesNoProcessWhenItIsKilledInTheMiddle) {
     ASSERT_TRUE(now() < until && !program.ends_within(std::chrono::milliseconds(5)));
   ::kill(program.pid(), SIGKILL);
   EXPECT_EQ(program.wait().signal, SIGKILL);
-  EXPECT_THAT(program.left_after(std::chrono::seconds(10)), IsEmpty());
+  EXPECT_THAT(program.left_behind(), IsEmpty());
   EXPECT_EQ(json_of(out() + "/run.json").at("complete"), false);
 }
 
-TEST_F(ShardedRun, MayHoldMoreThanOneDescriptorTable) {
+TEST_F(ShardedRun, HoldsMoreAttemptsThanOneDescriptorTable) {
   const auto lowered = [] {
     const rlimit limit{300, 300};
     ::setrlimit(RLIMIT_NOFILE, &limit);
@@ -114,7 +114,7 @@ TEST_F(ShardedRun, MayHoldMoreThanOneDescriptorTable) {
   EXPECT_EQ(connbench(arguments, lowered).status, 0);
 }
 
-TEST_F(ShardedRun, IsRefusedWhereTheKernelHasNotTheMemory) {
+TEST_F(ShardedRun, IsRefusedWhenTheKernelLacksTheMemory) {
   constexpr rlim_t pending = 80'000'000;  // 400 GiB of slab
   rlimit table{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &table), 0);

@@ -24,7 +24,8 @@ using testing::IsSupersetOf;
 using testing::Not;
 using testing::UnorderedElementsAre;
 
-Json output_of(const std::string& command, const std::function<void()>& prepare = [] {}) {
+Json output_of(
+    const std::string& command, const std::function<void()>& prepare = [] {}) {
   const Ended ended = connbench({command, "--format", "json"}, prepare);
   EXPECT_EQ(ended.status, 0) << ended.err;
   EXPECT_THAT(ended.err, IsEmpty());
@@ -50,9 +51,8 @@ class ListJson : public testing::Test {
 };
 
 TEST_F(ListJson, HasTheKeysOfTheContract) {
-  EXPECT_THAT(keys_of(list_),
-              UnorderedElementsAre("schema_version", "outcomes", "columns", "files", "thresholds", "families",
-                                   "connectors", "options", "targets", "scenarios"));
+  EXPECT_THAT(keys_of(list_), UnorderedElementsAre("schema_version", "outcomes", "columns", "files", "thresholds",
+                                                   "families", "connectors", "options", "targets", "scenarios"));
 }
 
 TEST_F(ListJson, DescribesTheRecords) {
@@ -103,18 +103,17 @@ TEST_F(ListJson, PutsEveryConnectorIntoTheGroupOfItsCapabilities) {
     const Json& capabilities = connector.at("capabilities");
     EXPECT_EQ(group == "threads", capabilities.at("threads") == "per_attempt") << connector;
     EXPECT_EQ(group == "pools", capabilities.at("threads") == "pool") << connector;
-    EXPECT_EQ(group == "baselines", capabilities.at("completes_in_submit") == true ||
-                                        capabilities.at("opens_sockets") == false)
+    EXPECT_EQ(group == "baselines",
+              capabilities.at("completes_in_submit") == true || capabilities.at("opens_sockets") == false)
         << connector;
   }
 }
 
 TEST_F(ListJson, DescribesCapabilities) {
   const Json& epoll = named(list_.at("connectors"), "epoll").at("capabilities");
-  EXPECT_THAT(keys_of(epoll),
-              IsSupersetOf({"opens_sockets", "completes_in_submit", "threads", "deadline_by", "has_deadline",
-                            "granularity_ns", "floor_ns", "early_ns", "cancellable", "max_in_flight", "pool_threads",
-                            "uses_all_endpoints"}));
+  EXPECT_THAT(keys_of(epoll), IsSupersetOf({"opens_sockets", "completes_in_submit", "threads", "deadline_by",
+                                            "has_deadline", "granularity_ns", "floor_ns", "early_ns", "cancellable",
+                                            "max_in_flight", "pool_threads", "uses_all_endpoints"}));
   EXPECT_EQ(epoll.at("threads"), "none");
   const Json& sndtimeo = named(list_.at("connectors"), "sndtimeo-threads").at("capabilities");
   EXPECT_EQ(sndtimeo.at("deadline_by"), "socket_option");

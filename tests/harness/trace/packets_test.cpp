@@ -60,10 +60,10 @@ Frame syn_frame() {
   return Frame(lab::client_interface, PACKET_OUTGOING, 0x0800).ipv4(IPPROTO_TCP, 40).syn_header();
 }
 
-enum class To : uint8_t { client, server };
+enum class Way : uint8_t { to_client, to_server };
 
-Packet packet(To to, uint8_t flags, uint32_t sequence, uint32_t acknowledgement = 0, uint32_t length = 0) {
-  const bool to_server = to == To::server;
+Packet packet(Way way, uint8_t flags, uint32_t sequence, uint32_t acknowledgement = 0, uint32_t length = 0) {
+  const bool to_server = way == Way::to_server;
   Packet packet;
   packet.source = to_server ? client : server;
   packet.destination = to_server ? server : client;
@@ -152,24 +152,25 @@ TEST(PacketParser, ReportsTheAddressAnArpRequestAsksFor) {
 }
 
 TEST(Packets, AreNumberedRelativeToTheSynOfTheirDirection) {
-  const auto packets = related({packet(To::server, syn, 1000), packet(To::client, syn | ack, 5000, 1001),
-                                packet(To::server, ack, 1001, 5001), packet(To::client, psh | ack, 5001, 1001, 41),
-                                packet(To::server, fin | ack, 1001, 5042)});
+  const auto packets =
+      related({packet(Way::to_server, syn, 1000), packet(Way::to_client, syn | ack, 5000, 1001),
+               packet(Way::to_server, ack, 1001, 5001), packet(Way::to_client, psh | ack, 5001, 1001, 41),
+               packet(Way::to_server, fin | ack, 1001, 5042)});
   std::vector<std::string> texts;
   for (const Packet& each : packets) texts.push_back(short_text(each));
   EXPECT_THAT(texts, ElementsAre("S <>", "S. ack 1 <>", ". ack 1", "P. seq 1:42 ack 1", "F. seq 1 ack 42"));
 }
 
 TEST(Packets, HaveRelativeNumbersThatSurviveWraparound) {
-  const auto packets = related({packet(To::server, syn, 0xffffffff), packet(To::client, syn | ack, 7, 0),
-                                packet(To::server, psh | ack, 0, 8, 3)});
+  const auto packets = related({packet(Way::to_server, syn, 0xffffffff), packet(Way::to_client, syn | ack, 7, 0),
+                                packet(Way::to_server, psh | ack, 0, 8, 3)});
   EXPECT_EQ(short_text(packets[2]), "P. seq 1:4 ack 1");
 }
 
 TEST(Packets, AreRetransmissionsWhenTheirSequenceNumbersWereSentBefore) {
-  const auto packets = related({packet(To::server, syn, 1000), packet(To::server, syn, 1000),
-                                packet(To::server, syn, 1000), packet(To::client, syn | ack, 5000, 1001),
-                                packet(To::server, ack, 1001, 5001), packet(To::server, ack, 1001, 5001)});
+  const auto packets = related({packet(Way::to_server, syn, 1000), packet(Way::to_server, syn, 1000),
+                                packet(Way::to_server, syn, 1000), packet(Way::to_client, syn | ack, 5000, 1001),
+                                packet(Way::to_server, ack, 1001, 5001), packet(Way::to_server, ack, 1001, 5001)});
   EXPECT_EQ(packets[0].retransmission, 0U);
   EXPECT_EQ(short_text(packets[1]), "S RETRANSMISSION 1");
   EXPECT_EQ(short_text(packets[2]), "S RETRANSMISSION 2");
@@ -179,8 +180,8 @@ TEST(Packets, AreRetransmissionsWhenTheirSequenceNumbersWereSentBefore) {
 }
 
 TEST(Packets, ArriveWhenTheOtherEndSeesThem) {
-  Packet lost = packet(To::server, syn, 1000);
-  Packet again = packet(To::server, syn, 1000);
+  Packet lost = packet(Way::to_server, syn, 1000);
+  Packet again = packet(Way::to_server, syn, 1000);
   again.ip_id = 1;
   again.time_ns = 50;
   const auto packets = related({lost, again, arrival(again, 90)});
@@ -191,9 +192,9 @@ TEST(Packets, ArriveWhenTheOtherEndSeesThem) {
 }
 
 TEST(Packets, OfOtherConnectionsAreRemovedAndCounted) {
-  Packet stranger = packet(To::server, syn, 1);
+  Packet stranger = packet(Way::to_server, syn, 1);
   stranger.destination = Endpoint::ipv4(0xc6130001, 9);
-  std::vector<Packet> packets{stranger, packet(To::server, syn, 1)};
+  std::vector<Packet> packets{stranger, packet(Way::to_server, syn, 1)};
   std::vector<Connection> connections;
   EXPECT_EQ(relate_packets(packets, connections, {&server, 1}, {}), 1U);
   EXPECT_THAT(packets, SizeIs(1));
