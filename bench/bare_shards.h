@@ -4,6 +4,8 @@
 
 #include <span>
 
+#include "harness/connector/endpoint.h"
+#include "harness/support/clock.h"
 #include "harness/wave/sample.h"
 
 namespace connbench {

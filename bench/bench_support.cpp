@@ -81,10 +81,9 @@ DrivenConnector::DrivenConnector(std::string_view connector, std::span<const End
 
 void DrivenConnector::run() {
   drive(*connector_,
-        {.endpoints = endpoints_,
+        {.load = {.endpoints = endpoints_, .limit = std::chrono::minutes(1)},
          .concurrency = concurrency_,
          .timeout = std::chrono::seconds(30),  // long enough for the retransmission of a SYN that was lost
-         .limit = std::chrono::minutes(1),
          .pacing = pacing_.get()},
         samples_.samples());
   for (const Sample& sample : samples_.samples())
@@ -161,11 +160,11 @@ void run_waves(benchmark::State& state, const Case& what) {
   const Target& answering = open_targets().open("accepting", what.family, what.concurrency);
   const WaveSpec spec{.what = &planned.what,
                       .connector = planned.connector,
-                      .endpoints = target.endpoints(),
-                      .endpoints_per_attempt = target.endpoints_per_attempt(),
+                      .load = {.endpoints = target.endpoints(),
+                               .endpoints_per_attempt = target.endpoints_per_attempt(),
+                               .limit = planned.limit},
                       .warm_up = planned.target->entry->answers ? target.endpoints() : answering.endpoints(),
                       .server = target.server(),
-                      .limit = planned.limit,
                       .pacing = closed_loop};
   Unattended parent;
   Pool pool;

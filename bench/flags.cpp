@@ -116,7 +116,7 @@ Family read_family(std::string_view name, std::string_view text, std::initialize
 
 CloseMode read_close(std::string_view text) {
   one_of("--close", text, {"rst", "fin", "hold"});
-  return text == "rst" ? CloseMode::rst : text == "fin" ? CloseMode::fin : CloseMode::hold;
+  return parse_close_mode(text);
 }
 
 std::string suggested_arrival(std::string_view text) {

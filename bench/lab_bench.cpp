@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 #include <netinet/tcp.h>
 #include <sched.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <atomic>
@@ -17,6 +16,7 @@
 #include "bench/bench_support.h"
 #include "harness/lab/lab.h"
 #include "harness/machine/machine.h"
+#include "harness/process/shared.h"
 #include "harness/support/statistics.h"
 #include "harness/targets/target.h"
 
@@ -31,6 +31,7 @@ constexpr size_t spared_descriptors = 600;  // per table: those that the process
 struct Figures {
   std::atomic<size_t> issued{0};
   std::atomic<size_t> pending{0};
+  double issue_s = 0;
 };
 
 bool is_in_syn_sent(int fd) {
@@ -61,10 +62,7 @@ void keep_waiting(benchmark::State& state, size_t wanted) try {
   const size_t tables = (wanted + each - 1) / each;
   const lab::Options options{
       .sysctls = {{"net.ipv4.ip_local_port_range", "1024 65535"}, {"net.ipv4.tcp_syn_linear_timeouts", "0"}}};
-  Figures* const figures =
-      new (::mmap(nullptr, sizeof(Figures) + sizeof(double), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))
-          Figures;
-  auto* const issue_s = reinterpret_cast<double*>(figures + 1);
+  const Shared<Figures> figures;
   for ([[maybe_unused]] auto _ : state) {
     lab::run_in_lab(options, [&](lab::Lab& lab) {
       const auto target = find_target("blackhole").open({.open_at_once = wanted, .lab = &lab});
@@ -75,14 +73,14 @@ void keep_waiting(benchmark::State& state, size_t wanted) try {
         threads.emplace_back(
             [&, t] { hold(t * each, std::min<size_t>(each, wanted - t * each), target->endpoints(), step, *figures); });
       step.arrive_and_wait();
-      *issue_s = std::chrono::duration<double>(now() - begun).count();
+      figures->issue_s = std::chrono::duration<double>(now() - begun).count();
       sleep_until(now() + waited);
       step.arrive_and_wait();
       return 0;
     });
   }
   state.counters["issued"] = static_cast<double>(figures->issued);
-  state.counters["issued_in_s"] = *issue_s;
+  state.counters["issued_in_s"] = figures->issue_s;
   state.counters["still_pending_share"] = static_cast<double>(figures->pending) / static_cast<double>(wanted);
   state.counters["tables"] = static_cast<double>(tables);
 } catch (const lab::Unavailable& error) {
@@ -91,8 +89,7 @@ void keep_waiting(benchmark::State& state, size_t wanted) try {
 
 // A process inside the lab shares the monotonic clock with the one outside.
 void create_lab(benchmark::State& state) try {
-  auto* const begun_inside = static_cast<TimePoint*>(
-      ::mmap(nullptr, sizeof(TimePoint), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  const Shared<TimePoint> begun_inside;
   std::vector<double> up_ms;
   for ([[maybe_unused]] auto _ : state) {
     const TimePoint called = now();

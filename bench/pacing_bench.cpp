@@ -47,12 +47,10 @@ Lateness lateness_of_driving(Connector& connector, std::span<const Endpoint> end
   std::vector<Sample> samples(spin ? attempts_per_spinning_block : attempts_per_block);
   const auto pacing = uniform_arrivals(rate_per_s);
   drive(connector,
-        {.endpoints = endpoints,
+        {.load = {.endpoints = endpoints, .limit = std::chrono::minutes(1), .spin = spin},
          .concurrency = in_flight,
          .timeout = timeout,
-         .limit = std::chrono::minutes(1),
-         .pacing = pacing.get(),
-         .spin = spin},
+         .pacing = pacing.get()},
         samples);
   Lateness late;
   for (const Sample& sample : samples) late.push_back(sample.started_ns - sample.scheduled_ns);

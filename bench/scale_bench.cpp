@@ -129,9 +129,8 @@ class Comparison {
     Unattended parent;
     const WaveResult result = run_wave({.what = &what_,
                                         .connector = &named_,
-                                        .endpoints = target_.endpoints(),
+                                        .load = {.endpoints = target_.endpoints(), .limit = wave_limit},
                                         .warm_up = answering_.endpoints(),
-                                        .limit = wave_limit,
                                         .pacing = [&] { return rate_ > 0 ? uniform_arrivals(rate_) : closed_loop(); }},
                                        samples, parent);
     if (!result.failure.empty()) throw std::runtime_error(result.failure);

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "harness/lab/addresses.h"
+#include "harness/support/kernel_names.h"
 #include "harness/support/units.h"
 #include "probe/dead_peer.h"
 #include "probe/probe.h"
@@ -24,7 +25,7 @@ Finding waiting_is_syn_sent(Surroundings& here) {
   const UniqueFd fd = tcp_socket(SOCK_NONBLOCK);
   const Returned connected = returned(::connect(fd.get(), silent.address(), silent.size()));
   const auto state = tcp_state_of(fd.get());
-  finding.saw("to {}: connect() = {}, TCP_INFO reports {}", here.silent_name(), connected, tcp_state(state));
+  finding.saw("to {}: connect() = {}, TCP_INFO reports {}", here.silent_name(), connected, tcp_state_name(state));
   bool listed = false;
   for (const ListedSocket& socket : sockets_at_port(Endpoint::of_socket(fd.get()).port())) {
     if (socket.remote_port != silent.port()) continue;  // the port may also be in use towards another peer
@@ -130,7 +131,7 @@ Finding dead_peers_are_not_noticed(Surroundings&) {
   finding.saw("with data sent (send() = {}, TCP_USER_TIMEOUT 1.5 s): {}", sent, of_sending);
   finding.saw("with SO_KEEPALIVE (after 1 s, every 1 s, twice): {}", of_probing);
   finding.saw("with neither: after {} poll() reports {}, TCP is still {}", human_readable(now() - began),
-              ready_bits(static_cast<uint32_t>(of_idle)), tcp_state(tcp_state_of(idle.client.get())));
+              ready_bits(static_cast<uint32_t>(of_idle)), tcp_state_name(tcp_state_of(idle.client.get())));
   const bool so = of_idle == 0 && of_sending.ends_with("ETIMEDOUT") && of_probing.ends_with("ETIMEDOUT");
   finding.verdict = so ? Verdict::confirmed : Verdict::refuted;
   return finding;

@@ -6,6 +6,7 @@
 
 #include "harness/machine/machine.h"
 #include "harness/support/joined.h"
+#include "harness/support/kernel_names.h"
 #include "harness/support/units.h"
 #include "probe/probe.h"
 #include "probe/surroundings.h"
@@ -59,7 +60,7 @@ class BothEnds {
  private:
   static std::string state_of(uint16_t local, uint16_t remote) {
     for (const ListedSocket& socket : sockets_at_port(local))
-      if (socket.remote_port == remote) return tcp_state(socket.state);
+      if (socket.remote_port == remote) return tcp_state_name(socket.state);
     return "CLOSED";
   }
   void look() {
@@ -104,12 +105,12 @@ bool close_in_turn(Finding& finding, Surroundings& here, const Listener& far) {
   bool all = ends.reach("ESTABLISHED", "ESTABLISHED");
   UniqueFd server(checked(::accept(far.fd.get(), nullptr, nullptr), "accept"));
   client.reset(-1);  // close()
-  all = all && ends.reach("FIN_WAIT_2", "CLOSE_WAIT");
+  all = all && ends.reach("FIN_WAIT2", "CLOSE_WAIT");
   server.reset(-1);
   all = all && ends.reach("TIME_WAIT", "CLOSED");
   const Duration time_wait = ends.time_wait();
 
-  const States clients{"SYN_SENT", "ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2", "TIME_WAIT"};
+  const States clients{"SYN_SENT", "ESTABLISHED", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT"};
   const States servers{"CLOSED", "SYN_RECV", "ESTABLISHED", "CLOSE_WAIT", "LAST_ACK", "CLOSED"};
   report_states(finding, "the client closes, then the server. Client", ends.client(), clients);
   report_states(finding, "Server", ends.server(), servers);
@@ -132,7 +133,7 @@ bool close_together(Finding& finding, Surroundings& here, const Listener& far) {
   client.reset(-1);
   server.reset(-1);
   if (!ends.settle()) return false;
-  const States path{"ESTABLISHED", "FIN_WAIT_1", "CLOSING", "TIME_WAIT"};
+  const States path{"ESTABLISHED", "FIN_WAIT1", "CLOSING", "TIME_WAIT"};
   if (ends.client() != path || ends.server() != path) return false;
   report_states(finding, "both close at once. Client", ends.client(), path);
   report_states(finding, "Server", ends.server(), path);

@@ -8,8 +8,8 @@
 #include <cstdio>
 #include <fstream>
 
+#include "harness/support/kernel_names.h"
 #include "harness/support/unique_fd.h"
-#include "probe/words.h"
 
 namespace connbench::probe {
 
@@ -21,7 +21,7 @@ int tcp_state_of(int fd) {
 }
 
 std::string describe(const ListedSocket& socket) {
-  return fmt::format("port {} to port {} {}", socket.local_port, socket.remote_port, tcp_state(socket.state));
+  return fmt::format("port {} to port {} {}", socket.local_port, socket.remote_port, tcp_state_name(socket.state));
 }
 
 // "  0: 0100007F:8001 0100007F:4E20 02 00000000:00000000 01:00000064 …", all but the last two in hexadecimal.

@@ -27,8 +27,6 @@ std::string to_string(const Returned& returned);
 std::string error_name(int error);
 /// Event bits of poll() or epoll: "IN OUT RDHUP"; "-" for none.
 std::string ready_bits(uint32_t events);
-/// The name of a TCP state: "SYN_SENT".
-std::string tcp_state(int state);
 /// The value of SO_ERROR, which is thereby consumed. @throws std::system_error when getsockopt() fails
 int so_error(int fd);
 /// A summary of durations: "median 1.2 ms, longest 3 ms of 20".

@@ -1,9 +1,10 @@
-// The one interface: how the runner speaks to a way of connecting. impl/README.md is its guide.
+// The interface between the runner and a way of connecting. impl/README.md is its guide.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "harness/connector/endpoint.h"
@@ -12,55 +13,54 @@
 
 namespace connbench {
 
-/// One connection that is wanted.
+/// One connection to be made.
 struct Attempt {
-  uint64_t id;  ///< unique among the attempts in flight
-  std::span<const Endpoint>
-      endpoints;        ///< at least one; outlives the attempt. Only racing connectors use more than one
-  TimePoint scheduled;  ///< when the load wanted it to begin
-  Duration timeout;     ///< counted from `Completion::started`; connectors without a deadline ignore it
+  uint64_t id;                          ///< unique among the attempts in flight
+  std::span<const Endpoint> endpoints;  ///< at least one; outlive the attempt. Only racing connectors use the others
+  TimePoint scheduled;                  ///< when the load wanted it to begin
+  Duration timeout;                     ///< counted from `Completion::started`; connectors without a deadline ignore it
 };
 
-/// The kernel's own view of a handshake (TCP_INFO), read when the policy asks for it.
+/// The kernel's view of a handshake (TCP_INFO), read when the policy asks for it.
 struct Handshake {
   bool known = false;           ///< false: not asked for, or not a TCP socket
-  uint8_t syn_retransmits = 0;  ///< tcpi_total_retrans: before data is sent, that is the SYN's
-  Duration round_trip{};        ///< tcpi_rtt; covers the last exchange only once a SYN was retransmitted
+  uint8_t syn_retransmits = 0;  ///< tcpi_total_retrans: before any data is sent, all are SYNs
+  Duration round_trip{};        ///< tcpi_rtt; after a retransmitted SYN, of the last exchange only
 };
 
 /// How an attempt ended.
 struct Completion {
   uint64_t id = 0;
   ConnectResult result{};
-  TimePoint started{};   ///< just before the attempt's first system call; TimePoint{} when it never made one
-  TimePoint finished{};  ///< when the strategy itself knew the outcome
+  TimePoint started{};   ///< just before the attempt's first system call; TimePoint{} = it made none
+  TimePoint finished{};  ///< when the connector knew the outcome
   Handshake handshake{};
 };
 
-/// What a connector says of itself. The conformance suite holds it against what the connector does.
+/// What a connector claims to do. The conformance suite checks the claims.
 struct Capabilities {
   enum class Threads : uint8_t { none, per_attempt, pool };
   enum class DeadlineBy : uint8_t {
-    kernel,         ///< nobody but the kernel's own retransmission limit
+    kernel,         ///< only the kernel's own limit on retransmissions
     socket_option,  ///< SO_SNDTIMEO, TCP_USER_TIMEOUT, TCP_SYNCNT
     wait,           ///< the timeout of select, poll, epoll or io_uring_enter
     timer,          ///< a timerfd
-    signal,         ///< a timer's signal, which interrupts connect()
+    signal,         ///< a timer's signal that interrupts connect()
     linked_request  ///< io_uring's linked timeout
   };
 
-  bool opens_sockets = true;         ///< false only for the one that pretends: it says connected whatever the target
-  bool completes_in_submit = false;  ///< submit() runs one attempt to its end; it takes one attempt per call
+  bool opens_sockets = true;         ///< false only for `null`, which reports connected whatever the target
+  bool completes_in_submit = false;  ///< submit() takes one attempt per call and runs it to its end
   Threads threads = Threads::none;
   DeadlineBy deadline_by = DeadlineBy::wait;
-  Duration granularity{};    ///< the (smallest) step to which its deadlines are rounded up: a jiffy for SO_SNDTIMEO
-  Duration floor{};          ///< no shorter deadline can be kept
-  Duration early{};          ///< a deadline may pass by so much too soon, and by as much more as the machine's tick is
-                             ///< late: a library's coarse clock. Ours never do (socket_option: by the tick)
-  bool cancellable = true;   ///< cancel_all() ends an attempt that no packet answers
-  size_t max_in_flight = 0;  ///< a limit of the mechanism (FD_SETSIZE); 0 = none of its own
-  size_t pool_threads = 0;   ///< of a pool: how many there are when as many attempts are in flight
-  bool uses_all_endpoints = false;  ///< tries what comes after an attempt's first endpoint too; the others never do
+  Duration granularity{};   ///< the smallest step to which deadlines are rounded up: a jiffy for SO_SNDTIMEO
+  Duration floor{};         ///< no shorter deadline can be kept
+  Duration early{};         ///< a library with a coarse clock may end a deadline this much too early, and earlier still
+                            ///< when the machine's tick is late. Ours are never early (socket_option: by the tick)
+  bool cancellable = true;  ///< cancel_all() ends an attempt that gets no answer
+  size_t max_in_flight = 0;         ///< the limit of the mechanism (FD_SETSIZE); 0 = it has none
+  size_t pool_threads = 0;          ///< threads of a pool, when at least as many attempts are in flight
+  bool uses_all_endpoints = false;  ///< may try all endpoints of an attempt; other connectors try the first only
 
   bool has_deadline() const noexcept { return deadline_by != DeadlineBy::kernel; }
   bool operator==(const Capabilities&) const = default;
@@ -71,8 +71,8 @@ std::string_view to_string(Capabilities::DeadlineBy deadline_by) noexcept;
 
 /// A way of opening connections. Made, used and destroyed by one thread.
 ///
-/// Every accepted id completes exactly once, through reap(). Attempts never throw: what goes wrong with one is its
-/// outcome. Set-up (the constructor) throws std::system_error with the call's name.
+/// Every accepted id completes exactly once, through reap(). Attempts never throw: a failure is the attempt's outcome.
+/// The constructor throws std::system_error, which names the call that failed.
 class Connector {
  public:
   Connector() = default;
@@ -83,19 +83,19 @@ class Connector {
 
   virtual Capabilities capabilities() const = 0;
 
-  /// Takes a prefix of `attempts` and returns its length; shorter than offered means full: reap first. A connector that
-  /// `completes_in_submit` blocks here and takes one; any other returns without waiting for an outcome.
+  /// Takes a prefix of `attempts` and returns its length. Shorter than offered means full: reap first. A connector that
+  /// `completes_in_submit` takes one attempt and blocks; any other returns without waiting for an outcome.
   virtual size_t submit(std::span<const Attempt> attempts) = 0;
 
-  /// Appends completions and returns how many. Waits for the first of them at most until `wait_until` (a past time:
-  /// takes what is there); returns at once when nothing is in flight. 0 is allowed at any time.
+  /// Appends completions and returns how many. Waits for the first one until `wait_until` at most; a time in the past
+  /// means not to wait. Returns at once when nothing is in flight. May return 0 at any time.
   virtual size_t reap(std::vector<Completion>& completions, TimePoint wait_until) = 0;
 
-  /// Gives up everything in flight; each attempt still completes through reap(), as `cancelled` or `never_started`
-  /// unless it had already ended. Nothing may be submitted afterwards.
+  /// Gives up everything in flight. Each attempt still completes through reap(), as `cancelled` or `never_started`
+  /// unless it had already ended. Submit nothing afterwards.
   virtual void cancel_all() = 0;
 
-  /// Accepted and not yet reaped.
+  /// How many attempts were accepted and not yet reaped.
   virtual size_t in_flight() const = 0;
 };
 

@@ -12,27 +12,27 @@
 namespace connbench {
 
 enum class Family : uint8_t { ipv4, ipv6, unix_domain };
-/// What the families of a target or a connector may refer to.
+/// For the families of a target or a connector.
 inline constexpr Family ip_families[] = {Family::ipv4, Family::ipv6};
 inline constexpr Family every_family[] = {Family::ipv4, Family::ipv6, Family::unix_domain};
 
-/// As in the records and on the command line: "4", "6", "unix".
+/// The name in the records and on the command line: "4", "6", "unix".
 std::string_view to_string(Family family) noexcept;
 /// AF_INET, AF_INET6 or AF_UNIX.
 sa_family_t address_family(Family family) noexcept;
 
-/// A socket address by value; ready for bind() and connect().
+/// A socket address by value, ready for bind() and connect().
 class Endpoint {
  public:
   /// `address` in host byte order, e.g. 0x7f000001 for 127.0.0.1.
   static Endpoint ipv4(uint32_t address, uint16_t port) noexcept;
   static Endpoint ipv6(const in6_addr& address, uint16_t port) noexcept;
-  /// A name in Linux's abstract namespace: no file, gone with its last socket.
+  /// A name in Linux's abstract namespace. It is no file, and vanishes with its last socket.
   /// @throws std::invalid_argument when the name does not fit (107 bytes)
   static Endpoint abstract_unix(std::string_view name);
   /// A path in the file system. @throws std::invalid_argument when it does not fit (107 bytes)
   static Endpoint unix_path(std::string_view path);
-  /// The address that a bound socket really has (after binding to port 0). @throws std::system_error
+  /// The address to which a socket is bound, e.g. after binding to port 0. @throws std::system_error
   static Endpoint of_socket(int fd);
   /// The address of the peer. @throws std::system_error
   static Endpoint of_peer(int fd);

@@ -51,18 +51,18 @@ void check(std::string_view value, const OptionSpec& spec) try {
 const OptionSpec& find_spec(std::string_view name, std::span<const OptionSpec> specs) {
   const auto found = std::find_if(specs.begin(), specs.end(), [&](const OptionSpec& s) { return s.name == name; });
   if (found != specs.end()) return *found;
-  if (specs.empty()) throw std::invalid_argument(fmt::format("unknown option '{}': there are none here", name));
+  if (specs.empty()) throw std::invalid_argument(fmt::format("unknown option '{}': it takes no options", name));
   std::vector<std::string_view> known;
   for (const auto& spec : specs) known.push_back(spec.name);
   throw std::invalid_argument(unknown_name("option", name, known));
 }
 
-struct Said {
+struct NameAndValue {
   std::string_view name, value;
 };
 
-// "name:value" as it stands between two '+'.
-Said read_option(std::string_view item) {
+// An item is what stands between two '+'.
+NameAndValue read_option(std::string_view item) {
   const size_t colon = item.find(':');
   if (colon == 0 || colon == std::string_view::npos) {
     throw std::invalid_argument(fmt::format("'+{}': an option is written +name:value", item));
@@ -118,7 +118,7 @@ const std::string& Options::specified(std::string_view name) const {
 
 const std::string& Options::value(std::string_view name) const {
   const auto& value = specified(name);
-  if (value.empty()) throw std::logic_error(fmt::format("option '{}' has no value: ask given() first", name));
+  if (value.empty()) throw std::logic_error(fmt::format("option '{}' has no value: call given() first", name));
   return value;
 }
 

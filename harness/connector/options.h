@@ -1,6 +1,9 @@
 // Options that are part of a connector's name: `select-threads+wait:50ms+stack:64KiB`.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -17,39 +20,39 @@ struct OptionSpec {
   std::string_view name;
   Kind kind;
   std::string_view choices;        ///< for Kind::choice: the values, separated by '|'
-  std::string_view default_value;  ///< the value when the name does not say; "" = the connector decides
+  std::string_view default_value;  ///< the value when the name has none; "" = the connector decides
   std::string_view help;
-  std::string_view misleading = {};  ///< those choices that are known to report what is not so
+  std::string_view misleading = {};  ///< those choices that are known to report false outcomes
 
   bool operator==(const OptionSpec&) const = default;
 };
 
-/// The values of a choice: "rst|fin|hold" → "rst", "fin", "hold"; none of "".
+/// The values of a choice: "rst|fin|hold" → "rst", "fin", "hold". "" has none.
 std::vector<std::string_view> values_of(std::string_view choices);
 
-/// What to write for such a value: "duration", "size", … ("choice" has its choices).
+/// What kind of value to write: "duration", "size", … A choice lists its values instead.
 std::string_view to_string(OptionSpec::Kind kind) noexcept;
 
-/// The options of one connector, checked against its specifications. Asking for an option that was not specified is a
-/// defect of the connector and throws std::logic_error.
+/// The options of one connector, checked against their specifications. Asking for an option that was not specified, or
+/// for a value that is not there, is a defect of the connector and throws std::logic_error.
 class Options {
  public:
   Options() = default;
   /// `text` is what follows the connector's base name: "" or "+name:value+name:value".
-  /// @throws std::invalid_argument that names the unknown option, or the value and what would be valid
+  /// @throws std::invalid_argument, which names the unknown option, or the value and the valid ones
   Options(std::string_view text, std::span<const OptionSpec> specs);
 
   std::string_view choice(std::string_view name) const;
   Duration duration(std::string_view name) const;
   size_t size(std::string_view name) const;  ///< bytes: "64KiB", "8MiB", "65536"
   size_t count(std::string_view name) const;
-  bool given(std::string_view name) const;  ///< a value is there (said or by default)
-  bool knows(std::string_view name) const noexcept { return values_.contains(name); }  ///< it was specified
+  bool given(std::string_view name) const;  ///< it has a value, from the name or by default
+  bool knows(std::string_view name) const noexcept { return values_.contains(name); }  ///< it is specified
 
  private:
   const std::string& specified(std::string_view name) const;
   const std::string& value(std::string_view name) const;
-  std::map<std::string, std::string, std::less<>> values_;  // every specified option; "" = no value
+  std::map<std::string, std::string, std::less<>> values_;  // of every specified option; "" = no value
 };
 
 /// "epoll+wait:pwait2" → "epoll".

@@ -10,7 +10,7 @@ constexpr std::string_view outcome_names[outcome_count] = {
     "never_started", "cancelled", "exhausted", "not_permitted", "self_connected", "unexpected"};
 constexpr std::string_view stage_names[stage_count] = {"", "spawn", "socket", "option", "connect", "wait"};
 
-// Errors that only say "not finished yet" or "woken": the reason is the deadline, the cancellation, or a defect.
+// Errors that only mean "not finished yet" or "woken". Their cause is the deadline, the cancellation, or a defect.
 bool is_interruption(int error) {
   switch (error) {
     case 0:
@@ -26,7 +26,7 @@ bool is_interruption(int error) {
   }
 }
 
-// What a thread that is woken from connect() by shutdown() or connect(AF_UNSPEC) sees.
+// What connect() returns in a thread that shutdown() or connect(AF_UNSPEC) has woken.
 bool is_left_by_waking(int error) {
   return error == ECONNRESET || error == ECONNABORTED || error == EPIPE;
 }

@@ -1,4 +1,4 @@
-// What can become of an attempt, and the one place that decides it.
+// How an attempt can end, and the only place that decides it.
 #pragma once
 
 #include <sys/socket.h>
@@ -11,28 +11,28 @@
 
 namespace connbench {
 
-/// The end of an attempt. The order is that of the columns of summary.csv.
+/// How an attempt ended. In the order of the columns of summary.csv.
 enum class Outcome : uint8_t {
   connected,          ///< the handshake finished
-  refused,            ///< the peer said no: RST to a SYN, or a UNIX socket with nobody, or no room, behind it
-  reset,              ///< connected, and reset before the strategy looked
-  unreachable,        ///< the network says that there is no way there
+  refused,            ///< the peer refused: RST to a SYN, or a UNIX socket without a listener or without room
+  reset,              ///< connected, and reset before the connector looked
+  unreachable,        ///< the network reports that there is no route
   peer_timeout,       ///< the kernel gave up by its own rules (tcp_syn_retries, TCP_SYNCNT): ETIMEDOUT
   deadline_exceeded,  ///< the attempt's own timeout passed first
   never_started,      ///< the wave ended before the attempt's first system call
-  cancelled,          ///< begun, and given up because the wave ended
+  cancelled,          ///< begun, and abandoned because the wave ended
   exhausted,          ///< this machine ran out of threads, descriptors, ports or memory
   not_permitted,      ///< EACCES or EPERM: a firewall, a prohibited route
-  self_connected,     ///< the socket met itself: a simultaneous open on one port
+  self_connected,     ///< the socket connected to itself: a simultaneous open on one port
   unexpected,         ///< anything else; the errno says what
 };
 inline constexpr size_t outcome_count = 12;
 
-/// The step of an attempt at which its outcome was learnt.
+/// The step of an attempt at which its outcome became known.
 enum class Stage : uint8_t { none, spawn, socket, option, connect, wait };
 inline constexpr size_t stage_count = 6;
 
-/// Names as they stand in the records ("deadline_exceeded", "spawn"; Stage::none is "").
+/// The names in the records ("deadline_exceeded", "spawn"; Stage::none is "").
 std::string_view to_string(Outcome outcome) noexcept;
 std::string_view to_string(Stage stage) noexcept;
 
@@ -51,7 +51,7 @@ struct ConnectResult {
   bool operator==(const ConnectResult&) const = default;
 };
 
-/// The call that told how the attempt stands. Each belongs to one stage.
+/// The call that revealed the state of the attempt. Each belongs to one stage.
 enum class Call : uint8_t {
   pthread_create,  ///< spawn
   socket,          ///< socket
@@ -59,25 +59,25 @@ enum class Call : uint8_t {
   bind,            ///< option
   timer,           ///< option: timer_create, timer_settime, before connect()
   connect,         ///< connect
-  so_error,        ///< wait: SO_ERROR (or whatever read the pending error) after readiness
-  wait,            ///< wait: select, poll, epoll_ctl, epoll_wait, io_uring_enter; error 0 = it ended without readiness
+  so_error,        ///< wait: SO_ERROR, or another call that reads the pending error, after readiness
+  wait,            ///< wait: select, poll, epoll_ctl, epoll_wait, io_uring_enter; error 0 = nothing became ready
 };
 Stage stage_of(Call call) noexcept;
 
-/// What a strategy knows at the moment at which it must say how an attempt ended.
+/// What a connector knows when it must decide how an attempt ended.
 struct Evidence {
   Call call = Call::connect;
-  int error = 0;  ///< errno of `call`, or the value of SO_ERROR; 0 = success, or a wait that found nothing
-  sa_family_t family = AF_INET;  ///< EAGAIN means ports on AF_INET and a full backlog on AF_UNIX
+  int error = 0;  ///< errno of `call`, or the value of SO_ERROR; 0 = success, or a wait in which nothing became ready
+  sa_family_t family = AF_INET;  ///< EAGAIN means no port on AF_INET, and a full backlog on AF_UNIX
   bool cancelled = false;        ///< cancel_all() was called before this moment
-  bool deadline_passed = false;  ///< the mechanism that enforces the attempt's timeout has fired
+  bool deadline_passed = false;  ///< the mechanism that enforces the timeout has fired
 };
 
-/// Maps evidence to an outcome. Pure: no clock, no descriptor.
+/// Maps evidence to an outcome. A pure function: it reads no clock and no descriptor.
 ///
-/// An error that says what the peer or the network did (refused, reset, unreachable …) always wins; cancelling and the
-/// deadline explain only the errors that they cause themselves. A wait that found nothing, with neither a deadline nor
-/// a cancellation to explain it, is `unexpected`.
+/// An error that reports what the peer or the network did (refused, reset, unreachable …) always wins. Cancelling and
+/// the deadline explain only the errors that they cause themselves. A wait in which nothing became ready is
+/// `unexpected` unless a deadline or a cancellation explains it.
 ConnectResult classify(const Evidence& evidence) noexcept;
 
 }  // namespace connbench

@@ -4,8 +4,7 @@ namespace connbench {
 
 ConnectionPolicy NamedConnector::policy(ConnectionPolicy run) const {
   if (!options.knows("close") || !options.given("close")) return run;
-  const std::string_view close = options.choice("close");
-  run.close = close == "rst" ? CloseMode::rst : close == "fin" ? CloseMode::fin : CloseMode::hold;
+  run.close = parse_close_mode(options.choice("close"));
   return run;
 }
 

@@ -1,8 +1,8 @@
-// The table of all connectors, written by CMake (registry.cmake) from impl/CMakeLists.txt; impl/registry.cpp looks up
-// in it.
+// The table of all connectors, which CMake (registry.cmake) writes from impl/CMakeLists.txt.
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <span>
@@ -19,24 +19,23 @@ namespace connbench {
 /// What a connector is made with.
 struct ConnectorSettings {
   Options options;
-  size_t max_in_flight;    ///< the runner never submits more at once; room may be reserved for so many
-  Retirement& retirement;  ///< disposes of sockets; outlives the connector
+  size_t max_in_flight;    ///< the runner never has more in flight; room for that many may be reserved
+  Retirement& retirement;  ///< closes sockets; outlives the connector
 };
 
-/// What a connector is made of that is not this project's: for run.json.
+/// The library on which a connector is built, for run.json.
 struct Library {
   std::string_view name;  ///< "libuv"
-  std::string version;    ///< as the library that runs says, where it says
-  bool
-      makes_the_calls;  ///< it opens, connects and waits by itself: what becomes of a call that fails is its own affair
+  std::string version;    ///< as the library reports it at run time, where it does
+  bool makes_the_calls;   ///< it opens, connects and waits itself, and decides what follows when a call fails
 };
 
-/// One row of the table: everything known of a connector before it is made.
+/// One row of the table: everything known about a connector before it is made.
 struct ConnectorEntry {
   std::string_view name;     ///< "select-threads"
   std::string_view summary;  ///< one line for `connbench list`
   std::span<const OptionSpec> options;
-  /// Why this machine, or this many in flight, cannot be served; nullopt when it can. Asks the kernel, changes nothing.
+  /// Why the connector cannot run on this machine or with so many in flight; nullopt when it can. Changes nothing.
   std::optional<std::string> (*probe)(const ConnectorSettings&);
   /// @throws std::system_error when set-up fails
   std::unique_ptr<Connector> (*make)(const ConnectorSettings&);
@@ -53,20 +52,20 @@ struct ConnectorEntry {
 /// All connectors of this build, in the order of impl/CMakeLists.txt.
 std::span<const ConnectorEntry* const> all_connectors();
 
-/// What every connector has beside its own options, and the harness itself acts upon.
+/// Options that every connector has in addition to its own. The harness acts on them.
 inline constexpr OptionSpec common_options[] = {{.name = "close",
                                                  .kind = OptionSpec::Kind::choice,
-                                                 .choices = "rst|fin|hold",
+                                                 .choices = close_modes,
                                                  .default_value = "",
-                                                 .help = "how its connections are ended, whatever --close says"}};
+                                                 .help = "how its connections are closed; overrides --close"}};
 
-/// A connector as it is named in a run: entry and checked options.
+/// A connector as a run names it: entry and checked options.
 struct NamedConnector {
   const ConnectorEntry* entry;
-  std::string name;  ///< as given, with its options: what every record says
+  std::string name;  ///< as given, with its options; the name in every record
   Options options;
 
-  /// The run's policy, with what the options say otherwise.
+  /// The run's policy, overridden by the options.
   ConnectionPolicy policy(ConnectionPolicy run) const;
 };
 

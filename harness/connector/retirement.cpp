@@ -1,18 +1,20 @@
 #include "harness/connector/retirement.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cstddef>
+#include <stdexcept>
 
 namespace connbench {
 namespace {
 
-// A simultaneous open with itself: both names of the socket are the same.
-bool met_itself(int fd) noexcept {
+// After a simultaneous open with itself both addresses of a socket are the same.
+bool is_connected_to_itself(int fd) noexcept {
   sockaddr_storage own{};
   sockaddr_storage peer{};
   socklen_t own_size = sizeof own;
@@ -43,11 +45,17 @@ std::string_view to_string(CloseMode mode) noexcept {
   return "";
 }
 
+CloseMode parse_close_mode(std::string_view name) {
+  for (const CloseMode mode : {CloseMode::rst, CloseMode::fin, CloseMode::hold})
+    if (name == to_string(mode)) return mode;
+  throw std::invalid_argument(fmt::format("'{}' is not valid: expected rst, fin or hold", name));
+}
+
 Handshake read_handshake(int fd) noexcept {
   tcp_info info{};
   socklen_t size = sizeof info;
   if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return {};
-  constexpr uint32_t most = 127;  // what a Sample can hold; the kernel stops long before (tcp_syn_retries ≤ 127)
+  constexpr uint32_t most = 127;  // what a Sample can hold; tcp_syn_retries cannot be larger either
   return {.known = true,
           .syn_retransmits = static_cast<uint8_t>(std::min(info.tcpi_total_retrans, most)),
           .round_trip = std::chrono::microseconds(info.tcpi_rtt)};
@@ -60,7 +68,7 @@ Retirement::Retirement(ConnectionPolicy policy, size_t expected) : policy_(polic
 bool Retirement::prepare(int fd, Completion& completion) const noexcept {
   if (policy_.handshake) completion.handshake = read_handshake(fd);
   if (completion.result.outcome != Outcome::connected) return false;
-  if (policy_.may_self_connect && met_itself(fd)) completion.result.outcome = Outcome::self_connected;
+  if (policy_.may_self_connect && is_connected_to_itself(fd)) completion.result.outcome = Outcome::self_connected;
   if (policy_.close == CloseMode::rst) reset_on_close(fd);
   return policy_.close == CloseMode::hold;
 }

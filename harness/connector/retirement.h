@@ -1,6 +1,8 @@
-// What happens to a socket once its attempt is over: the same for every connector, and where the socket was made.
+// What happens to a socket once its attempt is over: the same for every connector, in the thread that made the socket.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <string_view>
 #include <vector>
@@ -10,45 +12,48 @@
 
 namespace connbench {
 
-/// How an open connection is ended.
+/// How a connection is closed.
 enum class CloseMode : uint8_t {
-  rst,  ///< SO_LINGER 0: no TIME_WAIT, the port is free at once
+  rst,  ///< SO_LINGER 0: no TIME_WAIT, and the port is free at once
   fin,  ///< close(): TIME_WAIT on this side
-  hold  ///< kept open until the wave ends
+  hold  ///< stays open until the wave ends
 };
+/// The names of all modes, as OptionSpec::choices.
+inline constexpr std::string_view close_modes = "rst|fin|hold";
 std::string_view to_string(CloseMode mode) noexcept;
+/// @throws std::invalid_argument for anything that is not in `close_modes`
+CloseMode parse_close_mode(std::string_view name);
 
 struct ConnectionPolicy {
   CloseMode close = CloseMode::rst;
   bool handshake = false;         ///< read TCP_INFO of every attempt (about 2 % of a loopback connect)
-  bool may_self_connect = false;  ///< the destination is local and its port ephemeral: look whether a socket met itself
+  bool may_self_connect = false;  ///< the destination is a local ephemeral port: check for self-connection
 
-  /// Whether a socket has to be handed to Retirement. One that does not may be ended where it is: what is connected and
-  /// `rst` by SO_LINGER 0 and close(), anything else by close(). For sockets without a descriptor (io_uring).
+  /// Whether a socket must be given to Retirement. The connector may close any other itself: by SO_LINGER 0 and close()
+  /// when it is connected and the mode is `rst`, else by close(). For sockets without a descriptor (io_uring).
   constexpr bool needs_descriptor(bool connected) const noexcept {
     return handshake || (connected && (may_self_connect || close == CloseMode::hold));
   }
 };
 
-/// Ends sockets by one policy. Thread-safe: thread connectors retire in the thread that connected.
+/// Closes sockets by one policy. Thread-safe: thread connectors retire a socket in the thread that connected it.
 class Retirement {
  public:
-  /// `expected` connections are made room for when they are to be held.
+  /// Reserves room for `expected` connections when the policy holds them.
   Retirement(ConnectionPolicy policy, size_t expected);
 
-  /// To be called after `completion.finished` is stamped. Fills in `completion.handshake`, turns `connected` into
-  /// `self_connected` where that is so, and disposes of the socket: a connection by the policy, anything else by
-  /// close().
+  /// Call it after stamping `completion.finished`. Fills in `completion.handshake`, changes `connected` to
+  /// `self_connected` where it applies, and ends the socket: a connection by the policy, anything else by close().
   void retire(UniqueFd fd, Completion& completion) noexcept;
 
-  /// The same for a descriptor that a library owns and closes right afterwards: all but the close(). A connection that
-  /// is to be held is held by a duplicate; when there is no descriptor left for it, it ends with the library's.
+  /// The same, except close(), for a descriptor that a library owns and closes right afterwards. A connection is held
+  /// by a duplicate descriptor. When none is left for that, the library's close() ends the connection.
   void retire_before_close(int fd, Completion& completion) noexcept;
 
   const ConnectionPolicy& policy() const noexcept { return policy_; }
 
  private:
-  /// All but to close or hold it; true = it is to be held.
+  /// Does everything but close or hold the socket. @return whether to hold it
   bool prepare(int fd, Completion& completion) const noexcept;
   void hold(UniqueFd fd) noexcept;
 
@@ -57,7 +62,7 @@ class Retirement {
   std::vector<UniqueFd> held_;
 };
 
-/// TCP_INFO of `fd`; `known` is false for anything but a TCP socket.
+/// TCP_INFO of `fd`. `known` is false for anything but a TCP socket.
 Handshake read_handshake(int fd) noexcept;
 
 }  // namespace connbench

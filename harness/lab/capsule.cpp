@@ -3,14 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/capability.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <atomic>
@@ -20,6 +17,7 @@
 
 #include "harness/machine/machine.h"
 #include "harness/process/child_process.h"
+#include "harness/process/shared.h"
 #include "harness/support/clock.h"
 #include "harness/support/unique_fd.h"
 
@@ -55,31 +53,10 @@ struct Handover {
   }
 };
 
-class SharedHandover {
- public:
-  SharedHandover() {
-    void* memory = ::mmap(nullptr, sizeof(Handover), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) checked(-1, "mmap");
-    handover_ = new (memory) Handover;
-  }
-  ~SharedHandover() { ::munmap(handover_, sizeof(Handover)); }
-  SharedHandover(const SharedHandover&) = delete;
-  SharedHandover& operator=(const SharedHandover&) = delete;
-  Handover* operator->() const noexcept { return handover_; }
-  Handover& operator*() const noexcept { return *handover_; }
-
- private:
-  Handover* handover_;
-};
-
 void die_with_parent(const UniqueFd& parent) {
   checked(::prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl(PR_SET_PDEATHSIG)");
   pollfd gone{.fd = parent.get(), .events = POLLIN, .revents = 0};
   if (::poll(&gone, 1, 0) > 0) ::_exit(1);  // the parent died before PR_SET_PDEATHSIG took effect: no signal will come
-}
-
-UniqueFd pidfd_of_this_process() {
-  return UniqueFd(checked(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)), "pidfd_open"));
 }
 
 void write_file(const char* path, const std::string& text) {
@@ -164,9 +141,7 @@ void end_by_signals() {
 }
 
 int wait_for(pid_t child, int& killed_by) {
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
+  const int status = wait_for_child(child);
   killed_by = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   return WEXITSTATUS(status);
 }
@@ -179,7 +154,7 @@ int wait_for(pid_t child, int& killed_by) {
   try {
     die_with_parent(maker);
     const Rights rights = enter_namespaces();
-    const UniqueFd self = pidfd_of_this_process();
+    const UniqueFd self = pidfd_of(::getpid());
     const pid_t first = checked(::fork(), "fork");
     if (first == 0) first_process(inside, rights, self, signals, handover);
     handover.first = first;
@@ -216,9 +191,9 @@ int pass_on_signals_until(pid_t supervisor, const sigset_t& waited_for, Handover
 }  // namespace
 
 int run_in_capsule(const std::function<int(Rights)>& inside) {
-  SharedHandover handover;
+  const Shared<Handover> handover;
   std::fflush(nullptr);  // otherwise the child would write buffered output a second time
-  const UniqueFd self = pidfd_of_this_process();
+  const UniqueFd self = pidfd_of(::getpid());
   sigset_t waited_for;
   sigset_t before;
   sigemptyset(&waited_for);
@@ -237,12 +212,6 @@ int run_in_capsule(const std::function<int(Rights)>& inside) {
     throw std::runtime_error(fmt::format("the process in the lab was killed by signal {} ({}), which ended the lab",
                                          handover->killed_by, strsignal(handover->killed_by)));
   return status;
-}
-
-void drop_capabilities() {
-  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
-  __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3]{};
-  checked(static_cast<int>(::syscall(SYS_capset, &header, none)), "capset");
 }
 
 }  // namespace connbench::lab

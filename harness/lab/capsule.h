@@ -28,9 +28,4 @@ enum class Rights : uint8_t {
 /// or std::runtime_error; std::runtime_error when a signal killed the child
 int run_in_capsule(const std::function<int(Rights)>& inside);
 
-/// Drops every capability. For children to which a user namespace has given more capabilities than their user has
-/// outside.
-/// @throws std::system_error
-void drop_capabilities();
-
 }  // namespace connbench::lab

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -25,26 +24,20 @@ void wait_until_ready(const std::atomic<bool>& ready, pid_t process, const char*
 }  // namespace
 
 // Memory that the lab's processes share.
-struct Lab::Shared {
+struct Lab::State {
   LinkState link;
   CaptureState capture;
   std::atomic<size_t> blocks{0};  // allocated; child processes allocate blocks too
 };
 
-void Lab::Unmap::operator()(Shared* shared) const noexcept {
-  ::munmap(shared, sizeof(Shared));
-}
-
 Lab::Lab(const Options& options, Rights rights)
-    : network_(build_network(options.sysctls, options.fail_at)),
+    : shared_(std::make_unique<Shared<State>>()),
+      network_(build_network(options.sysctls, options.fail_at)),
       rights_(rights),
       sysctls_(options.sysctls),
       captures_(options.pcap) {
-  void* memory = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) checked(-1, "mmap");
-  shared_.reset(new (memory) Shared);
   if (options.pcap) show_blackhole(network_);
-  LinkState& state = shared_->link;
+  LinkState& state = (*shared_)->link;
   state.seed = options.seed;
   link_.emplace(std::vector<UniqueFd>{}, options.cpus, [&state](std::span<const int>) {
     ::prctl(PR_SET_NAME, "connbench-link");
@@ -59,7 +52,7 @@ Lab::~Lab() = default;
 
 // The capture gets descriptors of both namespaces, which it has to enter.
 void Lab::start_capture(const std::string& file) {
-  CaptureState& state = shared_->capture;
+  CaptureState& state = (*shared_)->capture;
   const auto copy = [](const UniqueFd& fd) {
     return UniqueFd(checked(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3), "fcntl"));
   };
@@ -80,7 +73,7 @@ void Lab::start_capture(const std::string& file) {
 
 void Lab::finish_capture() {
   if (!capture_) return;
-  CaptureState& state = shared_->capture;
+  CaptureState& state = (*shared_)->capture;
   state.finish = true;
   while (!has_ended(capture_->pid())) sleep_until(now() + std::chrono::milliseconds(1));
   capture_.reset();  // stops watching it: it has ended as intended
@@ -88,16 +81,16 @@ void Lab::finish_capture() {
 }
 
 const CaptureState* Lab::capture_state() const noexcept {
-  return captures_ ? &shared_->capture : nullptr;
+  return captures_ ? &(*shared_)->capture : nullptr;
 }
 
 Block Lab::add_far(const LinkRule& rule) {
-  const size_t block = shared_->blocks++;
-  if (block >= shared_->link.rules.size())
+  const size_t block = (*shared_)->blocks++;
+  if (block >= (*shared_)->link.rules.size())
     throw std::system_error(
         ENOSPC, std::generic_category(),
-        fmt::format("all {} blocks of far addresses of the lab are in use", shared_->link.rules.size()));
-  shared_->link.rules[block] = rule;
+        fmt::format("all {} blocks of far addresses of the lab are in use", (*shared_)->link.rules.size()));
+  (*shared_)->link.rules[block] = rule;
   return static_cast<Block>(block);
 }
 
@@ -108,7 +101,7 @@ std::vector<Lab::Watched> Lab::watched() const {
 }
 
 const LinkReport& Lab::link_report() const noexcept {
-  return shared_->link.report;
+  return (*shared_)->link.report;
 }
 
 int run_in_lab(const Options& options, const std::function<int(Lab&)>& inside) {

@@ -13,6 +13,7 @@
 #include "harness/lab/link/rule.h"
 #include "harness/lab/network.h"
 #include "harness/process/server_process.h"
+#include "harness/process/shared.h"
 
 namespace connbench::lab {
 
@@ -60,14 +61,11 @@ class Lab {
   void finish_capture();
 
  private:
-  struct Shared;
-  struct Unmap {
-    void operator()(Shared* shared) const noexcept;
-  };
+  struct State;
 
   void start_capture(const std::string& file);
 
-  std::unique_ptr<Shared, Unmap> shared_;
+  std::unique_ptr<Shared<State>> shared_;
   Network network_;
   Rights rights_;
   std::vector<Sysctl> sysctls_;

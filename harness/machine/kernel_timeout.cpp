@@ -10,10 +10,10 @@ namespace connbench {
 Duration kernel_connect_timeout(int retries, int linear) noexcept {
   const auto bound = std::chrono::seconds((int64_t{1} << std::min(retries + 1, 62)) - 1);
   std::chrono::seconds fired{1};
-  std::chrono::seconds distance{1};
-  for (int sent_again = 0; sent_again < retries + linear && fired < bound; ++sent_again) {
-    if (sent_again >= linear) distance = std::min(distance * 2, std::chrono::seconds(120));  // TCP_RTO_MAX
-    fired += distance;
+  std::chrono::seconds interval{1};
+  for (int retransmitted = 0; retransmitted < retries + linear && fired < bound; ++retransmitted) {
+    if (retransmitted >= linear) interval = std::min(interval * 2, std::chrono::seconds(120));  // TCP_RTO_MAX
+    fired += interval;
   }
   return fired;
 }
@@ -21,7 +21,7 @@ Duration kernel_connect_timeout(int retries, int linear) noexcept {
 std::optional<Duration> kernel_connect_timeout() {
   const auto retries = sysctl("net.ipv4.tcp_syn_retries");
   if (!retries) return std::nullopt;
-  const auto linear = sysctl("net.ipv4.tcp_syn_linear_timeouts");  // since Linux 6.5; before, as if 0
+  const auto linear = sysctl("net.ipv4.tcp_syn_linear_timeouts");  // since Linux 6.5; older kernels behave as with 0
   return kernel_connect_timeout(std::stoi(*retries), linear ? std::stoi(*linear) : 0);
 }
 

@@ -51,7 +51,7 @@ constexpr const char* reported_sysctls[] = {
     "kernel.yama.ptrace_scope",
 };
 
-// A whole number as a number, any other text as text, nothing as null.
+// A whole number as a number, any other text as text, nullopt as null.
 Json value_of(const std::optional<std::string>& text) {
   if (!text || text->empty()) return nullptr;
   int64_t number = 0;
@@ -64,7 +64,7 @@ Json value_of(int64_t number) {
   return number < 0 ? Json(nullptr) : Json(number);
 }
 
-// The text behind the first line "name<blanks>: text" of /proc/cpuinfo.
+// `text` of the first line "name<blanks>: text" in /proc/cpuinfo.
 std::optional<std::string> cpu_field(std::string_view cpuinfo, std::string_view name) {
   const size_t at = cpuinfo.find(name);
   if (at == std::string_view::npos) return std::nullopt;
@@ -123,7 +123,7 @@ Json describe_libraries() {
 
 Json describe_load() {
   double average[3];
-  const Usage usage = read_usage(0, true);
+  const Usage usage = read_usage_before(0);
   return {{"average", ::getloadavg(average, 3) == 3 ? Json(average) : Json(nullptr)},
           {"softirq_ns", value_of(usage.softirq_ns)},
           {"steal_ns", value_of(usage.steal_ns)}};

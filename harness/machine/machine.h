@@ -1,7 +1,8 @@
-// Facts about this machine, asked of the kernel: for run.json, for the doctor, and for those who must stay below
+// Facts about this machine, as the kernel reports them: for run.json, for the doctor, and for code that must stay below
 // limits.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -12,14 +13,13 @@
 
 namespace connbench {
 
-/// Kernel, processors, memory, load, limits, sysctls, build and libraries. What this machine lacks is null.
+/// Kernel, processors, memory, load, limits, sysctls, build and libraries. Facts that this machine lacks are null.
 nlohmann::ordered_json describe_machine();
 
-/// What else goes on here: load averages, and the machine's softirq and steal time since it started. Read before and
-/// after a run.
+/// How busy the machine is: load averages, and its softirq and steal time since boot. Recorded before and after a run.
 nlohmann::ordered_json describe_load();
 
-/// "net.core.somaxconn" → its value, as `sysctl -n` prints it; net.* is that of the current network namespace.
+/// The value of e.g. "net.core.somaxconn", as `sysctl -n` prints it; net.* is that of the current network namespace.
 /// nullopt when it does not exist or cannot be read.
 std::optional<std::string> sysctl(const std::string& name);
 
@@ -30,36 +30,36 @@ struct PortRange {
   size_t size() const noexcept { return size_t{last} - first + 1; }
   bool contains(uint16_t port) const noexcept { return first <= port && port <= last; }
 };
-/// The ports that the kernel gives to clients: net.ipv4.ip_local_port_range, of IPv6 too.
-/// @throws std::system_error when the kernel does not say
+/// The ports that the kernel assigns to clients: net.ipv4.ip_local_port_range, which holds for IPv6 too.
+/// @throws std::system_error when it cannot be read
 PortRange ephemeral_ports();
 
-/// A bound, what sets it, and what to do about it.
+/// A bound, what sets it, and how to raise it.
 struct Limit {
   uint64_t value;
   std::string name;          ///< "RLIMIT_NPROC", "pids.max of /sys/fs/cgroup/…", "kernel.threads-max", …
-  std::string how_to_raise;  ///< a command, or whom to ask
+  std::string how_to_raise;  ///< a command, or where to look
 };
 
-/// How many more threads this process can make at most: the tightest of all bounds but memory and address space.
+/// How many more threads this process can make: the tightest bound, apart from memory and address space.
 Limit thread_limit();
 
-/// The cgroups that may bound this process's threads, as folders: of each mounted hierarchy that may have a pids
-/// controller its own group first, then the ancestors.
+/// The folders of the cgroups that may bound this process's threads. For each mounted hierarchy that may have a pids
+/// controller: the process's own group, then its ancestors.
 std::vector<std::string> pids_cgroups();
 
-/// The descriptors that this process may have: RLIMIT_NOFILE, soft.
+/// How many descriptors this process may have: the soft RLIMIT_NOFILE.
 Limit descriptor_limit();
-/// Raises it to the hard limit, as far as it goes. Returns the soft limit that holds now.
+/// Raises it to the hard limit. @return the soft limit that holds now
 uint64_t raise_descriptor_limit() noexcept;
 
-/// Processors that are online, in ascending order.
+/// The processors that are online, in ascending order.
 std::vector<int> online_cpus();
-/// How much later than asked the kernel may end this thread's waits.
+/// How late the kernel may end this thread's timed waits.
 Duration timer_slack() noexcept;
-/// Sockets in TIME_WAIT in the current network namespace; -1 when the kernel does not say.
+/// Sockets in TIME_WAIT in the current network namespace; -1 when that cannot be read.
 int64_t time_wait_sockets() noexcept;
-/// TCP sockets there that listen, connect or are connected, IPv4 and IPv6; -1 when the kernel does not say.
+/// TCP sockets that listen, connect or are connected there, over IPv4 and IPv6; -1 when that cannot be read.
 int64_t tcp_sockets_in_use() noexcept;
 
 }  // namespace connbench

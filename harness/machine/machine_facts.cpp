@@ -1,4 +1,4 @@
-// The single facts: what is read from one place each.
+// Facts that are read from one place each.
 #include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -15,7 +15,7 @@
 namespace connbench {
 namespace {
 
-// The number behind `label` in the line of sockstat that begins with `protocol`; -1 when there is none.
+// The number after `label` in the line of sockstat that begins with `protocol`; -1 when there is none.
 int64_t of_sockstat(const char* path, std::string_view protocol, std::string_view label) noexcept {
   std::array<char, 1024> buffer;
   const std::string_view sockstat = read_once(path, buffer);
@@ -61,7 +61,7 @@ uint64_t raise_descriptor_limit() noexcept {
 }
 
 std::vector<int> online_cpus() {
-  // "0-3,8": ranges and single numbers.
+  // Ranges and single numbers, such as "0-3,8".
   const std::string list = read_text("/sys/devices/system/cpu/online").value_or("");
   const char* at = list.data();
   const char* const end = at + list.size();

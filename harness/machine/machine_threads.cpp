@@ -1,4 +1,4 @@
-// How many threads can still be made, and what stops the next one.
+// How many more threads can be made, and what bounds them.
 #include <dirent.h>
 #include <fmt/format.h>
 #include <linux/capability.h>
@@ -29,7 +29,7 @@ void for_each_line(std::string_view text, Take take) {
   }
 }
 
-// The kernel exempts its own root user and two capabilities, but only those held outside all user namespaces.
+// The kernel exempts root and holders of two capabilities, but only outside all user namespaces.
 bool exempt_from_nproc() {
   const std::string map = read_text("/proc/self/uid_map").value_or("");
   const bool in_initial_namespace = leading_number(word(map, 2)) == UINT32_MAX;
@@ -71,11 +71,11 @@ void add_sysctl(std::vector<Limit>& limits, const std::string& name, uint64_t us
   limits.push_back({threads, name, fmt::format("sysctl -w {}=<more> (as root)", name)});
 }
 
-// This process's path below `root` in the hierarchy of /proc/self/cgroup that `wanted` chooses; "" is the root itself.
+// This process's path below `root` in the hierarchy of /proc/self/cgroup that has `controllers`; "" = the root itself.
 std::string group_path(std::string_view controllers, std::string_view root) {
   const std::string cgroups = read_text("/proc/self/cgroup").value_or("");
   std::string path;
-  for_each_line(cgroups, [&](std::string_view line) {  // "8:pids:/path", or "0::/path" for version 2
+  for_each_line(cgroups, [&](std::string_view line) {  // "8:pids:/path"; in version 2, "0::/path"
     const size_t names = line.find(':') + 1;
     const size_t end = line.find(':', names);
     if (end == std::string_view::npos) return;
@@ -89,7 +89,7 @@ std::string group_path(std::string_view controllers, std::string_view root) {
 void add_cgroups(std::vector<Limit>& limits) {
   for (const std::string& group : pids_cgroups()) {
     const std::string file = group + "/pids.max";
-    const int64_t limit = leading_number(read_text(file).value_or(""));  // "max" is none
+    const int64_t limit = leading_number(read_text(file).value_or(""));  // "max": no limit
     const int64_t used = leading_number(read_text(group + "/pids.current").value_or(""));
     if (limit >= 0 && used >= 0) {
       limits.push_back({room(static_cast<uint64_t>(limit), static_cast<uint64_t>(used)), file,
@@ -98,7 +98,7 @@ void add_cgroups(std::vector<Limit>& limits) {
   }
 }
 
-// loadavg's fourth word is running/all, over the whole machine.
+// The fourth word of loadavg is running/all, for the whole machine.
 uint64_t threads_of_machine() {
   const std::string load = read_text("/proc/loadavg").value_or("");
   return static_cast<uint64_t>(std::max<int64_t>(0, number_after(word(load, 3), "/")));
@@ -111,8 +111,8 @@ uint64_t memory_maps() {
 
 }  // namespace
 
-// Wherever the hierarchies are mounted, and up to there: a limit of an ancestor binds too. A line of mountinfo: id
-// parent device root place options… - type source options.
+// Follows each hierarchy up to its mount point, because the limit of an ancestor binds too. A line of mountinfo:
+// id parent device root place options… - type source options.
 std::vector<std::string> pids_cgroups() {
   std::vector<std::string> groups;
   const std::string mounts = read_text("/proc/self/mountinfo").value_or("");
@@ -137,7 +137,7 @@ Limit thread_limit() {
   add_sysctl(limits, "kernel.threads-max", threads_of_machine(), 1);
   add_sysctl(limits, "kernel.pid_max", threads_of_machine(), 1);
   add_sysctl(limits, "vm.max_map_count", memory_maps(), 2);  // a stack and its guard page
-  if (limits.empty()) return {UINT64_MAX, "none that the kernel tells of", ""};
+  if (limits.empty()) return {UINT64_MAX, "no limit that the kernel reports", ""};
   return *std::ranges::min_element(limits, {}, &Limit::value);
 }
 

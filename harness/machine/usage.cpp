@@ -36,7 +36,7 @@ int64_t ticks_to_ns(int64_t ticks) noexcept {
   return ticks < 0 || per_second <= 0 ? -1 : ticks * (ns_per_second / per_second);
 }
 
-// Exact clocks: nothing here opens a file.
+// Exact clocks. Opens no file.
 void read_clocks(Usage& usage, pid_t server) noexcept {
   usage.server_cpu_ns = cpu_time_of(server);
   rusage self;
@@ -49,7 +49,7 @@ void read_clocks(Usage& usage, pid_t server) noexcept {
   usage.cpu_ns = read_clock(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-// netstat is pairs of lines: the names, then the values in the same places.
+// netstat is pairs of lines: names, then values in the same order.
 int64_t tcp_extension(std::string_view netstat, std::string_view name) noexcept {
   const size_t names_at = netstat.find("TcpExt:");
   if (names_at == std::string_view::npos) return -1;
@@ -66,7 +66,7 @@ int64_t tcp_extension(std::string_view netstat, std::string_view name) noexcept 
 void read_files(Usage& usage) noexcept {
   std::array<char, 16384> buffer;
   const std::string_view cpu =
-      read_once("/proc/stat", std::span(buffer).first(256));  // the machine's is the first line
+      read_once("/proc/stat", std::span(buffer).first(256));  // the first line is the whole machine
   usage.softirq_ns = ticks_to_ns(leading_number(word(cpu, 7)));
   usage.steal_ns = ticks_to_ns(leading_number(word(cpu, 8)));
   usage.listen_overflows = tcp_extension(read_once("/proc/thread-self/net/netstat", buffer), "ListenOverflows");
@@ -78,7 +78,7 @@ int64_t count_threads(pid_t pid) noexcept {
   std::snprintf(path.data(), path.size(), "/proc/%d/stat", pid);
   std::array<char, 1024> buffer;
   const std::string_view stat = read_once(path.data(), buffer);
-  const size_t name_end = stat.rfind(')');  // the last one: a name may hold blanks and parentheses
+  const size_t name_end = stat.rfind(')');  // the last one: a name may contain blanks and parentheses
   // Field 20 of proc(5); word 0 is field 3.
   return name_end == std::string_view::npos ? -1 : leading_number(word(stat.substr(name_end + 1), 17));
 }
@@ -88,7 +88,8 @@ int64_t count_descriptors(pid_t pid, pid_t thread) noexcept {
   std::snprintf(path.data(), path.size(), "/proc/%d/task/%d/fd", pid, thread);
   struct stat directory;
   if (::stat(path.data(), &directory) != 0) return -1;
-  if (directory.st_size > 0) return directory.st_size;  // since Linux 6.2; before, and without descriptors, 0
+  // The number of descriptors since Linux 6.2. 0 in older kernels, or when there are none.
+  if (directory.st_size > 0) return directory.st_size;
   DIR* entries = ::opendir(path.data());
   if (entries == nullptr) return -1;
   int64_t count = 0;
@@ -99,11 +100,17 @@ int64_t count_descriptors(pid_t pid, pid_t thread) noexcept {
 
 }  // namespace
 
-Usage read_usage(pid_t server, bool before) noexcept {
+Usage read_usage_before(pid_t server) noexcept {
   Usage usage;
-  if (before) read_files(usage);
+  read_files(usage);
   read_clocks(usage, server);
-  if (!before) read_files(usage);
+  return usage;
+}
+
+Usage read_usage_after(pid_t server) noexcept {
+  Usage usage;
+  read_clocks(usage, server);
+  read_files(usage);
   return usage;
 }
 

@@ -1,4 +1,4 @@
-// What a wave costs: CPU, switches, memory, threads and descriptors, read from the kernel around it.
+// What a wave costs: CPU time, context switches, memory, threads and descriptors, as the kernel counts them.
 #pragma once
 
 #include <sys/types.h>
@@ -9,12 +9,12 @@
 
 namespace connbench {
 
-/// One reading. Counters are totals; a field that could not be read is -1.
+/// One reading. Counters are totals. A field that could not be read is -1.
 struct Usage {
   int64_t cpu_ns = -1;       ///< process clock: exact
   int64_t cpu_user_ns = -1;  ///< getrusage: the split is sampled at the tick
   int64_t cpu_sys_ns = -1;
-  int64_t softirq_ns = -1;  ///< of the whole machine, in ticks of /proc/stat
+  int64_t softirq_ns = -1;  ///< of the whole machine; /proc/stat counts in ticks
   int64_t steal_ns = -1;
   int64_t server_cpu_ns = -1;
   int64_t listen_overflows = -1;  ///< TcpExt ListenOverflows of this network namespace
@@ -23,15 +23,16 @@ struct Usage {
   int64_t rss_peak_kib = -1;  ///< VmHWM
 };
 
-/// Reads this process's usage, and the CPU time of `server` (0 = none). The cheap and exact readings come last when
-/// `before` is true and first otherwise, so that the reading itself stays out of the difference.
-Usage read_usage(pid_t server, bool before) noexcept;
+/// Read this process's usage and the CPU time of `server` (0 = none), before and after what is measured. The cheap and
+/// exact readings are the nearest to it, so that reading does not count itself.
+Usage read_usage_before(pid_t server) noexcept;
+Usage read_usage_after(pid_t server) noexcept;
 
-/// `after` − `before` for counters; peaks are taken from `after`. What either lacks stays -1.
+/// `after` − `before` for counters; the peak is that of `after`. A field that either lacks stays -1.
 Usage operator-(const Usage& after, const Usage& before) noexcept;
 
-/// Threads and descriptors of another process, now; -1 when it is gone. Descriptors are those of its first thread's
-/// table, and of the tables of `others`: threads that have one of their own (0 = none yet).
+/// Threads and descriptors that another process has now; -1 when it is gone. Counts the descriptor table of its first
+/// thread and those of `others`: threads with a table of their own (0 = no such thread yet).
 struct Footprint {
   int64_t threads = -1;
   int64_t fds = -1;

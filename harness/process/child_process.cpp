@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <cerrno>
 #include <cstring>
 
 namespace connbench {
@@ -14,12 +16,17 @@ UniqueFd pidfd_of(pid_t pid) {
   return UniqueFd(checked(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)), "pidfd_open"));
 }
 
+void die_with_parent(pid_t parent) noexcept {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(0);  // it died before prctl(): no signal will come
+}
+
 bool has_ended(pid_t child) noexcept {
   siginfo_t info{};
   return ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == child;
 }
 
-// By way of another constructor, after which the destructor runs even if this one fails.
+// Delegates, so that the destructor runs even if pidfd_of() throws.
 ChildProcess::ChildProcess(pid_t pid) : ChildProcess(pid, Adopted{}) {
   pidfd_ = pidfd_of(pid);
 }
@@ -42,8 +49,12 @@ void ChildProcess::kill() const noexcept {
 
 int ChildProcess::collect() noexcept {
   collected_ = true;
+  return wait_for_child(pid_);
+}
+
+int wait_for_child(pid_t pid) noexcept {
   int status = 0;
-  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
   return status;
 }

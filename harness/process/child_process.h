@@ -1,4 +1,4 @@
-// A child that does not outlive its owner.
+// A child process that does not outlive its owner.
 #pragma once
 
 #include <sys/types.h>
@@ -10,26 +10,30 @@
 
 namespace connbench {
 
-/// A descriptor that is readable once the process has ended. @throws std::system_error (pidfd_open)
+/// A descriptor that becomes readable when the process ends. @throws std::system_error (pidfd_open)
 UniqueFd pidfd_of(pid_t pid);
+
+/// The first thing to do in a forked child: the kernel kills it when `parent` dies. If `parent` has died already, the
+/// child ends here.
+void die_with_parent(pid_t parent) noexcept;
 
 /// Whether a child has ended. It still has to be waited for.
 bool has_ended(pid_t child) noexcept;
 
-/// One child that fork() has just made: killed, if it has not been collected, and waited for.
+/// Owns a child that fork() has just made. The destructor kills it and waits for it, unless it was collected.
 class ChildProcess {
  public:
-  /// @throws std::system_error (pidfd_open); the child has ended then
+  /// @throws std::system_error (pidfd_open); the child has been killed by then
   explicit ChildProcess(pid_t pid);
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
 
   pid_t pid() const noexcept { return pid_; }
-  /// Waits for its end, at most so long.
+  /// Waits until the child has ended, but no longer than `interval`.
   bool ended_within(Duration interval) const noexcept;
   void kill() const noexcept;
-  /// Waits for its end, however long. @return its status, as of waitpid()
+  /// Waits without limit until the child has ended. @return its status, as waitpid() gives it
   int collect() noexcept;
 
  private:
@@ -40,6 +44,9 @@ class ChildProcess {
   UniqueFd pidfd_{-1};
   bool collected_ = false;
 };
+
+/// Waits until a child of this process has ended. @return its status, as waitpid() gives it
+int wait_for_child(pid_t pid) noexcept;
 
 /// "killed by signal 11 (Segmentation fault)", "ended with status 1".
 std::string how_it_ended(int status);

@@ -5,11 +5,11 @@
 
 namespace connbench {
 
-/// Descriptors of a table that no attempt uses: the standard ones, an epoll, a ring, those of a library.
+/// Descriptors of a table that belong to no attempt: the standard ones, an epoll, a ring, those of a library.
 inline constexpr size_t descriptors_of_the_harness = 64;
 
-/// Grows this thread's descriptor table at once, as far as RLIMIT_NOFILE lets it. Beside a second thread that shares
-/// the table the kernel waits for a grace period, 5–15 ms a doubling: to be called while one thread has it.
+/// Grows this thread's descriptor table to `descriptors` at once, or as far as RLIMIT_NOFILE allows. Call it before a
+/// second thread shares the table: from then on the kernel waits for a grace period at each doubling, 5–15 ms.
 void grow_descriptor_table(size_t descriptors) noexcept;
 
 }  // namespace connbench

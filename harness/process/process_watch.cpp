@@ -1,5 +1,7 @@
 #include "harness/process/process_watch.h"
 
+#include <utility>
+
 #include "harness/process/child_process.h"
 
 namespace connbench {
@@ -15,11 +17,11 @@ bool ProcessWatch::should_stop() {
 }
 
 std::string ProcessWatch::died() {
-  std::string who;
+  std::string names;
   should_stop();
   for (size_t i = 1; i < watched_.size(); ++i)
-    if (watched_[i].revents != 0) who += (who.empty() ? "" : ", ") + names_[i - 1];
-  return who;
+    if (watched_[i].revents != 0) names += (names.empty() ? "" : ", ") + names_[i - 1];
+  return names;
 }
 
 }  // namespace connbench

@@ -1,4 +1,4 @@
-// Whether work can go on: nobody asked for an end, and everybody whom it needs is alive.
+// Tells whether work can go on: no signal asked for an end, and every process that the work needs is alive.
 #pragma once
 
 #include <poll.h>
@@ -7,25 +7,26 @@
 #include <vector>
 
 #include "harness/process/stop_signal.h"
+#include "harness/support/unique_fd.h"
 
 namespace connbench {
 
 class ProcessWatch {
  public:
-  /// The signal outlives it.
+  /// `stop` must outlive this object.
   explicit ProcessWatch(const StopSignal& stop) : watched_{pollfd{stop.fd(), POLLIN, 0}} {}
 
-  /// Without this process nothing can be believed. @throws std::system_error (pidfd_open)
+  /// Adds a process without which no result can be trusted. @throws std::system_error (pidfd_open)
   void watch(pid_t pid, std::string name);
-  /// A signal came, or somebody died.
+  /// True once a signal has come or a watched process has died.
   bool should_stop();
-  /// Who has died, "" = nobody.
+  /// The names of the processes that have died, separated by ", "; "" = all are alive.
   std::string died();
 
  private:
   std::vector<UniqueFd> pidfds_;
   std::vector<std::string> names_;
-  std::vector<pollfd> watched_;  // the signal, then who has a pidfd
+  std::vector<pollfd> watched_;  // the signal, then a pidfd for each name
 };
 
 }  // namespace connbench

@@ -1,24 +1,21 @@
 #include "harness/process/server_process.h"
 
 #include <linux/close_range.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 
 #include "harness/machine/machine.h"
+#include "harness/process/affinity.h"
+#include "harness/process/child_process.h"
 
 namespace connbench {
 namespace {
 
-void die_with(pid_t parent) {
-  checked(::prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl(PR_SET_PDEATHSIG)");
-  if (::getppid() != parent) ::_exit(0);  // it died before the request was in place: no signal will come
-}
-
-/// What a terminal sends to the whole group ends the parent, and only through it the server.
+// A terminal sends its signals to the whole group. They are the parent's to handle: the server ends with the parent.
 void ignore_the_terminal() {
   for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) ::signal(signal, SIG_IGN);
 }
@@ -34,9 +31,9 @@ void close_all_but_standard_and(std::vector<int> kept) {
   checked(::close_range(from, ~0U, 0), "close_range");
 }
 
-/// noexcept: nothing may unwind into the frames that the child has inherited; the message goes to stderr.
+// noexcept: an exception must not unwind into the frames inherited from the parent. std::terminate() prints it.
 [[noreturn]] void run_child(pid_t parent, const std::vector<int>& sockets, const ServerProcess::Serve& serve) noexcept {
-  die_with(parent);
+  die_with_parent(parent);
   ignore_the_terminal();
   ::prctl(PR_SET_NAME, "connbench-serve");
   close_all_but_standard_and(sockets);
@@ -57,19 +54,13 @@ ServerProcess::ServerProcess(const std::vector<UniqueFd>& sockets, const Serve& 
 
 ServerProcess::ServerProcess(std::vector<UniqueFd> sockets, const std::vector<int>& cpus, const Serve& serve)
     : ServerProcess(sockets, serve) {
-  if (cpus.empty()) return;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  for (const int cpu : cpus) CPU_SET(static_cast<size_t>(cpu), &set);
-  // From here rather than in the child, so that a processor which does not exist is an error of the caller.
-  checked(::sched_setaffinity(pid_, sizeof set, &set), "sched_setaffinity");
+  run_on(pid_, cpus);  // not in the child, so that a processor that does not exist is the caller's error
 }
 
 ServerProcess::~ServerProcess() {
-  if (::waitpid(pid_, nullptr, WNOHANG) != 0) return;  // it has ended, or this is a fork of the process that owns it
+  if (::waitpid(pid_, nullptr, WNOHANG) != 0) return;  // it has ended, or this is a fork of its owner
   ::kill(pid_, SIGKILL);
-  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-  }
+  wait_for_child(pid_);
 }
 
 void hold_open(std::span<const int>) {

@@ -1,4 +1,4 @@
-// A child process that serves sockets: its threads, descriptors and CPU time are not the client's.
+// A child process that serves sockets, so that its threads, descriptors and CPU time are not the client's.
 #pragma once
 
 #include <sys/types.h>
@@ -11,13 +11,13 @@
 
 namespace connbench {
 
-/// Runs until it is destroyed, or until the process that made it dies, however that dies.
+/// Runs until this object is destroyed or its parent dies, however the parent dies.
 class ServerProcess {
  public:
-  /// Given the sockets' descriptors, in their order. The process ends when it returns or throws.
+  /// Receives the sockets' descriptors in the order given. The process ends when it returns or throws.
   using Serve = std::function<void(std::span<const int>)>;
 
-  /// Must be called while the process has a single thread. The caller's copies of `sockets` are closed.
+  /// Call it while the process has one thread. The caller's copies of `sockets` are closed.
   /// `cpus`: where the child may run; empty = where the caller may.
   /// @throws std::system_error
   ServerProcess(std::vector<UniqueFd> sockets, const std::vector<int>& cpus, const Serve& serve);
@@ -33,7 +33,7 @@ class ServerProcess {
   pid_t pid_;
 };
 
-/// Serves sockets that are only to exist: never returns.
+/// A server for sockets that only need to stay open. Never returns.
 void hold_open(std::span<const int>);
 
 }  // namespace connbench

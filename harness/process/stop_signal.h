@@ -1,4 +1,4 @@
-// Ctrl-C and its like, as something that can be asked for instead of something that interrupts.
+// Ctrl-C and the like as a state to be polled, instead of an interruption.
 #pragma once
 
 #include <signal.h>
@@ -7,8 +7,8 @@
 
 namespace connbench {
 
-/// While it lives, SIGINT, SIGTERM and SIGHUP are kept for asking, here and in children made meanwhile. To be made
-/// while the process has one thread.
+/// While this object lives, SIGINT, SIGTERM and SIGHUP are blocked, in this process and in children that it forks; the
+/// object reports them. Make it while the process has one thread.
 class StopSignal {
  public:
   /// @throws std::system_error
@@ -19,7 +19,7 @@ class StopSignal {
 
   /// Readable when a signal has come.
   int fd() const noexcept { return fd_.get(); }
-  /// The first signal that came, 0 = none so far.
+  /// The first signal that came; 0 = none so far.
   int pending() noexcept;
 
  private:

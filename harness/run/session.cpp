@@ -165,22 +165,23 @@ WaveResult Session::wave(const PlannedCase& planned, SampleBuffer& samples, unsi
   };
   const auto assignment = planned.assignment(request_.seed, repetition);
   const auto routes = assignment ? this->routes(planned, *assignment) : std::vector<std::span<const Endpoint>>();
-  WaveResult result = run_wave({.what = &planned.what,
-                                .connector = planned.connector,
-                                .endpoints = target.endpoints(),
-                                .endpoints_per_attempt = target.endpoints_per_attempt(),
-                                .routes = routes,
-                                .warm_up = warm_up_target(planned).endpoints(),
-                                .server = server_of(planned),
-                                .limit = counting.empty() ? planned.limit : counting_limit(planned),
-                                .policy = planned.policy,
-                                .pacing = pacing,
-                                .gap = planned.target->entry == &external_target ? request_.external_gap : Duration{},
-                                .spin = request_.spin,
-                                .drop_capabilities = drops_capabilities(),
-                                .cpus = placement_.client,
-                                .syscall_method = counting},
-                               samples, *servers_);
+  WaveResult result =
+      run_wave({.what = &planned.what,
+                .connector = planned.connector,
+                .load = {.endpoints = target.endpoints(),
+                         .endpoints_per_attempt = target.endpoints_per_attempt(),
+                         .routes = routes,
+                         .limit = counting.empty() ? planned.limit : counting_limit(planned),
+                         .gap = planned.target->entry == &external_target ? request_.external_gap : Duration{},
+                         .spin = request_.spin},
+                .warm_up = warm_up_target(planned).endpoints(),
+                .server = server_of(planned),
+                .policy = planned.policy,
+                .pacing = pacing,
+                .drop_capabilities = drops_capabilities(),
+                .cpus = placement_.client,
+                .syscall_method = counting},
+               samples, *servers_);
   result.repetition = repetition;
   return result;
 }

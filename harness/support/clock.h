@@ -1,9 +1,10 @@
-// Time as the whole project reads it: CLOCK_MONOTONIC, in nanoseconds.
+// Time, everywhere in the project: CLOCK_MONOTONIC, in nanoseconds.
 #pragma once
 
 #include <time.h>
 
 #include <chrono>
+#include <cstdint>
 
 namespace connbench {
 
@@ -16,12 +17,12 @@ inline TimePoint now() noexcept {
   return Clock::now();
 }
 
-/// Nanoseconds since the clock's own origin; what crosses process borders.
+/// Nanoseconds since the clock's origin, which all processes share.
 inline int64_t to_ns(TimePoint t) noexcept {
   return t.time_since_epoch().count();
 }
 
-/// `d` as a timespec; a negative duration becomes zero, as every wait wants it.
+/// `d` as a timespec. A negative duration becomes zero, because waits reject negative times.
 inline timespec to_timespec(Duration d) noexcept {
   if (d < Duration::zero()) d = Duration::zero();
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(d);
@@ -33,7 +34,7 @@ inline timespec to_timespec(TimePoint t) noexcept {
   return to_timespec(t.time_since_epoch());
 }
 
-/// Sleeps until `t`, or until a signal comes.
+/// Sleeps until `t`, or until a signal handler has run.
 inline void sleep_until(TimePoint t) noexcept {
   const timespec until = to_timespec(t);
   ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);

@@ -1,4 +1,4 @@
-// Small files of /proc and /sys: one open, one read, no streams.
+// Reads small files of /proc and /sys without streams.
 #pragma once
 
 #include <cstddef>
@@ -10,19 +10,19 @@
 
 namespace connbench {
 
-/// What one read() of `path` gives, as far as it fits into `buffer`; empty when it cannot be read.
+/// What one read() of `path` returns, at most as much as fits into `buffer`; empty when it cannot be read.
 std::string_view read_once(const char* path, std::span<char> buffer) noexcept;
 
 /// The whole file, without trailing white space; nullopt when it cannot be read.
 std::optional<std::string> read_text(const std::string& path);
 
-/// The `index`th (from 0) blank-separated word of `text`'s first line; empty when there are fewer.
+/// The word number `index`, from 0, of the first line of `text`, separated by blanks; empty when there are fewer.
 std::string_view word(std::string_view text, size_t index) noexcept;
 
-/// The number that `text` begins with, after blanks; -1 when it begins with none.
+/// The number at the beginning of `text`, after blanks; -1 when there is none.
 int64_t leading_number(std::string_view text) noexcept;
 
-/// The number behind the first `label`, e.g. "VmHWM:"; -1 when there is none.
+/// The number after the first `label`, e.g. "VmHWM:"; -1 when there is none.
 int64_t number_after(std::string_view text, std::string_view label) noexcept;
 
 }  // namespace connbench

@@ -1,5 +1,4 @@
-// Whether this build has sanitizers, which change what a process needs and does: g++ and clang say it in different
-// ways.
+// Whether this build has sanitizers, which change what a process needs and does. g++ and clang signal it differently.
 #pragma once
 
 namespace connbench {

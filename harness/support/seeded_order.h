@@ -1,4 +1,4 @@
-// A random order that depends on the seed alone.
+// A random order that depends only on the seed.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 
 namespace connbench {
 
-/// A permutation of 0 … n−1, the same for the same seed everywhere (std::shuffle differs between libraries).
+/// A permutation of 0 … n−1. The same seed gives the same one everywhere; std::shuffle differs between libraries.
 std::vector<size_t> seeded_order(size_t n, uint64_t seed);
 
 }  // namespace connbench

@@ -13,7 +13,7 @@ size_t samples_needed(double q) noexcept {
 
 std::optional<int64_t> quantile(std::vector<int64_t>& values, double q) {
   if (values.size() < samples_needed(q)) return std::nullopt;
-  // 0.07 × 100 is 7.000000000000001 in binary: a rank that is whole in decimal must stay that rank.
+  // 0.07 × 100 is 7.000000000000001 in binary. A rank that is whole in decimal must stay whole.
   const double rank = std::ceil(q * static_cast<double>(values.size()) - 1e-6);
   const auto nth = values.begin() + static_cast<std::ptrdiff_t>(std::max(rank, 1.0)) - 1;
   std::nth_element(values.begin(), nth, values.end());

@@ -1,9 +1,9 @@
-// Order statistics of samples, and what sample sizes can support.
+// Order statistics of samples, and the sample sizes that they need.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <vector>
 
 namespace connbench {
@@ -15,7 +15,7 @@ inline constexpr double percentile_confidence = 0.975;
 /// 1 − qⁿ ≥ 0.975. 6 for p50, 36 for p90, 368 for p99, 3,688 for p99.9.
 size_t samples_needed(double q) noexcept;
 
-/// The five figures that the records give of a distribution; each is missing when the sample size cannot support it.
+/// The five figures that the records give of a distribution. Each is missing when the sample is too small for it.
 struct Percentiles {
   std::optional<int64_t> p50, p90, p99, p999, max;
 };
@@ -23,10 +23,10 @@ struct Percentiles {
 /// Nearest-rank percentiles. Reorders `values`.
 Percentiles percentiles(std::vector<int64_t>& values);
 
-/// The nearest-rank q-quantile (0 < q ≤ 1), or nothing for too few values. Reorders `values`.
+/// The nearest-rank q-quantile (0 < q ≤ 1); nullopt when there are too few values. Reorders `values`.
 std::optional<int64_t> quantile(std::vector<int64_t>& values, double q);
 
-/// Median with linear interpolation between the middle two; nothing when empty.
+/// Median with linear interpolation between the middle two; nullopt when empty.
 std::optional<double> median(std::vector<double> values);
 
 }  // namespace connbench

@@ -1,4 +1,4 @@
-// A file descriptor that is closed exactly once.
+// Owns a file descriptor and closes it exactly once.
 #pragma once
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 
 namespace connbench {
 
-/// Owns one descriptor, or none (-1: a call that failed, or moved from).
+/// Owns one descriptor, or none: -1, when the call failed or the object was moved from.
 class UniqueFd {
  public:
   explicit UniqueFd(int fd) noexcept : fd_(fd) {}
@@ -24,7 +24,7 @@ class UniqueFd {
   int get() const noexcept { return fd_; }
   int release() noexcept { return std::exchange(fd_, -1); }
 
-  /// Closes what is held and takes `fd`. close() is never repeated on EINTR: Linux has released the number by then.
+  /// Closes the descriptor held and takes `fd`. Never repeats close() on EINTR: Linux has released the number by then.
   void reset(int fd) noexcept {
     const int old = std::exchange(fd_, fd);
     if (old >= 0) ::close(old);
@@ -34,7 +34,7 @@ class UniqueFd {
   int fd_;
 };
 
-/// For set-up code: the result of a system call, or std::system_error that names the call.
+/// For set-up code: returns the result of a system call. @throws std::system_error, which names the call
 inline int checked(int result, const char* call) {
   if (result < 0) throw std::system_error(errno, std::generic_category(), call);
   return result;

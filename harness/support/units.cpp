@@ -22,7 +22,7 @@ struct Unit {
   std::string_view name;
   uint64_t scale;
 };
-// The first five from small to large: format_duration() and human_readable() walk them. µ has two code points.
+// The first five ascend: format_duration() walks them. µ has two code points.
 constexpr Unit duration_units[] = {
     {"ns", 1},          {"us", 1'000},     {"ms", 1'000'000}, {"s", 1'000'000'000}, {"min", 60'000'000'000},
     {"\u00b5s", 1'000}, {"\u03bcs", 1'000}};
@@ -32,7 +32,7 @@ constexpr std::string_view duration_form =
     "a time of 0 to 292 years with a unit of ns, us, ms, s or min, such as 200ms or 1.5s";
 constexpr std::string_view size_form = "whole bytes, or a number with KiB, MiB or GiB, such as 65536 or 64KiB";
 constexpr std::string_view count_form = "a whole number from 1 to 18446744073709551615";
-constexpr std::string_view rate_form = "a number above zero with /s behind it, such as 5000/s";
+constexpr std::string_view rate_form = "a number above zero followed by /s, such as 5000/s";
 
 [[noreturn]] void refuse(std::string_view text, std::string_view expected) {
   throw std::invalid_argument(fmt::format("'{}' is not valid: expected {}", text, expected));
@@ -48,7 +48,7 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-// Takes the leading digits off `text`.
+// Removes the leading digits from `text` and returns them.
 std::string_view take_digits(std::string_view& text) {
   const auto end = std::find_if_not(text.begin(), text.end(), is_digit);
   const auto digits = text.substr(0, static_cast<size_t>(end - text.begin()));
@@ -56,7 +56,7 @@ std::string_view take_digits(std::string_view& text) {
   return digits;
 }
 
-// digits × scale; nothing for no digits or an overflow.
+// digits × scale; nullopt without digits or on overflow.
 std::optional<uint64_t> scaled(std::string_view digits, uint64_t scale) {
   uint64_t value = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
@@ -64,7 +64,7 @@ std::optional<uint64_t> scaled(std::string_view digits, uint64_t scale) {
   return value;
 }
 
-// 0.digits × scale, where that is a whole number.
+// 0.digits × scale; nullopt when that is not a whole number.
 std::optional<uint64_t> fraction_of(std::string_view digits, uint64_t scale) {
   uint64_t value = 0;
   for (char digit : digits) {
@@ -81,7 +81,7 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-// Insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b`.
+// How many insertions, deletions, substitutions and swaps of neighbours turn `a` into `b`.
 size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<size_t> before_last, last(b.size() + 1), row(b.size() + 1);
   std::iota(last.begin(), last.end(), size_t{0});

@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <system_error>
 
-#include "harness/lab/capsule.h"
 #include "harness/process/ask_in_child.h"
+#include "harness/process/privileges.h"
 #include "harness/syscalls/syscall_methods.h"
 
 namespace connbench {
@@ -22,7 +22,7 @@ struct Method {
 constexpr Method methods[] = {{"tracepoint", make_tracepoint_counter, tracepoint_remedy},
                               {"strace", make_strace_counter, strace_remedy}};
 
-// Counts one call that every method knows by name: what opens may still count wrongly.
+// Counts one call that every method knows by name: a counter that starts may still count wrongly.
 std::string try_out(const Method& method) try {
   const std::unique_ptr<SyscallCounter> counter = method.make();
   counter->start();
@@ -42,7 +42,7 @@ SyscallCounting probe_syscall_counting(bool without_capabilities) {
   std::string why_not;
   for (const Method& method : methods) {
     const ChildAnswer answer = ask_in_child([&] {
-      if (without_capabilities) lab::drop_capabilities();
+      if (without_capabilities) drop_capabilities();
       return try_out(method);
     });
     if (answer.ok && answer.text.empty()) return {method.name, ""};

@@ -1,4 +1,4 @@
-// Counts the system calls of this process by name, for the untimed repetition that exists for nothing else.
+// Counts the system calls of this process by name, in an untimed repetition that serves only this purpose.
 #pragma once
 
 #include <cstdint>
@@ -10,26 +10,26 @@
 namespace connbench {
 
 struct SyscallCount {
-  std::string name;  ///< "socket", "epoll_wait", …; "other" for what the counter does not tell apart
+  std::string name;  ///< "socket", "epoll_wait", …; "other" = calls that the counter does not distinguish
   uint64_t calls;
 };
 
-/// Made in the process that is to be counted, while it has one thread; threads created later are counted too.
+/// Make it in the process to be counted, while that has one thread. Threads created later are counted too.
 class SyscallCounter {
  public:
   virtual ~SyscallCounter() = default;
   /// @throws std::system_error
   virtual void start() = 0;
-  /// The calls since start(), names sorted; without the counter's own.
+  /// The calls since start(), sorted by name, without the counter's own.
   virtual std::vector<SyscallCount> stop() = 0;
 };
 
-/// How system calls can be counted here: "tracepoint", "strace", or "" with the reason and remedy in `why_not`.
+/// How system calls can be counted here: "tracepoint", "strace", or "" with reason and remedy in `why_not`.
 struct SyscallCounting {
   std::string_view method;
   std::string why_not;
 };
-/// Asks the kernel; leaves nothing behind. `without_capabilities`: as a child that has given them up would be answered.
+/// Tries it out and leaves nothing behind. `without_capabilities`: for a child that has dropped its capabilities.
 SyscallCounting probe_syscall_counting(bool without_capabilities = false);
 
 /// The counter for `method`, as probe_syscall_counting() gave it; nullptr for "". @throws std::system_error

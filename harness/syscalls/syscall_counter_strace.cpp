@@ -9,6 +9,7 @@
 #include <array>
 #include <charconv>
 
+#include "harness/process/child_process.h"
 #include "harness/support/clock.h"
 #include "harness/support/proc_file.h"
 #include "harness/syscalls/syscall_methods.h"
@@ -16,11 +17,11 @@
 namespace connbench {
 namespace {
 
-// strace makes this process's first waitid() fail with an error that waitid() does not have. That, and not TracerPid,
-// tells that calls are being counted from here on: between attaching and counting strace leaves a gap.
+// strace makes the first waitid() of this process fail with an error that waitid() never has: from then on calls are
+// counted. TracerPid is not enough, because strace attaches some time before it counts.
 constexpr const char* inject_marker = "inject=waitid:error=EXFULL:when=1";
 constexpr int marker = EXFULL;
-// All that is called between the first counted call and the last, by start() and stop() themselves.
+// The only calls that start() and stop() make while strace counts.
 constexpr std::string_view own_calls[] = {"waitid", "kill"};
 
 // A row of the table is: % time, seconds, usecs/call, calls, [errors,] name.
@@ -42,15 +43,14 @@ std::vector<SyscallCount> parse_table(std::string_view text) {
 }
 
 [[noreturn]] void exec_strace(pid_t target, int go, int output) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  ::setsid();  // an interrupt typed at the terminal is not meant for strace
+  die_with_parent(target);
+  ::setsid();  // Ctrl-C at the terminal is not meant for strace
   ::signal(SIGINT, SIG_DFL);
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   char byte;
-  // Not before the target has named its tracer, and not at all if it is gone.
-  if (::read(go, &byte, 1) != 1 || ::getppid() != target) ::_exit(1);
+  if (::read(go, &byte, 1) != 1) ::_exit(1);  // waits until the target has allowed its tracer
   const std::string pid = std::to_string(target);
   ::dup2(output, STDERR_FILENO);
   ::execlp("strace", "strace", "-c", "-f", "-q", "-e", inject_marker, "-p", pid.c_str(), nullptr);
@@ -75,16 +75,16 @@ class StraceCounter final : public SyscallCounter {
   }
 
   std::vector<SyscallCount> stop() override {
-    if (!is_running()) fail("strace ended before it was told to");
+    if (!is_running()) fail("strace ended too early");
     ::kill(strace_, SIGINT);
     wait_for_end();
     const std::string text = output();
-    if (text.find("------") == std::string::npos) fail("strace gave no table");
+    if (text.find("------") == std::string::npos) fail("strace printed no table");
     return parse_table(text);
   }
 
  private:
-  // Everything that it opens is closed again before strace counts.
+  // Closes everything that it opens before strace counts.
   void launch() {
     int ends[2];
     checked(::pipe2(ends, O_CLOEXEC), "pipe2");
@@ -92,11 +92,11 @@ class StraceCounter final : public SyscallCounter {
     const pid_t self = ::getpid();
     strace_ = checked(::fork(), "fork");
     if (strace_ == 0) exec_strace(self, wait.get(), output_.get());
-    ::prctl(PR_SET_PTRACER, strace_);  // fails where there is no yama to be asked
+    ::prctl(PR_SET_PTRACER, strace_);  // fails where there is no Yama, which is fine
     if (::write(go.get(), "", 1) != 1) checked(-1, "write(pipe)");
   }
 
-  // Calls nothing but waitid() once strace counts; the clock is read in user space.
+  // Once strace counts this calls only waitid(); the clock is read in user space.
   void wait_until_counting() {
     const TimePoint deadline = now() + std::chrono::seconds(10);
     while (is_running()) {
@@ -106,7 +106,7 @@ class StraceCounter final : public SyscallCounter {
     fail("strace did not attach");
   }
 
-  // errno is the marker when strace answered in the kernel's place.
+  // errno is the marker when strace answered instead of the kernel.
   bool is_running() const {
     siginfo_t info{};
     errno = 0;
@@ -132,15 +132,15 @@ class StraceCounter final : public SyscallCounter {
     return text;
   }
 
-  // 127 is the child's word for "there is no strace"; anything else at this point is ptrace being refused.
+  // The child exits with 127 when there is no strace. Any other failure at this point means that ptrace was refused.
   [[noreturn]] void fail(const char* what) {
     int status = -1;
     if (strace_ != 0) {
       ::kill(strace_, SIGKILL);
       status = wait_for_end();
     }
-    const std::string said = output();
-    const std::string text = said.empty() ? what : said.substr(0, said.find('\n'));
+    const std::string printed = output();
+    const std::string text = printed.empty() ? what : printed.substr(0, printed.find('\n'));
     throw std::system_error(status == 127 ? ENOENT : EPERM, std::generic_category(), text);
   }
 
@@ -151,7 +151,7 @@ class StraceCounter final : public SyscallCounter {
 }  // namespace
 
 std::unique_ptr<SyscallCounter> make_strace_counter() {
-  // strace -f looks its target's threads up in /proc, by number.
+  // strace -f looks up the threads of its target in /proc, by number.
   if (read_text("/proc/self/stat").value_or("").starts_with(std::to_string(::getpid()) + " ")) {
     return std::make_unique<StraceCounter>();
   }

@@ -22,8 +22,8 @@ struct NamedCall {
 
 #define CALL(name) \
   { #name, SYS_##name }
-// What a connecting strategy can be seen by; the rest is "other". The guarded ones are missing on some architectures or
-// from older kernel headers.
+// The calls that characterise a connector; the rest is "other". The guarded ones are missing on some architectures or
+// in older kernel headers.
 constexpr NamedCall named_calls[] = {
     CALL(socket),
     CALL(connect),
@@ -101,7 +101,7 @@ std::string read_id(const std::string& tracefs) {
   return read_text(tracefs + "/events/raw_syscalls/sys_enter/id").value_or("");
 }
 
-// tracefs is mounted where nobody else sees it, and gone with the child.
+// Mounts tracefs in a namespace of the child's own, which disappears with the child.
 ChildAnswer id_from_private_mount() {
   return ask_in_child([] {
     constexpr const char* place = "/sys/kernel/tracing";
@@ -159,10 +159,10 @@ class TracepointCounter final : public SyscallCounter {
     uint64_t named = 0;
     for (size_t i = 0; i < std::size(named_calls); ++i) {
       named += calls[i];
-      const uint64_t own = named_calls[i].number == SYS_prctl ? 1 : 0;  // the one that stopped the counting
+      const uint64_t own = named_calls[i].number == SYS_prctl ? 1 : 0;  // the call that stopped the counting
       if (calls[i] > own) counts.push_back({named_calls[i].name, calls[i] - own});
     }
-    // Threads that begin while the counting does may call between the first event's enabling and the last one's.
+    // Other threads may make calls while the events are enabled one after the other.
     if (calls.back() > named) counts.push_back({"other", calls.back() - named});
     std::ranges::sort(counts, {}, &SyscallCount::name);
     return counts;
@@ -179,7 +179,7 @@ class TracepointCounter final : public SyscallCounter {
     return values;
   }
 
-  std::vector<UniqueFd> events_;  // as in named_calls, and then the total
+  std::vector<UniqueFd> events_;  // one for each of named_calls, then the total
   std::vector<uint64_t> begin_;
 };
 

@@ -14,6 +14,7 @@
 
 #include "harness/support/clock.h"
 #include "harness/support/joined.h"
+#include "harness/support/kernel_names.h"
 #include "harness/support/units.h"
 
 namespace connbench::trace {
@@ -34,15 +35,7 @@ std::string address_out(const Call& call, size_t pointer) {
 }
 
 std::string readiness(uint32_t events) {
-  struct Bit {
-    uint32_t bit;
-    const char* name;
-  };
-  constexpr Bit bits[] = {{EPOLLIN, "IN"},   {EPOLLOUT, "OUT"},     {EPOLLPRI, "PRI"},         {EPOLLERR, "ERR"},
-                          {EPOLLHUP, "HUP"}, {EPOLLRDHUP, "RDHUP"}, {EPOLLONESHOT, "ONESHOT"}, {EPOLLET, "ET"}};
-  std::vector<const char*> names;
-  for (const auto& [bit, name] : bits)
-    if ((events & bit) != 0) names.push_back(name);
+  const auto names = epoll_event_names(events);
   return names.empty() ? "0" : joined(names, "|");
 }
 

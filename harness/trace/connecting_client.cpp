@@ -16,11 +16,11 @@ Client connecting_client(const NamedConnector& connector, size_t attempts, Durat
               const auto made = connector.entry->make({connector.options, 1, retirement});
               const auto pacing = closed_loop();
               drive(*made,
-                    {.endpoints = context.target.endpoints(),
-                     .endpoints_per_attempt = context.target.endpoints_per_attempt(),
+                    {.load = {.endpoints = context.target.endpoints(),
+                              .endpoints_per_attempt = context.target.endpoints_per_attempt(),
+                              .limit = limit},
                      .concurrency = 1,
                      .timeout = timeout,
-                     .limit = limit,
                      .pacing = pacing.get()},
                     context.samples);
             }  // destroying them closes the held connections, which belongs to the trace

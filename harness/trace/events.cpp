@@ -1,22 +1,8 @@
 #include "harness/trace/events.h"
 
-#include <fmt/format.h>
-#include <netinet/tcp.h>
-
 #include <algorithm>
-#include <array>
 
 namespace connbench::trace {
-
-std::string state_name(int state) {
-  constexpr std::array names{"CLOSED",    "ESTABLISHED", "SYN_SENT",   "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2",
-                             "TIME_WAIT", "CLOSED",      "CLOSE_WAIT", "LAST_ACK", "LISTEN",    "CLOSING"};
-  constexpr int new_syn_recv =
-      12;  // TCP_NEW_SYN_RECV, a request without a full socket; diagnostics usually report it as SYN_RECV
-  if (state == new_syn_recv) return "SYN_RECV";
-  const auto index = static_cast<size_t>(state);
-  return index < names.size() ? names[index] : fmt::format("state {}", state);
-}
 
 std::string_view to_string(End end) noexcept {
   switch (end) {

@@ -50,8 +50,6 @@ struct StateSeen {
   int64_t not_before_ns = 0;  ///< time of the last poll that did not find this state; 0 = there was none
   int64_t seen_ns = 0;        ///< time of the poll that found it; the change lies between the two
 };
-/// "SYN_SENT"; 0 is "CLOSED", as in TCP's state diagram.
-std::string state_name(int state);
 
 /// An attempt as the connector reports it.
 struct AttemptSeen {

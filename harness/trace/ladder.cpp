@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "harness/support/kernel_names.h"
 #include "harness/support/units.h"
 #include "harness/support/wrapped.h"
 #include "harness/trace/packets.h"
@@ -110,7 +111,7 @@ class Ladder {
   void add_states() {
     for (const StateSeen& seen : trace_.states) {
       Row row{seen.seen_ns};
-      (seen.side == Side::client ? row.client : row.server) = label(seen.connection) + state_name(seen.state);
+      (seen.side == Side::client ? row.client : row.server) = label(seen.connection) + tcp_state_name(seen.state);
       rows_.push_back(std::move(row));
     }
   }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "harness/support/kernel_names.h"
 #include "harness/support/units.h"
 #include "harness/trace/socket_states.h"
 
@@ -26,7 +27,7 @@ void add_closing_notes(Trace& trace, size_t connection) {
     if (seen == nullptr || seen->state == 0 || seen->state == TCP_CLOSE || seen->state == TCP_LISTEN) continue;
     trace.notes.push_back(fmt::format("connection {}: the {}'s end was still in {} when the trace ended{}",
                                       connection + 1, seen->side == Side::client ? "client" : "server",
-                                      state_name(seen->state),
+                                      tcp_state_name(seen->state),
                                       seen->state == TCP_TIME_WAIT ? " (--until closed waits for its end)" : ""));
   }
 }

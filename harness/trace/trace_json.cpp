@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "harness/support/kernel_names.h"
 #include "harness/trace/call_text.h"
 #include "harness/trace/packets.h"
 
@@ -59,7 +60,7 @@ Json of_signal(const SignalSeen& seen) {
 Json of_state(const StateSeen& seen) {
   return {{"connection", seen.connection},
           {"side", seen.side == Side::client ? "client" : "server"},
-          {"state", state_name(seen.state)},
+          {"state", tcp_state_name(seen.state)},
           {"not_before_ns", time_or_null(seen.not_before_ns)},
           {"seen_ns", seen.seen_ns}};
 }

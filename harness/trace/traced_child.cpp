@@ -1,6 +1,5 @@
 #include "harness/trace/traced_child.h"
 
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include <cstring>
@@ -11,7 +10,9 @@ TracedChild::TracedChild(const Client& client, const Target& target, bool drop_c
     : samples_(client.attempts) {
   const pid_t parent = ::getpid();
   pid_ = checked(::fork(), "fork");
-  if (pid_ == 0) run(client, target, drop_capabilities, mask, parent);
+  if (pid_ == 0)
+    run_measured_child({.parent = parent, .drop_capabilities = drop_capabilities}, shared_->error,
+                       [&] { run(client, target, mask); });
   ::setpgid(pid_, pid_);  // set in both processes, because either may run first
 }
 
@@ -21,24 +22,15 @@ TracedChild::~TracedChild() {
   }
 }
 
-void TracedChild::run(const Client& client, const Target& target, bool drop_capabilities, const sigset_t& mask,
-                      pid_t parent) {
-  int status = 0;
-  try {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) ::_exit(0);
-    ::setpgid(0, 0);  // a separate group, so that it can be waited for apart from the lab's processes
-    ::sigprocmask(SIG_SETMASK, &mask, nullptr);
-    ::close_range(3, ~0U, 0);
-    if (drop_capabilities) lab::drop_capabilities();
-    while (!shared_->go) sleep_until(now() + std::chrono::microseconds(100));
-    client.run({target, samples_.samples(), shared_->recording, shared_->message});
-  } catch (const std::exception& error) {
-    std::strncpy(shared_->error, error.what(), sizeof shared_->error - 1);
-    status = 1;
-  }
-  shared_->recording = false;
-  ::_exit(status);
+void TracedChild::run(const Client& client, const Target& target, const sigset_t& mask) {
+  struct Recording {  // ends with the client, however it ends
+    std::atomic<bool>& on;
+    ~Recording() { on = false; }
+  } const recording{shared_->recording};
+  ::setpgid(0, 0);  // a separate group, so that it can be waited for apart from the lab's processes
+  ::sigprocmask(SIG_SETMASK, &mask, nullptr);
+  while (!shared_->go) sleep_until(now() + std::chrono::microseconds(100));
+  client.run({target, samples_.samples(), shared_->recording, shared_->message});
 }
 
 void TracedChild::go() noexcept {
@@ -58,7 +50,7 @@ std::string TracedChild::message() const {
 }
 
 std::string TracedChild::error() const {
-  return {shared_->error, ::strnlen(shared_->error, sizeof shared_->error)};
+  return shared_->error.text();
 }
 
 }  // namespace connbench::trace

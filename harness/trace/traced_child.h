@@ -7,6 +7,7 @@
 #include <atomic>
 #include <string>
 
+#include "harness/process/measured_child.h"
 #include "harness/process/shared.h"
 #include "harness/trace/follow.h"
 
@@ -40,10 +41,9 @@ class TracedChild {
     std::atomic<bool> go{false};
     std::atomic<bool> recording{false};
     char message[512]{};
-    char error[512]{};
+    ChildError error{};
   };
-  [[noreturn]] void run(const Client& client, const Target& target, bool drop_capabilities, const sigset_t& mask,
-                        pid_t parent);
+  void run(const Client& client, const Target& target, const sigset_t& mask);
 
   Shared<Report> shared_;
   SampleBuffer samples_;

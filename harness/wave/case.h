@@ -10,14 +10,14 @@
 
 namespace connbench {
 
-/// In the place of a target's name: all targets of a fleet together. The scenario names them.
+/// Stands for the name of a target: all targets of a fleet. The scenario names them.
 inline constexpr std::string_view every_target = "*";
 
 /// One combination of everything that a run varies.
 struct Case {
   std::string scenario;  ///< "burst", "steady:poisson:5000/s"
   std::string connector;
-  std::string target;  ///< of a fleet, every_target
+  std::string target;  ///< every_target for a fleet
   Family family = Family::ipv4;
   size_t concurrency = 1;
   size_t shards = 1;
@@ -26,11 +26,11 @@ struct Case {
 
   bool operator==(const Case&) const = default;
 
-  /// Whether it connects to several targets in one queue.
+  /// Whether it connects to several targets at once.
   bool is_fleet() const noexcept { return target == every_target; }
-  /// What it connects to: the target's name; of a fleet the scenario, which names all its targets.
+  /// What it connects to: the target; for a fleet the scenario, which names all its targets.
   const std::string& destination() const noexcept { return is_fleet() ? scenario : target; }
-  /// All but the connector: "accepting (IPv4, 256 in flight, timeout 1s)".
+  /// Everything but the connector: "accepting (IPv4, 256 in flight, timeout 1s)".
   std::string describe_load() const;
   /// "epoll on accepting (IPv4, 256 in flight, timeout 1s)".
   std::string describe() const;

@@ -1,6 +1,7 @@
 #include "harness/wave/pacing.h"
 
 #include <cmath>
+#include <random>
 
 namespace connbench {
 namespace {
@@ -27,7 +28,7 @@ class PoissonArrivals final : public Pacing {
   PoissonArrivals(double rate, uint64_t seed) : rate_(rate), random_(seed) {}
   bool open_loop() const noexcept override { return true; }
   Duration next_due() override {
-    // By hand, because std::exponential_distribution differs between standard libraries: 53 bits in (0, 1].
+    // Not std::exponential_distribution, which differs between standard libraries. 53 bits in (0, 1].
     const double uniform = static_cast<double>((random_() >> 11U) + 1) * 0x1p-53;
     due_s_ -= std::log(uniform) / rate_;
     return Duration(std::llround(due_s_ * 1e9));

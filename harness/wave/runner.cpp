@@ -7,12 +7,13 @@
 namespace connbench {
 namespace {
 
-// How often a wave that waits looks whether it was asked to stop. Coarse: each look may cost the connector a timer.
+// How often a waiting wave checks whether it was asked to stop. Coarse, because each check may cost the connector a
+// timer.
 constexpr Duration stop_check_interval = std::chrono::milliseconds(100);
-// Attempts offered at once; enough to amortise a batching connector's system call, small enough for the stack.
+// Attempts offered at once: enough to amortise the system call of a connector that batches, few enough for the stack.
 constexpr size_t batch_size = 256;
 
-// Offers attempts in order, keeps those that the connector has not taken yet, and files what comes back.
+// Offers attempts in order, offers those again that the connector did not take, and records completions.
 class Wave {
  public:
   Wave(Connector& connector, const Drive& plan, std::span<Sample> samples)
@@ -27,26 +28,26 @@ class Wave {
   }
 
   void run() {
-    const TimePoint end = begun_ + plan_.limit;
+    const TimePoint end = begun_ + plan_.load.limit;
     TimePoint time = begun_;
     while (reaped_ < samples_.size()) {
       if (time >= end || (plan_.stop != nullptr && plan_.stop->load(std::memory_order_relaxed))) return give_up(time);
       offer(time);
       const TimePoint next = next_submission();
       const TimePoint wake = std::min({end, time + stop_check_interval, next});
-      time = plan_.spin && !more_ && wake == next ? spin(time, wake) : wait(wake);
+      time = plan_.load.spin && !more_ && wake == next ? spin(time, wake) : wait(wake);
     }
   }
 
  private:
-  // Until `wake` or the first completion; the time after that. A connector with nothing in flight does not wait:
-  // without the sleep an idle open loop would spin.
+  // Waits until `wake` or the first completion. @return the time then. A connector with nothing in flight returns at
+  // once: without the sleep an idle open loop would spin.
   TimePoint wait(TimePoint wake) {
     if (connector_.in_flight() == 0) plan_.sleep(wake);
     return reap(wake);
   }
 
-  // The same, and awake for the last stretch: a sleep ends when the kernel gets round to it.
+  // As wait(), but does not sleep in the last stretch: a sleep may end late.
   TimePoint spin(TimePoint time, TimePoint wake) {
     const size_t before = reaped_;
     if (wake - spin_stretch > time) time = wait(wake - spin_stretch);
@@ -54,14 +55,14 @@ class Wave {
     return time;
   }
 
-  // The next moment at which offer() has something to do without a completion first.
+  // When offer() next has something to do, if no attempt completes before.
   TimePoint next_submission() const {
     if (more_) return TimePoint{};
     if (at_once() || full_ || submitted_ == samples_.size()) return TimePoint::max();
     return connector_.in_flight() < plan_.concurrency ? due_ : TimePoint::max();
   }
 
-  // A batch at a time: while thousands are begun, those that end or pass their deadlines must not wait for the last.
+  // One batch at a time: while thousands are begun, completions and deadlines must not wait for the last of them.
   void offer(TimePoint time) {
     full_ = more_ = false;
     const uint64_t batch_end = submitted_ + batch_size;
@@ -74,7 +75,7 @@ class Wave {
         if (id == offered_) schedule(time);
         batch_[count] = attempt(id);
       }
-      // One that runs to completion in submit() may never come back from it: say first that the attempt was begun.
+      // A submit() that runs an attempt to completion may never return: record first that the attempt was begun.
       if (completes_in_submit_) samples_[submitted_].state = Sample::State::submitted;
       const size_t taken = connector_.submit({batch_.data(), count});
       for (size_t i = 0; i < taken; ++i) samples_[submitted_++].state = Sample::State::submitted;
@@ -87,18 +88,18 @@ class Wave {
     return connector_.in_flight() < plan_.concurrency && (submitted_ < offered_ || is_due(time));
   }
 
-  // Nothing but the attempts in flight holds the next one back.
-  bool at_once() const { return !plan_.pacing->open_loop() && plan_.gap == Duration::zero(); }
+  // The next attempt waits for room in flight and for nothing else.
+  bool at_once() const { return !plan_.pacing->open_loop() && plan_.load.gap == Duration::zero(); }
 
   bool is_due(TimePoint time) const { return offered_ < samples_.size() && due_ <= time; }
 
-  // In closed loop an attempt is wanted from the moment at which there is room for it; in open loop, when it is due.
+  // In closed loop an attempt is wanted as soon as there is room for it; in open loop, when it is due.
   void schedule(TimePoint time) {
     Sample& sample = samples_[offered_++];
     sample = Sample{};
     if (!plan_.pacing->open_loop()) {
       sample.scheduled_ns = to_ns(time);
-      due_ = time + plan_.gap;
+      due_ = time + plan_.load.gap;
       return;
     }
     sample.scheduled_ns = to_ns(due_);
@@ -113,21 +114,21 @@ class Wave {
   }
 
   std::span<const Endpoint> endpoints_of(uint64_t id) const {
-    if (!plan_.routes.empty()) return plan_.routes[id];
-    const size_t each = plan_.endpoints_per_attempt;
-    return plan_.endpoints.subspan(id % (plan_.endpoints.size() / each) * each, each);
+    if (!plan_.load.routes.empty()) return plan_.load.routes[id];
+    const size_t each = plan_.load.endpoints_per_attempt;
+    return plan_.load.endpoints.subspan(id % (plan_.load.endpoints.size() / each) * each, each);
   }
 
   TimePoint reap(TimePoint wait_until) {
     completions_.clear();
     connector_.reap(completions_, wait_until);
     const TimePoint time = plan_.clock();
-    for (const Completion& completion : completions_) file(completion, time);
+    for (const Completion& completion : completions_) record(completion, time);
     reaped_ += completions_.size();
     return time;
   }
 
-  void file(const Completion& completion, TimePoint time) {
+  void record(const Completion& completion, TimePoint time) {
     Sample& sample = samples_[completion.id];
     sample.started_ns = to_ns(completion.started);
     sample.finished_ns = to_ns(completion.finished);
@@ -144,7 +145,7 @@ class Wave {
   void give_up(TimePoint time) {
     connector_.cancel_all();
     while (connector_.in_flight() > 0) reap(plan_.clock() + stop_check_interval);
-    // What was due by then was wanted, also where there never was room for it.
+    // Attempts that were due by then were wanted, even if there never was room for them.
     while (plan_.pacing->open_loop() && is_due(time)) schedule(time);
     for (uint64_t id = submitted_; id < samples_.size(); ++id) {
       if (id >= offered_) samples_[id] = Sample{};
@@ -158,12 +159,12 @@ class Wave {
   const Drive& plan_;
   std::span<Sample> samples_;
   TimePoint begun_;
-  TimePoint due_;           // of attempt offered_; in closed loop, not before this
+  TimePoint due_;           // when attempt offered_ is due; in closed loop, the earliest time for it
   uint64_t offered_ = 0;    // scheduled
   uint64_t submitted_ = 0;  // taken by the connector
   uint64_t reaped_ = 0;
   bool full_ = false;  // the connector took less than it was offered
-  bool more_ = false;  // a batch was begun, and there is more to begin
+  bool more_ = false;  // a batch was begun, and more attempts are wanted
   std::vector<Completion> completions_;
   std::array<Attempt, batch_size> batch_{};
 };

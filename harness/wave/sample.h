@@ -1,14 +1,16 @@
 // What is kept of one attempt while a wave runs: plain data in memory shared by the wave's child and the parent.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
-#include "harness/connector/connector.h"
+#include "harness/connector/outcome.h"
+#include "harness/process/shared.h"
 
 namespace connbench {
 
-/// Times are CLOCK_MONOTONIC nanoseconds, 0 = did not happen. 48 bytes, because a million may be pending.
+/// Times are CLOCK_MONOTONIC nanoseconds; 0 = did not happen. Kept to 48 bytes, because a million may be pending.
 struct Sample {
   enum class State : uint8_t { offered, submitted, done };
 
@@ -16,7 +18,7 @@ struct Sample {
   int64_t started_ns;
   int64_t finished_ns;
   int64_t reaped_ns;
-  int64_t round_trip_ns;  ///< TCP_INFO; meaningful only with `handshake_known`
+  int64_t round_trip_ns;  ///< TCP_INFO; valid only with `handshake_known`
   int32_t os_error;
   Outcome outcome;
   Stage stage;
@@ -26,24 +28,20 @@ struct Sample {
 };
 static_assert(sizeof(Sample) == 48);
 
-/// Anonymous shared memory for the samples of one wave: the child writes, the parent reads, and what a killed child had
-/// written is still there.
+/// The samples of one wave in shared memory: the child writes them, and the parent can read them even after the child
+/// was killed.
 class SampleBuffer {
  public:
   /// @throws std::system_error (mmap)
-  explicit SampleBuffer(size_t attempts);
-  ~SampleBuffer();
-  SampleBuffer(const SampleBuffer&) = delete;
-  SampleBuffer& operator=(const SampleBuffer&) = delete;
+  explicit SampleBuffer(size_t attempts) : samples_(attempts) {}
 
-  std::span<Sample> samples() noexcept { return {samples_, attempts_}; }
-  std::span<const Sample> samples() const noexcept { return {samples_, attempts_}; }
-  /// Touches every page, so that no page fault falls into the wave.
+  std::span<Sample> samples() noexcept { return samples_.values(); }
+  std::span<const Sample> samples() const noexcept { return samples_.values(); }
+  /// Touches every page, so that no page fault happens during the wave.
   void populate() noexcept;
 
  private:
-  size_t attempts_;
-  Sample* samples_;
+  SharedArray<Sample> samples_;
 };
 
 }  // namespace connbench

@@ -14,8 +14,8 @@ namespace {
 constexpr Duration warm_up_limit = std::chrono::seconds(2);
 constexpr size_t warm_up_attempts = 256;
 
-// Every n-th arrival of a schedule, from the index-th. Each shard runs through all of it: the rest is not stored
-// anywhere, and an arrival is some nanoseconds.
+// Every n-th arrival of a schedule, beginning with the index-th. Each shard computes the whole schedule: an arrival
+// costs some nanoseconds, and nothing has to be stored.
 class ShareOfArrivals final : public Pacing {
  public:
   ShareOfArrivals(std::unique_ptr<Pacing> all, size_t index, size_t shards)
@@ -33,23 +33,23 @@ class ShareOfArrivals final : public Pacing {
   size_t others_;
 };
 
-// So that attempt i of the wave goes to host i mod n, whichever shard makes it.
+// Ordered so that attempt i of the wave goes to host i mod n, whichever shard makes it.
 std::vector<Endpoint> endpoints_of(const WaveSpec& spec, size_t index) {
-  const size_t each = spec.endpoints_per_attempt;
-  const size_t hosts = spec.endpoints.size() / each;
+  const size_t each = spec.load.endpoints_per_attempt;
+  const size_t hosts = spec.load.endpoints.size() / each;
   std::vector<Endpoint> endpoints;
-  endpoints.reserve(spec.endpoints.size());
+  endpoints.reserve(spec.load.endpoints.size());
   for (size_t i = 0; i < hosts; ++i) {
-    const auto host = spec.endpoints.subspan((i * spec.what->shards + index) % hosts * each, each);
+    const auto host = spec.load.endpoints.subspan((i * spec.what->shards + index) % hosts * each, each);
     endpoints.insert(endpoints.end(), host.begin(), host.end());
   }
   return endpoints;
 }
 
-// Where its own attempts go, of a wave whose attempts have their own ways.
+// The routes of this shard's attempts; none when the wave has none.
 std::vector<std::span<const Endpoint>> routes_of(const WaveSpec& spec, size_t index) {
   std::vector<std::span<const Endpoint>> routes;
-  for (size_t i = index; i < spec.routes.size(); i += spec.what->shards) routes.push_back(spec.routes[i]);
+  for (size_t i = index; i < spec.load.routes.size(); i += spec.what->shards) routes.push_back(spec.load.routes[i]);
   return routes;
 }
 
@@ -70,17 +70,17 @@ Shard::Shard(const WaveSpec& spec, SampleBuffer& samples, size_t index)
   if (!spec_.warm_up.empty()) warm_up();
 }
 
-// Code pages, allocator, thread-stack cache: a first wave is slower than the next by 5–15 ms, and measures that.
+// Loads code pages, fills the allocator and the cache of thread stacks. Without it the measured wave takes 5–15 ms
+// more.
 void Shard::warm_up() const {
   std::vector<Sample> discarded(std::min(samples_.size(), division_.largest_share(warm_up_attempts)));
   Retirement retirement({.close = CloseMode::rst}, 0);
   const auto connector = spec_.connector->entry->make({spec_.connector->options, concurrency_, retirement});
   const auto pacing = closed_loop();
   connbench::drive(*connector,
-                   {.endpoints = spec_.warm_up,
+                   {.load = {.endpoints = spec_.warm_up, .limit = warm_up_limit},
                     .concurrency = concurrency_,
                     .timeout = warm_up_limit,
-                    .limit = warm_up_limit,
                     .pacing = pacing.get()},
                    discarded);
 }
@@ -90,16 +90,14 @@ void Shard::make_connector() {
 }
 
 void Shard::drive(TimePoint begin, const std::atomic<bool>& stop) {
+  Load load = spec_.load;
+  load.endpoints = endpoints_;
+  load.routes = routes_;
   connbench::drive(*connector_,
-                   {.endpoints = endpoints_,
-                    .endpoints_per_attempt = spec_.endpoints_per_attempt,
-                    .routes = routes_,
+                   {.load = load,
                     .concurrency = concurrency_,
                     .timeout = spec_.what->timeout,
-                    .limit = spec_.limit,
                     .pacing = pacing_.get(),
-                    .gap = spec_.gap,
-                    .spin = spec_.spin,
                     .begin = begin,
                     .stop = &stop},
                    samples_);

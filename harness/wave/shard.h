@@ -2,7 +2,9 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "harness/wave/division.h"
@@ -10,17 +12,17 @@
 
 namespace connbench {
 
-/// A runner, a connector and a Retirement, which share nothing with those of other shards: one of several has a
-/// descriptor table of its own too, so that RLIMIT_NOFILE bounds each of them, and no descriptor leaves it. To be made,
-/// used and destroyed in the thread that it is for.
+/// A runner, a connector and a Retirement, none of them shared with other shards. One shard of several also has its own
+/// descriptor table, so that RLIMIT_NOFILE bounds each of them separately; no descriptor leaves that table. Make, use
+/// and destroy a shard in its own thread.
 class Shard {
  public:
-  /// Its descriptor table, grown to what it will need, and the discarded first wave.
+  /// Grows the descriptor table to what the shard will need, and runs the discarded first wave.
   /// @throws std::system_error, and what connectors throw
   Shard(const WaveSpec& spec, SampleBuffer& samples, size_t index);
 
   void make_connector();
-  /// Its share of the wave, which has one schedule that begins at `begin`.
+  /// Runs this shard's share of the wave. All shards follow one schedule, which begins at `begin`.
   void drive(TimePoint begin, const std::atomic<bool>& stop);
 
  private:

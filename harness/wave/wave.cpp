@@ -1,10 +1,10 @@
 #include "harness/wave/wave.h"
 
-#include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 
-#include "harness/process/child_process.h"
+#include "harness/process/measured_child.h"
 #include "harness/process/shared.h"
 #include "harness/wave/division.h"
 #include "harness/wave/wave_child.h"
@@ -12,52 +12,50 @@
 namespace connbench {
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr Duration sampling_interval = milliseconds(5);
-constexpr Duration progress_interval = milliseconds(500);
+constexpr Duration progress_interval = std::chrono::milliseconds(500);
 constexpr Duration set_up_grace = seconds(10);  // fork, descriptor table, warm-up, attaching a counter
-constexpr Duration end_grace = seconds(2);      // past the wave's limit: then it hangs, and is killed …
-constexpr Duration end_grace_each = std::chrono::microseconds(50);  // … but what is in flight must be cancelled first
-constexpr Duration stop_grace = milliseconds(500);                  // after a request to stop
+// Past its limit a wave still has to cancel what is in flight. Beyond this it hangs, and is killed.
+constexpr Duration end_grace = seconds(2);
+constexpr Duration end_grace_per_attempt = std::chrono::microseconds(50);
 
-// Watches one child until it has ended, and ends it when it does not.
-class ChildWatch {
+// What the parent does while the child of a wave runs.
+class WaveWatch {
  public:
-  ChildWatch(pid_t pid, const WaveSpec& spec, const SampleBuffer& samples, WaveReport& report, WaveParent& parent)
-      : child_(pid),
+  WaveWatch(pid_t pid, const WaveSpec& spec, const SampleBuffer& samples, WaveReport& report, WaveParent& parent)
+      : child_(pid, now() + set_up_grace, report),
         samples_(samples),
         shards_(spec.what->shards),
         report_(report),
         parent_(parent),
-        limit_(spec.limit),
-        end_grace_(end_grace + end_grace_each * static_cast<int64_t>(spec.what->concurrency)),
-        kill_at_(now() + set_up_grace) {}
+        longest_(spec.load.limit + end_grace + end_grace_per_attempt * static_cast<int64_t>(spec.what->concurrency)) {}
 
-  // The reason why the child did not end as it should, or nothing.
-  std::string wait_for_end(Footprint& peak) {
-    while (!child_.ended_within(sampling_interval)) {
-      sample(peak);
-      tell_progress();
-      move_deadlines();
-      if (now() < kill_at_) continue;
-      child_.kill();
-      killed_ = true;
-      kill_at_ = TimePoint::max();
-    }
-    return reason(child_.collect());
+  // @return why the child did not finish; "" = it finished
+  std::string wait_for_end() {
+    child_.wait_for_end([this] { look(); }, [this] { return parent_.should_stop(); });
+    return child_.failure(
+        "the wave", running_ ? "hangs: did not end within its wave limit; killed" : "hangs while starting; killed");
   }
+  const Footprint& peak() const noexcept { return peak_; }
 
  private:
-  // With many tables it takes long enough to be seen in what is measured: it gets at most a hundredth of a processor.
-  void sample(Footprint& peak) {
+  void look() {
+    sample();
+    tell_progress();
+    if (running_ || child_.stopping() || report_.started_ns == 0) return;
+    running_ = true;
+    child_.set_deadline(TimePoint(Duration(report_.started_ns)) + longest_);
+  }
+
+  // Reading many descriptor tables takes long enough to disturb the measurement: at most 1 % of a processor goes to it.
+  void sample() {
     const TimePoint begun = now();
     if (report_.started_ns == 0 || report_.finished || begun < sample_again_) return;
     const Footprint seen = read_footprint(child_.pid(), report_.tables);
     sample_again_ = begun + 100 * (now() - begun);
-    peak.threads = std::max(peak.threads, seen.threads);
-    peak.fds = std::max(peak.fds, seen.fds);
+    peak_.threads = std::max(peak_.threads, seen.threads);
+    peak_.fds = std::max(peak_.fds, seen.fds);
   }
 
   void tell_progress() {
@@ -68,47 +66,24 @@ class ChildWatch {
     tell_again_ = now() + progress_interval;
   }
 
-  void move_deadlines() {
-    if (!running_ && !stopping_ && report_.started_ns != 0) {
-      running_ = true;
-      kill_at_ = TimePoint(Duration(report_.started_ns)) + limit_ + end_grace_;
-    }
-    if (!stopping_ && parent_.should_stop()) {
-      stopping_ = true;
-      report_.stop = true;
-      kill_at_ = std::min(kill_at_, now() + stop_grace);
-    }
-  }
-
-  std::string reason(int status) const {
-    if (report_.finished) return {};
-    if (report_.error[0] != '\0') return report_.error;
-    if (killed_ && stopping_) return "ended by request";
-    if (killed_) return running_ ? "hangs: did not end within its wave limit; killed" : "hangs while starting; killed";
-    return fmt::format("{} before the wave was over", how_it_ended(status));
-  }
-
-  ChildProcess child_;
+  ChildWatch child_;
   const SampleBuffer& samples_;
   size_t shards_;
   WaveReport& report_;
   WaveParent& parent_;
-  Duration limit_;
-  Duration end_grace_;
-  TimePoint kill_at_;
+  Duration longest_;  // from its start until it is killed
+  Footprint peak_{};
   TimePoint sample_again_{};
   TimePoint tell_again_{};
   bool running_ = false;
-  bool stopping_ = false;
-  bool killed_ = false;
 };
 
-// Written by another process, and read while it writes.
+// volatile: another process writes it meanwhile.
 Sample::State state_of(const Sample& sample) noexcept {
   return *static_cast<const volatile Sample::State*>(&sample.state);
 }
 
-// A child that died leaves samples open; none of them may get lost.
+// A child that died leaves attempts without an outcome; each of them must still be counted.
 void close_samples(std::span<Sample> samples) {
   for (Sample& sample : samples) {
     if (sample.state == Sample::State::done) continue;
@@ -119,8 +94,8 @@ void close_samples(std::span<Sample> samples) {
 
 }  // namespace
 
-// A connector takes its attempts in their order, so that those it has are found by halving; they end in any order, but
-// reading all of half a million twice a second would be seen in what is measured.
+// A connector takes its attempts in order, so bisection finds how many it has taken. They end in any order, but reading
+// half a million samples twice a second would disturb the measurement: those that have ended are estimated.
 WaveProgress look_at(const SampleBuffer& samples, size_t shards) noexcept {
   constexpr size_t looked_at = 4096;
   const Division division{samples.samples().size(), shards};
@@ -149,7 +124,9 @@ WaveResult run_wave(const WaveSpec& spec, SampleBuffer& samples, WaveParent& par
   if (pid == 0) run_wave_child(spec, samples, *report, self);
 
   WaveResult result{.what = *spec.what};
-  result.failure = ChildWatch(pid, spec, samples, *report, parent).wait_for_end(result.peak);
+  WaveWatch watch(pid, spec, samples, *report, parent);
+  result.failure = watch.wait_for_end();
+  result.peak = watch.peak();
   close_samples(samples.samples());
   result.started_ns = report->started_ns;
   result.usage = report->usage;

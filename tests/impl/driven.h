@@ -25,10 +25,9 @@ class DrivenWave {
   const std::vector<Sample>& drive(std::span<const Endpoint> endpoints, Duration timeout, Duration limit) {
     const auto pacing = closed_loop();
     connbench::drive(*connector_,
-                     {.endpoints = endpoints,
+                     {.load = {.endpoints = endpoints, .limit = limit},
                       .concurrency = concurrency_,
                       .timeout = timeout,
-                      .limit = limit,
                       .pacing = pacing.get()},
                      samples_);
     return samples_;

@@ -83,8 +83,6 @@ TEST(Words, AreThoseOfTheManualPages) {
   EXPECT_EQ(to_string(Returned{5, 0}), "5");
   EXPECT_EQ(ready_bits(0x001 | 0x004 | 0x2000), "IN OUT RDHUP");
   EXPECT_EQ(ready_bits(0), "-");
-  EXPECT_EQ(tcp_state(2), "SYN_SENT");
-  EXPECT_EQ(tcp_state(99), "state 99");
 }
 
 TEST(Words, KeepTheErrnoOfTheCall) {

@@ -1,4 +1,4 @@
-// The main() of tests that live in the lab: the whole program runs in one, where one can be made.
+// The main() of tests that need a lab: runs the whole program in one, where one can be made.
 #include <gtest/gtest.h>
 
 #include <cstdio>

@@ -1,4 +1,4 @@
-// The lab in which a test program runs (in_lab_main.cpp).
+// The lab in which the test program runs (in_lab_main.cpp).
 #pragma once
 
 #include <string>

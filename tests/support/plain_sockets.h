@@ -1,4 +1,4 @@
-// Bare system calls for tests, independent of what they test. Every wait is bounded.
+// Plain system calls for tests, independent of the code under test. Every wait is bounded.
 #pragma once
 
 #include <poll.h>
@@ -14,7 +14,7 @@
 
 namespace connbench::plain {
 
-inline constexpr int patience_ms = 10'000;  ///< for what must happen: only a defect lets it pass
+inline constexpr int patience_ms = 10'000;  ///< for what must happen: only a defect takes longer
 
 /// False where there is no ::1.
 inline bool machine_has(Family family) {
@@ -24,7 +24,7 @@ inline bool machine_has(Family family) {
   return socket && ::bind(socket.get(), any_port.address(), any_port.size()) == 0;
 }
 
-/// Whether it can open this target: the hosts of dual-stack have an address of ::1 whatever the family.
+/// Whether this machine can open the target. The hosts of dual-stack need ::1 whatever the family.
 inline bool machine_has(const TargetEntry& target, Family family) {
   return machine_has(target.name == "dual-stack" ? Family::ipv6 : family);
 }
@@ -50,7 +50,7 @@ inline Connection connect_to(const Endpoint& to, int flags = 0) {
   return {std::move(socket), error};
 }
 
-/// recv() of at most 256 bytes as text; `error` is its errno. Nothing and no error: the peer has closed.
+/// Up to 256 bytes from recv() as text; `error` is its errno. No text and no error: the peer has closed.
 struct Received {
   std::string text;
   int error;

@@ -1,4 +1,4 @@
-// Reads CSV with a parser that is not ours: Python's.
+// Reads CSV with an independent parser: Python's.
 #pragma once
 
 #include <fmt/format.h>
@@ -14,8 +14,8 @@ namespace connbench {
 
 using Rows = std::vector<std::vector<std::string>>;
 
-/// The rows of `path`, header included. What a kill cut off (no CRLF at its end) is left out, as results/README.md
-/// says.
+/// The rows of `path`, including the header. Leaves out a last row without CRLF, which a kill has cut off (see
+/// results/README.md).
 inline Rows read_with_python(const std::filesystem::path& path) {
   const auto command = fmt::format(
       "/usr/bin/python3 -c 'import csv,io,json,sys\n"

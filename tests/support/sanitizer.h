@@ -1,4 +1,4 @@
-// What sanitizers change about the process under test.
+// What sanitizers change in the process under test.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// What the tests of the records share: a folder that is gone afterwards, files, and children.
+// Shared by the tests of the records: a temporary folder, the content of files, and children.
 #pragma once
 
 #include <stdlib.h>
@@ -39,7 +39,7 @@ inline std::string content_of(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// Runs `body` in a child, which leaves with what it returns (125: it threw); gives the status of waitpid().
+/// Runs `body` in a child, whose exit status is what it returns (125: it threw). @return the status, as of waitpid()
 template <typename Body>
 int in_child(Body body) {
   const pid_t child = checked(::fork(), "fork");

@@ -4,7 +4,6 @@
 
 #include <sched.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include <cstdint>
@@ -19,6 +18,7 @@
 #include "harness/lab/link/link.h"
 #include "harness/lab/network.h"
 #include "harness/process/ask_in_child.h"
+#include "harness/process/child_process.h"
 #include "harness/process/shared.h"
 #include "harness/support/unique_fd.h"
 
@@ -52,8 +52,7 @@ class TwoEnds {
   }
   ~TwoEnds() {
     ::kill(process_, SIGKILL);
-    while (::waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
-    }
+    wait_for_child(process_);
   }
   TwoEnds(const TwoEnds&) = delete;
   TwoEnds& operator=(const TwoEnds&) = delete;
@@ -100,8 +99,7 @@ class TwoEnds {
     }
   }
   [[noreturn]] void run_child(pid_t parent) noexcept {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) ::_exit(0);
+    die_with_parent(parent);
     enter(network_->link);
     run_link(near_end, far_end, *state_);
   }

@@ -1,4 +1,4 @@
-// A connector that does nothing but keep time, and the time that it keeps.
+// A connector in simulated time, and the clock of that time.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace connbench {
 
 using namespace std::chrono_literals;
 
-/// Moves only when somebody waits.
+/// Advances only in a wait.
 inline TimePoint simulated{};
 inline TimePoint simulated_now() {
   return simulated;
@@ -23,12 +23,12 @@ inline void simulated_sleep(TimePoint until) {
 
 struct FakeBehaviour {
   size_t capacity = 1'000;
-  Duration service = 1ms;      ///< from its start until an attempt is connected
-  bool one_at_a_time = false;  ///< the others queue before they are started
+  Duration service = 1ms;      ///< from the start of an attempt until it is connected
+  bool one_at_a_time = false;  ///< attempts queue before they are started
   bool answers = true;
 };
 
-/// Keeps what it was offered, and completes it in simulated time.
+/// Takes what it is offered and completes it in simulated time.
 class FakeConnector final : public Connector {
  public:
   explicit FakeConnector(const FakeBehaviour& behaviour) : behaviour_(behaviour) {}
@@ -56,7 +56,7 @@ class FakeConnector final : public Connector {
   }
 
   size_t reap(std::vector<Completion>& completions, TimePoint wait_until) override {
-    if (++reaps > 100'000) throw std::runtime_error("reaped again and again without waiting");
+    if (++reaps > 100'000) throw std::runtime_error("reap() was called again and again without waiting");
     if (in_flight_.empty()) return 0;
     simulated = std::max(simulated, std::min(wait_until, in_flight_.front().finished));
     size_t count = 0;

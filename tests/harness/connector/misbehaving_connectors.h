@@ -1,4 +1,4 @@
-// Connectors that do what a wave must outlive.
+// Connectors that misbehave in ways that a wave must survive.
 #pragma once
 
 #include <unistd.h>
@@ -15,7 +15,7 @@ namespace connbench {
   for (;;) ::pause();
 }
 
-/// Connects at once, unless `misbehave` does something else with the first attempt.
+/// Connects at once, unless `misbehave` does something else on the first attempt.
 class Prompt : public Connector {
  public:
   using Misbehave = void (*)();
@@ -43,7 +43,7 @@ class Prompt : public Connector {
   std::vector<Completion> done_;
 };
 
-/// Holds whatever it is given until it is cancelled.
+/// Holds every attempt until it is cancelled.
 class Silent : public Connector {
  public:
   Capabilities capabilities() const override { return {}; }

@@ -23,7 +23,7 @@ auto refuses(std::string_view text, const testing::Matcher<std::string>& message
   EXPECT_THAT([&] { Options(text, specs); }, ThrowsMessage<std::invalid_argument>(message)) << text;
 }
 
-TEST(Options, HoldsTheDefaultsWhenNothingIsSaid) {
+TEST(Options, HasTheDefaultsWhenTheNameGivesNone) {
   const Options options("", specs);
   EXPECT_EQ(options.choice("detect"), "so-error");
   EXPECT_EQ(options.duration("wait"), 50ms);
@@ -31,7 +31,7 @@ TEST(Options, HoldsTheDefaultsWhenNothingIsSaid) {
   EXPECT_TRUE(options.given("wait"));
 }
 
-TEST(Options, ReadsWhatIsSaid) {
+TEST(Options, ReadsTheValuesInTheName) {
   const Options options("+wait:20ms+stack:64KiB+threads:8+detect:recv", specs);
   EXPECT_EQ(options.duration("wait"), 20ms);
   EXPECT_EQ(options.size("stack"), 65536U);
@@ -39,14 +39,14 @@ TEST(Options, ReadsWhatIsSaid) {
   EXPECT_EQ(options.choice("detect"), "recv");
 }
 
-TEST(Options, AnUnknownOptionIsAnsweredWithTheNearestAndTheList) {
+TEST(Options, SuggestsTheNearestNameForAnUnknownOptionAndListsAll) {
   refuses("+dectet:recv",
           AllOf(HasSubstr("'dectet'"), HasSubstr("did you mean 'detect'?"), HasSubstr("detect, wait, stack, threads")));
   refuses("+colour:red", AllOf(HasSubstr("'colour'"), testing::Not(HasSubstr("did you mean"))));
   EXPECT_THAT([] { Options("+wait:1ms", {}); }, ThrowsMessage<std::invalid_argument>(HasSubstr("none")));
 }
 
-TEST(Options, ABadValueIsAnsweredWithWhatWouldBeValid) {
+TEST(Options, SaysWhatIsValidInsteadOfABadValue) {
   refuses("+detect:rcv", AllOf(HasSubstr("detect"), HasSubstr("'rcv'"), HasSubstr("so-error, recv, second-connect"),
                                HasSubstr("did you mean 'recv'?")));
   refuses("+wait:50", AllOf(HasSubstr("wait"), HasSubstr("'50'"), HasSubstr("200ms")));
@@ -59,17 +59,17 @@ TEST(Options, RefusesAnOptionGivenTwice) {
   refuses("+wait:1ms+wait:1ms", AllOf(HasSubstr("'wait'"), HasSubstr("twice")));
 }
 
-TEST(Options, RefusesWhatIsNotWrittenAsAnOption) {
+TEST(Options, RefusesTextThatIsNotAnOption) {
   for (const char* text : {"wait:1ms", "+", "+wait", "+wait:1ms+", "++wait:1ms", "+:1ms", "+wait=1ms"}) {
     refuses(text, HasSubstr("+name:value"));
   }
 }
 
-TEST(Options, AskingForWhatWasNotSpecifiedIsADefect) {
+TEST(Options, ThrowsForAnOptionOrValueThatIsNotThere) {
   const Options options("", specs);
   EXPECT_THROW(options.count("colour"), std::logic_error);
   EXPECT_THROW(options.given("colour"), std::logic_error);
-  EXPECT_THROW(options.size("stack"), std::logic_error) << "no value is no number";
+  EXPECT_THROW(options.size("stack"), std::logic_error) << "it has no value";
 }
 
 TEST(Options, TheBaseNameEndsAtTheFirstOption) {

@@ -28,7 +28,7 @@ void expect(const std::vector<Row>& rows) {
   }
 }
 
-TEST(Classify, SuccessIsWhereverTheCallThatTellsItSucceeds) {
+TEST(Classify, SuccessBelongsToTheCallThatRevealsIt) {
   expect({
       {{.call = Call::connect}, Outcome::connected, Stage::connect},
       {{.call = Call::so_error}, Outcome::connected, Stage::wait},
@@ -38,7 +38,7 @@ TEST(Classify, SuccessIsWhereverTheCallThatTellsItSucceeds) {
   });
 }
 
-TEST(Classify, WhatThePeerOrTheNetworkSaid) {
+TEST(Classify, ErrorsFromThePeerOrTheNetwork) {
   for (const auto& [call, stage] : {std::pair(Call::connect, Stage::connect), {Call::so_error, Stage::wait}})
     expect({
         {{.call = call, .error = ECONNREFUSED}, Outcome::refused, stage},
@@ -54,7 +54,7 @@ TEST(Classify, WhatThePeerOrTheNetworkSaid) {
     });
 }
 
-TEST(Classify, RunningOutOfAnything) {
+TEST(Classify, ExhaustedResources) {
   expect({
       {{.call = Call::pthread_create, .error = EAGAIN}, Outcome::exhausted, Stage::spawn},
       {{.call = Call::pthread_create, .error = ENOMEM}, Outcome::exhausted, Stage::spawn},
@@ -74,7 +74,7 @@ TEST(Classify, RunningOutOfAnything) {
   });
 }
 
-// connect(2): a UNIX socket says EAGAIN where a TCP port would let the SYN drop.
+// connect(2): a full UNIX socket returns EAGAIN; a full TCP listener drops the SYN.
 TEST(Classify, AFullUnixBacklogRefuses) {
   expect({
       {{.call = Call::connect, .error = EAGAIN, .family = AF_UNIX}, Outcome::refused, Stage::connect},
@@ -84,7 +84,7 @@ TEST(Classify, AFullUnixBacklogRefuses) {
   });
 }
 
-TEST(Classify, ADeadlineExplainsOnlyWhatItCauses) {
+TEST(Classify, ADeadlineExplainsOnlyErrorsThatItCauses) {
   expect({
       {{.call = Call::wait, .deadline_passed = true}, Outcome::deadline_exceeded, Stage::wait},
       // SO_SNDTIMEO
@@ -108,7 +108,7 @@ TEST(Classify, ADeadlineExplainsOnlyWhatItCauses) {
   });
 }
 
-TEST(Classify, CancellingExplainsOnlyWhatItCauses) {
+TEST(Classify, CancellingExplainsOnlyErrorsThatItCauses) {
   expect({
       {{.call = Call::wait, .cancelled = true}, Outcome::cancelled, Stage::wait},
       {{.call = Call::connect, .error = EINTR, .cancelled = true}, Outcome::cancelled, Stage::connect},
@@ -124,7 +124,7 @@ TEST(Classify, CancellingExplainsOnlyWhatItCauses) {
   });
 }
 
-TEST(Classify, WhatNothingExplainsIsUnexpected) {
+TEST(Classify, AnUnexplainedErrorIsUnexpected) {
   expect({
       {{.call = Call::wait}, Outcome::unexpected, Stage::wait},
       {{.call = Call::connect, .error = EINTR}, Outcome::unexpected, Stage::connect},
@@ -136,7 +136,7 @@ TEST(Classify, WhatNothingExplainsIsUnexpected) {
   });
 }
 
-TEST(Outcome, EachHasANameOfItsOwn) {
+TEST(Outcome, NamesAreUnique) {
   std::set<std::string_view> names;
   for (const Outcome outcome : all_outcomes()) names.insert(to_string(outcome));
   EXPECT_EQ(names.size(), outcome_count);

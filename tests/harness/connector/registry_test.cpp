@@ -11,7 +11,7 @@ CloseMode close_of(std::string_view name, CloseMode run) {
   return find_connector(name).policy({.close = run, .handshake = true}).close;
 }
 
-TEST(NamedConnector, EndsItsConnectionsAsItsNameSays) {
+TEST(NamedConnector, ClosesConnectionsAsItsNameSays) {
   for (const CloseMode run : {CloseMode::rst, CloseMode::fin, CloseMode::hold}) {
     EXPECT_EQ(close_of("epoll+close:rst", run), CloseMode::rst);
     EXPECT_EQ(close_of("blocking+close:fin", run), CloseMode::fin);
@@ -19,7 +19,7 @@ TEST(NamedConnector, EndsItsConnectionsAsItsNameSays) {
   }
 }
 
-TEST(NamedConnector, EndsThemAsTheRunSaysWhenItsNameDoesNot) {
+TEST(NamedConnector, ClosesThemAsTheRunSaysWhenItsNameDoesNot) {
   for (const CloseMode run : {CloseMode::rst, CloseMode::fin, CloseMode::hold})
     EXPECT_EQ(close_of("epoll+detect:recv", run), run);
 }
@@ -28,7 +28,7 @@ TEST(NamedConnector, LeavesTheRestOfThePolicyAlone) {
   EXPECT_TRUE(find_connector("epoll+close:fin").policy({.handshake = true}).handshake);
 }
 
-TEST(NamedConnector, KnowsNoOtherWayToEndThem) {
+TEST(NamedConnector, RefusesAnUnknownWayToCloseThem) {
   EXPECT_THROW(find_connector("epoll+close:shutdown"), std::invalid_argument);
 }
 

@@ -1,8 +1,9 @@
 #include "harness/connector/retirement.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 #include <sys/stat.h>
 
+#include "harness/connector/options.h"
 #include "tests/support/plain_sockets.h"
 
 namespace connbench {
@@ -21,8 +22,8 @@ bool is_open(int fd) {
   return ::fstat(fd, &status) == 0;
 }
 
-// A simultaneous open of a socket with itself, as an ephemeral port that is its own destination brings it about.
-UniqueFd socket_that_met_itself() {
+// A simultaneous open of a socket with itself, as happens when its ephemeral port is also its destination.
+UniqueFd self_connected_socket() {
   UniqueFd socket = socket_of(Family::ipv4);
   const Endpoint any_port = Endpoint::ipv4(INADDR_LOOPBACK, 0);
   checked(::bind(socket.get(), any_port.address(), any_port.size()), "bind");
@@ -48,21 +49,21 @@ Endpoint unix_name() {
   return Endpoint::abstract_unix("connbench-test-" + std::to_string(::getpid()));
 }
 
-TEST(Retirement, RecognisesASocketThatMetItself) {
+TEST(Retirement, RecognisesASelfConnectedSocket) {
   Retirement retirement({.may_self_connect = true}, 1);
   Completion completion = connected();
-  retirement.retire(socket_that_met_itself(), completion);
+  retirement.retire(self_connected_socket(), completion);
   EXPECT_EQ(completion.result.outcome, Outcome::self_connected);
 }
 
-TEST(Retirement, LooksForSelfConnectionOnlyWhereItCanBe) {
+TEST(Retirement, ChecksForSelfConnectionOnlyWhereItCanHappen) {
   Retirement retirement({.may_self_connect = false}, 1);
   Completion completion = connected();
-  retirement.retire(socket_that_met_itself(), completion);
+  retirement.retire(self_connected_socket(), completion);
   EXPECT_EQ(completion.result.outcome, Outcome::connected);
 }
 
-TEST(Retirement, TakesNoOtherConnectionForOne) {
+TEST(Retirement, TakesNoOtherConnectionForASelfConnection) {
   Retirement retirement({.may_self_connect = true}, 1);
   for (const Endpoint& where : {any_tcp, unix_name()}) {
     Pair pair(where);
@@ -72,7 +73,7 @@ TEST(Retirement, TakesNoOtherConnectionForOne) {
   }
 }
 
-TEST(Retirement, ClosesWhatDidNotConnectWhateverThePolicy) {
+TEST(Retirement, ClosesUnconnectedSocketsWhateverThePolicy) {
   for (const CloseMode mode : {CloseMode::rst, CloseMode::fin, CloseMode::hold}) {
     Retirement retirement({.close = mode}, 1);
     UniqueFd socket = socket_of(Family::ipv4);
@@ -83,7 +84,7 @@ TEST(Retirement, ClosesWhatDidNotConnectWhateverThePolicy) {
   }
 }
 
-TEST(Retirement, HoldsConnectionsUntilItDies) {
+TEST(Retirement, HoldsConnectionsUntilItIsDestroyed) {
   Pair pair(any_tcp);
   const int number = pair.client.get();
   {
@@ -95,7 +96,7 @@ TEST(Retirement, HoldsConnectionsUntilItDies) {
   EXPECT_FALSE(is_open(number));
 }
 
-TEST(Retirement, TakesAnAttemptThatHadNoSocket) {
+TEST(Retirement, AcceptsAnAttemptWithoutASocket) {
   Retirement retirement({.handshake = true, .may_self_connect = true}, 1);
   Completion completion{.result = {Outcome::exhausted, Stage::socket, EMFILE}};
   retirement.retire(UniqueFd(-1), completion);
@@ -117,7 +118,7 @@ UniqueFd accepted_by(const UniqueFd& listener) {
   return UniqueFd(checked(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept4"));
 }
 
-TEST(Retirement, LeavesTheCloseToALibraryAndDecidesHowItIsSeen) {
+TEST(Retirement, LeavesTheCloseToALibraryAndDecidesWhatThePeerSees) {
   for (const auto& [mode, seen] :
        {std::pair{CloseMode::rst, plain::Received{"", ECONNRESET}}, std::pair{CloseMode::fin, plain::end_of_stream}}) {
     Retirement retirement({.close = mode, .handshake = true}, 1);
@@ -144,6 +145,17 @@ TEST(Retirement, HoldsAConnectionThatALibraryCloses) {
     EXPECT_FALSE(plain::ready_within(peer, 1, POLLIN | POLLRDHUP));
   }
   EXPECT_EQ(plain::receive(peer), plain::end_of_stream);
+}
+
+TEST(CloseModes, ReadBackFromTheirNames) {
+  for (const CloseMode mode : {CloseMode::rst, CloseMode::fin, CloseMode::hold})
+    EXPECT_EQ(parse_close_mode(to_string(mode)), mode);
+  for (const char* name : {"", "RST", "rst|fin", "shutdown"})
+    EXPECT_THROW(parse_close_mode(name), std::invalid_argument);
+}
+
+TEST(CloseModes, AreAllListed) {
+  EXPECT_THAT(values_of(close_modes), testing::ElementsAre("rst", "fin", "hold"));
 }
 
 TEST(Handshake, OfATcpConnectionIsKnown) {

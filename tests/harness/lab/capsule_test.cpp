@@ -8,6 +8,7 @@
 
 #include <filesystem>
 
+#include "harness/process/privileges.h"
 #include "harness/support/proc_file.h"
 #include "tests/support/plain_sockets.h"
 #include "tests/support/sanitizer.h"

@@ -12,7 +12,7 @@ struct Measured {
 };
 
 // Measured on Linux 6.18 with tcp_syn_retries and tcp_syn_linear_timeouts set in a network namespace.
-TEST(KernelTimeout, IsWhatWasMeasuredWithinFivePercent) {
+TEST(KernelTimeout, MatchesMeasurementsWithinFivePercent) {
   for (const auto& [retries, linear, seconds] : {Measured{1, 0, 3.03},
                                                  {2, 0, 7.19},
                                                  {3, 0, 15.34},
@@ -27,7 +27,7 @@ TEST(KernelTimeout, IsWhatWasMeasuredWithinFivePercent) {
   }
 }
 
-TEST(KernelTimeout, HasAnEndForAnySetting) {
+TEST(KernelTimeout, IsFiniteForAnySetting) {
   EXPECT_GT(kernel_connect_timeout(127, 127), kernel_connect_timeout(6, 4));
 }
 

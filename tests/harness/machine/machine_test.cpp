@@ -74,7 +74,7 @@ TEST(Machine, DescribesLimitsAsTheShellDoes) {
   EXPECT_TRUE(limits.contains("nproc") && limits.contains("stack") && limits.contains("as"));
 }
 
-TEST(Machine, DescribesWhatItLacksAsNull) {
+TEST(Machine, DescribesMissingFactsAsNull) {
   const auto sysctls = describe_machine().at("sysctls");
   for (const auto& [name, value] : sysctls.items()) {
     std::string path = "/proc/sys/" + name;
@@ -85,7 +85,7 @@ TEST(Machine, DescribesWhatItLacksAsNull) {
   EXPECT_EQ(sysctls.at("net.ipv4.tcp_mem"), file_line("/proc/sys/net/ipv4/tcp_mem"));
 }
 
-TEST(Machine, DescribesALoadThatCannotBeReadAsNull) {
+TEST(Machine, DescribesAnUnreadableLoadAsNull) {
   const ChildAnswer answer = ask_in_child([] {
     const rlimit nothing{};
     checked(::setrlimit(RLIMIT_NOFILE, &nothing), "setrlimit");  // no file of /proc can be opened
@@ -95,7 +95,7 @@ TEST(Machine, DescribesALoadThatCannotBeReadAsNull) {
   EXPECT_EQ(answer.text, "null null");
 }
 
-TEST(Machine, SaysWhatItWasBuiltWith) {
+TEST(Machine, DescribesItsBuild) {
   const auto machine = describe_machine();
   for (const char* fact : {"git_commit", "compiler", "flags", "type"})
     EXPECT_TRUE(machine.at("build").at(fact).is_string());
@@ -108,7 +108,7 @@ TEST(Sysctl, ReadsWhatExistsAndNothingElse) {
   EXPECT_EQ(sysctl("kernel.no_such_thing"), std::nullopt);
 }
 
-TEST(Sysctl, IsThatOfTheCurrentNetworkNamespace) {
+TEST(Sysctl, IsReadInTheCurrentNetworkNamespace) {
   const ChildAnswer answer = ask_in_child([] {
     checked(::unshare(::geteuid() == 0 ? CLONE_NEWNET : CLONE_NEWUSER | CLONE_NEWNET), "unshare");
     std::ofstream("/proc/sys/net/ipv4/ip_local_port_range") << "20000 20099\n";
@@ -121,7 +121,7 @@ TEST(Sysctl, IsThatOfTheCurrentNetworkNamespace) {
   EXPECT_EQ(answer.text, "20000-20099");
 }
 
-TEST(EphemeralPorts, AreWhereTheKernelTakesAPortFrom) {
+TEST(EphemeralPorts, ContainThePortThatTheKernelAssigns) {
   const UniqueFd socket(::socket(AF_INET, SOCK_STREAM, 0));
   const Endpoint any = Endpoint::ipv4(INADDR_LOOPBACK, 0);
   ASSERT_EQ(::bind(socket.get(), any.address(), any.size()), 0);
@@ -131,7 +131,7 @@ TEST(EphemeralPorts, AreWhereTheKernelTakesAPortFrom) {
   EXPECT_LE(port, range.last);
 }
 
-TEST(DescriptorLimit, IsTheNumberThatDescriptorsStayBelow) {
+TEST(DescriptorLimit, IsOneMoreThanTheHighestDescriptor) {
   const ChildAnswer answer = ask_in_child([] {
     const rlimit limit{50, 60};
     checked(::setrlimit(RLIMIT_NOFILE, &limit), "setrlimit");
@@ -154,11 +154,11 @@ TEST(DescriptorLimit, IsRaisedToTheHardLimit) {
 }
 
 // Makes threads until the kernel refuses one. They end with the process.
-uint64_t threads_granted() {
+uint64_t threads_allowed() {
   uint64_t made = 0;
   try {
     for (; made < 100; ++made) std::thread([] { ::pause(); }).detach();
-  } catch (const std::system_error&) {  // EAGAIN: that was the last one
+  } catch (const std::system_error&) {  // EAGAIN: no more
   }
   return made;
 }
@@ -172,17 +172,17 @@ TEST(ThreadLimit, NamesWhatBinds) {
   EXPECT_LE(limit.value, std::stoul(file_line("/proc/sys/vm/max_map_count")) / 2);
 }
 
-TEST(ThreadLimit, OfAnOrdinaryUserIsWhatTheKernelGrants) {
+TEST(ThreadLimit, OfAnOrdinaryUserIsWhatTheKernelAllows) {
   SKIP_UNDER_THREAD_SANITIZER();
-  if (::geteuid() != 0) GTEST_SKIP() << "only root can become a user that nobody else is";
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can become a user without other processes";
   const ChildAnswer answer = ask_in_child([] {
     const rlimit limit{20, 20};
     checked(::setrlimit(RLIMIT_NPROC, &limit), "setrlimit");
     checked(::setresuid(54321, 54321, 54321), "setresuid");
     const Limit found = thread_limit();
-    return fmt::format("{} {} {}", found.name, found.value, threads_granted());
+    return fmt::format("{} {} {}", found.name, found.value, threads_allowed());
   });
-  if (answer.text.starts_with("setresuid")) GTEST_SKIP() << answer.text;  // a namespace with one user
+  if (answer.text.starts_with("setresuid")) GTEST_SKIP() << answer.text;  // in a user namespace with one user
   EXPECT_EQ(answer.text, "RLIMIT_NPROC 19 19");
 }
 
@@ -192,14 +192,14 @@ TEST(ThreadLimit, DoesNotHoldRootToAUsersLimit) {
     const rlimit limit{1, 1};
     checked(::setrlimit(RLIMIT_NPROC, &limit), "setrlimit");
     const Limit found = thread_limit();
-    std::thread([] {}).join();  // throws where root is not exempt
+    std::thread([] {}).join();  // throws when root is not exempt
     return found.name;
   });
   ASSERT_TRUE(answer.ok) << answer.text;
   EXPECT_NE(answer.text, "RLIMIT_NPROC");
 }
 
-// A control group that allows `tasks`, gone with this object; its path is empty where none can be made.
+// A control group that allows `tasks`. It is removed with this object. path() is "" where none can be made.
 class TaskGroup {
  public:
   explicit TaskGroup(int tasks) {
@@ -223,14 +223,14 @@ class TaskGroup {
   std::string path_;
 };
 
-TEST(ThreadLimit, OfAControlGroupIsWhatTheKernelGrants) {
+TEST(ThreadLimit, OfAControlGroupIsWhatTheKernelAllows) {
   SKIP_UNDER_THREAD_SANITIZER();
   const TaskGroup group(8);
   if (group.path().empty()) GTEST_SKIP() << "no control group for tasks can be made here";
   const ChildAnswer answer = ask_in_child([&] {
     std::ofstream(group.path() + "/cgroup.procs") << ::getpid();
     const Limit found = thread_limit();
-    return fmt::format("{} {} {}", found.name, found.value, threads_granted());
+    return fmt::format("{} {} {}", found.name, found.value, threads_allowed());
   });
   EXPECT_EQ(answer.text, group.path() + "/pids.max 7 7");
 }
@@ -241,7 +241,7 @@ TEST(OnlineCpus, AreAsManyAsTheSystemCounts) {
   EXPECT_TRUE(std::ranges::is_sorted(cpus));
 }
 
-TEST(TimerSlack, IsThatOfThisThread) {
+TEST(TimerSlack, IsReadForThisThread) {
   const ChildAnswer answer = ask_in_child([] {
     ::prctl(PR_SET_TIMERSLACK, 12345);
     return std::to_string(timer_slack().count());
@@ -249,7 +249,7 @@ TEST(TimerSlack, IsThatOfThisThread) {
   EXPECT_EQ(answer.text, "12345");
 }
 
-// So many connections in TIME_WAIT, over the lo of a namespace of its own.
+// Leaves this many connections in TIME_WAIT on the loopback device of a new network namespace.
 void leave_in_time_wait(int connections) {
   const UniqueFd listener(checked(::socket(AF_INET, SOCK_STREAM, 0), "socket"));
   ifreq lo{};
@@ -265,7 +265,7 @@ void leave_in_time_wait(int connections) {
     const UniqueFd server(checked(::accept(listener.get(), nullptr, nullptr), "accept"));
     client.reset(-1);
     char byte;
-    checked(static_cast<int>(::read(server.get(), &byte, 1)), "read");  // the client's FIN is here
+    checked(static_cast<int>(::read(server.get(), &byte, 1)), "read");  // the client's FIN has arrived
   }
 }
 

@@ -10,21 +10,11 @@
 #include <fstream>
 #include <memory>
 
+#include "tests/support/pipe.h"
 #include "tests/support/plain_sockets.h"
 
 namespace connbench {
 namespace {
-
-struct Pipe {
-  UniqueFd reading{-1};
-  UniqueFd writing{-1};
-};
-
-Pipe make_pipe() {
-  int ends[2];
-  checked(::pipe2(ends, O_CLOEXEC), "pipe2");
-  return {UniqueFd(ends[0]), UniqueFd(ends[1])};
-}
 
 UniqueFd make_pair(std::vector<UniqueFd>& given) {
   int ends[2];
@@ -33,14 +23,14 @@ UniqueFd make_pair(std::vector<UniqueFd>& given) {
   return UniqueFd(ends[0]);
 }
 
-/// Answers each byte on its first socket with itself.
+// Sends back each byte that arrives on its first socket.
 void echo(std::span<const int> sockets) {
   char byte = 0;
   while (::read(sockets[0], &byte, 1) == 1 && ::write(sockets[0], &byte, 1) == 1) {
   }
 }
 
-/// Whether the server serves: its set-up is then behind it, and so are the signals sent before.
+// Whether the server serves. Its set-up is over then, and signals sent before have been handled.
 bool echoes(const UniqueFd& peer) {
   char byte = 'x';
   return ::write(peer.get(), &byte, 1) == 1 && plain::ready_within(peer, plain::patience_ms) &&
@@ -79,22 +69,22 @@ TEST(ServerProcess, OutlivesAForkOfItsOwner) {
 }
 
 TEST(ServerProcess, HoldsNoDescriptorButItsSocketsAndTheStandardOnes) {
-  Pipe before = make_pipe();
+  Pipe before;
   std::vector<UniqueFd> given;
   const UniqueFd first = make_pair(given);
-  Pipe between = make_pipe();
+  Pipe between;
   const UniqueFd second = make_pair(given);
   std::swap(given[0], given[1]);
   const ServerProcess server(std::move(given), {}, echo);
   before.writing.reset(-1);
   between.writing.reset(-1);
-  EXPECT_TRUE(plain::ready_within(before.reading, plain::patience_ms)) << "somebody else still holds the pipe";
-  EXPECT_TRUE(plain::ready_within(between.reading, plain::patience_ms)) << "somebody else still holds the pipe";
+  EXPECT_TRUE(plain::ready_within(before.reading, plain::patience_ms)) << "the server holds the pipe";
+  EXPECT_TRUE(plain::ready_within(between.reading, plain::patience_ms)) << "the server holds the pipe";
   EXPECT_TRUE(echoes(second)) << "the sockets keep the order in which they were given";
   EXPECT_FALSE(plain::ready_within(first, 0)) << "it has closed one of its own sockets";
 }
 
-TEST(ServerProcess, LeavesTheTerminalsSignalsToItsParent) {
+TEST(ServerProcess, LeavesSignalsOfTheTerminalToItsParent) {
   std::vector<UniqueFd> given;
   const UniqueFd peer = make_pair(given);
   const ServerProcess server(std::move(given), {}, echo);
@@ -103,7 +93,7 @@ TEST(ServerProcess, LeavesTheTerminalsSignalsToItsParent) {
   EXPECT_TRUE(echoes(peer));
 }
 
-TEST(ServerProcess, RaisesItsDescriptorLimitAndLeavesOurs) {
+TEST(ServerProcess, RaisesItsDescriptorLimitAndNotOurs) {
   rlimit ours{};
   checked(::getrlimit(RLIMIT_NOFILE, &ours), "getrlimit");
   const rlimit lowered{.rlim_cur = std::min<rlim_t>(256, ours.rlim_max), .rlim_max = ours.rlim_max};
@@ -130,7 +120,7 @@ TEST(ServerProcess, RunsOnTheProcessorsThatItWasGiven) {
   EXPECT_TRUE(CPU_ISSET(static_cast<size_t>(last), &its));
 }
 
-TEST(ServerProcess, NamesTheCallWhenAProcessorDoesNotExistAndLeavesNoChild) {
+TEST(ServerProcess, NamesTheCallForAProcessorThatDoesNotExistAndLeavesNoChild) {
   try {
     const ServerProcess server({}, {CPU_SETSIZE - 1}, hold_open);
     FAIL() << "this machine has 1024 processors";
@@ -141,7 +131,7 @@ TEST(ServerProcess, NamesTheCallWhenAProcessorDoesNotExistAndLeavesNoChild) {
   EXPECT_EQ(errno, ECHILD);
 }
 
-TEST(ServerProcess, EndsInsteadOfReturningIntoTheCallersCode) {
+TEST(ServerProcess, EndsWhenServeReturns) {
   const ServerProcess server({}, {}, [](std::span<const int>) {});
   EXPECT_TRUE(plain::ready_within(plain::watch_process(server.pid()), plain::patience_ms));
 }

@@ -150,9 +150,8 @@ TEST(RateSearch, FindsTheRateThatASimulatedConnectorSustains) {
     const auto pacing = uniform_arrivals(rate);
     simulated = TimePoint(1000s);
     drive(connector,
-          {.endpoints = endpoints,
+          {.load = {.endpoints = endpoints, .limit = 1h},
            .concurrency = 100'000,
-           .limit = 1h,
            .pacing = pacing.get(),
            .clock = simulated_now,
            .sleep = simulated_sleep},

@@ -19,7 +19,7 @@ TEST(SeededOrder, IsAPermutation) {
   }
 }
 
-TEST(SeededOrder, IsTheSameForTheSameSeedOnly) {
+TEST(SeededOrder, DependsOnTheSeedOnly) {
   EXPECT_EQ(seeded_order(100, 1), seeded_order(100, 1));
   EXPECT_NE(seeded_order(100, 1), seeded_order(100, 2));
 }

@@ -33,7 +33,7 @@ TEST(Statistics, AnEmptySampleHasNoPercentiles) {
   EXPECT_FALSE(p.p50 || p.p90 || p.p99 || p.p999 || p.max);
 }
 
-TEST(Statistics, OneValueHasAMaximumAndNothingElse) {
+TEST(Statistics, OneValueHasOnlyAMaximum) {
   std::vector<int64_t> one = {-7};
   const auto p = percentiles(one);
   EXPECT_FALSE(p.p50 || p.p90 || p.p99 || p.p999);

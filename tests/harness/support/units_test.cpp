@@ -24,14 +24,14 @@ TEST(Units, ReadsADurationInEveryUnit) {
   EXPECT_EQ(parse_duration("0.000000001s"), 1ns);
 }
 
-TEST(Units, RefusesADurationThatIsNotOne) {
+TEST(Units, RefusesTextThatIsNotADuration) {
   for (const char* text : {"", "5", "ms", "-5ms", "+5ms", " 5ms", "5 ms", "5MS", "1.ms", ".5ms", "1e3ms", "5msx",
                            "0.5ns", "9223372037s", "99999999999999999999s"}) {
     EXPECT_THROW(parse_duration(text), std::invalid_argument) << text;
   }
 }
 
-TEST(Units, SaysWhatADurationLooksLike) {
+TEST(Units, ShowsAnExampleOfADuration) {
   EXPECT_THAT([] { parse_duration("200"); },
               ThrowsMessage<std::invalid_argument>(testing::AllOf(HasSubstr("'200'"), HasSubstr("such as 200ms"))));
 }
@@ -41,7 +41,7 @@ TEST(Units, ReadsTheLongestDurationExactly) {
   EXPECT_THROW(parse_duration("9223372036854775808ns"), std::invalid_argument);
 }
 
-TEST(Units, WritesADurationSoThatItReadsBack) {
+TEST(Units, WritesADurationThatReadsBack) {
   EXPECT_EQ(format_duration(200ms), "200ms");
   EXPECT_EQ(format_duration(1500ms), "1.5s");
   EXPECT_EQ(format_duration(250us), "250us");
@@ -58,7 +58,7 @@ TEST(Units, WritesANegativeDurationWithItsSign) {
   EXPECT_EQ(format_duration(Duration::min()), "-9223372036.854775808s");
 }
 
-TEST(Units, ShowsPeopleThreeSignificantDigits) {
+TEST(Units, ShowsThreeSignificantDigits) {
   EXPECT_EQ(human_readable(7ns), "7 ns");
   EXPECT_EQ(human_readable(1'234'567ns), "1.23 ms");
   EXPECT_EQ(human_readable(456us), "456 µs");
@@ -107,20 +107,20 @@ TEST(NearestName, CountsASwapAsOneMistake) {
   EXPECT_EQ(nearest_name("nur", {"run"}), "");
 }
 
-TEST(NearestName, FindsAUniqueBeginning) {
+TEST(NearestName, FindsAUniquePrefix) {
   const std::vector<std::string_view> known = {"blocking", "backlog-full", "blocking-pool"};
   EXPECT_EQ(nearest_name("back", known), "backlog-full");
-  EXPECT_EQ(nearest_name("bl", known), "") << "two begin so";
+  EXPECT_EQ(nearest_name("bl", known), "") << "ambiguous";
 }
 
-TEST(NearestName, SaysNothingWhenNothingIsNear) {
+TEST(NearestName, FindsNothingWhenNoNameIsNear) {
   EXPECT_EQ(nearest_name("kqueue", {"epoll", "null"}), "");
   EXPECT_EQ(nearest_name("", {"epoll"}), "");
   EXPECT_EQ(nearest_name("x", {"4"}), "");
   EXPECT_EQ(nearest_name("epoll", {}), "");
 }
 
-TEST(UnknownName, IsAnsweredWithTheNearestAndTheList) {
+TEST(UnknownName, SuggestsTheNearestNameAndListsAll) {
   EXPECT_THAT(
       unknown_name("connector", "epol", {"null", "epoll"}),
       testing::AllOf(HasSubstr("connector 'epol'"), HasSubstr("did you mean 'epoll'?"), HasSubstr("null, epoll")));

@@ -48,7 +48,7 @@ class SyscallCounterBy : public testing::TestWithParam<std::string> {
     } catch (const std::system_error& error) {
       GTEST_SKIP() << GetParam() << " does not work here: " << error.what();
     }
-    counter_->stop();  // what could be started must also end: no reason to skip
+    counter_->stop();  // not in the try block: a counter that starts must also stop
   }
 
   std::unique_ptr<SyscallCounter> counter_;
@@ -114,7 +114,7 @@ TEST_P(SyscallCounterBy, CountsThreadsThatStillLive) {
   EXPECT_EQ(counts.at("socket"), 30u);
 }
 
-TEST_P(SyscallCounterBy, NeverCountsLessThanNothingWhileThreadsGoOnCalling) {
+TEST_P(SyscallCounterBy, NeverUnderflowsWhileOtherThreadsMakeCalls) {
   std::atomic<bool> stop = false;
   std::atomic<uint64_t> made = 0;
   std::vector<std::thread> callers;
@@ -135,7 +135,7 @@ TEST_P(SyscallCounterBy, NeverCountsLessThanNothingWhileThreadsGoOnCalling) {
   for (const SyscallCount& count : counts) EXPECT_LE(count.calls, made + 1'000) << count.name;
 }
 
-TEST_P(SyscallCounterBy, ForgetsWhatHappenedBetweenStopAndStart) {
+TEST_P(SyscallCounterBy, IgnoresCallsBetweenStopAndStart) {
   counter_->start();
   open_and_close_sockets(3);
   counter_->stop();
@@ -145,7 +145,7 @@ TEST_P(SyscallCounterBy, ForgetsWhatHappenedBetweenStopAndStart) {
   EXPECT_THAT(by_name(counter_->stop()), ElementsAre(Pair("close", 4), Pair("socket", 4)));
 }
 
-TEST_P(SyscallCounterBy, LeavesLowDescriptorsToSelect) {
+TEST_P(SyscallCounterBy, LeavesLowDescriptorsForSelect) {
   rlimit limit;
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
   if (limit.rlim_cur < 8192) GTEST_SKIP() << "RLIMIT_NOFILE is " << limit.rlim_cur;
@@ -160,7 +160,7 @@ TEST_P(SyscallCounterBy, LeavesLowDescriptorsToSelect) {
 INSTANTIATE_TEST_SUITE_P(Method, SyscallCounterBy, testing::Values("tracepoint", "strace"),
                          [](const auto& method) { return method.param; });
 
-TEST(SyscallCounting, OffersAMethodThatWorksOrSaysWhyNot) {
+TEST(SyscallCounting, OffersAWorkingMethodOrSaysWhyNot) {
   const SyscallCounting counting = probe_syscall_counting();
   if (counting.method.empty()) {
     EXPECT_THAT(counting.why_not, testing::HasSubstr("strace: "));
@@ -174,16 +174,16 @@ TEST(SyscallCounting, OffersAMethodThatWorksOrSaysWhyNot) {
   EXPECT_THAT(counter->stop(), ElementsAre(FieldsAre("close", 7), FieldsAre("socket", 7)));
 }
 
-TEST(SyscallCounting, TellsAnOrdinaryUserWhatToDo) {
+TEST(SyscallCounting, TellsAnOrdinaryUserHowToEnableIt) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can become an ordinary user";
   const ChildAnswer answer = ask_in_child([] {
     checked(::setresuid(65534, 65534, 65534), "setresuid");
-    ::prctl(PR_SET_DUMPABLE, 1);  // undo what setresuid() does to the right to look into oneself
+    ::prctl(PR_SET_DUMPABLE, 1);  // setresuid() has taken away the right to trace this process
     ::setenv("PATH", "/nonexistent", 1);
     const SyscallCounting counting = probe_syscall_counting();
     return fmt::format("'{}' {}", counting.method, counting.why_not);
   });
-  if (answer.text.starts_with("setresuid")) GTEST_SKIP() << answer.text;  // a namespace with one user
+  if (answer.text.starts_with("setresuid")) GTEST_SKIP() << answer.text;  // in a user namespace with one user
   ASSERT_TRUE(answer.ok) << answer.text;
   EXPECT_THAT(answer.text, AnyOf(testing::StartsWith("'tracepoint'"), testing::HasSubstr("apt-get install strace")));
 }

@@ -28,7 +28,7 @@ TEST(UniformArrivals, AreEvenlySpacedFromTheStart) {
   EXPECT_EQ(first_dues(*pacing, 4), (std::vector<Duration>{0us, 200us, 400us, 600us}));
 }
 
-// 1/3 s is no whole number of nanoseconds: what is rounded must not add up.
+// 1/3 s is not a whole number of nanoseconds: rounding errors must not add up.
 TEST(UniformArrivals, DoNotDrift) {
   const auto pacing = uniform_arrivals(3);
   const auto dues = first_dues(*pacing, 3'000'001);
@@ -49,7 +49,8 @@ TEST(PoissonArrivals, HaveExponentialGapsOfTheGivenMean) {
   }
   const double mean = std::chrono::duration<double>(dues.back()).count() / count;
   EXPECT_NEAR(mean, 0.001, 0.000'02);
-  EXPECT_NEAR(squares / count, 2 * 0.001 * 0.001, 0.1e-6) << "of an exponential, twice the square of the mean";
+  EXPECT_NEAR(squares / count, 2 * 0.001 * 0.001, 0.1e-6)
+      << "for an exponential distribution, twice the square of the mean";
 }
 
 TEST(PoissonArrivals, AreTheSameForTheSameSeedOnly) {

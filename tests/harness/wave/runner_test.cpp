@@ -21,10 +21,9 @@ class Drives : public testing::Test {
                                  Duration limit = 1h) {
     std::vector<Sample> samples(attempts);
     drive(connector,
-          {.endpoints = endpoints_,
+          {.load = {.endpoints = endpoints_, .limit = limit},
            .concurrency = concurrency,
            .timeout = 1s,
-           .limit = limit,
            .pacing = &pacing,
            .stop = &stop_,
            .clock = simulated_now,
@@ -55,15 +54,15 @@ std::vector<uint64_t> in_order(size_t count) {
   return ids;
 }
 
-// Else the deadlines of the first would pass while the last of half a million are begun.
-TEST_F(Drives, LooksAtWhatHasEndedWhileItBeginsMany) {
+// Otherwise the first of half a million attempts would pass their deadlines while the last ones are begun.
+TEST_F(Drives, ReapsCompletionsWhileItBeginsManyAttempts) {
   FakeConnector connector({.capacity = 5000, .answers = false});
   drive_wave(connector, *closed_loop(), 2000, 2000, 10ms);
   EXPECT_GE(connector.reaps, connector.submits);
   EXPECT_GT(connector.submits, 2000U / 300);
 }
 
-TEST_F(Drives, InClosedLoopNeverMoreThanTheConcurrency) {
+TEST_F(Drives, InClosedLoopNeverExceedsTheConcurrency) {
   for (const size_t concurrency : {1U, 7U, 300U, 2000U}) {
     FakeConnector connector({.capacity = 5000});
     const auto samples = drive_wave(connector, *closed_loop(), 1000, concurrency);
@@ -84,7 +83,7 @@ TEST_F(Drives, InClosedLoopTheNextAttemptIsWantedWhenOneHasEnded) {
   }
 }
 
-TEST_F(Drives, SpreadOverTheEndpointsInTurn) {
+TEST_F(Drives, UsesTheEndpointsInTurn) {
   std::vector<uint16_t> ports;
   class Recorder final : public Connector {
    public:
@@ -110,12 +109,12 @@ TEST_F(Drives, SpreadOverTheEndpointsInTurn) {
   } recorder(ports);
   std::vector<Sample> samples(5);
   const auto pacing = closed_loop();
-  drive(recorder, {.endpoints = endpoints_, .concurrency = 3, .limit = 1h, .pacing = pacing.get()}, samples);
+  drive(recorder, {.load = {.endpoints = endpoints_, .limit = 1h}, .concurrency = 3, .pacing = pacing.get()}, samples);
   EXPECT_EQ(ports, (std::vector<uint16_t>{1, 2, 1, 2, 1}));
 }
 
-// A connector that is full is offered the rest again later, and what waited for it shows as queueing.
-TEST_F(Drives, OfferAgainInOrderWhatWasNotTakenAndKeepWhenItWasFirstWanted) {
+// A full connector is offered the remaining attempts again later; the wait for it shows as queueing.
+TEST_F(Drives, OffersUntakenAttemptsAgainInOrderAndKeepsWhenTheyWereFirstWanted) {
   FakeConnector connector({.capacity = 3, .service = 10ms});
   const auto samples = drive_wave(connector, *closed_loop(), 9, 9);
   EXPECT_EQ(connector.ids, in_order(9));
@@ -131,17 +130,17 @@ TEST_F(Drives, InOpenLoopAttemptsAreWantedWhenTheyAreDue) {
     EXPECT_EQ(samples[i].scheduled_ns, to_ns(TimePoint(1000s) + 200us * i));
     EXPECT_EQ(queueing(samples[i]), 0ns) << i;
   }
-  EXPECT_LT(connector.reaps, 400U) << "spun until the next was due";
+  EXPECT_LT(connector.reaps, 400U) << "spun until the next attempt was due";
 }
 
-TEST_F(Drives, InOpenLoopPoissonTimesAreThoseOfItsSeed) {
+TEST_F(Drives, InOpenLoopFollowsThePoissonTimesOfItsSeed) {
   FakeConnector connector({.service = 30us});
   const auto samples = drive_wave(connector, *poisson_arrivals(5000, 11), 100, 100);
   const auto again = poisson_arrivals(5000, 11);
   for (const Sample& sample : samples) EXPECT_EQ(sample.scheduled_ns, to_ns(TimePoint(1000s) + again->next_due()));
 }
 
-// No coordinated omission: half as fast as asked, the i-th attempt starts i × 200 µs late, and its sample says so.
+// No coordinated omission: at half the speed asked for, attempt i starts i × 200 µs late, and its sample shows it.
 TEST_F(Drives, InOpenLoopASlowConnectorShowsGrowingQueueing) {
   FakeConnector connector({.service = 400us, .one_at_a_time = true});
   const auto samples = drive_wave(connector, *uniform_arrivals(5000), 200, 1);
@@ -159,8 +158,8 @@ TEST_F(Drives, InOpenLoopAFullConnectorIsWaitedFor) {
   EXPECT_LE(connector.reaps, 250U) << "reaped without waiting";
 }
 
-// What was due and found no room until the wave ended was wanted all the same: its sample says when.
-TEST_F(Drives, InOpenLoopWhatNeverFoundRoomWasOfferedAndIsLate) {
+// An attempt that was due and found no room before the wave ended was wanted all the same: its sample shows when.
+TEST_F(Drives, InOpenLoopAnAttemptThatNeverFoundRoomWasOfferedAndIsLate) {
   FakeConnector connector({.answers = false});
   const auto samples = drive_wave(connector, *uniform_arrivals(10), 100, 4, 5s);
   EXPECT_EQ(count_of(Outcome::cancelled, samples), 4U);
@@ -174,22 +173,22 @@ TEST_F(Drives, InOpenLoopWhatNeverFoundRoomWasOfferedAndIsLate) {
   EXPECT_EQ(sum.late, 47U);
 }
 
-// Twice what is sustainable: each attempt connects in 400 µs, as ever; what a user waits grows to the wave's half.
+// Each attempt still connects in 400 µs, but at twice the sustainable rate the response time grows to half the wave.
 TEST_F(Drives, AtTwiceTheSustainableRateTheAccountShowsAGrowingQueue) {
   FakeConnector connector({.service = 400us, .one_at_a_time = true});
   const auto samples = drive_wave(connector, *uniform_arrivals(5000), 4000, 1000);
   WaveResult wave;
   const SummaryRow row = summarise({"run", 0, wave, samples});
-  EXPECT_EQ(row.connecting.p99, Duration(400us).count()) << "alone it looks rosy";
+  EXPECT_EQ(row.connecting.p99, Duration(400us).count()) << "on its own it looks harmless";
   EXPECT_EQ(row.response.max, Duration(400us + 200us * 3999).count());
   EXPECT_EQ(row.response.p50, Duration(400us + 200us * 1999).count());
   EXPECT_EQ(row.arrivals.offered, 4000U);
   EXPECT_EQ(row.arrivals.completed, 4000U);
-  EXPECT_EQ(row.arrivals.late, 3994U) << "all but those that were at most a millisecond late";
+  EXPECT_EQ(row.arrivals.late, 3994U) << "all but those at most a millisecond late";
   EXPECT_NEAR(*row.connects_per_s, 2500, 1);
 }
 
-// A sleep that oversleeps, as a kernel's does; the clock moves a little at each look.
+// A sleep that oversleeps, as the kernel does, and a clock that advances a little at each reading.
 constexpr Duration oversleep = 300us;
 TimePoint creeping_now() {
   simulated += 500ns;
@@ -199,34 +198,34 @@ void late_sleep(TimePoint until) {
   simulated = std::max(simulated, until) + oversleep;
 }
 
-std::vector<Sample> drive_over_sleeping(bool spin, FakeConnector& connector) {
+enum class Waiting { sleeping, spinning };
+
+std::vector<Sample> drive_with_late_sleep(Waiting waiting, FakeConnector& connector) {
   std::vector<Sample> samples(20);
   const std::vector<Endpoint> endpoints{Endpoint::ipv4(INADDR_LOOPBACK, 1)};
   const auto pacing = uniform_arrivals(100);
   drive(connector,
-        {.endpoints = endpoints,
+        {.load = {.endpoints = endpoints, .limit = 1h, .spin = waiting == Waiting::spinning},
          .concurrency = 100,
-         .limit = 1h,
          .pacing = pacing.get(),
-         .spin = spin,
          .clock = creeping_now,
          .sleep = late_sleep},
         samples);
   return samples;
 }
 
-TEST_F(Drives, SpinningStartsInTimeWhereSleepingDoesNot) {
+TEST_F(Drives, SpinningStartsOnTimeWhereSleepingDoesNot) {
   FakeConnector slept({.service = 30us});
-  const auto late = drive_over_sleeping(false, slept);
+  const auto late = drive_with_late_sleep(Waiting::sleeping, slept);
   for (size_t i = 1; i < late.size(); ++i) EXPECT_GE(queueing(late[i]), oversleep) << i;
   FakeConnector spun({.service = 30us});
-  const auto in_time = drive_over_sleeping(true, spun);
+  const auto in_time = drive_with_late_sleep(Waiting::spinning, spun);
   for (const Sample& sample : in_time) EXPECT_LE(queueing(sample), 1us);
 }
 
-TEST_F(Drives, SpinningTakesCompletionsMeanwhile) {
-  FakeConnector connector({.service = 9600us});  // ends within the stretch before the next
-  for (const Sample& sample : drive_over_sleeping(true, connector)) {
+TEST_F(Drives, ReapsCompletionsWhileItSpins) {
+  FakeConnector connector({.service = 9600us});  // ends while the loop spins for the next attempt
+  for (const Sample& sample : drive_with_late_sleep(Waiting::spinning, connector)) {
     EXPECT_LE(queueing(sample), 1us);
     EXPECT_LE(sample.reaped_ns - sample.finished_ns, Duration(1us).count());
   }
@@ -239,17 +238,15 @@ TEST_F(Drives, AnAttemptOfAFleetGoesToItsOwnTarget) {
   std::vector<Sample> samples(4);
   const auto pacing = closed_loop();
   drive(connector,
-        {.endpoints = {},
-         .routes = routes,
+        {.load = {.endpoints = {}, .routes = routes, .limit = 1h},
          .concurrency = 2,
-         .limit = 1h,
          .pacing = pacing.get(),
          .clock = simulated_now},
         samples);
   EXPECT_EQ(connector.ports, (std::vector<uint16_t>{2, 1, 1, 2}));
 }
 
-TEST_F(Drives, TheLimitOfAWaveCancelsAndPreventsTheRest) {
+TEST_F(Drives, TheLimitOfAWaveCancelsAttemptsInFlightAndPreventsTheRest) {
   FakeConnector connector({.answers = false});
   const auto samples = drive_wave(connector, *closed_loop(), 100, 10, 3s);
   EXPECT_TRUE(all_done(samples));
@@ -260,7 +257,7 @@ TEST_F(Drives, TheLimitOfAWaveCancelsAndPreventsTheRest) {
   EXPECT_EQ(samples.back().started_ns, 0);
 }
 
-TEST_F(Drives, AStopEndsAWaveAsItsLimitWould) {
+TEST_F(Drives, AStopRequestEndsAWaveAsItsLimitDoes) {
   stop_ = true;
   FakeConnector connector({});
   const auto samples = drive_wave(connector, *closed_loop(), 10, 10);
@@ -269,16 +266,15 @@ TEST_F(Drives, AStopEndsAWaveAsItsLimitWould) {
   EXPECT_TRUE(connector.ids.empty());
 }
 
-TEST_F(Drives, AStopIsSeenWhileNothingHappens) {
+TEST_F(Drives, AStopRequestIsSeenWhileNothingHappens) {
   FakeConnector connector({.answers = false});
   std::vector<Sample> samples(5);
   static std::atomic<bool> stop;
   stop = false;
   const auto pacing = closed_loop();
   drive(connector,
-        {.endpoints = endpoints_,
+        {.load = {.endpoints = endpoints_, .limit = 1h},
          .concurrency = 5,
-         .limit = 1h,
          .pacing = pacing.get(),
          .stop = &stop,
          .clock =

@@ -23,7 +23,7 @@ size_t pages_of(size_t attempts) {
   return (attempts * sizeof(Sample) + page - 1) / page;
 }
 
-// How many pages of `samples` this process can write without a fault (bit 63 of /proc/self/pagemap: present).
+// How many pages of `samples` this process can write without a page fault (bit 63 of /proc/self/pagemap: present).
 size_t mapped_pages(std::span<const Sample> samples) {
   const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
   std::vector<uint64_t> entries(pages_of(samples.size()));
@@ -33,7 +33,7 @@ size_t mapped_pages(std::span<const Sample> samples) {
   return static_cast<size_t>(std::count_if(entries.begin(), entries.end(), [](uint64_t e) { return e >> 63; }));
 }
 
-// Runs `body` in a child and tells whether it returned true.
+// Runs `body` in a child. @return whether it returned true
 template <typename Body>
 bool in_child(Body body) {
   const pid_t child = checked(::fork(), "fork");
@@ -43,7 +43,7 @@ bool in_child(Body body) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-// From here on madvise() answers EINVAL, as an old kernel does to what it does not know.
+// From here on madvise() fails with EINVAL, as an old kernel does for unknown advice.
 bool forbid_madvise() {
   sock_filter filter[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
                           BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 1),
@@ -62,7 +62,7 @@ TEST(SampleBuffer, BeginsEmpty) {
   }
 }
 
-TEST(SampleBuffer, MayHoldNothing) {
+TEST(SampleBuffer, MayBeEmpty) {
   EXPECT_TRUE(SampleBuffer(0).samples().empty());
 }
 
@@ -75,7 +75,7 @@ TEST(SampleBuffer, KeepsWhatAKilledChildHadWritten) {
   EXPECT_EQ(buffer.samples()[9].finished_ns, 42);
 }
 
-// Sample 256 begins with its page's first byte, which populating touches.
+// Sample 256 begins on the first byte of a page, which populate() touches.
 TEST(SampleBuffer, PopulateMapsEveryPageAndKeepsTheContent) {
   SampleBuffer buffer(10'000);
   ASSERT_EQ(mapped_pages(buffer.samples()), 0U);
@@ -85,7 +85,7 @@ TEST(SampleBuffer, PopulateMapsEveryPageAndKeepsTheContent) {
   EXPECT_EQ(buffer.samples()[256].scheduled_ns, 7);
 }
 
-TEST(SampleBuffer, PopulateWorksWhereTheKernelKnowsNoPopulating) {
+TEST(SampleBuffer, PopulateWorksOnKernelsWithoutMadvPopulateWrite) {
   SampleBuffer buffer(10'000);
   buffer.samples()[256].scheduled_ns = 7;
   EXPECT_TRUE(in_child([&] {
@@ -96,7 +96,7 @@ TEST(SampleBuffer, PopulateWorksWhereTheKernelKnowsNoPopulating) {
   EXPECT_EQ(buffer.samples()[256].scheduled_ns, 7);
 }
 
-TEST(SampleBuffer, SaysWhichCallFailed) {
+TEST(SampleBuffer, NamesTheCallThatFailed) {
   for (size_t attempts : {std::numeric_limits<size_t>::max(), size_t{1} << 48}) {
     try {
       SampleBuffer buffer(attempts);

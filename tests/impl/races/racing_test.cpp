@@ -138,11 +138,9 @@ TEST_F(Racing, ManyRacesAtOnceEndCorrectlyAndLeaveNothing) {
     std::vector<Sample> samples(2000);
     const auto pacing = closed_loop();
     connbench::drive(*connector,
-                     {.endpoints = hosts,
-                      .endpoints_per_attempt = 2,
+                     {.load = {.endpoints = hosts, .endpoints_per_attempt = 2, .limit = patience},
                       .concurrency = 50,
                       .timeout = 40ms,
-                      .limit = patience,
                       .pacing = pacing.get()},
                      samples);
     // For the last host, `sequential` has abandoned the silent address before the other one refuses.

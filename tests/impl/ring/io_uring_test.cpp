@@ -99,10 +99,9 @@ TEST_F(IoUringHere, KeepsDeadlinesInBothWays) {
     std::vector<Sample> samples(900);
     const auto pacing = closed_loop();
     connbench::drive(*connector,
-                     {.endpoints = silent->endpoints(),
+                     {.load = {.endpoints = silent->endpoints(), .limit = patience},
                       .concurrency = 300,
                       .timeout = 20ms,
-                      .limit = patience,
                       .pacing = pacing.get()},
                      samples);
     EXPECT_EQ(connbench::count_of(Outcome::deadline_exceeded, samples), samples.size()) << name;
