@@ -38,16 +38,6 @@ std::vector<Family> read_families(const std::vector<std::string>& texts) {
   return families;
 }
 
-std::vector<std::string> parts_of(const std::string& text) {
-  std::vector<std::string> parts;
-  for (size_t begin = 0; begin <= text.size();) {
-    const size_t end = std::min(text.find(',', begin), text.size());
-    if (end > begin) parts.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
-}
-
 int read_cpu(const std::string& text) {
   const std::vector<int> online = online_cpus();
   int cpu = -1;
@@ -62,7 +52,8 @@ int read_cpu(const std::string& text) {
 // link.
 Placement read_placement(const std::string& text) {
   Placement placement;
-  for (const std::string& part : parts_of(text)) {
+  for (const std::string& part : split_list(text)) {
+    if (part.empty()) continue;
     const size_t equals = part.find('=');
     const std::string side = part.substr(0, equals);
     if (equals == std::string::npos || (side != "client" && side != "server" && side != "link"))
