@@ -93,11 +93,11 @@ TextTable table_of_lines(const std::vector<Line>& lines, const Block& block) {
   }
   TextTable table = table_of(columns_of_healthy(!arrival_of(*block.front()->planned).empty()), cases);
   if (several_mixes(block)) {
-    table.columns.front() = {.heading = "mix", .least = 24};
+    table.columns.front() = {.heading = "  mix", .least = 26};
     for (size_t i = 0; i < lines.size(); ++i) {
       const std::string& connector = lines[i].fleet->planned->what.connector;
       if (i == 0 || connector != lines[i - 1].fleet->planned->what.connector) table.titles[i] = connector;
-      table.columns.front().cells.push_back(lines[i].fleet->planned->mix->name());
+      table.columns.front().cells.push_back(fmt::format("  {}", lines[i].fleet->planned->mix->name()));
     }
   }
   if (several_healthy) {
