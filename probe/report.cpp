@@ -72,7 +72,7 @@ TextTable text_table(const std::vector<MatrixRow>& rows) {
     Cells cells = cells_of(row);
     if (!row.why_not.empty()) {
       cells[1].clear();
-      table.notes[table.rows()] = {"not here: " + row.why_not};
+      table.notes[table.rows()] = {"not testable here: " + row.why_not};
     }
     table.add_row(std::move(cells));
   }
