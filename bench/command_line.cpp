@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <optional>
 #include <stdexcept>
+#include <utility>
 
 #include "harness/support/units.h"
 
@@ -25,6 +26,14 @@ bool is_flag(std::string_view word) {
 
 bool is_positional(const Flag& flag) {
   return !flag.name.starts_with('-');
+}
+
+bool is_switch(const Flag& flag) {
+  return std::holds_alternative<bool*>(flag.destination);
+}
+
+bool is_list(const Flag& flag) {
+  return std::holds_alternative<CommaList>(flag.destination);
 }
 
 std::string_view without_dashes(std::string_view name) {
@@ -48,102 +57,111 @@ std::string nearest_flag(std::string_view given, const std::vector<std::string>&
 
 class Reader {
  public:
-  explicit Reader(const Command& command) : command_(command), where_("connbench " + command.name) {
+  explicit Reader(const Command& command) : where_("connbench " + command.name) {
+    app_.set_help_flag();  // command_help.h writes the help
+    app_.allow_extras();   // refuse_unknown_words() names the nearest flag
     for (const FlagGroup& group : command.groups)
-      for (const Flag& flag : group.flags) (is_positional(flag) ? positionals_ : flags_).push_back(&flag);
+      for (const Flag& flag : group.flags) options_.emplace_back(&flag, add(flag));
   }
 
   void read(std::span<const std::string> words) {
-    while (!words.empty()) {
-      const std::string word = words.front();
-      words = words.subspan(1);
-      if (word.starts_with('-'))
-        words = read_flag(word, words);
-      else
-        read_positional(word);
+    std::vector<std::string> prepared = prepare(words);
+    std::ranges::reverse(prepared);  // the order in which CLI11 wants them
+    try {
+      app_.parse(std::move(prepared));
+    } catch (const CLI::RequiredError&) {
+      // refuse_missing_positionals() explains it, unless an unknown word is the cause
     }
-    if (missing_positionals() > 0) {
-      const Flag& missing = *positionals_[positionals_read_];
-      throw std::invalid_argument(fmt::format("{} needs {}: {}", where_, missing.name, missing.help));
-    }
+    refuse_unknown_words();
+    for (const auto& [flag, option] : options_)
+      if (option->count() > 0) store(*flag, option->results());
+    refuse_missing_positionals();
     refuse_exclusions();
   }
 
  private:
-  // Returns the words behind the flag and its values.
-  std::span<const std::string> read_flag(const std::string& word, std::span<const std::string> words) {
-    const size_t equals = word.find('=');
-    const Flag& flag = find(word.substr(0, equals));
-    const bool again = std::ranges::count(given_, &flag) > 0;
-    given_.push_back(&flag);
-    std::optional<std::string> attached;
-    if (equals != std::string::npos) attached = word.substr(equals + 1);
-    const auto value = [&] {
-      if (attached) return *attached;
-      if (words.empty() || is_flag(words.front()))
-        throw std::invalid_argument(fmt::format("{} needs a value: {} {}", flag.name, flag.name, flag.value));
-      const std::string first = words.front();
-      words = words.subspan(1);
-      return first;
+  CLI::Option* add(const Flag& flag) {
+    constexpr int many = 1 << 20;  // above 2^25, CLI11 takes only one word at a time
+    CLI::Option* option = is_switch(flag) ? app_.add_flag(flag.name) : app_.add_option(flag.name);
+    option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    if (is_list(flag)) option->expected(1, many);
+    if (is_positional(flag)) option->required();
+    return option;
+  }
+
+  // Three things that CLI11 reads differently: it takes the next flag as a missing value, the next word as the empty
+  // value of "--flag=", and the words after "--list=a" as more of the list, which "--" ends.
+  std::vector<std::string> prepare(std::span<const std::string> words) const {
+    std::vector<std::string> prepared;
+    for (; !words.empty(); words = words.subspan(1)) {
+      const std::string& word = words.front();
+      const size_t equals = word.find('=');
+      const bool attached = equals != std::string::npos;
+      prepared.push_back(word.substr(0, equals));
+      const Flag* flag = find(prepared.back());
+      if (flag == nullptr) {
+        prepared.back() = word;
+      } else if (is_switch(*flag)) {
+        if (attached) throw std::invalid_argument(fmt::format("{} takes no value", flag->name));
+      } else if (attached) {
+        prepared.push_back(word.substr(equals + 1));
+        if (is_list(*flag)) prepared.emplace_back("--");
+      } else if (words.size() == 1 || is_flag(words[1])) {
+        throw std::invalid_argument(fmt::format("{} needs a value: {} {}", flag->name, flag->name, flag->value));
+      }
+    }
+    return prepared;
+  }
+
+  const Flag* find(const std::string& name) const {
+    for (const auto& [flag, option] : options_)
+      if (flag->name == name && !is_positional(*flag)) return flag;
+    return nullptr;
+  }
+
+  void refuse_unknown_words() const {
+    const std::vector<std::string> unknown = app_.remaining();
+    if (unknown.empty()) return;
+    const std::string& word = unknown.front();
+    if (!word.starts_with('-'))
+      throw std::invalid_argument(fmt::format("unexpected argument '{}'; see {} --help", word, where_));
+    std::vector<std::string> known{"--help"};
+    for (const auto& [flag, option] : options_)
+      if (!is_positional(*flag)) known.push_back(flag->name);
+    throw std::invalid_argument(unknown_option(word.substr(0, word.find('=')), known, where_));
+  }
+
+  static void store(const Flag& flag, const std::vector<std::string>& values) {
+    const auto store_text = [&](std::string* text) {
+      if (values.size() > 1) throw std::invalid_argument(fmt::format("{} is given twice", flag.name));
+      *text = values.front();
     };
-    const auto once = [&] {
-      if (again) throw std::invalid_argument(fmt::format("{} is given twice", flag.name));
+    const auto store_list = [&](CommaList list) {  // CLI11's delimiter would drop what is empty between two commas
+      list.values->clear();
+      for (const std::string& value : values) std::ranges::move(split_list(value), std::back_inserter(*list.values));
     };
     std::visit(
-        Overloaded{[&](bool* on) {
-                     if (attached) throw std::invalid_argument(fmt::format("{} takes no value", flag.name));
-                     *on = true;
-                   },
-                   [&](std::string* text) { once(), *text = value(); },
-                   [&](Repeated list) {
-                     if (!again) list.values->clear();
-                     list.values->push_back(value());
-                   },
-                   [&](CommaList list) {
-                     if (!again) list.values->clear();
-                     append(*list.values, value());
-                     while (!attached && words.size() > missing_positionals() && !words.front().starts_with('-')) {
-                       append(*list.values, words.front());
-                       words = words.subspan(1);
-                     }
-                   }},
+        Overloaded{[](bool* on) { *on = true; }, store_text, store_list, [&](Repeated list) { *list.values = values; }},
         flag.destination);
-    return words;
   }
 
-  static void append(std::vector<std::string>& values, const std::string& text) {
-    std::ranges::move(split_list(text), std::back_inserter(values));
+  void refuse_missing_positionals() const {
+    for (const auto& [flag, option] : options_)
+      if (is_positional(*flag) && option->count() == 0)
+        throw std::invalid_argument(fmt::format("{} needs {}: {}", where_, flag->name, flag->help));
   }
 
-  const Flag& find(const std::string& name) const {
-    const auto found = std::ranges::find(flags_, name, &Flag::name);
-    if (found != flags_.end()) return **found;
-    std::vector<std::string> known{"--help"};
-    for (const Flag* flag : flags_) known.push_back(flag->name);
-    throw std::invalid_argument(unknown_option(name, known, where_));
-  }
-
-  size_t missing_positionals() const { return positionals_.size() - positionals_read_; }
-
-  void read_positional(const std::string& word) {
-    if (missing_positionals() == 0)
-      throw std::invalid_argument(fmt::format("unexpected argument '{}'; see {} --help", word, where_));
-    *std::get<std::string*>(positionals_[positionals_read_++]->destination) = word;
-  }
-
+  // Not with CLI::Option::excludes(), whose error names the two in the order of their declaration.
   void refuse_exclusions() const {
-    for (const Flag* flag : given_)
-      for (const Flag* other : given_)
-        if (std::ranges::count(flag->excludes, other->name) > 0)
-          throw std::invalid_argument(fmt::format("{} and {} exclude each other", flag->name, other->name));
+    for (const auto& [flag, option] : options_)
+      for (const std::string& excluded : flag->excludes)
+        if (option->count() > 0 && app_.count(excluded) > 0)
+          throw std::invalid_argument(fmt::format("{} and {} exclude each other", flag->name, excluded));
   }
 
-  const Command& command_;
+  CLI::App app_;
   std::string where_;
-  std::vector<const Flag*> flags_;
-  std::vector<const Flag*> positionals_;
-  size_t positionals_read_ = 0;
-  std::vector<const Flag*> given_;
+  std::vector<std::pair<const Flag*, const CLI::Option*>> options_;
 };
 
 }  // namespace
