@@ -85,8 +85,8 @@ std::string outcomes(const CaseResult& result) {
   std::string text;
   for (const Outcome o : all_outcomes())
     if (const size_t count = counts[static_cast<size_t>(o)]; count > 0)
-      fmt::format_to(std::back_inserter(text), "{}{} {}", text.empty() ? "" : ", ",
-                     count == attempts ? "all" : grouped(count), to_string(o));
+      text +=
+          fmt::format("{}{} {}", text.empty() ? "" : ", ", count == attempts ? "all" : grouped(count), to_string(o));
   return text;
 }
 

@@ -101,9 +101,9 @@ class Reader {
                    },
                    [&](CommaList list) {
                      if (!again) list.values->clear();
-                     split_into(*list.values, value());
+                     append(*list.values, value());
                      while (!attached && words.size() > missing_positionals() && !words.front().starts_with('-')) {
-                       split_into(*list.values, words.front());
+                       append(*list.values, words.front());
                        words = words.subspan(1);
                      }
                    }},
@@ -111,12 +111,8 @@ class Reader {
     return words;
   }
 
-  static void split_into(std::vector<std::string>& values, const std::string& text) {
-    for (size_t begin = 0; begin <= text.size();) {
-      const size_t end = std::min(text.find(',', begin), text.size());
-      values.push_back(text.substr(begin, end - begin));
-      begin = end + 1;
-    }
+  static void append(std::vector<std::string>& values, const std::string& text) {
+    std::ranges::move(split_list(text), std::back_inserter(values));
   }
 
   const Flag& find(const std::string& name) const {
@@ -154,6 +150,16 @@ class Reader {
 
 void read_flags(const Command& command, std::span<const std::string> words) {
   Reader(command).read(words);
+}
+
+std::vector<std::string> split_list(std::string_view text) {
+  std::vector<std::string> parts;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    parts.emplace_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parts;
 }
 
 bool asks_for_help(std::span<const std::string> words) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -55,6 +56,9 @@ struct Command {
 /// Writes what `words` (the command line behind the command's name) say to the destinations of the command's flags.
 /// @throws std::invalid_argument that names the word, and the nearest known flag where there is one
 void read_flags(const Command& command, std::span<const std::string> words);
+
+/// "a,b" → "a", "b"; what stands between two commas may be empty.
+std::vector<std::string> split_list(std::string_view text);
 
 /// Whether "--help" or "-h" is among them.
 bool asks_for_help(std::span<const std::string> words);

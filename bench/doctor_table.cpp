@@ -1,10 +1,10 @@
 #include "bench/doctor_table.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 
+#include "harness/support/joined.h"
 #include "harness/support/text_table.h"
 
 namespace connbench {
@@ -32,8 +32,8 @@ std::string connector_lines(const std::vector<ConnectorFinding>& connectors, con
   std::string text;
   for (const auto& [reason, names] : groups) {
     if (names.empty()) continue;
-    const std::string line = reason.empty() ? fmt::format("  {} work: {}", names.size(), fmt::join(names, ", "))
-                                            : fmt::format("  skipped: {}: {}", fmt::join(names, ", "), reason);
+    const std::string line = reason.empty() ? fmt::format("  {} work: {}", names.size(), joined(names, ", "))
+                                            : fmt::format("  skipped: {}: {}", joined(names, ", "), reason);
     text += writer.paragraph(line, 4);
   }
   return text;

@@ -1,12 +1,12 @@
 #include "bench/flags.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
 #include <random>
 
+#include "harness/support/joined.h"
 #include "harness/support/units.h"
 
 namespace connbench {
@@ -65,7 +65,7 @@ void refuse_repetition(std::string_view name, std::vector<std::string> texts) {
 std::string_view one_of(std::string_view name, std::string_view text, std::initializer_list<std::string_view> known) {
   const auto found = std::ranges::find(known, text);
   if (found != known.end()) return *found;
-  refuse_with_suggestion(name, fmt::format("'{}' is not one of {}", text, fmt::join(known, ", ")),
+  refuse_with_suggestion(name, fmt::format("'{}' is not one of {}", text, joined(known, ", ")),
                          suggested_value(text, known));
 }
 

@@ -93,11 +93,11 @@ TextTable table_of_lines(const std::vector<Line>& lines, const Block& block) {
   }
   TextTable table = table_of(columns_of_healthy(!arrival_of(*block.front()->planned).empty()), cases);
   if (several_mixes(block)) {
-    table.columns.front() = {.heading = "mix", .least = 24};
+    table.columns.front() = {.heading = "  mix", .least = 26};
     for (size_t i = 0; i < lines.size(); ++i) {
       const std::string& connector = lines[i].fleet->planned->what.connector;
       if (i == 0 || connector != lines[i - 1].fleet->planned->what.connector) table.titles[i] = connector;
-      table.columns.front().cells.push_back(lines[i].fleet->planned->mix->name());
+      table.columns.front().cells.push_back(fmt::format("  {}", lines[i].fleet->planned->mix->name()));
     }
   }
   if (several_healthy) {
@@ -137,7 +137,7 @@ std::string unusual_outcomes(const CaseResult& fleet, const std::vector<Usual>& 
     const std::string own = outcomes(part_of(fleet, i));
     const auto same = [&](const Usual& one) { return one.target == targets[i]->name && one.outcomes == own; };
     if (std::ranges::none_of(usual, same))
-      fmt::format_to(std::back_inserter(text), "{}{}: {}", text.empty() ? "" : "; ", targets[i]->name, own);
+      text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", targets[i]->name, own);
   }
   return text;
 }
@@ -156,7 +156,7 @@ std::string add_outcomes(TextTable& table, const std::vector<Line>& lines, const
   }
   std::string text;
   for (const Usual& one : usual)
-    fmt::format_to(std::back_inserter(text), "{}{}: {}", text.empty() ? "outcomes: " : "; ", one.target, one.outcomes);
+    text += fmt::format("{}{}: {}", text.empty() ? "outcomes: " : "; ", one.target, one.outcomes);
   return otherwise ? text + ", unless a line below says otherwise" : text;
 }
 

@@ -39,9 +39,8 @@ Command list_command() {
                         .value = "FORM",
                         .destination = format.get(),
                         .help = "text, or json: for programs, with the columns of the records."}}}},
-          .notes = {"Without --format json, connectors that cannot be used here say why. Exit status: 0 done, 2 "
-                    "unusable arguments."},
-          .examples = {{"The connectors that hold more than 1,000 attempts with one thread",
+          .notes = {"A connector that cannot be used here says why. Exit status: 0 done, 2 unusable arguments."},
+          .examples = {{"The connectors that start no threads",
                         "connbench list --format json | jq -r '.connectors[] | select(.capabilities.threads==\"none\") "
                         "| .name'"}},
           .run = [format] { return list(*format); }};

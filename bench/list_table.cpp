@@ -1,10 +1,10 @@
 #include "bench/list_table.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 
+#include "harness/support/joined.h"
 #include "harness/support/text_table.h"
 #include "harness/support/units.h"
 
@@ -55,8 +55,8 @@ std::string describe_owners(const Listing& listing, const SharedOption& option) 
   for (const ListedConnector& connector : listing.connectors)
     if (std::ranges::count(option.connectors, connector.entry->name) == 0) without.push_back(connector.entry->name);
   if (without.empty()) return "all";
-  if (option.connectors.size() <= without.size()) return fmt::format("{}", fmt::join(option.connectors, ", "));
-  return fmt::format("all but {}", fmt::join(without, ", "));
+  if (option.connectors.size() <= without.size()) return joined(option.connectors, ", ");
+  return fmt::format("all but {}", joined(without, ", "));
 }
 
 TextTable option_table(const Listing& listing) {
@@ -79,8 +79,7 @@ TextTable target_table(const Listing& listing) {
     for (const Family family : entry->families) families.push_back(to_string(family));
     const std::string colon = entry->parameter.empty() ? "" : ":";
     table.add_row({fmt::format("{}{}{}", entry->name, colon, entry->parameter), std::string(entry->default_value),
-                   fmt::format("{}", fmt::join(families, ",")), std::string(network_of(*entry)),
-                   std::string(entry->summary)});
+                   joined(families, ","), std::string(network_of(*entry)), std::string(entry->summary)});
   }
   return table;
 }

@@ -12,7 +12,7 @@ namespace connbench {
 namespace {
 
 constexpr Duration between_lines = std::chrono::seconds(10);
-constexpr size_t room_for_subject = 20;  // less of it says too little
+constexpr size_t room_for_subject = 14;  // less of it says too little
 
 }  // namespace
 

@@ -1,7 +1,6 @@
 #include "bench/run_options.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -10,6 +9,7 @@
 #include "bench/run_checks.h"
 #include "bench/selection.h"
 #include "harness/machine/machine.h"
+#include "harness/support/joined.h"
 #include "harness/support/units.h"
 #include "harness/targets/external.h"
 
@@ -38,22 +38,13 @@ std::vector<Family> read_families(const std::vector<std::string>& texts) {
   return families;
 }
 
-std::vector<std::string> parts_of(const std::string& text) {
-  std::vector<std::string> parts;
-  for (size_t begin = 0; begin <= text.size();) {
-    const size_t end = std::min(text.find(',', begin), text.size());
-    if (end > begin) parts.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
-}
-
 int read_cpu(const std::string& text) {
   const std::vector<int> online = online_cpus();
   int cpu = -1;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), cpu);
   if (error != std::errc{} || end != text.data() + text.size() || std::ranges::count(online, cpu) == 0)
-    refuse_flag("--cpus", fmt::format("'{}' is not a processor of this machine ({})", text, fmt::join(online, ", ")));
+    refuse_flag("--cpus", fmt::format("'{}' is not a processor of this machine ({})", text,
+                                      joined(online, ", ", [](int number) { return std::to_string(number); })));
   return cpu;
 }
 
@@ -61,7 +52,8 @@ int read_cpu(const std::string& text) {
 // link.
 Placement read_placement(const std::string& text) {
   Placement placement;
-  for (const std::string& part : parts_of(text)) {
+  for (const std::string& part : split_list(text)) {
+    if (part.empty()) continue;
     const size_t equals = part.find('=');
     const std::string side = part.substr(0, equals);
     if (equals == std::string::npos || (side != "client" && side != "server" && side != "link"))

@@ -1,7 +1,6 @@
 #include "bench/selection.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <fnmatch.h>
 
 #include <algorithm>

@@ -1,11 +1,11 @@
 #include "bench/skip_lines.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 
 #include "bench/columns.h"
+#include "harness/support/joined.h"
 #include "harness/support/units.h"
 
 namespace connbench {
@@ -41,7 +41,7 @@ class Differences {
     Names parts;
     if (concurrencies_.size() > 1) parts.push_back(in_flight(what));
     if (timeouts_.size() > 1) parts.push_back("timeout " + format_duration(what.timeout));
-    return fmt::format("{}", fmt::join(parts, " and "));
+    return joined(parts, " and ");
   }
   size_t connectors() const { return connectors_.size(); }
   size_t targets() const { return targets_.size(); }
@@ -77,9 +77,8 @@ std::vector<Group> merged(const std::vector<Group>& groups, Names Group::*member
 std::string line(const Group& group, const Differences& run) {
   const std::string targets = group.targets.size() > 1 && group.targets.size() == run.targets()
                                   ? fmt::format("all {} targets", run.targets())
-                                  : fmt::format("{}", fmt::join(group.targets, ", "));
-  const std::string loads =
-      group.loads.size() == run.loads() ? "" : fmt::format(" at {}", fmt::join(group.loads, ", "));
+                                  : joined(group.targets, ", ");
+  const std::string loads = group.loads.size() == run.loads() ? "" : fmt::format(" at {}", joined(group.loads, ", "));
   return fmt::format("{}: skipped for {}{}: {}", targets, some_connectors(group.connectors, run.connectors()), loads,
                      group.reason);
 }
@@ -89,7 +88,7 @@ std::string line(const Group& group, const Differences& run) {
 std::string some_connectors(const std::vector<std::string>& names, size_t all) {
   if (names.size() == 1) return names.front();
   if (names.size() == all) return fmt::format("all {} connectors", all);
-  return fmt::format("{} connectors ({})", names.size(), fmt::join(names, ", "));
+  return fmt::format("{} connectors ({})", names.size(), joined(names, ", "));
 }
 
 std::string skip_lines(const std::vector<const Case*>& run, const std::vector<SkippedCase>& skipped, size_t width) {

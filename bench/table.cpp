@@ -1,7 +1,6 @@
 #include "bench/table.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 

@@ -128,8 +128,7 @@ trace::FollowRequest request(const TraceOptions& options, const Capabilities& ca
   }
   request.client = trace::connecting_client(options.connector, options.attempts, options.timeout, options.close);
   if (!capabilities.has_deadline())
-    request.client.why_no_end =
-        fmt::format("{} has no deadline: the kernel decides when to give up", options.connector.name);
+    request.client.why_no_end = fmt::format("{} has no deadline of its own", options.connector.name);
   request.target_name = options.target.name;
   request.open_target = [&options](lab::Lab& lab) {
     return options.target.open({.family = options.family, .open_at_once = options.attempts, .lab = &lab});
@@ -211,7 +210,7 @@ FlagGroup output(TraceFlags& flags) {
           {{.name = "--format",
             .value = "FORM",
             .destination = &flags.format,
-            .help = "text, or json (docs/trace.md describes it)."},
+            .help = "text, or json (docs/tracing.md describes it)."},
            {.name = "--quiet", .value = "", .destination = &flags.quiet, .help = "Show no progress on stderr."},
            {.name = "--pcap",
             .value = "FILE",

@@ -20,7 +20,7 @@ std::string version_text() {
   libraries["libpcap"] = CONNBENCH_LIBPCAP_VERSION;
   std::string_view heading = "libraries";
   for (const auto& [name, version] : libraries.items()) {
-    fmt::format_to(std::back_inserter(text), "{:10} {} {}\n", heading, name, version.get<std::string>());
+    text += fmt::format("{:10} {} {}\n", heading, name, version.get<std::string>());
     heading = "";
   }
   return text;

@@ -1,11 +1,11 @@
 // S4, S10: giving up before the kernel does.
-#include <fmt/ranges.h>
 #include <poll.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 
+#include "harness/support/joined.h"
 #include "harness/support/units.h"
 #include "probe/probe.h"
 #include "probe/surroundings.h"
@@ -113,7 +113,7 @@ Finding send_timeout_bounds_connect(Surroundings& here) {
       as_claimed = as_claimed && attempt.connected.error == EINPROGRESS;
       if (attempt.took < limit) ++too_early;
     }
-    finding.saw("SO_SNDTIMEO {}: connect() = -1 {}, late by {}", human_readable(limit), fmt::join(errors, " or "),
+    finding.saw("SO_SNDTIMEO {}: connect() = -1 {}, late by {}", human_readable(limit), joined(errors, " or "),
                 spread(overshoot));
   }
   if (too_early > 0)

@@ -1,18 +1,15 @@
 #include "probe/report.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 
 #include "harness/record/csv.h"
+#include "harness/support/joined.h"
 #include "harness/support/text_table.h"
 #include "harness/support/units.h"
 #include "probe/words.h"
 
 namespace connbench::probe {
 namespace {
-
-constexpr const char* not_testable = "not testable here: ";
 
 Cells heading() {
   return {"state",        "select R/W/X", "poll",          "epoll",     "SO_ERROR",         "getpeername",
@@ -39,7 +36,7 @@ Cells cells_of(const MatrixRow& row) {
       row.recv_error == 0 ? std::to_string(row.received) : error_name(row.recv_error),
       error_name(row.second_connect),
       error_name(row.third_connect),
-      row.has_error() ? fmt::format("{}", fmt::join(row.consumers, ", ")) : "-"};
+      row.has_error() ? joined(row.consumers, ", ") : "-"};
 }
 
 // A way, and the states in which its diagnosis is wrong.
@@ -153,11 +150,7 @@ std::string findings_csv(const std::vector<Result>& results) {
   std::string text = "claim,verdict,evidence";
   text += csv_row_end;
   for (const auto& [claim, finding] : results)
-    text += CsvRow()
-                .text(claim->id)
-                .text(to_string(finding.verdict))
-                .text(fmt::format("{}", fmt::join(finding.evidence, "\n")))
-                .finish();
+    text += CsvRow().text(claim->id).text(to_string(finding.verdict)).text(joined(finding.evidence, "\n")).finish();
   return text;
 }
 

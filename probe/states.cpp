@@ -1,11 +1,11 @@
 // S21: the states that both ends of a connection pass through.
-#include <fmt/ranges.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 
 #include "harness/machine/machine.h"
+#include "harness/support/joined.h"
 #include "harness/support/kernel_names.h"
 #include "harness/support/units.h"
 #include "probe/probe.h"
@@ -92,7 +92,7 @@ bool follows(const States& seen, const States& path) {
 }
 
 void report_states(Finding& finding, const char* what, const States& seen, const States& path) {
-  finding.saw("{}: {}{}", what, fmt::join(seen, ", "), seen == path ? "" : " (the others ended before they were seen)");
+  finding.saw("{}: {}{}", what, joined(seen, ", "), seen == path ? "" : " (the others ended before they were seen)");
 }
 
 constexpr auto round_trip = 400ms;  // each state lasts long enough to be seen

@@ -1,13 +1,11 @@
 #!/usr/bin/env python3
-"""The layout of the sources: which folder may include which, and how long files and functions may be.
+"""The layout of the C++ sources: which folder may include which, and how long files and functions may be.
 
-Prints every violation. Exit status: 0 none, 1 some.
+Prints every violation. Exit status: 0 none, 1 some. scripts/lint-python checks the lengths in Python.
 """
 
-import ast
 import re
 import sys
-from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,45 +15,43 @@ MOST_FUNCTION_LINES = 60
 # Bottom up: a folder includes itself and the folders before it. What this allows has no cycle.
 ORDER = {
     "": ["harness", "impl", "probe", "bench", "tests"],
-    "harness": ["support", "connector", "machine", "process", "syscalls", "lab", "targets", "exhaust", "wave", "scenarios",
-                "trace", "record", "run"],
+    "harness": "support connector machine process syscalls lab targets exhaust wave scenarios trace record run".split(),
     "impl": ["sockets", "loops", "threads", "ring", "races", "libraries", "runtimes"],
 }
 MOST_FOLDERS = {"harness": 14, "impl": 8}
 
-# Directives, comments, and literals that may contain braces.
-NO_CODE = re.compile(r"""^[ \t]*\#[^\n]*|//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'""", re.DOTALL | re.MULTILINE)
+NO_CODE = re.compile(  # directives, comments, and literals that may contain braces
+    r"""^[ \t]*\#(?:\\\n|[^\n])* | //[^\n]* | /\*.*?\*/
+      | R"(\w*)\(.*?\)\1" | "(?:\\.|[^"\\\n])*" | (?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'""",
+    re.DOTALL | re.MULTILINE | re.VERBOSE,
+)
 SCOPE = re.compile(r"\b(namespace|class|struct|union|enum|extern)\b")
 
 
-def sources(*suffixes):
-    for folder in [*ORDER[""], "examples", "scripts"]:
+def sources():
+    """Yields (path from the root, text) of every C++ file."""
+    for folder in [*ORDER[""], "examples"]:
         for path in sorted((ROOT / folder).rglob("*")):
-            if path.suffix in suffixes and path.is_file():
-                yield path, path.read_text(encoding="utf-8")
+            if path.suffix in (".h", ".cpp"):
+                yield path.relative_to(ROOT), path.read_text(encoding="utf-8")
 
 
-def python_programs():
-    for path in sorted((ROOT / "scripts").iterdir()):
-        if path.suffix == "" and path.is_file():
-            text = path.read_text(encoding="utf-8")
-            if "python" in text.partition("\n")[0]:
-                yield path, text
+def upward(includer, included):
+    """Returns the two folders if the one of the included file is above that of the includer; otherwise None."""
+    parent = ""
+    for own, other in zip(includer.parts[:-1], included.parts[:-1]):
+        order = ORDER.get(parent, [])
+        if own != other:
+            return (own, other) if own in order and other in order and order.index(other) > order.index(own) else None
+        parent = f"{parent}/{own}" if parent else own
+    return None
 
 
 def upward_includes():
-    """Includes of our own headers that point from a folder to one above it."""
-    for path, text in sources(".h", ".cpp"):
-        includer = path.relative_to(ROOT).parts
+    for path, text in sources():
         for match in re.finditer(r'^\s*#\s*include "([^"]+)"', text, re.MULTILINE):
-            included = Path(match[1]).parts
-            at = ""
-            while at in ORDER and len(includer) > 1 and len(included) > 1 and includer[0] == included[0]:
-                at, includer, included = includer[0], includer[1:], included[1:]
-            order = ORDER.get(at, [])
-            if includer[0] in order and included[0] in order and order.index(included[0]) > order.index(includer[0]):
-                yield f"{path.relative_to(ROOT)} includes {match[1]}: {included[0]} is above {includer[0]}"
-            includer = path.relative_to(ROOT).parts
+            if folders := upward(path, Path(match[1])):
+                yield f"{path} includes {match[1]}: {folders[1]} is above {folders[0]}"
 
 
 def unplaced_folders():
@@ -71,43 +67,32 @@ def unplaced_folders():
 
 
 def long_files():
-    for path, text in chain(sources(".h", ".cpp", ".py"), python_programs()):
-        lines = text.count("\n")
-        if lines > MOST_FILE_LINES:
-            yield f"{path.relative_to(ROOT)} has {lines} lines, more than {MOST_FILE_LINES}"
+    for path, text in sources():
+        if (lines := text.count("\n")) > MOST_FILE_LINES:
+            yield f"{path} has {lines} lines, more than {MOST_FILE_LINES}"
 
 
-def blocks(text):
-    """Yields (first line, last line, head) of each {...} that contains statements; the head is what precedes the brace."""
+def functions(text):
+    """Yields (name, first line, number of lines) of each block that has parameters: functions, loops, lambdas."""
     code = NO_CODE.sub(lambda match: "\n" * match[0].count("\n"), text)
-    opened, head_at = [], 0
+    heads, head_at = [], 0  # where the text that precedes each open brace begins
     for match in re.finditer(r"[{};]", code):
         if match[0] == "{":
-            opened.append(head_at)
-        elif match[0] == "}" and opened:
-            begin = opened.pop()
-            head = code[begin:code.index("{", begin)]
-            if "(" in head and not SCOPE.search(head.partition("(")[0]):
-                yield code.count("\n", 0, begin + len(head) - len(head.lstrip())) + 1, code.count("\n", 0, match.start()) + 1, head
+            heads.append((head_at, match.start()))
+        elif match[0] == "}" and heads:
+            begin, end = heads.pop()
+            name, parameters, _ = code[begin:end].partition("(")
+            if parameters and not SCOPE.search(name):
+                first = code.count("\n", 0, begin + len(name) - len(name.lstrip())) + 1
+                yield " ".join(name.split()), first, code.count("\n", 0, match.end()) + 2 - first
         head_at = match.end()
 
 
-def functions(path, text):
-    """Yields (name, first line, number of lines) of each function."""
-    if path.suffix in (".h", ".cpp"):
-        for first, last, head in blocks(text):
-            yield " ".join(head.partition("(")[0].split()), first, last - first + 1
-    else:
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                yield node.name, node.lineno, node.end_lineno - node.lineno + 1
-
-
 def long_functions():
-    for path, text in chain(sources(".h", ".cpp", ".py"), python_programs()):
-        for name, line, length in functions(path, text):
+    for path, text in sources():
+        for name, line, length in functions(text):
             if length > MOST_FUNCTION_LINES:
-                yield f"{path.relative_to(ROOT)}:{line}: {name} has {length} lines, more than {MOST_FUNCTION_LINES}"
+                yield f"{path}:{line}: {name} has {length} lines, more than {MOST_FUNCTION_LINES}"
 
 
 def main():

@@ -1,11 +1,11 @@
 #include "harness/connector/options.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <stdexcept>
 
+#include "harness/support/joined.h"
 #include "harness/support/units.h"
 
 namespace connbench {
@@ -25,7 +25,7 @@ void check_choice(std::string_view value, std::string_view choices) {
   const auto valid = values_of(choices);
   if (std::find(valid.begin(), valid.end(), value) != valid.end()) return;
   const auto nearest = nearest_name(value, valid);
-  throw std::invalid_argument(fmt::format("'{}' is not valid: expected {}{}", value, fmt::join(valid, ", "),
+  throw std::invalid_argument(fmt::format("'{}' is not valid: expected {}{}", value, joined(valid, ", "),
                                           nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest)));
 }
 

@@ -40,8 +40,8 @@ void each_unexplained(const PlannedCase& planned, const std::vector<const Summar
 std::string outcome_counts(const PlannedCase& planned, const std::vector<const SummaryRow*>& rows) {
   std::string text;
   each_unexplained(planned, rows, [&](const NamedTarget& target, Outcome outcome, size_t count) {
-    fmt::format_to(std::back_inserter(text), "{}{} {}", text.empty() ? "" : ", ", count, to_string(outcome));
-    if (planned.mix != nullptr) fmt::format_to(std::back_inserter(text), " at {}", target.name);
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, to_string(outcome));
+    if (planned.mix != nullptr) text += fmt::format(" at {}", target.name);
   });
   return text;
 }
@@ -119,9 +119,8 @@ std::string overflow_warning(const std::vector<std::pair<const PlannedCase*, int
   for (const auto& [planned, count] : overflows) {
     if (count == 0) continue;
     const std::string own = planned->what.describe_load();
-    fmt::format_to(std::back_inserter(text), "{}{} ({})",
-                   own != load ? fmt::format("{}{}: ", text.empty() ? "" : "; ", own) : ", ", planned->what.connector,
-                   count);
+    text += fmt::format("{}{} ({})", own != load ? fmt::format("{}{}: ", text.empty() ? "" : "; ", own) : ", ",
+                        planned->what.connector, count);
     load = own;
   }
   if (text.empty()) return "";

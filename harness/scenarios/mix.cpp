@@ -55,8 +55,7 @@ bool comes_first(const Mix::Part& a, const Mix::Part& b) {
 std::string Mix::name() const {
   std::string text;
   for (const Part& part : parts)
-    fmt::format_to(std::back_inserter(text), "{}{}={}", text.empty() ? "" : ",", part.target.name,
-                   percent(part.hundredths));
+    text += fmt::format("{}{}={}", text.empty() ? "" : ",", part.target.name, percent(part.hundredths));
   return text;
 }
 

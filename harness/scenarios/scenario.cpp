@@ -12,7 +12,7 @@ ChosenScenario find_scenario(std::string_view arrival) {
   std::string forms;
   for (const ScenarioEntry* entry : all_scenarios()) {
     if (auto label = entry->label(arrival)) return {entry, *std::move(label)};
-    fmt::format_to(std::back_inserter(forms), "{}{}", forms.empty() ? "" : ", ", entry->arrivals);
+    forms += fmt::format("{}{}", forms.empty() ? "" : ", ", entry->arrivals);
   }
   throw std::invalid_argument(fmt::format("unknown arrival '{}'; the known forms are: {}", arrival, forms));
 }

@@ -1,12 +1,13 @@
 #include "harness/support/text_table.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <numeric>
+#include <span>
 #include <stdexcept>
 
+#include "harness/support/joined.h"
 #include "harness/support/wrapped.h"
 
 namespace connbench {
@@ -193,15 +194,14 @@ std::string TableWriter::table(const TextTable& table) {
 }
 
 std::string TableWriter::paragraph(std::string_view text, size_t hanging) const {
-  return fmt::format("{}\n", fmt::join(wrapped(std::string(text), width_, hanging), "\n"));
+  return fmt::format("{}\n", joined(wrapped(std::string(text), width_, hanging), "\n"));
 }
 
 std::string TableWriter::closing(std::string_view file) const {
   std::string text;
   for (const std::string& meaning : meanings_) text += paragraph(meaning);
   if (left_out_.empty()) return text;
-  return text +
-         paragraph(fmt::format("not shown: {} (widen the terminal, or see {})", fmt::join(left_out_, ", "), file));
+  return text + paragraph(fmt::format("not shown: {} (widen the terminal, or see {})", joined(left_out_, ", "), file));
 }
 
 size_t display_width(std::string_view text) noexcept {
@@ -235,9 +235,8 @@ std::string shortened(std::string_view text, size_t width) {
     i = end;
   }
   const size_t head = width / 2;
-  const auto tail = static_cast<ptrdiff_t>(width - 1 - head);
-  return fmt::format("{}…{}", fmt::join(characters.begin(), characters.begin() + static_cast<ptrdiff_t>(head), ""),
-                     fmt::join(characters.end() - tail, characters.end(), ""));
+  return fmt::format("{}…{}", joined(std::span(characters).first(head), ""),
+                     joined(std::span(characters).last(width - 1 - head), ""));
 }
 
 }  // namespace connbench

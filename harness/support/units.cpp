@@ -1,7 +1,6 @@
 #include "harness/support/units.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -13,6 +12,8 @@
 #include <optional>
 #include <span>
 #include <stdexcept>
+
+#include "harness/support/joined.h"
 
 namespace connbench {
 namespace {
@@ -188,7 +189,7 @@ std::string nearest_name(std::string_view name, const std::vector<std::string_vi
 std::string unknown_name(std::string_view kind, std::string_view name, const std::vector<std::string_view>& known) {
   const std::string nearest = nearest_name(name, known);
   return fmt::format("unknown {} '{}'{} Known: {}", kind, name,
-                     nearest.empty() ? "." : fmt::format(": did you mean '{}'?", nearest), fmt::join(known, ", "));
+                     nearest.empty() ? "." : fmt::format(": did you mean '{}'?", nearest), joined(known, ", "));
 }
 
 }  // namespace connbench

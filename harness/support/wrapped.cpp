@@ -11,14 +11,14 @@
 namespace connbench {
 namespace {
 
-// Where a line of at most `width` bytes ends: at a blank; else behind a comma or before a plus, between the parts of a
-// name; else in the middle of a word, but never of a character.
+// Where a line of at most `width` bytes ends: at a blank; else between the parts of a name; else in the middle of a
+// word, but never of a character.
 size_t line_end(const std::string& text, size_t from, size_t width) {
   const size_t least = std::max(from + 1, width / 3);
   if (const size_t blank = text.rfind(' ', width); blank != std::string::npos && blank >= least) return blank;
-  if (const size_t comma = text.rfind(',', width - 1); comma != std::string::npos && comma + 1 >= least)
-    return comma + 1;
-  if (const size_t plus = text.rfind('+', width); plus != std::string::npos && plus >= least) return plus;
+  if (const size_t part = text.find_last_of(",|", width - 1); part != std::string::npos && part + 1 >= least)
+    return part + 1;
+  if (const size_t part = text.find_last_of("+_", width); part != std::string::npos && part >= least) return part;
   size_t at = width;
   while (at > from + 1 && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U) --at;
   return at;

@@ -13,16 +13,12 @@
 #include <vector>
 
 #include "harness/support/clock.h"
+#include "harness/support/joined.h"
 #include "harness/support/kernel_names.h"
 #include "harness/support/units.h"
 
 namespace connbench::trace {
 namespace {
-
-template <class Value>
-std::string join(const std::vector<Value>& parts, std::string_view between) {
-  return fmt::format("{}", fmt::join(parts, between));
-}
 
 std::string address(const Call& call, size_t pointer, size_t length) {
   sa_family_t family = AF_UNSPEC;
@@ -40,7 +36,7 @@ std::string address_out(const Call& call, size_t pointer) {
 
 std::string readiness(uint32_t events) {
   const auto names = epoll_event_names(events);
-  return names.empty() ? "0" : join(names, "|");
+  return names.empty() ? "0" : joined(names, "|");
 }
 
 uint64_t shown_pollfds(const Call& call) {
@@ -152,7 +148,7 @@ std::string epoll_out(const Call& call) {
     if (call.load(call.arguments[1] + static_cast<uint64_t>(i) * sizeof event, event))
       ready.push_back(readiness(event.events));
   }
-  return ready.empty() ? "" : fmt::format(" [{}]", join(ready, ", "));
+  return ready.empty() ? "" : fmt::format(" [{}]", joined(ready, ", "));
 }
 
 std::string poll_in(const Call& call) {
@@ -163,7 +159,7 @@ std::string poll_in(const Call& call) {
     if (polled.fd >= 0)
       each.push_back(fmt::format("{} {}", polled.fd, readiness(static_cast<uint16_t>(polled.events))));
   }
-  return fmt::format("{{{}}}", join(each, ", "));
+  return fmt::format("{{{}}}", joined(each, ", "));
 }
 
 std::string poll_out(const Call& call) {
@@ -175,7 +171,7 @@ std::string poll_out(const Call& call) {
     if (polled.fd >= 0 && polled.revents != 0)
       each.push_back(fmt::format("{} {}", polled.fd, readiness(static_cast<uint16_t>(polled.revents))));
   }
-  return fmt::format(" [{}]", join(each, ", "));
+  return fmt::format(" [{}]", joined(each, ", "));
 }
 
 // The members of select()'s sets, as passed in or as returned.
@@ -186,10 +182,10 @@ std::string selected(const Call& call) {
     fd_set fds;
     FD_ZERO(&fds);
     if (!call.load(call.arguments[set + 1], fds)) continue;
-    std::vector<int> members;
+    std::vector<std::string> members;
     for (int fd = 0; fd < std::min(call.number(0), FD_SETSIZE); ++fd)
-      if (FD_ISSET(fd, &fds)) members.push_back(fd);
-    if (!members.empty()) text += fmt::format("{}{}{{{}}}", text.empty() ? "" : " ", names[set], join(members, ","));
+      if (FD_ISSET(fd, &fds)) members.push_back(std::to_string(fd));
+    if (!members.empty()) text += fmt::format("{}{}{{{}}}", text.empty() ? "" : " ", names[set], joined(members, ","));
   }
   return text;
 }

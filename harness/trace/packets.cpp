@@ -8,6 +8,8 @@
 #include <optional>
 #include <tuple>
 
+#include "harness/support/joined.h"
+
 namespace connbench::trace {
 namespace {
 
@@ -109,7 +111,7 @@ std::string options_text(const TcpOptions& options, Timestamps timestamps) {
                         ? fmt::format("TS val {} ecr {}", options.timestamp, options.timestamp_echo)
                         : "TS");
   if (options.window_scale >= 0) parts.push_back(fmt::format("wscale {}", options.window_scale));
-  return fmt::format("{}", fmt::join(parts, ","));
+  return joined(parts, ",");
 }
 
 std::string sequence_text(const Packet& packet) {

@@ -3,13 +3,13 @@
 // part of what is measured. curl itself closes a socket that did not connect, so it has no TCP_INFO.
 #include <curl/curl.h>
 #include <errno.h>
-#include <fmt/format.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 
 #include <algorithm>
 #include <array>
 #include <climits>
+#include <cstdio>
 #include <deque>
 
 #include "harness/connector/make_connector.h"
@@ -99,7 +99,7 @@ class Libcurl final : public LibraryConnector {
     const char* const abstract = is_abstract ? name.c_str() + abstract_prefix.size() : nullptr;
     const char* const path = is_unix && !is_abstract ? name.c_str() + unix_prefix.size() : nullptr;
     std::array<char, 80> url{};  // the longest is that of an IPv6 address, 61
-    fmt::format_to_n(url.data(), url.size() - 1, "http://{}/", is_unix ? "localhost" : name);
+    std::snprintf(url.data(), url.size(), "http://%s/", is_unix ? "localhost" : name.c_str());
     ::curl_easy_setopt(easy, CURLOPT_URL, url.data());
     ::curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, path);
     if (!is_unix || is_abstract) ::curl_easy_setopt(easy, CURLOPT_ABSTRACT_UNIX_SOCKET, abstract);

@@ -1,6 +1,5 @@
 // The command line itself: help, version, unknown options, and which connectors a list selects.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 
 #include <algorithm>

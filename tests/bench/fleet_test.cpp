@@ -155,7 +155,7 @@ TEST_F(FleetRun, RefusesWhatCannotBe) {
       {{"--find-rate", "fast"}, {"--find-rate", "p99<5ms"}},
       {{"--find-rate", "p99<5ms", "--arrival", "closed"}, {"--find-rate", "closed loop", "--arrival"}},
       {{"--find-rate", "p99<5ms", "--arrival", "poisson:0/s"}, {"--arrival", "0/s"}},
-      {{"--find-rate", "p99<5ms", "--arrival", "poisson:3/s"}, {"--find-rate", "36.8/s", "not at 3/s"}},
+      {{"--find-rate", "p99<5ms", "--arrival", "poisson:3/s"}, {"--find-rate", "36.8/s", "3/s does not"}},
       {{"--find-rate", "p99<5ms", "--close", "hold"}, {"--find-rate", "holds every connection", "rst or fin"}},
       {{"--find-rate", "p99<5ms", "--attempts", "100"}, {"--find-rate", "--attempts"}},
       {{"--find-rate", "p99<5ms", "--target", "backlog-full"}, {"--find-rate", "nothing connects to backlog-full"}},

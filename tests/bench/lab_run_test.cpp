@@ -109,7 +109,7 @@ TEST_F(LabRun, SaysThatThereIsNoRoomForTheCapture) {
   arguments.insert(arguments.end(), {"--pcap", "/dev/full"});
   const Ended ended = connbench(arguments);
   EXPECT_EQ(ended.status, 5);
-  EXPECT_THAT(ended.err, HasSubstr("the capture: No space left on device"));
+  EXPECT_THAT(ended.err, HasSubstr("the capture failed: No space left on device"));
 }
 
 TEST_F(LabRun, RefusesASysctlThatDoesNotExist) {
@@ -276,7 +276,7 @@ TEST_F(NoLab, SkipsItsTargetsWithTheReasonAndGoesOn) {
 TEST_F(NoLab, LacksWhatWasAskedForWhenNothingElseWas) {
   const Ended ended = connbench(run("delayed:5ms"), refuse_unshare);
   EXPECT_EQ(ended.status, 3);
-  EXPECT_THAT(ended.err, HasSubstr("run it as root"));
+  EXPECT_THAT(ended.err, HasSubstr("run as root"));
 }
 
 TEST_F(NoLab, CannotSetSysctlsOfTheLab) {

@@ -1,4 +1,5 @@
 // The other subcommands, and the Google Benchmark programs.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -38,8 +39,8 @@ TEST(Connbench, ListsConnectorsThatCannotBeMadeWithTheReason) {
 TEST(Connbench, ExaminesTheMachine) {
   const Ended ended = connbench({"doctor"});
   EXPECT_EQ(ended.status, 0) << ended.err;
-  for (const char* word : {"descriptors", "an attempt takes of the kernel", "pending attempts, in one process",
-                           "--shards", "ephemeral ports x"})
+  for (const char* word : {"descriptors", "kernel memory of an attempt", "pending attempts, in one process", "--shards",
+                           "ephemeral ports x"})
     EXPECT_THAT(ended.out, HasSubstr(word));
   for (const ConnectorEntry* entry : all_connectors()) EXPECT_THAT(ended.out, HasSubstr(std::string(entry->name)));
 }

@@ -76,8 +76,8 @@ TEST(FittedLine, ShortensTheSubjectInItsMiddle) {
   const std::string head = "wave 3 of 40, about 2 min 10 s left: ";
   const std::string subject = "epoll on blackhole (IPv4, 64 in flight, timeout 1s), repetition 2";
   EXPECT_EQ(fitted_line(head, subject, {", 400/1,000 begun"}, SIZE_MAX), head + subject + ", 400/1,000 begun");
-  EXPECT_EQ(fitted_line(head, subject, {", 400/1,000 begun"}, 79), head + "epoll on bla…epetition 2, 400/1,000 begun");
-  EXPECT_EQ(fitted_line(head, subject, {", 400/1,000 begun"}, 60), head + "epoll on bl…petition 2");
+  EXPECT_EQ(fitted_line(head, subject, {", 400/1,000 begun"}, 79), head + "epoll on bla…repetition 2, 400/1,000 begun");
+  EXPECT_EQ(fitted_line(head, subject, {", 400/1,000 begun"}, 60), head + "epoll on bl…epetition 2");
   for (size_t width = 1; width < 120; ++width)
     EXPECT_LE(display_width(fitted_line(head, subject, {", 400/1,000 begun"}, width)), width);
 }

@@ -27,7 +27,7 @@ TEST(TextTable, WithoutALimitHasEveryColumnInOneLine) {
 }
 
 TEST(TextTable, BreaksHeadingsAndTextBeforeItLeavesColumnsOut) {
-  EXPECT_EQ(TableWriter(52).table(two_rows()),
+  EXPECT_EQ(TableWriter(51).table(two_rows()),
             "                                  CPU us  in flight\n"
             "  connector         connects/s  /attempt     (mean)\n"
             "  epoll                 71,208      11.4        248\n"

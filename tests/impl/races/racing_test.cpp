@@ -57,26 +57,26 @@ TEST_F(Racing, HappyEyeballsUsesTheGivenStagger) {
   EXPECT_EQ(end.result.outcome, Outcome::connected);
   EXPECT_GE(took(end), 20ms);
   // With the default stagger, this attempt would connect.
-  EXPECT_EQ(race("happy-eyeballs+stagger:1h", {silent(), accepting()}, 400ms).result.outcome,
+  EXPECT_EQ(race("happy-eyeballs+stagger:60min", {silent(), accepting()}, 400ms).result.outcome,
             Outcome::deadline_exceeded);
 }
 
 // The refusal makes the second try begin at once, and no third one ever begins.
 TEST_F(Racing, HappyEyeballsAlternatesFamilies) {
-  const Completion end = race("happy-eyeballs+stagger:1h", {refusing6(), silent(), silent(), accepting()}, patience);
+  const Completion end = race("happy-eyeballs+stagger:60min", {refusing6(), silent(), silent(), accepting()}, patience);
   EXPECT_EQ(end.result.outcome, Outcome::connected) << "the second try was not IPv4";
 }
 
 // No try would begin before the timeout if it waited for its turn.
 TEST_F(Racing, AFailureStartsTheNextTryAtOnce) {
-  for (const auto* name : {"happy-eyeballs+stagger:1h", "sequential+each:1h"}) {
+  for (const auto* name : {"happy-eyeballs+stagger:60min", "sequential+each:60min"}) {
     const Completion end = race(name, {refusing6(), refusing(), accepting()}, patience);
     EXPECT_EQ(end.result.outcome, Outcome::connected) << name;
   }
 }
 
 TEST_F(Racing, RefusalsByAllAddressesEndTheAttemptAtOnce) {
-  for (const auto* name : {"happy-eyeballs+stagger:1h", "sequential+each:1h"}) {
+  for (const auto* name : {"happy-eyeballs+stagger:60min", "sequential+each:60min"}) {
     const Completion end = race(name, {refusing6(), refusing(), refusing()}, patience);
     EXPECT_EQ(end.result, (ConnectResult{Outcome::refused, Stage::wait, ECONNREFUSED})) << name;
   }
@@ -105,7 +105,7 @@ TEST_F(Racing, SequentialGivesEachAddressTheGivenTime) {
 }
 
 TEST_F(Racing, SequentialWithLongSharesNeverReachesTheSecondAddress) {
-  const Completion end = race("sequential+each:1h", {silent(), accepting()}, 50ms);
+  const Completion end = race("sequential+each:60min", {silent(), accepting()}, 50ms);
   EXPECT_EQ(end.result.outcome, Outcome::deadline_exceeded);
   EXPECT_GE(took(end), 50ms);
 }
