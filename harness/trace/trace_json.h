@@ -1,4 +1,4 @@
-// Formats a trace for programs; docs/trace.md describes the format.
+// Formats a trace for programs; docs/tracing.md describes the format.
 #pragma once
 
 #include <nlohmann/json.hpp>
