@@ -6,7 +6,7 @@ from ..records.run import Run
 from ..records.waves import median, rate_of
 from ..units import exact_duration, significant
 
-IN_FLIGHT = "256"
+IN_FLIGHT = "1024"
 MIX = "accepting=75,blackhole=25"
 
 
@@ -20,7 +20,7 @@ def portrait(folder):
         "20 ms away, connects/s",
         "threads for that",
         "healthy hosts reached, 25 % dead",
-        f"late after {timeout}, µs",
+        f"lateness of a {timeout} timeout, µs (p50 / p99)",
     ]
     lines = [row_text(header), row_text([":--", *["--:"] * (len(header) - 1)])]
     for connector in near.connectors_in_order():
@@ -39,13 +39,20 @@ def _figures(connector, near, far, fleet, late):
         _median(connector, there, rate_of),
         _median(connector, there, lambda row: int(row["threads_peak"]), "{:,.0f}".format),
         _share(connector, fleet),
-        _median(connector, late.rows, lambda row: float(row["overshoot_p50_ns"]) / 1000),
+        _lateness(connector, late),
     ]
 
 
 def _median(connector, rows, figure, text=significant):
     value = median(figure(row) for row in rows if row["connector"] == connector)
     return "-" if value is None else text(value)
+
+
+def _lateness(connector, late):
+    """Medians of the waves' p50 and p99 of how long after its deadline an attempt was given up."""
+    rows = [row for row in late.rows if row["connector"] == connector]
+    pair = [median(row[column] for row in rows) for column in ("overshoot_p50_ns", "overshoot_p99_ns")]
+    return "-" if None in pair else " / ".join(significant(value / 1000) for value in pair)
 
 
 def _share(connector, fleet):
@@ -64,6 +71,6 @@ def _legend(near, fleet):
     return (
         f"Medians on {near.origin()}. Connects/s: {IN_FLIGHT} in flight, {burst['attempts']} attempts. "
         f"Fleet: 1,000 attempts/s, at most {mixed['concurrency']} in flight, timeout {timeout}. "
-        "Late: how long after its deadline an attempt was given up, p50; `-`: the connector keeps no deadline. "
+        "Lateness: how long after its deadline an attempt was given up; `-`: the connector keeps no deadline. "
         "Pools have 64 threads. `scripts/reference` measures all of it."
     )
