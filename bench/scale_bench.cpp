@@ -1,8 +1,7 @@
 // How deadlines are kept with half a million attempts pending at once: a sharded connector compared with a bare sharded
 // epoll loop (bench/bare_shards.h), in interleaved waves of one run.
-//   scale/<connector>/<pending>/at_once   in the lab's blackhole, in as many shards as RLIMIT_NOFILE requires. A
-//   connector
-//                                         that begins attempts faster than it gives them up is late by the difference
+//   scale/<connector>/<pending>/at_once   in the lab's blackhole, in as many shards as RLIMIT_NOFILE requires.
+//                                         A connector that begins faster than it gives up is late by the difference
 //   scale/<connector>/<pending>/paced     all begun within 10 s, at an even rate
 //
 // started_s          time from the beginning of the wave to the start of its last attempt (the slowest wave)

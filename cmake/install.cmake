@@ -14,7 +14,9 @@ target_compile_features(connbench_harness INTERFACE $<INSTALL_INTERFACE:cxx_std_
 install(TARGETS connbench_harness connbench_impl connbench_probe connbench_main EXPORT connbench)
 install(EXPORT connbench NAMESPACE connbench:: FILE connbenchTargets.cmake DESTINATION ${package})
 
-install(DIRECTORY harness DESTINATION ${headers} FILES_MATCHING PATTERN *.h)
+# frames.h and two_ends.h serve the tests and the benchmark of the link.
+install(DIRECTORY harness DESTINATION ${headers} FILES_MATCHING PATTERN *.h PATTERN frames.h EXCLUDE
+        PATTERN two_ends.h EXCLUDE)
 # What a connector can be made of: an event loop of its own, a call for a thread to sit in, a library's loop.
 foreach(header loops/loop loops/detect loops/pending sockets/due_table sockets/begin_connect sockets/source_port
         threads/thread_executor threads/thread_per_attempt threads/thread_pool threads/calls/calls libraries/library_connector)

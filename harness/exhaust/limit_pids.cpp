@@ -66,8 +66,7 @@ class Remover {
   ~Remover() {
     if (::getpid() != owner_) return;  // this is a fork of the owner
     ::kill(pid_, SIGKILL);
-    while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
-    }
+    wait_for_child(pid_);
   }
   Remover(const Remover&) = delete;
   Remover& operator=(const Remover&) = delete;

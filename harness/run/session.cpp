@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "harness/lab/lab.h"
@@ -99,9 +100,10 @@ SessionEnd Session::run() {
 }
 
 void Session::record_connectors() {
-  std::map<std::string_view, const Capabilities*> measured;
-  for (const PlannedCase& planned : plan_.cases) measured[planned.what.connector] = &planned.capabilities;
-  for (const auto& [name, capabilities] : measured) recorder_.connector(std::string(name), *capabilities);
+  std::set<std::string_view> recorded;  // each connector once, in the order in which they were selected
+  for (const PlannedCase& planned : plan_.cases)
+    if (recorded.insert(planned.what.connector).second)
+      recorder_.connector(planned.what.connector, planned.capabilities);
 }
 
 // The most connections that any case opens at once: a target is opened once, for all of them. A connection that is not

@@ -155,7 +155,7 @@ std::string poll_in(const Call& call) {
   std::vector<std::string> each;
   for (uint64_t i = 0; i < shown_pollfds(call); ++i) {
     pollfd polled{};
-    if (!load_pollfd(call, i, polled)) return "?";
+    if (!load_pollfd(call, i, polled)) return "{?}";
     if (polled.fd >= 0)
       each.push_back(fmt::format("{} {}", polled.fd, readiness(static_cast<uint16_t>(polled.events))));
   }

@@ -58,6 +58,7 @@ def sentences(folder):
         _in_a_fleet(runs["fleet"], healthy),
         _with_a_timeout(runs["timeout"], late),
         _conclusion(healthy, late, rates["far"]),
+        *(f"Warning ({name}): {warning}" for name, run in runs.items() for warning in run.facts["warnings"]),
     ]
 
 

@@ -67,7 +67,10 @@ def ask(program, command):
 
 def cpus_flag(program):
     """The flag that keeps client and server on separate processors, as doctor advises; empty on one processor."""
-    cpus = ask(program, "doctor").get("cpus")
+    try:
+        cpus = ask(program, "doctor").get("cpus")
+    except Unusable:  # a program from before doctor answered in JSON: the flag is only advice
+        return []
     return ["--cpus", f"client={cpus['client']},server={cpus['server']}"] if cpus else []
 
 

@@ -19,6 +19,9 @@ OUTCOMES = tuple(_known["outcomes"])
 COLUMNS = {name: tuple(columns) for name, columns in _known["columns"].items()}
 SUSTAINED = _known["thresholds"]["sustained_rate"]  # share of the offered rate that an open loop must reach
 SERVER_BOUND = _known["thresholds"]["server_bound"]  # share of one processor; above it, the server limits the rate
+PERCENTILE_CONFIDENCE = _known["thresholds"][
+    "percentile_confidence"
+]  # that a percentile's upper bound is in the sample
 
 
 def constant_part(answer):

@@ -72,6 +72,8 @@ TEST_F(BrokenRun, StopsInTheMiddleOfAWaveThatNobodyAnswers) {
   const Ended ended = program.wait();
   EXPECT_EQ(ended.status, 130) << ended.err;
   expect_readable_prefix(0);
+  for (const Row& row : rows_of(out() + "/summary.csv"))  // it did not wait for the timeout of the attempts
+    EXPECT_EQ(number(row, "deadline_exceeded"), 0);
   EXPECT_THAT(program.left_behind(), IsEmpty());
 }
 

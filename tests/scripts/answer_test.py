@@ -65,6 +65,14 @@ class AnswerTest(RunsTest):
     def test_recommends_both_when_they_cannot_be_told_apart(self):
         self.assertIn("use epoll or io-uring", self.make(io_uring_far=(4950, 5050, 5150))[4])
 
+    def test_repeats_the_warnings_of_the_runs(self):
+        self.make()
+        for file in ("run.json", "summary.csv"):
+            (self.folder / "far" / file).unlink()
+        (self.folder / "far").rmdir()
+        self.run_of("far", self._rates("epoll", (1, 2, 3)), warnings=["server-bound"])
+        self.assertIn("Warning (far): server-bound", sentences(self.folder))
+
     def test_refuses_a_folder_without_the_runs(self):
         with self.assertRaisesRegex(Unusable, "scripts/bench --quick"):
             sentences(self.folder)

@@ -3,11 +3,11 @@
 import math
 
 from ..records.samples import MISSING, numpy
+from ..vocabulary import PERCENTILE_CONFIDENCE
 
 MOST_POINTS = 2_000
 SHOWN = (0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999)  # percentiles that the axis names, which must be exact
 STEPS, LAGS = 400, 150  # points of a line over time: more would look like a band
-CERTAIN = 0.975  # that a percentile has an upper bound in the sample, as in summary.csv
 
 
 def ranks(count, of, points):
@@ -27,13 +27,13 @@ def ranks(count, of, points):
 
 
 def supported(of):
-    """The highest rank whose percentile `of` attempts support: 1 - q^n >= CERTAIN."""
-    return int(of * (1 - CERTAIN) ** (1 / of)) if of else 0
+    """The highest rank whose percentile `of` attempts support: 1 - q^n >= PERCENTILE_CONFIDENCE."""
+    return int(of * (1 - PERCENTILE_CONFIDENCE) ** (1 / of)) if of else 0
 
 
 def supports(percentile, of):
     """Whether `of` attempts are enough for a percentile, as a share."""
-    return 1 - percentile**of >= CERTAIN
+    return 1 - percentile**of >= PERCENTILE_CONFIDENCE
 
 
 def ranked(values, of, points):
