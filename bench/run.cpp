@@ -79,6 +79,11 @@ RunInfo describe_run(const RunOptions& options, std::string run_id) {
 int report(const RunOptions& options, const Session& session, const Plan& plan, const Recorder& recorder,
            SessionEnd end, int signal) {
   const RunRequest& request = options.request;
+  if (end == SessionEnd::interrupted && !session.counted()) {
+    print_warnings(session.warnings());
+    print_records(recorder.folder().path(), false);
+    return interrupted_while_counting(signal);
+  }
   fmt::print("{}", request.find_rate ? rate_table(request, session.rates(), plan.skipped, screen_width())
                                      : result_table(session.results(), plan.skipped, screen_width()));
   print_warnings(session.warnings());

@@ -32,6 +32,13 @@ int interrupted(const std::filesystem::path& folder, int signal) {
   return signal_base + signal;
 }
 
+int interrupted_while_counting(int signal) {
+  fmt::print(stderr,
+             "connbench: interrupted while system calls were being counted: nothing was measured yet (--syscalls off "
+             "skips this)\n");
+  return signal_base + signal;
+}
+
 int broken_by_death_of(const std::string& process) {
   fmt::print(stderr, "connbench: {} died; what was measured so far is recorded, the rest was not run\n", process);
   return broke;

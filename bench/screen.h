@@ -17,6 +17,8 @@ void print_warnings(const std::vector<std::string>& warnings);
 void print_records(const std::filesystem::path& folder, bool complete);
 /// Says on stderr that the table shows only a part, and returns the exit status.
 int interrupted(const std::filesystem::path& folder, int signal);
+/// The same when nothing was timed yet, so that there is no table.
+int interrupted_while_counting(int signal);
 /// The same where a process died that the run cannot do without.
 int broken_by_death_of(const std::string& process);
 

@@ -94,7 +94,8 @@ SessionEnd Session::run() {
     for (std::string& warning : port_warnings(request_, planned, destinations)) warn(std::move(warning));
   }
   SessionEnd end = request_.count_syscalls ? count_syscalls() : SessionEnd::complete;
-  if (end == SessionEnd::complete) end = request_.find_rate ? find_rates() : timed_waves();
+  counted_ = end == SessionEnd::complete;
+  if (counted_) end = request_.find_rate ? find_rates() : timed_waves();
   warn_about_cases();
   return end;
 }
@@ -154,7 +155,9 @@ SessionEnd Session::timed_waves() {
     if (!result.failure.empty() && so_far == SessionEnd::complete)
       results_[next.which].failures.push_back(result.failure);
     const auto assignment = planned.assignment(request_.seed, next.repetition);
-    results_[next.which].rows.push_back(recorder_.add(result, samples.samples(), assignment ? &*assignment : nullptr));
+    SummaryRow row = recorder_.add(result, samples.samples(), assignment ? &*assignment : nullptr);
+    // Recorded, but no result: its outcomes come from the interruption.
+    if (so_far != SessionEnd::interrupted) results_[next.which].rows.push_back(std::move(row));
   }
   return state();
 }

@@ -54,7 +54,7 @@ class SessionObserver {
 /// The results of one case.
 struct CaseResult {
   const PlannedCase* planned;
-  std::vector<SummaryRow> rows;       ///< one for each timed wave that was run
+  std::vector<SummaryRow> rows;       ///< one for each timed wave that no signal interrupted
   std::vector<std::string> failures;  ///< of waves whose child process crashed, hung or threw
 };
 
@@ -95,6 +95,8 @@ class Session {
   const std::vector<std::string>& warnings() const noexcept { return warnings_; }
   /// After SessionEnd::broke: the processes that died.
   std::string died() const;
+  /// Whether the waves that count system calls, if any, were all run; without them nothing is timed.
+  bool counted() const noexcept { return counted_; }
   /// How system calls were counted: "tracepoint", "strace" or "".
   std::string_view syscall_method() const noexcept { return counting_.method; }
 
@@ -127,6 +129,7 @@ class Session {
   std::vector<RateResult> rates_;
   std::vector<std::string> warnings_;
   unsigned waves_done_ = 0;
+  bool counted_ = false;
 };
 
 }  // namespace connbench

@@ -9,20 +9,22 @@
 namespace connbench {
 namespace {
 
+using testing::AllOf;
 using testing::AnyOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 class BrokenRun : public testing::Test {
  protected:
   std::string out() const { return folder_.path() / "run"; }
 
   // Only a signal ends it: it has 12,000 waves, and each against backlog-full would last a minute.
-  std::vector<std::string> endless(const std::string& targets) const {
+  std::vector<std::string> endless(const std::string& targets, const std::string& syscalls = "off") const {
     return {CONNBENCH_PROGRAM, "run",   "--connector", "epoll,select-threads",
             "--target",        targets, "--attempts",  "200",
             "--concurrency",   "50",    "--timeout",   "60s",
-            "--repetitions",   "3000",  "--syscalls",  "off",
+            "--repetitions",   "3000",  "--syscalls",  syscalls,
             "--seed",          "1",     "--out",       out()};
   }
 
@@ -71,9 +73,22 @@ TEST_F(BrokenRun, StopsInTheMiddleOfAWaveThatNobodyAnswers) {
   ::kill(-program.pid(), SIGINT);  // as a terminal does: the whole group
   const Ended ended = program.wait();
   EXPECT_EQ(ended.status, 130) << ended.err;
+  EXPECT_THAT(ended.out, AllOf(HasSubstr(", 0 x 200 attempts"), Not(HasSubstr("unexpected outcomes"))));
   expect_readable_prefix(0);
   for (const Row& row : rows_of(out() + "/summary.csv"))  // it did not wait for the timeout of the attempts
     EXPECT_EQ(number(row, "deadline_exceeded"), 0);
+  EXPECT_THAT(program.left_behind(), IsEmpty());
+}
+
+TEST_F(BrokenRun, ShowsNoTableWhenInterruptedWhileSystemCallsAreCounted) {
+  Program program(endless("backlog-full", "on"));
+  wait_for_processes(program, 4);
+  ::kill(program.pid(), SIGINT);
+  const Ended ended = program.wait();
+  if (ended.out.find("system calls are not counted") != std::string::npos) GTEST_SKIP() << ended.out;
+  EXPECT_EQ(ended.status, 130) << ended.err;
+  EXPECT_THAT(ended.err, HasSubstr("interrupted while system calls were being counted: nothing was measured yet"));
+  EXPECT_THAT(ended.out, AllOf(HasSubstr("records: "), Not(HasSubstr("attempts"))));
   EXPECT_THAT(program.left_behind(), IsEmpty());
 }
 
