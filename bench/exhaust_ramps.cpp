@@ -197,6 +197,7 @@ void Ramps::conclude(const RampName& name, RampResult result) {
   Verdict& verdict = verdicts_.emplace_back();
   verdict.name = name;
   verdict.first = watch_.first() ? watch_.first() : result.last;
+  verdict.interrupted = !result.failure.empty() && watch_.signal() != 0;
   verdict.result = std::move(result);
 }
 

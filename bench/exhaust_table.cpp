@@ -48,6 +48,7 @@ std::string stopped_by(const RampEnd& end) {
 
 // What no figure can say.
 Cells notes_of(const Verdict& verdict) {
+  if (verdict.interrupted) return {"interrupted"};
   if (!verdict.result.failure.empty()) return {"FAILED: " + verdict.result.failure};
   const RampEnd& end = verdict.result.end;
   Cells notes;

@@ -15,7 +15,8 @@ struct Verdict {
   RampName name;
   std::optional<RampStep> first{};  ///< the reading before the first dead attempt
   RampResult result{};
-  std::string skipped{};  ///< why; "" = it was run
+  std::string skipped{};     ///< why; "" = it was run
+  bool interrupted = false;  ///< by a signal, so its result says nothing about the connector
 };
 
 /// `width` columns wide at most.

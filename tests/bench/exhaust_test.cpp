@@ -296,6 +296,7 @@ TEST_F(KilledExhaust, EndsWhenItIsInterrupted) {
   ::kill(program.pid(), SIGINT);
   const Ended ended = program.wait();
   EXPECT_EQ(ended.status, 130) << ended.err;
+  EXPECT_THAT(ended.out, AllOf(HasSubstr("interrupted"), Not(HasSubstr("FAILED"))));
   expect_nothing_left(program, program.pid());
   expect_readable_prefix();
 }
