@@ -56,7 +56,7 @@ std::vector<std::string_view> expand(const std::string& base) {
   std::vector<std::string_view> known = all_names();
   std::ranges::copy(connector_groups(), std::back_inserter(known));
   known.push_back(everything);
-  throw std::invalid_argument(unknown_name("connector", base, known));
+  throw std::invalid_argument(unknown_name("connector", base, known, "connbench list"));
 }
 
 class Selection {
@@ -80,7 +80,7 @@ class Selection {
   void add_member(const std::string& text, const std::string& name) try {
     add_once(name);
   } catch (const std::invalid_argument& error) {
-    throw std::invalid_argument(fmt::format("'{}' selects {}: {}", text, base_name(name), error.what()));
+    throw std::invalid_argument(fmt::format("'{}' selects {}", text, error.what()));
   }
   void add_once(const std::string& name) {
     if (std::ranges::count(selected_, name, &NamedConnector::name) == 0) selected_.push_back(find_connector(name));

@@ -16,11 +16,15 @@ NamedConnector find_connector(std::string_view name) {
     if (entry->name == base) {
       std::vector<OptionSpec> specs(entry->options.begin(), entry->options.end());
       specs.insert(specs.end(), std::begin(common_options), std::end(common_options));
-      return {entry, std::string(name), Options(name.substr(base.size()), specs)};
+      try {
+        return {entry, std::string(name), Options(name.substr(base.size()), specs)};
+      } catch (const std::invalid_argument& error) {
+        throw std::invalid_argument(fmt::format("{}: {}", base, error.what()));
+      }
     }
     known.push_back(entry->name);
   }
-  throw std::invalid_argument(unknown_name("connector", base, known));
+  throw std::invalid_argument(unknown_name("connector", base, known, "connbench list"));
 }
 
 }  // namespace connbench

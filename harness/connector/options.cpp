@@ -51,10 +51,13 @@ void check(std::string_view value, const OptionSpec& spec) try {
 const OptionSpec& find_spec(std::string_view name, std::span<const OptionSpec> specs) {
   const auto found = std::find_if(specs.begin(), specs.end(), [&](const OptionSpec& s) { return s.name == name; });
   if (found != specs.end()) return *found;
-  if (specs.empty()) throw std::invalid_argument(fmt::format("unknown option '{}': it takes no options", name));
+  if (specs.empty()) throw std::invalid_argument(fmt::format("no option '{}': it takes no options", name));
   std::vector<std::string_view> known;
   for (const auto& spec : specs) known.push_back(spec.name);
-  throw std::invalid_argument(unknown_name("option", name, known));
+  const std::string nearest = nearest_name(name, known);
+  throw std::invalid_argument(
+      fmt::format("no option '{}'; {}: {}", name,
+                  nearest.empty() ? "it has" : fmt::format("did you mean '{}'? It has", nearest), joined(known, ", ")));
 }
 
 struct NameAndValue {

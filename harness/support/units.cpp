@@ -186,8 +186,11 @@ std::string nearest_name(std::string_view name, const std::vector<std::string_vi
   return std::string(nearest);
 }
 
-std::string unknown_name(std::string_view kind, std::string_view name, const std::vector<std::string_view>& known) {
+std::string unknown_name(std::string_view kind, std::string_view name, const std::vector<std::string_view>& known,
+                         std::string_view listed_by) {
   const std::string nearest = nearest_name(name, known);
+  if (!nearest.empty() && !listed_by.empty())
+    return fmt::format("unknown {} '{}': did you mean '{}'? ({} shows all)", kind, name, nearest, listed_by);
   return fmt::format("unknown {} '{}'{} Known: {}", kind, name,
                      nearest.empty() ? "." : fmt::format(": did you mean '{}'?", nearest), joined(known, ", "));
 }

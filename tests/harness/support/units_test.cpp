@@ -125,6 +125,9 @@ TEST(UnknownName, SuggestsTheNearestNameAndListsAll) {
       unknown_name("connector", "epol", {"null", "epoll"}),
       testing::AllOf(HasSubstr("connector 'epol'"), HasSubstr("did you mean 'epoll'?"), HasSubstr("null, epoll")));
   EXPECT_THAT(unknown_name("connector", "kqueue", {"null", "epoll"}), testing::Not(HasSubstr("did you mean")));
+  EXPECT_EQ(unknown_name("connector", "epol", {"null", "epoll"}, "connbench list"),
+            "unknown connector 'epol': did you mean 'epoll'? (connbench list shows all)");
+  EXPECT_THAT(unknown_name("connector", "kqueue", {"null", "epoll"}, "connbench list"), HasSubstr("null, epoll"));
 }
 
 }  // namespace
