@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <random>
+#include <utility>
 
 #include "harness/support/joined.h"
 #include "harness/support/units.h"
@@ -42,12 +44,50 @@ std::string suggested_count(std::string_view text) {
   return reads([&] { parse_count(count); }) ? count : "";
 }
 
+std::string lower(std::string_view text) {
+  std::string result(text);
+  std::ranges::transform(result, result.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return result;
+}
+
+// How the unit of a time is written here: "msec" → "ms", "m" → "min", "MS" → "ms".
+std::string_view usual_unit(const std::string& unit) {
+  constexpr std::pair<std::string_view, std::string_view> spellings[] = {
+      {"m", "min"},    {"mins", "min"},  {"minute", "min"}, {"minutes", "min"}, {"sec", "s"},   {"secs", "s"},
+      {"second", "s"}, {"seconds", "s"}, {"msec", "ms"},    {"msecs", "ms"},    {"usec", "us"}, {"nsec", "ns"}};
+  for (const auto& [other, usual] : spellings)
+    if (other == unit) return usual;
+  return unit;
+}
+
+// "1m" → "1min", "1,5s" → "1.5s", "100" → "100ms" if that is `usual`; "" for anything else.
+std::string suggested_time(std::string_view text, std::string_view usual) {
+  std::string number(text.substr(0, text.find_first_not_of("0123456789.,")));
+  std::string unit = lower(text.substr(number.size()));
+  std::erase(unit, ' ');
+  std::ranges::replace(number, ',', '.');
+  const std::string time = number + std::string(unit.empty() ? usual : usual_unit(unit));
+  return reads([&] { parse_duration(time); }) ? time : "";
+}
+
 // The nearest name; or else the only value that `text` contains ("ipv4" contains "4").
 std::string suggested_value(std::string_view text, const std::vector<std::string_view>& known) {
   if (std::string nearest = nearest_name(text, known); !nearest.empty()) return nearest;
   const auto contained = [text](std::string_view value) { return text.find(value) != std::string_view::npos; };
   if (std::ranges::count_if(known, contained) != 1) return "";
   return std::string(*std::ranges::find_if(known, contained));
+}
+
+// Runs `read`, and adds to what it complains of that "1,5s" is not one value but two, of which it read one.
+template <class Read>
+auto with_comma_hint(const std::string& meant, Read read) {
+  try {
+    return read();
+  } catch (const std::invalid_argument& error) {
+    if (meant.empty()) throw;
+    throw std::invalid_argument(
+        fmt::format("{} (a comma separates values: if one value was meant, write {})", error.what(), meant));
+  }
 }
 
 }  // namespace
@@ -85,7 +125,7 @@ Duration read_time(std::string_view name, std::string_view text, const TimeBound
   try {
     time = parse_duration(text);
   } catch (const std::invalid_argument& error) {
-    refuse_with_suggestion(name, error.what(), is_number(text) ? fmt::format("{}{}", text, bound.unit) : "");
+    refuse_with_suggestion(name, error.what(), suggested_time(text, bound.unit));
   }
   if (time <= Duration::zero()) refuse_flag(name, "must be above zero");
   if (time > bound.most) refuse_flag(name, fmt::format("at most {}", bound.most_text));
@@ -98,6 +138,25 @@ double read_rate(std::string_view name, std::string_view text) {
   } catch (const std::invalid_argument& error) {
     refuse_with_suggestion(name, error.what(), is_number(text) ? fmt::format("{}/s", text) : "");
   }
+}
+
+std::vector<size_t> read_counts(std::string_view name, const std::vector<std::string>& texts, size_t most) {
+  std::vector<size_t> counts;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const std::string meant = i > 0 && texts[i] == "000" ? suggested_count(texts[i - 1] + texts[i]) : "";
+    counts.push_back(with_comma_hint(meant, [&] { return read_count(name, texts[i], most); }));
+  }
+  return counts;
+}
+
+std::vector<Duration> read_times(std::string_view name, const std::vector<std::string>& texts, const TimeBound& bound) {
+  std::vector<Duration> times;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const bool begins = i + 1 < texts.size() && is_number(texts[i]);
+    const std::string meant = begins ? suggested_time(texts[i] + '.' + texts[i + 1], bound.unit) : "";
+    times.push_back(with_comma_hint(meant, [&] { return read_time(name, texts[i], bound); }));
+  }
+  return times;
 }
 
 uint64_t read_seed(std::string_view text) {

@@ -53,6 +53,10 @@ struct TimeBound {
 };
 Duration read_time(std::string_view name, std::string_view text, const TimeBound& bound);
 
+/// The items of a list, each as read_count() and read_time() read it. The parts of "1,000" and "1,5s" are explained.
+std::vector<size_t> read_counts(std::string_view name, const std::vector<std::string>& texts, size_t most);
+std::vector<Duration> read_times(std::string_view name, const std::vector<std::string>& texts, const TimeBound& bound);
+
 /// Per second: "1000/s".
 double read_rate(std::string_view name, std::string_view text);
 

@@ -125,14 +125,12 @@ std::optional<bool> read_handshake(const std::string& text) {
 }
 
 RunRequest read_request(const RunFlags& flags) {
-  const auto count = [](const std::string& text) { return read_count("--concurrency", text, most_attempts); };
-  const auto timeout = [](const std::string& text) { return read_time("--timeout", text, a_day); };
   RunRequest request{.connectors = select_connectors(flags.connectors),
                      .targets = read_targets(flags),
                      .mixes = for_each_text<Mix>("--mix", flags.mixes, parse_mix),
                      .families = read_families(flags.families),
-                     .concurrency = {},
-                     .timeouts = {},
+                     .concurrency = read_counts("--concurrency", flags.concurrency, most_attempts),
+                     .timeouts = read_times("--timeout", flags.timeouts, a_day),
                      .shards = read_count("--shards", flags.shards, 10'000),
                      .attempts = read_count("--attempts", flags.attempts, most_attempts),
                      .repetitions = static_cast<unsigned>(read_count("--repetitions", flags.repetitions, 10'000)),
@@ -143,8 +141,6 @@ RunRequest read_request(const RunFlags& flags) {
                      .handshake = read_handshake(flags.handshake),
                      .seed = read_seed(flags.seed),
                      .count_syscalls = one_of("--syscalls", flags.syscalls, {"on", "off"}) == "on"};
-  std::ranges::transform(flags.concurrency, std::back_inserter(request.concurrency), count);
-  std::ranges::transform(flags.timeouts, std::back_inserter(request.timeouts), timeout);
   if (!flags.wave_limit.empty())
     request.wave_limit = read_time("--wave-limit", flags.wave_limit, {a_day.most, a_day.most_text, "s"});
   return request;

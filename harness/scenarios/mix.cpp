@@ -23,7 +23,8 @@ std::string percent(unsigned hundredths) {
 
 [[noreturn]] void unreadable(std::string_view part) {
   throw std::invalid_argument(fmt::format(
-      "'{}' should look like accepting=90: a target and a percentage from 0 to 100 with at most two decimals", part));
+      "'{}' should look like accepting=90: a target and a percentage from 0 to 100 with at most two decimals{}", part,
+      part.ends_with('%') ? fmt::format("; did you mean {}?", part.substr(0, part.size() - 1)) : ""));
 }
 
 unsigned parse_share(std::string_view part, std::string_view text) {
