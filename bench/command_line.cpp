@@ -40,6 +40,11 @@ std::string_view without_dashes(std::string_view name) {
   return name.substr(std::min(name.find_first_not_of('-'), name.size()));
 }
 
+std::string_view without_blanks_around(std::string_view text) {
+  const size_t first = text.find_first_not_of(' ');
+  return first == std::string_view::npos ? "" : text.substr(first, text.find_last_not_of(' ') + 1 - first);
+}
+
 size_t common_beginning(std::string_view a, std::string_view b) {
   return static_cast<size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
 }
@@ -57,7 +62,7 @@ std::string nearest_flag(std::string_view given, const std::vector<std::string>&
 
 class Reader {
  public:
-  explicit Reader(const Command& command) : where_("connbench " + command.name) {
+  explicit Reader(const Command& command) : where_("connbench " + command.name), usual_flag_(command.usual_flag) {
     app_.set_help_flag();  // command_help.h writes the help
     app_.allow_extras();   // refuse_unknown_words() names the nearest flag
     for (const FlagGroup& group : command.groups)
@@ -124,7 +129,9 @@ class Reader {
     if (unknown.empty()) return;
     const std::string& word = unknown.front();
     if (!word.starts_with('-'))
-      throw std::invalid_argument(fmt::format("unexpected argument '{}'; see {} --help", word, where_));
+      throw std::invalid_argument(
+          usual_flag_.empty() ? fmt::format("unexpected argument '{}'; see {} --help", word, where_)
+                              : fmt::format("unexpected argument '{}'; did you mean {} {}?", word, usual_flag_, word));
     std::vector<std::string> known{"--help"};
     for (const auto& [flag, option] : options_)
       if (!is_positional(*flag)) known.push_back(flag->name);
@@ -161,6 +168,7 @@ class Reader {
 
   CLI::App app_;
   std::string where_;
+  std::string usual_flag_;
   std::vector<std::pair<const Flag*, const CLI::Option*>> options_;
 };
 
@@ -174,7 +182,7 @@ std::vector<std::string> split_list(std::string_view text) {
   std::vector<std::string> parts;
   for (size_t begin = 0; begin <= text.size();) {
     const size_t end = std::min(text.find(',', begin), text.size());
-    parts.emplace_back(text.substr(begin, end - begin));
+    parts.emplace_back(without_blanks_around(text.substr(begin, end - begin)));
     begin = end + 1;
   }
   return parts;

@@ -48,6 +48,7 @@ struct Command {
   std::string name;
   std::string summary;  ///< one line, without a full stop
   std::vector<FlagGroup> groups{};
+  std::string usual_flag{};          ///< suggested for a word without a flag: "--connector"; "" = none is
   std::vector<std::string> notes{};  ///< paragraphs below the flags
   std::vector<Example> examples{};
   std::function<int()> run;  ///< called after the flags were read; returns the exit status
@@ -57,7 +58,7 @@ struct Command {
 /// @throws std::invalid_argument that names the word, and the nearest known flag where there is one
 void read_flags(const Command& command, std::span<const std::string> words);
 
-/// "a,b" → "a", "b"; what stands between two commas may be empty.
+/// "a, b" → "a", "b"; what stands between two commas may be empty.
 std::vector<std::string> split_list(std::string_view text);
 
 /// Whether "--help" or "-h" is among them.

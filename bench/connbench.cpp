@@ -1,10 +1,12 @@
 // connbench: a laboratory for connect(). All of the program but main().
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <exception>
 #include <system_error>
@@ -32,10 +34,18 @@ int print(const std::string& text) {
 const Command& find_command(const std::vector<Command>& commands, const std::string& name) {
   const auto found = std::ranges::find(commands, name, &Command::name);
   if (found != commands.end()) return *found;
+  if (name.starts_with("--") && std::ranges::count(commands, name.substr(2), &Command::name) > 0)
+    throw std::invalid_argument(fmt::format("unknown option {}; did you mean connbench {}?", name, name.substr(2)));
   if (name.starts_with('-')) throw std::invalid_argument(unknown_option(name, {"--help", "--version"}, "connbench"));
   std::vector<std::string_view> known;
   for (const Command& command : commands) known.push_back(command.name);
   throw std::invalid_argument(unknown_name("command", name, known));
+}
+
+// "connbench help run" is "connbench run --help".
+int print_help(const std::vector<Command>& commands, std::span<const std::string> words) {
+  if (words.empty() || asks_for_help(words)) return print(help_of_program(commands));
+  return print(help_of(find_command(commands, words.front())));
 }
 
 int run(const std::vector<std::string>& words) {
@@ -45,6 +55,7 @@ int run(const std::vector<std::string>& words) {
   const std::span rest = std::span(words).subspan(1);
   if (asks_for_help(std::span(words).first(1))) return print(help_of_program(commands));
   if (words.front() == "--version") return print(version_text());
+  if (words.front() == "help") return print_help(commands, rest);
   const Command& command = find_command(commands, words.front());
   if (asks_for_help(rest)) return print(help_of(command));
   read_flags(command, rest);
@@ -59,9 +70,20 @@ void fill_standard_descriptors() {
   if (fd >= 0) ::close(fd);
 }
 
+// What a shell shows for a program that SIGPIPE ended. In the lab the signal does not end it, because there it is the
+// first process of its namespace.
+constexpr int reader_left = signal_base + SIGPIPE;
+
+// Whether stdout is a pipe whose reader has ended, as "head" does when it has seen enough.
+bool reader_is_gone() {
+  pollfd out{STDOUT_FILENO, 0, 0};
+  return ::poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+}
+
 // Output that could not be written was not reported: that is a failure.
 int checked_output(int status) {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+  if (reader_is_gone()) return reader_left;
   fmt::print(stderr, "connbench: cannot write to stdout\n");
   return broke;
 }
@@ -75,6 +97,9 @@ int connbench::guarded(const std::function<int()>& command) {
     return complain(error, unusable);
   } catch (const MachineLacks& error) {
     return complain(error, machine_lacks);
+  } catch (const std::system_error& error) {
+    if (error.code().value() == EPIPE && reader_is_gone()) return reader_left;
+    return complain(error, broke);
   } catch (const std::exception& error) {
     return complain(error, broke);
   }

@@ -128,6 +128,7 @@ Command probe_command() {
                   .destination = &flags->out,
                   .help = "Folder for the records.",
                   .shown_default = "results/<time>-<id>"}}}},
+          .usual_flag = "--only",
           .notes = {"A verdict is a finding, whatever it says. docs/connect.md sums the verdicts up.",
                     "Exit status: 0 done, 1 a probe itself failed, 2 unusable arguments, 5 the run broke (disk), 130 "
                     "interrupted."},

@@ -177,6 +177,7 @@ Command run_command() {
   return {.name = "run",
           .summary = "measure ways to connect against each other",
           .groups = describe(*flags),
+          .usual_flag = "--connector",
           .notes = {"Every combination of connector, target, family, concurrency and timeout is a case; every case is "
                     "measured in --repetitions waves. Results go to stdout, progress to stderr, records to the folder.",
                     "Exit status: 0 done, 1 ran but a check failed, 2 unusable arguments, 3 the machine lacks what was "

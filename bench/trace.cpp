@@ -230,6 +230,7 @@ Command trace_command() {
   return {.name = "trace",
           .summary = "follow one attempt: its calls, its packets, the states of both ends",
           .groups = {what_to_trace(*flags), output(*flags)},
+          .usual_flag = "--connector",
           .notes = {"The client is stopped at each of its system calls, so every time in a trace includes the cost of "
                     "watching.",
                     "Exit status: 0 done, 2 unusable arguments, 3 the machine lacks what a trace needs, 5 it broke, "

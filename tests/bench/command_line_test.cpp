@@ -47,6 +47,14 @@ TEST(Help, OfARunShowsGroupsDefaultsAndExamples) {
                     HasSubstr("Examples:"), HasSubstr("Exit status:")));
 }
 
+TEST(Help, IsACommandToo) {
+  EXPECT_EQ(connbench({"help"}).out, connbench({"--help"}).out);
+  EXPECT_EQ(connbench({"help", "run"}).out, connbench({"run", "--help"}).out);
+  const Ended unknown = connbench({"help", "rum"});
+  EXPECT_EQ(unknown.status, 2);
+  EXPECT_THAT(unknown.err, HasSubstr("did you mean 'run'?"));
+}
+
 TEST(Help, WinsOverOtherFlags) {
   EXPECT_EQ(connbench({"run", "--nonsense", "--help"}).status, 0);
 }
@@ -72,6 +80,7 @@ TEST(CommandLine, SuggestsTheNearestFlag) {
   const std::vector<Complaint> complaints{
       {{"--hlep"}, "unknown option --hlep; did you mean --help?"},
       {{"--verison"}, "unknown option --verison; did you mean --version?"},
+      {{"--list"}, "unknown option --list; did you mean connbench list?"},
       {{"run", "--hlep"}, "unknown option --hlep; did you mean --help?"},
       {{"run", "--repeat", "7"}, "unknown option --repeat; did you mean --repetitions?"},
       {{"run", "--conector=epoll"}, "unknown option --conector; did you mean --connector?"},
@@ -100,7 +109,10 @@ TEST(CommandLine, ExplainsWhatIsMissingOrTooMuch) {
       {{"run", "--attempts", "--dry-run"}, "--attempts needs a value: --attempts N"},
       {{"run", "--attempts", "5", "--attempts", "6"}, "--attempts is given twice"},
       {{"run", "--dry-run=yes"}, "--dry-run takes no value"},
-      {{"run", "epoll"}, "unexpected argument 'epoll'; see connbench run --help"},
+      {{"run", "epoll"}, "unexpected argument 'epoll'; did you mean --connector epoll?"},
+      {{"trace", "epoll"}, "unexpected argument 'epoll'; did you mean --connector epoll?"},
+      {{"probe", "S6"}, "unexpected argument 'S6'; did you mean --only S6?"},
+      {{"doctor", "epoll"}, "unexpected argument 'epoll'; see connbench doctor --help"},
       {{"exhaust"}, "connbench exhaust needs RESOURCE: threads, fds, ports or memory"},
       {{"run", "--mix", "accepting=100", "--target", "accepting"}, "--mix and --target exclude each other"},
       {{"run", "--find-rate", "p99<5ms", "--attempts", "9"}, "--find-rate and --attempts exclude each other"},
@@ -127,6 +139,22 @@ TEST(CommandLine, AcceptsValuesBehindAnEqualsSignAndListsAsWords) {
                                  "poll", "--connector=select", "--concurrency=1,2"});
   EXPECT_EQ(ended.status, 0) << ended.err;
   EXPECT_THAT(ended.out, AllOf(HasSubstr("epoll"), HasSubstr("  poll  "), HasSubstr("select"), HasSubstr("6 waves")));
+}
+
+// As in the lab, where the signal does not end the program. The list does not fit into one buffer, the version does.
+TEST(CommandLine, IsSilentWhenTheReaderOfItsOutputHasEnded) {
+  for (const char* command : {"list", "--version"}) {
+    const Ended ended = connbench({command}, [] {
+      int ends[2];
+      if (::pipe(ends) != 0) ::_exit(could_not_execute);
+      ::dup2(ends[1], STDOUT_FILENO);
+      ::close(ends[0]);
+      ::close(ends[1]);
+      ::signal(SIGPIPE, SIG_IGN);
+    });
+    EXPECT_EQ(ended.status, 128 + SIGPIPE) << command;
+    EXPECT_EQ(ended.err, "") << command;
+  }
 }
 
 // The connectors of a dry run, sorted; those that are skipped here too.
@@ -172,6 +200,10 @@ TEST(Selection, OfAGlobIsWhatMatches) {
   EXPECT_THAT(selected("epoll*"), ElementsAre("epoll", "epoll-edge"));
 }
 
+TEST(Selection, IgnoresBlanksAroundTheItemsOfAList) {
+  EXPECT_THAT(selected("epoll, poll ,  null"), ElementsAre("epoll", "null", "poll"));
+}
+
 TEST(Selection, ListsWhatIsSelectedTwiceOnce) {
   EXPECT_THAT(selected("epoll,epoll*,epoll?edge"), ElementsAre("epoll", "epoll-edge"));
   EXPECT_EQ(selected("loops,epoll"), selected("loops"));
@@ -185,8 +217,10 @@ TEST(Selection, ThatSelectsNothingIsRefusedWithAHint) {
   const std::vector<Complaint> complaints{
       {{"*-thread"}, "--connector: '*-thread' matches no connector; did you mean '*-thread*'?"},
       {{"zz*"}, "--connector: 'zz*' matches no connector; connbench list shows them"},
-      {{"thread"}, "--connector: unknown connector 'thread': did you mean 'threads'?"},
-      {{"loops+stack:1MiB"}, "--connector: 'loops+stack:1MiB' selects select: unknown option 'stack'"},
+      {{"thread"}, "--connector: unknown connector 'thread': did you mean 'threads'? (connbench list shows all)\n"},
+      {{"loops+stack:1MiB"}, "--connector: 'loops+stack:1MiB' selects select: no option 'stack'; it has: "},
+      {{"epoll+stack:1MiB"}, "--connector: epoll: no option 'stack'; it has: "},
+      {{"select-threads+stak:1MiB"}, "select-threads: no option 'stak'; did you mean 'stack'? It has: "},
   };
   for (const auto& [list, message] : complaints) {
     const Ended ended = connbench({"run", "--connector", list.front()});
