@@ -18,6 +18,8 @@ template <class... Cases>
 struct Overloaded : Cases... {
   using Cases::operator()...;
 };
+template <class... Cases>
+Overloaded(Cases...) -> Overloaded<Cases...>;  // clang before 17 does not deduce it
 
 // A value may begin with one dash ("-5"); two dashes, or "-h", begin a flag.
 bool is_flag(std::string_view word) {
