@@ -197,7 +197,8 @@ void Ramps::conclude(const RampName& name, RampResult result) {
   Verdict& verdict = verdicts_.emplace_back();
   verdict.name = name;
   verdict.first = watch_.first() ? watch_.first() : result.last;
-  verdict.interrupted = !result.failure.empty() && watch_.signal() != 0;
+  // Not by watch_.signal(), which takes the signal: should_stop() would then be false, and the next ramp would begin.
+  verdict.interrupted = !result.failure.empty() && watch_.should_stop() && watch_.died().empty();
   verdict.result = std::move(result);
 }
 
