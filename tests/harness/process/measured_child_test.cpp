@@ -54,7 +54,7 @@ class MeasuredChild : public testing::Test {
     return watch.failure("the work", "hangs: killed");
   }
 
-  const Shared<ChildReport> report_;
+  const Shared<ChildReport> report_{};
 };
 
 TEST_F(MeasuredChild, ThatFinishesHasNotFailed) {
