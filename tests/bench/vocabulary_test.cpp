@@ -181,7 +181,8 @@ TEST(DoctorJson, ReportsFindingsAndConnectors) {
 
 TEST(DoctorJson, AgreesWithTheListOnWhatIsAvailable) {
   const Json doctor = output_of("doctor");
-  for (const Json& connector : output_of("list").at("connectors"))
+  const Json list = output_of("list");
+  for (const Json& connector : list.at("connectors"))
     EXPECT_EQ(named(doctor.at("connectors"), connector.at("name").get<std::string>()).at("available"),
               connector.at("available"))
         << connector.at("name");
