@@ -16,7 +16,7 @@ namespace {
 using namespace probe;
 using namespace std::chrono_literals;
 
-constexpr auto round_trip = 800ms;
+constexpr auto long_round_trip = 800ms;
 constexpr auto until_the_signal = 150ms;  // long after connect() has started, long before the handshake completes
 
 // Sends SIGALRM once after `delay`. Its handler does nothing, but connect() returns EINTR, unless `flags` has
@@ -84,7 +84,7 @@ bool wait_for_it(Finding& finding, const Endpoint& to) {
 
 Finding a_signal_interrupts(Surroundings& here) {
   Finding finding;
-  const Listener far = here.far_listener({.delay = round_trip / 2});
+  const Listener far = here.far_listener({.delay = long_round_trip / 2});
   const bool in_use = call_it_again(finding, far.at);
   const bool in_use_either = call_it_again_without_waiting(finding, far.at);
   const bool waiting_works = wait_for_it(finding, far.at);

@@ -24,6 +24,8 @@ class CsvRow {
  public:
   CsvRow& text(std::string_view field) { return add(csv_field(field)); }
   CsvRow& number(std::integral auto value) { return add(fmt::format_int(value).str()); }
+  /// Empty for a negative value, which means that it could not be read.
+  CsvRow& known(int64_t value) { return value < 0 ? add("") : number(value); }
   CsvRow& number(double value) { return add(fmt::format("{:.9g}", value)); }
   /// A missing value is an empty field.
   template <typename Number>

@@ -11,10 +11,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::optional<int64_t> known(int64_t value) {
-  return value < 0 ? std::nullopt : std::optional(value);
-}
-
 Json json_of(int64_t value) {
   return value < 0 ? Json(nullptr) : Json(value);
 }
@@ -44,12 +40,12 @@ std::string csv_row(std::string_view run_id, const RampName& name, size_t number
   csv.number(name.repetition).number(number).number(step.elapsed_ns).number(step.pending);
   for (const int64_t value : {step.holding.threads, step.holding.fds, step.holding.rss_kib, step.holding.kernel_kib,
                               step.start_p50_ns, step.start_p99_ns})
-    csv.number(known(value));
+    csv.known(value);
   csv.text(end == nullptr ? "" : stopped_call(*end));
   csv.number(end == nullptr || end->os_error == 0 ? std::nullopt : std::optional(end->os_error));
   for (const int64_t RampEnd::*value : {&RampEnd::healthy_p50_ns, &RampEnd::healthy_p99_ns,
                                         &RampEnd::recovery_pending_ns, &RampEnd::recovery_released_ns})
-    csv.number(end == nullptr ? std::nullopt : known(end->*value));
+    csv.known(end == nullptr ? -1 : end->*value);
   return csv.finish();
 }
 

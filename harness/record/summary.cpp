@@ -92,16 +92,11 @@ void add(CsvRow& csv, const Percentiles& p) {
   csv.number(p.p50).number(p.p90).number(p.p99).number(p.p999).number(p.max);
 }
 
-// -1 in Usage and Footprint: could not be read.
-std::optional<int64_t> known(int64_t value) {
-  return value < 0 ? std::nullopt : std::optional(value);
-}
-
 void add(CsvRow& csv, const Usage& usage, const Footprint& peak) {
   for (int64_t value : {usage.cpu_ns, usage.cpu_user_ns, usage.cpu_sys_ns, usage.softirq_ns, usage.steal_ns,
                         usage.server_cpu_ns, usage.listen_overflows, peak.threads, peak.fds, usage.rss_peak_kib,
                         usage.voluntary_switches, usage.involuntary_switches}) {
-    csv.number(known(value));
+    csv.known(value);
   }
 }
 

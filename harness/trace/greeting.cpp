@@ -62,7 +62,7 @@ void run(const ClientContext& context) {
   sample.os_error = greet(context.target.endpoints().front(), text);
   sample.finished_ns = to_ns(now());
   context.recording = false;
-  sample.outcome = classify({.call = Call::connect, .error = sample.os_error}).outcome;
+  sample.outcome = classify({.call = connbench::Call::connect, .error = sample.os_error}).outcome;
   sample.stage = sample.os_error == 0 ? Stage::none : Stage::connect;
   sample.state = Sample::State::done;
   const std::string_view line = std::string_view(text.data()).substr(0, std::string_view(text.data()).find('\n'));
