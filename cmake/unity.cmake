@@ -2,11 +2,12 @@
 # half the time. Only for code that is not measured: what is measured is compiled file by file, so that the compiler treats
 # all connectors alike and does not optimise across files.
 #
-# In a group, names in anonymous namespaces must be unique. Each file still includes what it uses: CI compiles them one by one
-# too, with -DCONNBENCH_UNITY=OFF.
+# In a group, names in anonymous namespaces must be unique, but parameters may have the name of a function in another file.
+# Each file still includes what it uses: CI compiles the files one by one too, with -DCONNBENCH_UNITY=OFF.
 option(CONNBENCH_UNITY "Compile groups of files together, to save time" ON)
 
 function(connbench_compile_together target group)
-  set_target_properties(${target} PROPERTIES UNITY_BUILD ${CONNBENCH_UNITY} UNITY_BUILD_MODE GROUP)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${CONNBENCH_UNITY} UNITY_BUILD_MODE GROUP
+                        UNITY_BUILD_CODE_BEFORE_INCLUDE "#pragma GCC diagnostic ignored \"-Wshadow\"")
   set_source_files_properties(${ARGN} PROPERTIES UNITY_GROUP ${group})
 endfunction()
