@@ -1,6 +1,6 @@
-# connbench_compile_together(<target> <group> <source>...): compiles these sources of the target as one file, which takes about
-# half the time. Only for code that is not measured: what is measured is compiled file by file, so that the compiler treats
-# all connectors alike and does not optimise across files.
+# connbench_compile_together(<target> <group> <source>...): compiles these sources of the target as one file, which takes half
+# the time, and a third for tests. Only for code that is not measured: what is measured is compiled file by file, so that the
+# compiler treats all connectors alike and does not optimise across files.
 #
 # In a group, names in anonymous namespaces must be unique, but parameters may have the name of a function in another file.
 # Each file still includes what it uses: CI compiles the files one by one too, with -DCONNBENCH_UNITY=OFF.

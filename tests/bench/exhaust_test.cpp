@@ -17,8 +17,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-constexpr uid_t some_other_user = 54'323;   // an unused id
-constexpr uid_t yet_another_user = 54'324;  // no other test makes threads for this one
+constexpr uid_t unprivileged_user = 54'323;  // an unused id
+constexpr uid_t yet_another_user = 54'324;   // no other test makes threads for this one
 constexpr unsigned eagain = EAGAIN;
 // Long enough to start the dead attempts and to try healthy connects before the first deadline passes.
 constexpr const char* usual_timeout = "4s";
@@ -101,9 +101,9 @@ TEST_F(Exhaust, OfThreadsStopsAThreadPerAttemptAndNotAnEventLoop) {
 
 TEST_F(Exhaust, OfThreadsIsTheSameForAnOrdinaryUser) {
   if (::getuid() != 0) GTEST_SKIP() << "this is one";
-  ASSERT_EQ(::chown(folder_.path().c_str(), some_other_user, some_other_user), 0);
+  ASSERT_EQ(::chown(folder_.path().c_str(), unprivileged_user, unprivileged_user), 0);
   const Ended ended = connbench(command({"threads", "--limit", "60", "--connector", "blocking-threads,epoll"}), [] {
-    if (::setgid(some_other_user) != 0 || ::setuid(some_other_user) != 0) ::_exit(could_not_execute);
+    if (::setgid(unprivileged_user) != 0 || ::setuid(unprivileged_user) != 0) ::_exit(could_not_execute);
     ::prctl(PR_SET_DUMPABLE, 1);
   });
   if (ended.status == could_not_execute) GTEST_SKIP() << "another user cannot reach " << CONNBENCH_PROGRAM;
@@ -301,39 +301,40 @@ TEST_F(KilledExhaust, EndsWhenItIsInterrupted) {
   expect_readable_prefix();
 }
 
-struct Refused {
+struct RefusedArguments {
   std::string name;
   std::vector<std::string> arguments;
   std::vector<std::string> expected;  // all of them on stderr
 };
 
-void PrintTo(const Refused& refused, std::ostream* out) {
+void PrintTo(const RefusedArguments& refused, std::ostream* out) {
   for (const std::string& argument : refused.arguments) *out << argument << ' ';
 }
 
-class RefusedExhaust : public testing::TestWithParam<Refused> {};
+class RefusedExhaust : public testing::TestWithParam<RefusedArguments> {};
 INSTANTIATE_TEST_SUITE_P(
     Run, RefusedExhaust,
-    testing::Values(Refused{"ResourceUnknown", {"thread"}, {"thread", "threads, fds, ports, memory"}},
-                    Refused{"ResourceMissing", {}, {"RESOURCE", "threads, fds, ports or memory"}},
-                    Refused{"ThreadsBelowTheHarness", {"threads", "--limit", "1"}, {"--limit", "at least 2"}},
-                    Refused{"DescriptorsBelowTheHarness", {"fds", "--limit", "3"}, {"--limit", "at least 7"}},
-                    Refused{"MemoryBelowTheHarness", {"memory", "--limit", "1MiB"}, {"--limit", "at least", "MiB"}},
-                    Refused{"DescriptorsBeyondTheMachine", {"fds", "--limit", "2000000000"}, {"RLIMIT_NOFILE"}},
-                    Refused{"ThreadsBeyondTheMachine", {"threads", "--limit", "99999999"}, {"--limit", "beyond"}},
-                    Refused{"PortsBeyondAll", {"ports", "--limit", "60000"}, {"--limit", "31744"}},
-                    Refused{"LimitZero", {"threads", "--limit", "0"}, {"--limit"}},
-                    Refused{"LimitNotANumber", {"fds", "--limit", "many"}, {"--limit", "many"}},
-                    Refused{"LimitAndToTheEnd", {"fds", "--limit", "99", "--to-the-end"}, {"--limit", "--to-the-end"}},
-                    Refused{"MemoryToTheEnd", {"memory", "--to-the-end"}, {"--to-the-end", "--limit"}},
-                    Refused{"PendingZero", {"fds", "--pending", "0"}, {"--pending"}},
-                    Refused{"TooManySteps", {"fds", "--pending", "900000", "--step", "1"}, {"--step"}},
-                    Refused{"HealthyZero", {"fds", "--healthy", "0"}, {"--healthy"}},
-                    Refused{"TimeoutZero", {"fds", "--timeout", "0s"}, {"--timeout"}},
-                    Refused{"TimeoutWithoutUnit", {"fds", "--timeout", "3"}, {"--timeout", "did you mean 3ms?"}},
-                    Refused{"FamilyBoth", {"fds", "--family", "both"}, {"--family", "both"}},
-                    Refused{"ConnectorUnknown", {"fds", "--connector", "epol"}, {"epol", "epoll"}},
-                    Refused{"ConnectorTwice", {"fds", "--connector", "epoll,epoll"}, {"epoll", "twice"}}),
+    testing::Values(
+        RefusedArguments{"ResourceUnknown", {"thread"}, {"thread", "threads, fds, ports, memory"}},
+        RefusedArguments{"ResourceMissing", {}, {"RESOURCE", "threads, fds, ports or memory"}},
+        RefusedArguments{"ThreadsBelowTheHarness", {"threads", "--limit", "1"}, {"--limit", "at least 2"}},
+        RefusedArguments{"DescriptorsBelowTheHarness", {"fds", "--limit", "3"}, {"--limit", "at least 7"}},
+        RefusedArguments{"MemoryBelowTheHarness", {"memory", "--limit", "1MiB"}, {"--limit", "at least", "MiB"}},
+        RefusedArguments{"DescriptorsBeyondTheMachine", {"fds", "--limit", "2000000000"}, {"RLIMIT_NOFILE"}},
+        RefusedArguments{"ThreadsBeyondTheMachine", {"threads", "--limit", "99999999"}, {"--limit", "beyond"}},
+        RefusedArguments{"PortsBeyondAll", {"ports", "--limit", "60000"}, {"--limit", "31744"}},
+        RefusedArguments{"LimitZero", {"threads", "--limit", "0"}, {"--limit"}},
+        RefusedArguments{"LimitNotANumber", {"fds", "--limit", "many"}, {"--limit", "many"}},
+        RefusedArguments{"LimitAndToTheEnd", {"fds", "--limit", "99", "--to-the-end"}, {"--limit", "--to-the-end"}},
+        RefusedArguments{"MemoryToTheEnd", {"memory", "--to-the-end"}, {"--to-the-end", "--limit"}},
+        RefusedArguments{"PendingZero", {"fds", "--pending", "0"}, {"--pending"}},
+        RefusedArguments{"TooManySteps", {"fds", "--pending", "900000", "--step", "1"}, {"--step"}},
+        RefusedArguments{"HealthyZero", {"fds", "--healthy", "0"}, {"--healthy"}},
+        RefusedArguments{"TimeoutZero", {"fds", "--timeout", "0s"}, {"--timeout"}},
+        RefusedArguments{"TimeoutWithoutUnit", {"fds", "--timeout", "3"}, {"--timeout", "did you mean 3ms?"}},
+        RefusedArguments{"FamilyBoth", {"fds", "--family", "both"}, {"--family", "both"}},
+        RefusedArguments{"ConnectorUnknown", {"fds", "--connector", "epol"}, {"epol", "epoll"}},
+        RefusedArguments{"ConnectorTwice", {"fds", "--connector", "epoll,epoll"}, {"epoll", "twice"}}),
     [](const auto& test) { return test.param.name; });
 
 TEST_P(RefusedExhaust, IsRefusedByNameBeforeAnythingStarts) {

@@ -136,13 +136,13 @@ TEST_F(FleetRun, FindsTheHighestRateThatHoldsABound) {
   EXPECT_EQ(rows_of(out() + "/samples.csv").size(), attempts);
 }
 
-struct Refused {
+struct RefusedFleet {
   std::vector<std::string> arguments;
   std::vector<std::string> said;
 };
 
 TEST_F(FleetRun, RefusesWhatCannotBe) {
-  const std::vector<Refused> all{
+  const std::vector<RefusedFleet> all{
       {{"--mix", "accepting=90,blackhole=20"}, {"--mix", "add up to 110 %"}},
       {{"--mix", "accepting=90,blackhole"}, {"--mix", "accepting=90"}},
       {{"--mix", "acepting=100"}, {"--mix", "'accepting'"}},
@@ -160,7 +160,7 @@ TEST_F(FleetRun, RefusesWhatCannotBe) {
       {{"--find-rate", "p99<5ms", "--attempts", "100"}, {"--find-rate", "--attempts"}},
       {{"--find-rate", "p99<5ms", "--target", "backlog-full"}, {"--find-rate", "nothing connects to backlog-full"}},
       {{"--find-rate", "p99<5ms", "--mix", "accepting=90,backlog-full=10"}, {"--find-rate", "10 %", "no rate can"}}};
-  for (const Refused& refused : all) {
+  for (const RefusedFleet& refused : all) {
     const Ended ended = run(refused.arguments);
     EXPECT_EQ(ended.status, 2) << testing::PrintToString(refused.arguments);
     for (const std::string& word : refused.said) EXPECT_THAT(ended.err, HasSubstr(word));

@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-RunInfo info_of() {
+RunInfo info_of_a_run() {
   RunInfo info;
   info.run_id = "run";
   info.command_line = {"connbench", "run", "--connector", "epoll"};
@@ -23,7 +23,7 @@ RunInfo info_of() {
 }
 
 TEST(RunJson, DescribesTheRun) {
-  const auto document = json::parse(RunJson(info_of()).text(false));
+  const auto document = json::parse(RunJson(info_of_a_run()).text(false));
   EXPECT_EQ(document.at("schema_version"), 1);
   EXPECT_EQ(document.at("run_id"), "run");
   EXPECT_EQ(document.at("complete"), false);
@@ -40,11 +40,11 @@ TEST(RunJson, DescribesTheRun) {
 }
 
 TEST(RunJson, IsCompleteOnlyIfSaidToBe) {
-  EXPECT_EQ(json::parse(RunJson(info_of()).text(true)).at("complete"), true);
+  EXPECT_EQ(json::parse(RunJson(info_of_a_run()).text(true)).at("complete"), true);
 }
 
 TEST(RunJson, ListsASkippedCaseWithItsReason) {
-  RunJson run(info_of());
+  RunJson run(info_of_a_run());
   const Case uring{
       .scenario = "burst", .connector = "io-uring", .target = "accepting", .family = Family::ipv6, .concurrency = 500};
   const Case fleet{.scenario = "fleet:accepting=100",
@@ -65,7 +65,7 @@ TEST(RunJson, ListsASkippedCaseWithItsReason) {
 }
 
 TEST(RunJson, GivesTheCapabilitiesOfEachMeasuredConnector) {
-  RunJson run(info_of());
+  RunJson run(info_of_a_run());
   EXPECT_EQ(json::parse(run.text(false)).at("connectors"), json::object());
   run.connector("select-pool+threads:4", {.threads = Capabilities::Threads::pool,
                                           .deadline_by = Capabilities::DeadlineBy::socket_option,
@@ -89,7 +89,7 @@ TEST(RunJson, GivesTheCapabilitiesOfEachMeasuredConnector) {
 }
 
 TEST(RunJson, KeepsWarningsAndFailures) {
-  RunJson run(info_of());
+  RunJson run(info_of_a_run());
   run.warn("the server used 0.9 of a core");
   auto wave = wave_of("epoll", 2);
   wave.failure = "killed by signal 11";
@@ -104,7 +104,7 @@ TEST(RunJson, KeepsWarningsAndFailures) {
 }
 
 TEST(RunJson, ListsSystemCallsByName) {
-  RunJson run(info_of());
+  RunJson run(info_of_a_run());
   auto wave = wave_of();
   wave.syscalls = {{"connect", 10}, {"socket", 11}};
   run.count(wave, "tracepoint");
@@ -116,7 +116,7 @@ TEST(RunJson, ListsSystemCallsByName) {
 }
 
 TEST(RunJson, CanBeWrittenWithAnyBytesInTheCommandLine) {
-  auto info = info_of();
+  auto info = info_of_a_run();
   info.command_line.push_back("\xff\xfe");
   EXPECT_EQ(json::parse(RunJson(info).text(false)).at("command_line").size(), 5U);
 }

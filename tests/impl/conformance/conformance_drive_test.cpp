@@ -5,8 +5,6 @@
 namespace connbench::conformance {
 namespace {
 
-using connbench::count_of;
-
 class Driven : public AtPlace {
  protected:
   static constexpr size_t concurrency = 300;
@@ -48,7 +46,8 @@ TEST_P(DrivenOnEachKind, EveryAttemptOfAWaveIsAccountedFor) {
   EXPECT_EQ(wave.connector().in_flight(), 0U);
   expect_accounted(samples);
   if (ends) {
-    EXPECT_EQ(count_of(Outcome::cancelled, samples) + count_of(Outcome::never_started, samples), 0U);
+    EXPECT_EQ(connbench::count_of(Outcome::cancelled, samples) + connbench::count_of(Outcome::never_started, samples),
+              0U);
   }
   if (!opens_sockets()) return;
   const OutcomeSet allowed = GetParam().target->expected_outcomes(GetParam().family);
@@ -66,9 +65,10 @@ TEST_P(DrivenIntoSilence, EndsAtTheLimitOfTheWave) {
   if (!wave.connector().capabilities().cancellable) GTEST_SKIP() << entry().name << " cannot be cancelled";
   const auto& samples = wave.drive(target->endpoints(), far_away, 50ms);
   expect_accounted(samples);
-  EXPECT_EQ(count_of(Outcome::cancelled, samples) + count_of(Outcome::never_started, samples), samples.size());
-  EXPECT_GT(count_of(Outcome::cancelled, samples), 0U);
-  EXPECT_GE(count_of(Outcome::never_started, samples), samples.size() - concurrency);
+  EXPECT_EQ(connbench::count_of(Outcome::cancelled, samples) + connbench::count_of(Outcome::never_started, samples),
+            samples.size());
+  EXPECT_GT(connbench::count_of(Outcome::cancelled, samples), 0U);
+  EXPECT_GE(connbench::count_of(Outcome::never_started, samples), samples.size() - concurrency);
 }
 
 }  // namespace
