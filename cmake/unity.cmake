@@ -3,7 +3,7 @@
 # compiler treats all connectors alike and does not optimise across files.
 #
 # In a group, names in anonymous namespaces must be unique, but parameters may have the name of a function in another file.
-# Each file still includes what it uses: CI compiles the files one by one too, with -DCONNBENCH_UNITY=OFF.
+# Each file still includes what it uses. To check, build with -DCONNBENCH_UNITY=OFF -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON.
 option(CONNBENCH_UNITY "Compile groups of files together, to save time" ON)
 
 function(connbench_compile_together target group)
