@@ -102,7 +102,7 @@ void refuse_repetition(std::string_view name, std::vector<std::string> texts) {
   if (twice != texts.end()) refuse_flag(name, *twice + " is given twice");
 }
 
-std::string_view one_of(std::string_view name, std::string_view text, std::initializer_list<std::string_view> known) {
+std::string_view one_of(std::string_view name, std::string_view text, const std::vector<std::string_view>& known) {
   const auto found = std::ranges::find(known, text);
   if (found != known.end()) return *found;
   refuse_with_suggestion(name, fmt::format("'{}' is not one of {}", text, joined(known, ", ")),
@@ -174,8 +174,7 @@ Family read_family(std::string_view name, std::string_view text, std::initialize
 }
 
 CloseMode read_close(std::string_view text) {
-  one_of("--close", text, {"rst", "fin", "hold"});
-  return parse_close_mode(text);
+  return parse_close_mode(one_of("--close", text, values_of(close_modes)));
 }
 
 std::string suggested_arrival(std::string_view text) {

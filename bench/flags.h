@@ -40,7 +40,7 @@ std::vector<Value> for_each_text(std::string_view name, const std::vector<std::s
 void refuse_repetition(std::string_view name, std::vector<std::string> texts);
 
 /// One of `known`; otherwise the complaint suggests the nearest.
-std::string_view one_of(std::string_view name, std::string_view text, std::initializer_list<std::string_view> known);
+std::string_view one_of(std::string_view name, std::string_view text, const std::vector<std::string_view>& known);
 
 /// A whole number from 1 to `most`. A spelling such as 10k is explained.
 size_t read_count(std::string_view name, std::string_view text, size_t most = SIZE_MAX);
@@ -66,7 +66,7 @@ uint64_t read_seed(std::string_view text);
 /// "4", "6" or "unix".
 Family read_family(std::string_view name, std::string_view text, std::initializer_list<std::string_view> known);
 
-/// "rst", "fin" or "hold".
+/// One of `close_modes`.
 CloseMode read_close(std::string_view text);
 
 /// How `text` should have been written as a value of --arrival: "uniform:1000/s or poisson:1000/s" for "1000/s". ""

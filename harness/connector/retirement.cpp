@@ -10,6 +10,9 @@
 #include <cstddef>
 #include <stdexcept>
 
+#include "harness/connector/options.h"
+#include "harness/support/joined.h"
+
 namespace connbench {
 namespace {
 
@@ -48,7 +51,8 @@ std::string_view to_string(CloseMode mode) noexcept {
 CloseMode parse_close_mode(std::string_view name) {
   for (const CloseMode mode : {CloseMode::rst, CloseMode::fin, CloseMode::hold})
     if (name == to_string(mode)) return mode;
-  throw std::invalid_argument(fmt::format("'{}' is not valid: expected rst, fin or hold", name));
+  throw std::invalid_argument(
+      fmt::format("'{}' is not valid: expected {}", name, joined(values_of(close_modes), ", ")));
 }
 
 Handshake read_handshake(int fd) noexcept {

@@ -5,23 +5,23 @@
 #include <unistd.h>
 
 #include "harness/exhaust/limit.h"
+#include "harness/exhaust/soft_limit.h"
 #include "harness/process/ask_in_child.h"
 #include "harness/support/unique_fd.h"
 
 namespace connbench {
 namespace {
 
-void set_soft(rlim_t most) {
+void allow_tasks(rlim_t most) {
   rlimit limit{};
   checked(::getrlimit(RLIMIT_NPROC, &limit), "getrlimit");
-  limit.rlim_cur = std::min(most, limit.rlim_max);
-  checked(::setrlimit(RLIMIT_NPROC, &limit), "setrlimit(RLIMIT_NPROC)");
+  set_soft_limit(RLIMIT_NPROC, std::min(most, limit.rlim_max), "setrlimit(RLIMIT_NPROC)");
 }
 
 // Whether one more task can be created under this limit. Uses a process rather than a thread: once it is reaped, it is
 // no longer counted.
 bool another_fits(rlim_t allowed) {
-  set_soft(allowed);
+  allow_tasks(allowed);
   const pid_t child = ::fork();
   if (child == 0) ::_exit(0);
   if (child < 0) return false;
@@ -56,7 +56,7 @@ class NprocLimit final : public ResourceLimit {
     return fmt::format("at most {} threads in the process, by RLIMIT_NPROC on top of what the user already has",
                        value());
   }
-  void enter() const override { set_soft(counted_now() - 1 + value()); }  // counted_now() includes this thread
+  void enter() const override { allow_tasks(counted_now() - 1 + value()); }  // counted_now() includes this thread
 };
 
 }  // namespace

@@ -32,7 +32,7 @@ def collect(given, say, progress):
     given.pairs_file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="connbench-self-test-") as name:
         folder = Path(name)
-        copies = {side: _copy(given.build, folder / side) for side in ("base", "head")}
+        copies = {side: copy_of(given.build, folder / side) for side in ("base", "head")}
         run, delays = _prepare(copies, folder)
         facts = _facts(given.pairs_file, run, given.build)
         facts["delays_ns"] = delays
@@ -41,7 +41,8 @@ def collect(given, say, progress):
     progress("")
 
 
-def _copy(build, folder):
+def copy_of(build, folder):
+    """The bin/ of a copy of a build, which has only what the gate runs."""
     program = build.resolve() / "bin/connbench"
     if not program.exists():
         raise Unusable(

@@ -28,6 +28,7 @@ class Bench:
     def __init__(self, base, head, folder, seed, more=()):
         self.sides, self.folder, self.more = {"A": base, "B": head}, folder, list(more)
         self.coin, self.seconds, self.notes = random.Random(seed), {}, {}
+        self.machine, self.commit = "", ""  # of the head, once a pair was measured
 
     def pair(self, loads):
         """Raises Unusable when a side cannot be measured, or is not comparable with the other."""
@@ -40,6 +41,7 @@ class Bench:
         base, head = measured["A"], measured["B"]
         for note in {note for runs in zip(base.runs, head.runs) for note in require_comparable(*runs)}:
             self.notes[note] = self.notes.get(note, 0) + 1
+        self.machine, self.commit = head.runs[-1].machine_text, head.runs[-1].commit
         values, others = base.values(), head.values()
         for load in loads:
             key = f"command/{load}", "wall_time"

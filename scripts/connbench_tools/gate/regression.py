@@ -46,7 +46,7 @@ def _compare(given):
         out.mkdir(parents=True)
         ends = time.monotonic() + given.budget
         exact_status, exact_notes = run_exact(given, tree, head.program.parent.parent)
-        rows, more = judge_sides(given, base, head, out, ends - time.monotonic())
+        rows, more, _ = judge_sides(given, base, head, out, ends - time.monotonic())
         print(verdicts.table(rows), end="", flush=True)  # before writing files, which may fail
         verdicts.write_csv(out / "verdicts.csv", rows)
     notes += more + exact_notes
@@ -88,7 +88,7 @@ def loads_here(base, head, folder):
 
 
 def judge_sides(given, base, head, out, budget):
-    """Rows with verdicts, and notes. `budget`: seconds."""
+    """Rows with verdicts, notes, and the bench that measured. `budget`: seconds."""
     seed = random.randrange(2**32) if given.seed is None else given.seed
     noise, notes = self_test.kept_noise(SELF_TEST)
     notes += [f"seed {seed}"]
@@ -102,7 +102,7 @@ def judge_sides(given, base, head, out, budget):
         gate = judge.Gate(source, noise, generator, given.pairs, min(given.pairs[0], judge.CONFIRM_PAIRS))
         rows = gate.run()
         progress("")
-    return rows, notes + more + bench.frequent_notes()
+    return rows, notes + more + bench.frequent_notes(), bench
 
 
 def run_exact(given, tree, build):

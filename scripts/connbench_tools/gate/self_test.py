@@ -6,7 +6,7 @@ import random
 
 from ..failures import Unusable
 from ..records.facts import read_json
-from . import collect, judge, pairs, resampling
+from . import collect, judge, pairs, real, resampling
 
 RESULT = "result.json"
 AIMED = [("epoll/accepting/concurrency:64/timeout:5s", metric) for metric in ("connects_per_s", "cpu_per_attempt")]
@@ -16,11 +16,16 @@ def run(given, say, progress):
     """Prints the result and keeps it beside the pairs. Returns the exit status."""
     if given.collect:
         collect.collect(given, say, progress)
+    if given.real:
+        real.compare(given, say)
     groups = pairs.read(given.pairs_file)
     seed = random.randrange(2**32) if given.seed is None else given.seed
     facts = collect.read_facts(given.pairs_file.with_name("collection.json"))
     say("Drawing comparisons from the pairs: this takes some minutes")
     result = facts | {"seed": seed, "budget_s": given.budget} | resampling.judge_gate(groups, given, seed, progress)
+    comparisons = real.read(given.pairs_file.with_name(real.FILE))
+    if comparisons:
+        result["real"] = real.summary(comparisons)
     progress("")
     print(text(result), end="", flush=True)  # before writing the file, which may fail
     path = given.pairs_file.with_name(RESULT)
@@ -53,6 +58,21 @@ def _share(found):
     return f"{found['share']:6.1%} ({found['hits']} of {found['trials']}; 95 %: {interval})"
 
 
+def real_lines(kinds):
+    """Lines on the comparisons of gate/real.py."""
+    what = {real.COPY: "of a build with a copy of itself", real.LAYOUT: "of builds that differ in layout only"}
+    lines = []
+    for kind, found in kinds.items():
+        lines += [
+            f"Real comparisons {what[kind]}, each with pairs of its own",
+            f"  false alarms (exit 1)      {_share(found['alarms'])}",
+            f"  false improvements         {_share(found['false_improvements'])}",
+            f"  unstable rows (exit 4)     {_share(found['unsure'])}",
+            "",
+        ]
+    return lines
+
+
 def text(result):
     """The result as a text for the terminal."""
     pairs = ", ".join(f"{count} {group}" for group, count in result["pairs"].items())
@@ -69,6 +89,7 @@ def text(result):
         f"  false improvements         {_share(result['false_improvements'])}",
         f"  unstable rows (exit 4)     {_share(result['unsure'])}",
         "",
+        *real_lines(result.get("real", {})),
         "Power: how often a delay in every connect() was reported as a regression",
         f"(io_uring connects inside the kernel, which the delay does not reach; delays are shares of {result['what']})",
     ]

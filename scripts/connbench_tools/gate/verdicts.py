@@ -26,15 +26,16 @@ def summary(rows):
     return ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
 
 
-def _percent(value):
+def percent(value):
+    """A relative change for people: +1.2%."""
     return "-" if value is None else f"{value:+.1%}"
 
 
 def _cells(row):
-    interval = "-" if row.low is None else f"{_percent(row.low)} to {_percent(row.high)}"
+    interval = "-" if row.low is None else f"{percent(row.low)} to {percent(row.high)}"
     p = "-" if row.p is None else "<0.001" if row.p < 0.001 else f"{row.p:.3f}"
     names = row.benchmark, row.metric
-    return (*names, str(row.pairs), _percent(row.effect), interval, p, f"{row.threshold:.1%}", row.verdict)
+    return (*names, str(row.pairs), percent(row.effect), interval, p, f"{row.threshold:.1%}", row.verdict)
 
 
 def _sorted(rows):
