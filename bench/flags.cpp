@@ -8,6 +8,7 @@
 #include <random>
 #include <utility>
 
+#include "harness/connector/options.h"
 #include "harness/support/joined.h"
 #include "harness/support/units.h"
 
