@@ -49,7 +49,7 @@ struct Capabilities {
     linked_request  ///< io_uring's linked timeout
   };
 
-  bool opens_sockets = true;         ///< false only for `null`, which reports connected whatever the target
+  bool opens_sockets = true;         ///< false only for `null…`, which report connected whatever the target
   bool completes_in_submit = false;  ///< submit() takes one attempt per call and runs it to its end
   Threads threads = Threads::none;
   DeadlineBy deadline_by = DeadlineBy::wait;

@@ -48,6 +48,7 @@ int set_port_range(int fd, PortRange range) noexcept {
 }  // namespace
 
 SourcePort::SourcePort(const Options& options) {
+  if (!options.knows("source-port")) return;
   const std::string_view choice = options.choice("source-port");
   choice_ = choice == "bind" ? Choice::bind : choice == "range" ? Choice::range : Choice::kernel;
   if (choice_ == Choice::kernel) return;

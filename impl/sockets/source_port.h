@@ -29,6 +29,7 @@ class SourcePort {
  public:
   /// The kernel chooses.
   SourcePort() noexcept = default;
+  /// The kernel chooses, too, for a connector without the option.
   /// @throws std::system_error when the kernel's ephemeral port range cannot be read
   explicit SourcePort(const Options& options);
 

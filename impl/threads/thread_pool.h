@@ -39,7 +39,9 @@ class ThreadPool final : public ThreadExecutor {
   bool over_ = false;
 };
 
-/// Why such a pool cannot be created; nullopt when it can.
+/// Why a pool of this size cannot be created; nullopt when it can.
+std::optional<std::string> probe_pool_size(const ConnectorSettings& settings);
+/// The same for a pool whose threads choose source ports.
 std::optional<std::string> probe_pool(const ConnectorSettings& settings);
 
 }  // namespace connbench

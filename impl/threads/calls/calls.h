@@ -32,6 +32,7 @@ Completion user_timeout_call(const Attempt& attempt, const CallContext& context)
 Completion syncnt_call(const Attempt& attempt, const CallContext& context);        ///< TCP_SYNCNT, then connect()
 Completion select_call(const Attempt& attempt, const CallContext& context);        ///< non-blocking connect(), select()
 Completion poll_call(const Attempt& attempt, const CallContext& context);          ///< non-blocking connect(), ppoll()
+Completion null_call(const Attempt& attempt, const CallContext& context);  ///< no system call: reports success at once
 
 /// What bounds a blocking connect().
 struct ConnectBound {
@@ -65,6 +66,7 @@ Capabilities user_timeout_call_capabilities();
 Capabilities syncnt_call_capabilities();
 Capabilities select_call_capabilities();
 Capabilities poll_call_capabilities();
+Capabilities null_call_capabilities();
 
 /// Installs the signal handler. To be called before the first signal_call().
 /// @throws std::system_error
