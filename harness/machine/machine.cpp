@@ -10,6 +10,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "harness/machine/cpu_accounting.h"
 #include "harness/machine/usage.h"
 #include "harness/support/proc_file.h"
 
@@ -134,6 +135,7 @@ Json describe_machine() {
   return {{"kernel", describe_kernel()},
           {"cpu", describe_cpu(cpuinfo)},
           {"virtualisation", describe_virtualisation(cpuinfo)},
+          {"cpu_accounting", describe_cpu_accounting()},
           {"clock_source", value_of(read_text("/sys/devices/system/clocksource/clocksource0/current_clocksource"))},
           {"memory", describe_memory()},
           {"load", describe_load()},

@@ -1,6 +1,7 @@
 #include "harness/machine/usage.h"
 
 #include <dirent.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -36,7 +37,7 @@ int64_t ticks_to_ns(int64_t ticks) noexcept {
   return ticks < 0 || per_second <= 0 ? -1 : ticks * (ns_per_second / per_second);
 }
 
-// Exact clocks. Opens no file.
+// Opens no file.
 void read_clocks(Usage& usage, pid_t server) noexcept {
   usage.server_cpu_ns = cpu_time_of(server);
   rusage self;
@@ -63,12 +64,33 @@ int64_t tcp_extension(std::string_view netstat, std::string_view name) noexcept 
   return -1;
 }
 
+constexpr size_t softirq_word = 7;  // in a line of /proc/stat that begins with "cpu"
+constexpr size_t steal_word = 8;
+
+// Softirq ticks of the processors to which this process is confined. -1 when it may run on all of them: then nothing
+// tells its softirqs from those of others.
+int64_t softirq_ticks_of_own_processors(std::string_view stat) noexcept {
+  cpu_set_t own;
+  if (::sched_getaffinity(0, sizeof own, &own) != 0 || CPU_COUNT(&own) >= ::sysconf(_SC_NPROCESSORS_ONLN)) return -1;
+  int64_t ticks = 0;
+  for (int cpu = 0, left = CPU_COUNT(&own); left > 0; ++cpu) {
+    if (!CPU_ISSET(cpu, &own)) continue;
+    --left;
+    std::array<char, 16> label;
+    std::snprintf(label.data(), label.size(), "\ncpu%d ", cpu);
+    const size_t line = stat.find(label.data());
+    if (line == std::string_view::npos) return -1;
+    ticks += leading_number(word(stat.substr(line + 1), softirq_word));
+  }
+  return ticks;
+}
+
 void read_files(Usage& usage) noexcept {
   std::array<char, 16384> buffer;
-  const std::string_view cpu =
-      read_once("/proc/stat", std::span(buffer).first(256));  // the first line is the whole machine
-  usage.softirq_ns = ticks_to_ns(leading_number(word(cpu, 7)));
-  usage.steal_ns = ticks_to_ns(leading_number(word(cpu, 8)));
+  const std::string_view stat = read_once("/proc/stat", buffer);  // the first line is the whole machine
+  usage.softirq_ns = ticks_to_ns(leading_number(word(stat, softirq_word)));
+  usage.client_softirq_ns = ticks_to_ns(softirq_ticks_of_own_processors(stat));
+  usage.steal_ns = ticks_to_ns(leading_number(word(stat, steal_word)));
   usage.listen_overflows = tcp_extension(read_once("/proc/thread-self/net/netstat", buffer), "ListenOverflows");
   usage.rss_peak_kib = number_after(read_once("/proc/self/status", buffer), "VmHWM:");
 }
@@ -116,9 +138,9 @@ Usage read_usage_after(pid_t server) noexcept {
 
 Usage operator-(const Usage& after, const Usage& before) noexcept {
   Usage difference;
-  for (int64_t Usage::*counter :
-       {&Usage::cpu_ns, &Usage::cpu_user_ns, &Usage::cpu_sys_ns, &Usage::softirq_ns, &Usage::steal_ns,
-        &Usage::server_cpu_ns, &Usage::listen_overflows, &Usage::voluntary_switches, &Usage::involuntary_switches}) {
+  for (int64_t Usage::*counter : {&Usage::cpu_ns, &Usage::cpu_user_ns, &Usage::cpu_sys_ns, &Usage::softirq_ns,
+                                  &Usage::client_softirq_ns, &Usage::steal_ns, &Usage::server_cpu_ns,
+                                  &Usage::listen_overflows, &Usage::voluntary_switches, &Usage::involuntary_switches}) {
     if (after.*counter >= 0 && before.*counter >= 0) difference.*counter = after.*counter - before.*counter;
   }
   difference.rss_peak_kib = after.rss_peak_kib;

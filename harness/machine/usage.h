@@ -11,7 +11,8 @@ namespace connbench {
 
 /// One reading. Counters are totals. A field that could not be read is -1.
 struct Usage {
-  int64_t cpu_ns = -1;       ///< process clock: exact
+  int64_t cpu_ns = -1;       ///< process clock, to the nanosecond. Whether it contains softirqs depends on the kernel
+                             ///< (cpu_accounting.h)
   int64_t cpu_user_ns = -1;  ///< getrusage: the split is sampled at the tick
   int64_t cpu_sys_ns = -1;
   int64_t softirq_ns = -1;  ///< of the whole machine; /proc/stat counts in ticks
@@ -20,11 +21,13 @@ struct Usage {
   int64_t listen_overflows = -1;  ///< TcpExt ListenOverflows of this network namespace
   int64_t voluntary_switches = -1;
   int64_t involuntary_switches = -1;
-  int64_t rss_peak_kib = -1;  ///< VmHWM
+  int64_t rss_peak_kib = -1;       ///< VmHWM
+  int64_t client_softirq_ns = -1;  ///< softirq_ns of the processors to which this process is confined; -1 also when it
+                                   ///< may run on all of them
 };
 
-/// Read this process's usage and the CPU time of `server` (0 = none), before and after what is measured. The cheap and
-/// exact readings are the nearest to it, so that reading does not count itself.
+/// Read this process's usage and the CPU time of `server` (0 = none), before and after what is measured. The clocks
+/// are read nearest to it, so that reading does not count itself.
 Usage read_usage_before(pid_t server) noexcept;
 Usage read_usage_after(pid_t server) noexcept;
 

@@ -35,7 +35,7 @@ inline constexpr std::string_view summary_header =
     "queue_p50_ns,queue_p90_ns,queue_p99_ns,queue_p999_ns,queue_max_ns,"
     "overshoot_p50_ns,overshoot_p90_ns,overshoot_p99_ns,overshoot_p999_ns,overshoot_max_ns,added_p50_ns,added_p99_ns,"
     "cpu_ns,cpu_user_ns,cpu_sys_ns,softirq_ns,steal_ns,server_cpu_ns,listen_overflows,threads_peak,fds_peak,"
-    "rss_peak_kib,voluntary_switches,involuntary_switches,syscalls";
+    "rss_peak_kib,voluntary_switches,involuntary_switches,syscalls,client_softirq_ns";
 
 /// One row per reading of a ramp.
 inline constexpr std::string_view exhaustion_header =

@@ -164,7 +164,7 @@ std::string csv_row(const SummaryRow& row) {
   add(csv, row.overshoot);
   csv.number(row.added_p50_ns).number(row.added_p99_ns);
   add(csv, row.usage, row.peak);
-  return of_targets + csv.number(row.syscalls).finish();
+  return of_targets + csv.number(row.syscalls).known(row.usage.client_softirq_ns).finish();
 }
 
 }  // namespace connbench

@@ -16,6 +16,9 @@
 #include <thread>
 
 #include "harness/connector/endpoint.h"
+#include "harness/machine/machine.h"
+#include "harness/process/affinity.h"
+#include "harness/process/ask_in_child.h"
 #include "harness/support/clock.h"
 #include "harness/support/unique_fd.h"
 #include "tests/support/sanitizer.h"
@@ -177,6 +180,29 @@ TEST(Usage, ReadsSoftirqAndStealOfTheWholeMachine) {
   EXPECT_GE(after.softirq_ns, softirq);
   EXPECT_LE(before.steal_ns, steal);
   EXPECT_GE(after.steal_ns, steal);
+}
+
+TEST(Usage, ReadsSoftirqsOfItsOwnProcessorsIfItIsConfined) {
+  const int64_t tick_ns = 1'000'000'000 / ask_shell("getconf CLK_TCK");
+  const std::vector<int> online = online_cpus();
+  if (online.size() < 2) GTEST_SKIP() << "one processor: nothing to confine to";
+  const std::string command = fmt::format("awk '$1 == \"cpu{}\" {{print $8}}' /proc/stat", online.back());
+  const int64_t earlier = tick_ns * ask_shell(command);
+  const ChildAnswer answer = ask_in_child([&] {
+    run_on(0, std::span(online).last(1));
+    return fmt::format("{}", read_usage_before(0).client_softirq_ns);
+  });
+  ASSERT_TRUE(answer.ok) << answer.text;
+  EXPECT_GE(std::stoll(answer.text), earlier);
+  EXPECT_LE(std::stoll(answer.text), tick_ns * ask_shell(command));
+}
+
+TEST(Usage, HasNoSoftirqsOfItsOwnIfItMayRunEverywhere) {
+  const ChildAnswer answer = ask_in_child([] {
+    run_on(0, online_cpus());
+    return fmt::format("{}", read_usage_before(0).client_softirq_ns);
+  });
+  EXPECT_EQ(answer.text, "-1");
 }
 
 TEST(Usage, CountsOverflowsOfAListener) {

@@ -38,7 +38,8 @@ TEST(Summary, HasTheColumnsOfTheSchema) {
             "in_flight_mean,p50_ns,p90_ns,p99_ns,p999_ns,max_ns,queue_p50_ns,queue_p90_ns,queue_p99_ns,queue_p999_ns,"
             "queue_max_ns,overshoot_p50_ns,overshoot_p90_ns,overshoot_p99_ns,overshoot_p999_ns,overshoot_max_ns,"
             "added_p50_ns,added_p99_ns,cpu_ns,cpu_user_ns,cpu_sys_ns,softirq_ns,steal_ns,server_cpu_ns,"
-            "listen_overflows,threads_peak,fds_peak,rss_peak_kib,voluntary_switches,involuntary_switches,syscalls");
+            "listen_overflows,threads_peak,fds_peak,rss_peak_kib,voluntary_switches,involuntary_switches,syscalls,"
+            "client_softirq_ns");
 }
 
 TEST(Summary, NamesItsOutcomeColumnsAfterTheOutcomes) {
@@ -146,7 +147,7 @@ TEST(Summary, UnknownFiguresAreEmpty) {
 
 TEST(Summary, EveryReadingIsInItsColumn) {
   auto wave = wave_of("pool,with \"comma\"");
-  wave.usage = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+  wave.usage = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 14};
   wave.peak = {11, 12};
   const auto cells = cells_of(summarise({"run", test_origin, wave, std::vector<Sample>{never_started()}}, 13));
   const std::map<std::string, std::string> expected = {{"run_id", "run"},
@@ -173,7 +174,8 @@ TEST(Summary, EveryReadingIsInItsColumn) {
                                                        {"rss_peak_kib", "10"},
                                                        {"threads_peak", "11"},
                                                        {"fds_peak", "12"},
-                                                       {"syscalls", "13"}};
+                                                       {"syscalls", "13"},
+                                                       {"client_softirq_ns", "14"}};
   for (const auto& [column, value] : expected) EXPECT_EQ(cells.at(column), value) << column;
 }
 
