@@ -90,7 +90,7 @@ Ramps::Ramps(const ExhaustOptions& options, ResourceLimit& limit, const Environm
 void Ramps::run(const std::vector<PlannedRamp>& ramps) {
   for (const PlannedRamp& planned : ramps)
     if (planned.skipped.empty())
-      recorder_.connector(planned.connector->name, planned.capabilities);
+      recorder_.connector(*planned.connector, planned.capabilities);
     else
       skip(planned);
   const auto run = std::ranges::count(ramps, "", &PlannedRamp::skipped);

@@ -48,6 +48,8 @@ class Options {
   size_t count(std::string_view name) const;
   bool given(std::string_view name) const;  ///< it has a value, from the name or by default
   bool knows(std::string_view name) const noexcept { return values_.contains(name); }  ///< it is specified
+  /// The value of every specified option, as written in a name; "" = it has none. For the records.
+  const std::map<std::string, std::string, std::less<>>& values() const noexcept { return values_; }
 
  private:
   const std::string& specified(std::string_view name) const;

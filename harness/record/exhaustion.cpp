@@ -64,8 +64,8 @@ size_t ExhaustionRecorder::number_of(const RampName& name) {
   return steps_++;
 }
 
-void ExhaustionRecorder::connector(const std::string& name, const Capabilities& capabilities) {
-  run_.connector(name, capabilities);
+void ExhaustionRecorder::connector(const NamedConnector& connector, const Capabilities& capabilities) {
+  run_.connector(connector, capabilities);
   write_run();
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "harness/connector/connector.h"
+#include "harness/connector/registry.h"
 #include "harness/exhaust/ramp.h"
 #include "harness/record/csv.h"
 #include "harness/record/run_folder.h"
@@ -40,7 +41,7 @@ class ExhaustionRecorder {
   ExhaustionRecorder(RunFolder folder, const RunInfo& info, nlohmann::ordered_json chosen);
 
   /// A connector that will be measured.
-  void connector(const std::string& name, const Capabilities& capabilities);
+  void connector(const NamedConnector& connector, const Capabilities& capabilities);
   void step(const RampName& name, const RampStep& step);
   /// The last step of a ramp, and its outcome.
   void end(const RampName& name, const RampStep& last, const RampEnd& end);

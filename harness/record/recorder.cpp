@@ -25,8 +25,8 @@ Recorder::Recorder(RunFolder folder, const RunInfo& info)
   write_benchmarks();
 }
 
-void Recorder::connector(const std::string& name, const Capabilities& capabilities) {
-  run_.connector(name, capabilities);
+void Recorder::connector(const NamedConnector& connector, const Capabilities& capabilities) {
+  run_.connector(connector, capabilities);
   write_run();
 }
 

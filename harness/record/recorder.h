@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "harness/connector/connector.h"
+#include "harness/connector/registry.h"
 #include "harness/record/benchmark_json.h"
 #include "harness/record/csv.h"
 #include "harness/record/run_folder.h"
@@ -34,7 +35,7 @@ class Recorder {
   Recorder(RunFolder folder, const RunInfo& info);
 
   /// A connector that will be measured.
-  void connector(const std::string& name, const Capabilities& capabilities);
+  void connector(const NamedConnector& connector, const Capabilities& capabilities);
   /// The counting wave of a case. Its total goes into the rows of the timed waves of that case, which come later.
   void count(const WaveResult& wave, std::string_view method);
   /// A timed wave. @return its figures

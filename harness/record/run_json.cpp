@@ -46,8 +46,12 @@ RunJson::RunJson(const RunInfo& info)
 RunJson::~RunJson() = default;
 RunJson::RunJson(RunJson&&) noexcept = default;
 
-void RunJson::connector(const std::string& name, const Capabilities& capabilities) {
-  (*document_)["connectors"][name] = {{"capabilities", capabilities_json(capabilities)}};
+void RunJson::connector(const NamedConnector& connector, const Capabilities& capabilities) {
+  Json options = Json::object();
+  for (const auto& [name, value] : connector.options.values())
+    if (!value.empty()) options[name] = value;
+  (*document_)["connectors"][connector.name] = {{"capabilities", capabilities_json(capabilities)},
+                                                {"options", std::move(options)}};
 }
 
 void RunJson::skip(const Case& what, std::string_view reason, std::string_view remedy) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "harness/connector/connector.h"
+#include "harness/connector/registry.h"
 #include "harness/record/origin.h"
 #include "harness/record/samples.h"
 #include "harness/record/summary.h"
@@ -54,7 +55,7 @@ class RunJson {
   RunJson(RunJson&&) noexcept;
 
   /// A connector that the run measures. Of several calls with one name the last counts.
-  void connector(const std::string& name, const Capabilities& capabilities);
+  void connector(const NamedConnector& connector, const Capabilities& capabilities);
   /// A case that was asked for and that this machine cannot measure. @param remedy "" when none is known
   void skip(const Case& what, std::string_view reason, std::string_view remedy = "");
   void warn(std::string_view warning);

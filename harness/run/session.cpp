@@ -9,9 +9,12 @@
 #include <utility>
 
 #include "harness/lab/lab.h"
+#include "harness/machine/machine.h"
 #include "harness/process/process_watch.h"
+#include "harness/run/destinations.h"
 #include "harness/run/warnings.h"
 #include "harness/scenarios/scenario.h"
+#include "harness/support/proc_file.h"
 #include "harness/targets/external.h"
 
 namespace connbench {
@@ -23,6 +26,10 @@ Duration counting_limit(const PlannedCase& planned) {
   constexpr int slower = 20;
   const bool ends_by_itself = planned.answers() || planned.capabilities.has_deadline();
   return ends_by_itself ? planned.limit * slower : planned.limit;
+}
+
+size_t most_time_waits() {
+  return static_cast<size_t>(std::max<int64_t>(0, leading_number(sysctl("net.ipv4.tcp_max_tw_buckets").value_or(""))));
 }
 
 }  // namespace
@@ -83,7 +90,7 @@ SessionEnd Session::run() {
   record_connectors();
   for (const SkippedCase& skipped : plan_.skipped) recorder_.skip(skipped.what, skipped.reason);
   const NamedTarget accepting = find_target("accepting");
-  const size_t most = most_open_at_once();
+  const size_t most = most_ports_held(request_, plan_, most_time_waits());
   for (const PlannedCase& planned : plan_.cases) {
     const TargetRequest wanted{
         .family = planned.what.family, .open_at_once = most, .cpus = placement_.server, .lab = request_.lab};
@@ -103,18 +110,7 @@ SessionEnd Session::run() {
 void Session::record_connectors() {
   std::set<std::string_view> recorded;  // each connector once, in the order in which they were selected
   for (const PlannedCase& planned : plan_.cases)
-    if (recorded.insert(planned.what.connector).second)
-      recorder_.connector(planned.what.connector, planned.capabilities);
-}
-
-// The most connections that any case opens at once: a target is opened once, for all of them. A connection that is not
-// reset keeps its port after its attempt. A connector's own options may ask for that.
-size_t Session::most_open_at_once() const {
-  size_t most = *std::ranges::max_element(request_.concurrency);
-  for (const PlannedCase& planned : plan_.cases)
-    if (planned.connector->policy(request_.policy).close != CloseMode::rst)
-      most = std::max(most, planned.what.attempts);
-  return most;
+    if (recorded.insert(planned.what.connector).second) recorder_.connector(*planned.connector, planned.capabilities);
 }
 
 SessionEnd Session::count_syscalls() {

@@ -104,7 +104,6 @@ class Session {
   class Servers;
   void warn(std::string warning);
   void record_connectors();
-  size_t most_open_at_once() const;
   SessionEnd count_syscalls();
   SessionEnd timed_waves();
   SessionEnd find_rates();

@@ -64,15 +64,29 @@ TEST(RunJson, ListsASkippedCaseWithItsReason) {
   EXPECT_EQ(skipped.at(1).at("scenario"), "fleet:accepting=100");
 }
 
+constexpr OptionSpec pool_options[] = {
+    {.name = "stack", .kind = OptionSpec::Kind::size, .choices = "", .default_value = "64KiB", .help = ""},
+    {.name = "threads", .kind = OptionSpec::Kind::count, .choices = "", .default_value = "64", .help = ""},
+    {.name = "close", .kind = OptionSpec::Kind::choice, .choices = close_modes, .default_value = "", .help = ""}};
+const NamedConnector pool_of_four{nullptr, "select-pool+threads:4", Options("+threads:4", pool_options)};
+
+// What a name leaves open is recorded too: a default may change.
+TEST(RunJson, GivesTheOptionsOfEachMeasuredConnectorWithTheirDefaults) {
+  RunJson run(info_of_a_run());
+  run.connector(pool_of_four, {});
+  EXPECT_EQ(json::parse(run.text(false)).at("connectors").at(pool_of_four.name).at("options"),
+            json({{"stack", "64KiB"}, {"threads", "4"}}));
+}
+
 TEST(RunJson, GivesTheCapabilitiesOfEachMeasuredConnector) {
   RunJson run(info_of_a_run());
   EXPECT_EQ(json::parse(run.text(false)).at("connectors"), json::object());
-  run.connector("select-pool+threads:4", {.threads = Capabilities::Threads::pool,
-                                          .deadline_by = Capabilities::DeadlineBy::socket_option,
-                                          .granularity = std::chrono::milliseconds(4),
-                                          .floor = std::chrono::milliseconds(1),
-                                          .max_in_flight = 1024,
-                                          .pool_threads = 4});
+  run.connector(pool_of_four, {.threads = Capabilities::Threads::pool,
+                               .deadline_by = Capabilities::DeadlineBy::socket_option,
+                               .granularity = std::chrono::milliseconds(4),
+                               .floor = std::chrono::milliseconds(1),
+                               .max_in_flight = 1024,
+                               .pool_threads = 4});
   EXPECT_EQ(json::parse(run.text(false)).at("connectors").at("select-pool+threads:4").at("capabilities"),
             json({{"opens_sockets", true},
                   {"completes_in_submit", false},
