@@ -1,8 +1,13 @@
-// floor/pending_bytes/<connector>: the resident memory of the process (/proc/self/smaps_rollup, Rss) while `pending`
-// attempts wait, minus the same with a quarter of them, divided by the difference in attempts. Each is measured in a
-// fresh child. The result covers everything that grows with the number of pending attempts: the memory of the connector
-// and its library, the touched part of its threads' stacks, the allocator's overhead, and the attempt's sample of 48
-// bytes. It does not cover the runner's own memory, or the kernel's: sockets, thread structures, ring requests.
+// floor/pending_bytes/<connector>: what `pending` attempts hold while they wait, minus what a quarter of them hold,
+// divided by the difference in attempts. Each is measured in a fresh child.
+//   bytes_per_pending          resident memory of the process (/proc/self/smaps_rollup, Rss): the connector and its
+//                              library, the touched part of its threads' stacks, the allocator's overhead, and the
+//                              attempt's sample of 48 bytes, but not the runner's own memory
+//   slab_per_pending           the kernel's objects: sockets, files, timers, the SYN that is kept, threads, mappings
+//   kernel_stack_per_pending   the kernel's stacks of the threads
+//   page_tables_per_pending    of this process
+// Slab and stacks are those of the whole machine (/proc/meminfo), so other programs disturb them. They are read just
+// before the attempts begin and again while all are pending. Take the median of several repetitions.
 #include "bench/pending_bytes.h"
 
 #include <fmt/format.h>
@@ -35,10 +40,23 @@ int64_t figure_of(const char* path, std::string_view key) {
   throw std::runtime_error(fmt::format("{} lacks {}", path, key));
 }
 
+// In bytes.
 struct Held {
-  int64_t bytes = 0;
+  int64_t resident = 0;
+  int64_t slab = 0;
+  int64_t kernel_stacks = 0;
+  int64_t page_tables = 0;
   int64_t threads = 0;
 };
+
+Held held_now() {
+  constexpr int64_t kib = 1024;
+  return {.resident = figure_of("/proc/self/smaps_rollup", "Rss:") * kib,
+          .slab = figure_of("/proc/meminfo", "Slab:") * kib,
+          .kernel_stacks = figure_of("/proc/meminfo", "KernelStack:") * kib,
+          .page_tables = figure_of("/proc/self/status", "VmPTE:") * kib,
+          .threads = figure_of("/proc/self/status", "Threads:")};
+}
 
 void submit_all(Connector& connector, std::span<const Endpoint> endpoints, size_t pending) {
   for (size_t i = 0; i < pending; ++i) {
@@ -68,14 +86,16 @@ Held hold(const NamedConnector& named, std::span<const Endpoint> endpoints, size
   Retirement retirement({}, 0);
   SampleBuffer samples(pending);
   samples.populate();
+  const Held before = held_now();
   const auto connector = named.entry->make({named.options, pending, retirement});
   submit_all(*connector, endpoints, pending);
   std::vector<Completion> completions;
   const TimePoint settled = now() + settling;
   while (now() < settled) connector->reap(completions, settled);
   if (!completions.empty()) throw std::runtime_error("an attempt ended at once");
-  const Held held{.bytes = figure_of("/proc/self/smaps_rollup", "Rss:") * 1024,
-                  .threads = figure_of("/proc/self/status", "Threads:")};
+  Held held = held_now();
+  held.slab -= before.slab;  // of the machine, so only the change is ours
+  held.kernel_stacks -= before.kernel_stacks;
   expect_all_cancelled(*connector, pending);
   return held;
 }
@@ -83,11 +103,12 @@ Held hold(const NamedConnector& named, std::span<const Endpoint> endpoints, size
 Held hold_in_child(const NamedConnector& named, std::span<const Endpoint> endpoints, size_t pending) {
   const ChildAnswer answer = ask_in_child([&] {
     const Held held = hold(named, endpoints, pending);
-    return fmt::format("{} {}", held.bytes, held.threads);
+    return fmt::format("{} {} {} {} {}", held.resident, held.slab, held.kernel_stacks, held.page_tables, held.threads);
   });
   if (!answer.ok) throw std::runtime_error(fmt::format("with {} pending: {}", pending, answer.text));
   Held held;
-  std::istringstream(answer.text) >> held.bytes >> held.threads;
+  std::istringstream(answer.text) >> held.resident >> held.slab >> held.kernel_stacks >> held.page_tables >>
+      held.threads;
   return held;
 }
 
@@ -107,8 +128,14 @@ void pending_bytes(benchmark::State& state, std::string_view connector, size_t p
       const size_t few = pending / part;
       const Held with_few = hold_in_child(named, endpoints, few);
       const Held with_all = hold_in_child(named, endpoints, pending);
-      state.counters["bytes_per_pending"] =
-          static_cast<double>(with_all.bytes - with_few.bytes) / static_cast<double>(pending - few);
+      const auto report = [&](const char* name, int64_t Held::*bytes) {
+        state.counters[name] =
+            static_cast<double>(with_all.*bytes - with_few.*bytes) / static_cast<double>(pending - few);
+      };
+      report("bytes_per_pending", &Held::resident);
+      report("slab_per_pending", &Held::slab);
+      report("kernel_stack_per_pending", &Held::kernel_stacks);
+      report("page_tables_per_pending", &Held::page_tables);
       state.counters["pending"] = static_cast<double>(pending);
       state.counters["threads"] = static_cast<double>(with_all.threads);
     } catch (const std::exception& error) {
@@ -116,22 +143,25 @@ void pending_bytes(benchmark::State& state, std::string_view connector, size_t p
     }
 }
 
+void register_one(const std::string& name) {
+  const std::optional<Capabilities> capabilities = ask_capabilities(find_connector(name)).capabilities;
+  // Connectors that open no sockets or block in submit() hold nothing. If a connector cannot be created, its benchmark
+  // says why.
+  if (capabilities && (!capabilities->opens_sockets || capabilities->completes_in_submit)) return;
+  const size_t pending = pending_for(capabilities.value_or(Capabilities{}));
+  benchmark::RegisterBenchmark(("floor/pending_bytes/" + name).c_str(),
+                               [name, pending](benchmark::State& state) { pending_bytes(state, name, pending); })
+      ->Iterations(1)
+      ->UseRealTime()
+      ->Unit(benchmark::kSecond);
+}
+
 }  // namespace
 
 void register_pending_bytes() {
-  for (const ConnectorEntry* entry : all_connectors()) {
-    const std::optional<Capabilities> capabilities = ask_capabilities(find_connector(entry->name)).capabilities;
-    // Connectors that open no sockets or block in submit() hold nothing. If a connector cannot be created, its
-    // benchmark says why.
-    if (capabilities && (!capabilities->opens_sockets || capabilities->completes_in_submit)) continue;
-    const size_t pending = pending_for(capabilities.value_or(Capabilities{}));
-    benchmark::RegisterBenchmark(
-        fmt::format("floor/pending_bytes/{}", entry->name).c_str(),
-        [entry, pending](benchmark::State& state) { pending_bytes(state, entry->name, pending); })
-        ->Iterations(1)
-        ->UseRealTime()
-        ->Unit(benchmark::kSecond);
-  }
+  for (const ConnectorEntry* entry : all_connectors()) register_one(std::string(entry->name));
+  // The stacks that threads get unless a program asks for less: with them, each stack has page tables of its own.
+  register_one("blocking-threads+stack:8MiB");
 }
 
 }  // namespace connbench

@@ -8,8 +8,10 @@ from .facts import read_json
 PREFIX = "floor/pending_bytes/"
 _SKIPPED = "skipped: "
 
-# skipped: why it could not be measured, else None. Figures are 0 then.
-Pending = namedtuple("Pending", "connector skipped pending threads bytes_each")
+# skipped: why it could not be measured, else None. Figures are 0 then. bytes_each: of the process; kernel_bytes: of the
+# kernel, None from a program that does not measure them.
+Pending = namedtuple("Pending", "connector skipped pending threads bytes_each kernel_bytes", defaults=(None,))
+KERNEL = ("slab_per_pending", "kernel_stack_per_pending", "page_tables_per_pending")
 
 
 def connector_of(benchmark):
@@ -33,4 +35,5 @@ def _read(entry):
     if error or entry.get("error_occurred"):
         return Pending(connector, error.removeprefix(_SKIPPED), 0, 0, 0.0)
     figures = entry["pending"], entry.get("threads", 0), entry["bytes_per_pending"]
-    return Pending(connector, None, int(figures[0]), int(figures[1]), float(figures[2]))
+    kernel = sum(float(entry[part]) for part in KERNEL) if all(part in entry for part in KERNEL) else None
+    return Pending(connector, None, int(figures[0]), int(figures[1]), float(figures[2]), kernel)

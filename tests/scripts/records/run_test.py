@@ -122,7 +122,9 @@ class PendingTest(RunsTest):
         entry = {"name": "floor/pending_bytes/epoll/iterations:1", "pending": 8.0, "threads": 1, "bytes_per_pending": 9}
         skipped = {"name": "floor/pending_bytes/libuv/iterations:1", "error_message": "skipped: not built in"}
         path.write_text(json.dumps({"benchmarks": [entry, skipped]}))
-        self.assertEqual(pending.read(path), [("epoll", None, 8, 1, 9.0), ("libuv", "not built in", 0, 0, 0.0)])
+        self.assertEqual(
+            pending.read(path), [("epoll", None, 8, 1, 9.0, None), ("libuv", "not built in", 0, 0, 0.0, None)]
+        )
         for wrong in ({}, {"benchmarks": [{}]}, {"benchmarks": [{**entry, "error_message": "no memory"}]}):
             path.write_text(json.dumps(wrong))
             with self.assertRaises(Unusable):
