@@ -1,18 +1,18 @@
 """The first answer of scripts/bench: what five connectors did in four situations, in sentences.
 
 The folder has one run for each situation: loopback, far, fleet and timeout. Figures are medians over the repetitions.
-Two connectors count as different only if the ranges of their repetitions do not overlap.
+Two connectors count as different only when chance would hardly make equal ones look so (records/repetitions.py).
 """
 
 from pathlib import Path
 
 from .failures import Unusable
+from .records.repetitions import by_repetition, differ
 from .records.run import Run
-from .records.waves import is_fleet, median, rate_of
+from .records.waves import is_fleet, is_harness, median, rate_of
 from .units import duration, exact_duration, significant
 
 SITUATIONS = ("loopback", "far", "fleet", "timeout")
-HARNESS = "null"
 HEALTHY = "accepting"
 ALL_BUT_NOISE = 0.999  # of the healthy hosts: a connector that reaches fewer does not count as reaching all
 
@@ -21,29 +21,23 @@ class Figures:
     """One figure per repetition, for each connector, in one situation."""
 
     def __init__(self, rows, figure):
-        self.by_connector = {}
-        for row in rows:
-            value = figure(row)
-            if value is not None and row["connector"] != HARNESS:
-                self.by_connector.setdefault(row["connector"], []).append(value)
+        names = dict.fromkeys(row["connector"] for row in rows if not is_harness(row["connector"]))
+        known = {name: by_repetition([row for row in rows if row["connector"] == name], figure) for name in names}
+        self.by_connector = {name: figures for name, figures in known.items() if figures}
 
     def median(self, connector):
-        return median(self.by_connector[connector])
+        return median(self.by_connector[connector].values())
 
     def ranked(self, best=max):
-        """Groups of connectors, best first. Connectors in a group have overlapping ranges and cannot be told apart."""
+        """Groups of connectors, best first. None of a group can be told apart from its first."""
         order = sorted(self.by_connector, key=self.median, reverse=best is max)
         groups = []
         for connector in order:
-            if groups and self._overlap(groups[-1][0], connector):
+            if groups and not differ(self.by_connector[groups[-1][0]], self.by_connector[connector]):
                 groups[-1].append(connector)
             else:
                 groups.append([connector])
         return groups
-
-    def _overlap(self, one, other):
-        ours, theirs = self.by_connector[one], self.by_connector[other]
-        return min(ours) <= max(theirs) and min(theirs) <= max(ours)
 
 
 def sentences(folder):
@@ -128,7 +122,7 @@ def _far_away(run, rates):
 
 def _in_a_fleet(run, healthy):
     share = Figures(run.rows, lambda row: int(row["attempts"]) if is_fleet(row["target"]) else None)
-    attempts = int(next(iter(share.by_connector.values()))[0]) if share.by_connector else 0
+    attempts = int(next(iter(next(iter(share.by_connector.values())).values()))) if share.by_connector else 0
     reached = _ranking(healthy, lambda value: f"{100 * value:.4g} %")
     stuck = [name for name in healthy.by_connector if healthy.median(name) < ALL_BUT_NOISE]
     text = (
@@ -142,7 +136,7 @@ def _in_a_fleet(run, healthy):
 def _with_a_timeout(run, late):
     timeout = exact_duration(int(run.rows[0]["timeout_ns"]))
     text = f"A host that never answers, timeout {timeout}. Given up late by (p50): {_ranking(late, duration, min)}."
-    never = [row["connector"] for row in run.rows if not _gave_up(row) and row["connector"] != HARNESS]
+    never = [row["connector"] for row in run.rows if not _gave_up(row) and not is_harness(row["connector"])]
     if never:
         text += f" {_named(sorted(set(never)))} has no timeout of its own and waited until the measurement was stopped."
     return text

@@ -56,9 +56,11 @@ class RunsTest(unittest.TestCase):
 
 
 def pretended_answers(folder, *connectors, cpus=None):
-    """Files `list.json` and `doctor.json` as `connbench … --format json` answers, with (name, has_deadline) pairs."""
+    """Files `list.json` and `doctor.json` as `connbench … --format json` answers, with (name, has_deadline) pairs, or
+    triples with other capabilities."""
     listed = [
-        {"name": name, "capabilities": {"threads": "none", "has_deadline": deadline}} for name, deadline in connectors
+        {"name": name, "capabilities": {"threads": "none", "has_deadline": deadline} | dict(*more)}
+        for name, deadline, *more in connectors
     ]
     (folder / "list.json").write_text(json.dumps({"connectors": listed}))
     (folder / "doctor.json").write_text(json.dumps({"machine": [], "cpus": cpus}))

@@ -4,12 +4,18 @@ import statistics
 
 from ..vocabulary import SERVER_BOUND, SUSTAINED
 
+HARNESSES = ("null", "null-threads", "null-pool")
 ALL_TARGETS = "*"  # the target of the row that describes a whole fleet
 
 
 def is_fleet(target):
     """Whether a row describes all targets of a fleet together."""
     return target == ALL_TARGETS
+
+
+def is_harness(connector):
+    """Whether a connector does nothing, with any option: its cost is that of the harness. It is no way to connect."""
+    return connector.partition("+")[0] in HARNESSES
 
 
 def in_fleet(scenario):

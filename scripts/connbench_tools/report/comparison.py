@@ -6,8 +6,6 @@ from ..records import waves
 from ..units import exact_duration, family_text
 from ..vocabulary import OUTCOMES
 
-HARNESS = "null"  # does nothing: its cost is that of the harness, and it is not a way to connect
-
 # The conditions under which connectors are compared. A load never spans two runs.
 Load = namedtuple("Load", "run scenario target family concurrency shards timeout_ns")
 

@@ -2,8 +2,9 @@
 handshake."""
 
 from ..records.samples import Wave, numpy
+from ..records.waves import is_harness
 from . import charts
-from .comparison import HARNESS, in_fleet, is_steady, latency_is_comparable
+from .comparison import in_fleet, is_steady, latency_is_comparable
 
 PERCENTILE = charts.axis("percentile of the attempts", "percentile", log=True)
 LITTLE = (
@@ -125,7 +126,7 @@ def add_view(material, views, why_not, load, lines, chart_id, which, values_of, 
     """Adds a view of the values that `values_of` takes from each wave. `of`: how many attempts they are a part of;
     None: the attempts that have a value."""
     curves, known = [], False
-    real = [line for line in lines if line.connector != HARNESS]
+    real = [line for line in lines if not is_harness(line.connector)]
     for line in lines:
         waves = material.waves_of(line)
         known = known or bool(waves)
@@ -133,7 +134,8 @@ def add_view(material, views, why_not, load, lines, chart_id, which, values_of, 
         if len(values):
             curves.append(material.ranked_curve(line, values, of(line) if of else len(values)))
     label = material.label(load) + (f": {which}" if which else "")
-    if real and {curve["c"] for curve in curves} == {material.number.get(HARNESS)}:
+    idle = {material.number[line.connector] for line in lines if is_harness(line.connector)}
+    if real and all(curve["c"] in idle for curve in curves):
         curves = []  # the harness alone compares nothing
     if curves:
         pooled = max(len(line.rows) for line in lines)

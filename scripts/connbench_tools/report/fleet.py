@@ -3,10 +3,10 @@
 import re
 
 from ..records.samples import numpy
-from ..records.waves import is_fleet, median
+from ..records.waves import is_fleet, is_harness, median
 from ..units import exact_duration, family_text
 from . import charts, curves
-from .comparison import HARNESS, in_fleet
+from .comparison import in_fleet
 
 
 def shares(scenario):
@@ -21,7 +21,7 @@ def fleets(material):
 
     A target is healthy when anything but the harness ever connected to it, whatever its name says.
     """
-    real = [line for line in material.lines if line.connector != HARNESS]
+    real = [line for line in material.lines if not is_harness(line.connector)]
     answering = {line.load.target for line in real if line.outcomes["connected"]}
     found = {}
     for line in material.lines:

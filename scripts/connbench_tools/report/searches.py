@@ -2,8 +2,9 @@
 
 from html import escape
 
+from ..records.waves import is_harness
 from ..units import significant
-from .comparison import HARNESS, Load, load_text
+from .comparison import Load, load_text
 
 HEAD = ("connector", "load", "goal", "highest rate that held", "lowest that did not", "waves", "how it ended")
 SAYS = (
@@ -84,7 +85,7 @@ def _row(material, search):
 def search_sentences(material):
     """A sentence for each goal that held with any connector."""
     for (load, goal), found in by_goal(material.runs).items():
-        held = [one for one in found if one.held is not None and not one.failure and one.connector != HARNESS]
+        held = [one for one in found if one.held is not None and not one.failure and not is_harness(one.connector)]
         held.sort(key=lambda one: -one.held)
         if not held:
             continue

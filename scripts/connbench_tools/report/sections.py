@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
+from ..records.waves import is_harness
 from . import distributions, exhaustion, fleet, loads
-from .comparison import HARNESS
 
 PALETTE = json.loads((Path(__file__).resolve().parent / "palette.json").read_text(encoding="utf-8"))
 MOST_AT_FIRST = 7  # curves of a chart when the page opens: as many as there are colours
@@ -33,7 +33,7 @@ def colour_order(runs):
     measured = set().union(*kept.values())
     order = list(dict.fromkeys(name for run in runs for name in run.connectors_in_order() if name in measured))
     in_runs = {name: sum(name in names for names in kept.values()) for name in order}
-    return sorted(order, key=lambda name: (name == HARNESS, -in_runs[name], order.index(name)))
+    return sorted(order, key=lambda name: (is_harness(name), -in_runs[name], order.index(name)))
 
 
 def _measured(run):
@@ -42,5 +42,5 @@ def _measured(run):
 
 def shown_at_first(connectors):
     """The connectors that are switched on when the page opens."""
-    real = [name for name in connectors if name != HARNESS]
+    real = [name for name in connectors if not is_harness(name)]
     return real[:MOST_AT_FIRST] if real else list(connectors)

@@ -2,9 +2,9 @@
 
 from html import escape
 
+from ..records.waves import is_harness
 from ..units import duration, memory, significant
 from ..vocabulary import SERVER_BOUND
-from .comparison import HARNESS
 
 
 class Column:
@@ -109,7 +109,7 @@ def table_html(material):
 
 
 def _real(lines):
-    return [line for line in lines if line.connector != HARNESS] or lines
+    return [line for line in lines if not is_harness(line.connector)] or lines
 
 
 def _row(material, line, load, highest):
@@ -137,7 +137,7 @@ def _cell(column, line, highest):
     text = escape(column.text(value))
     if column.spread:
         text += f"<small>{escape(column.spread(line))}</small>"
-    if column.spread and line.connector != HARNESS:
+    if column.spread and not is_harness(line.connector):
         width = min(BAR, BAR * value / highest) if highest else 0
         text += f"<svg class=bar width={BAR} height=4 aria-hidden=true><rect width={width:.1f} height=4 /></svg>"
     return f"<td class=n data-v={value:g}>{text}</td>"

@@ -1,16 +1,20 @@
 """The verdict: a few sentences, each computed from the records, and cautious where the records say little.
 
-Two rates are distinguished only when there are at least three repetitions of each and their ranges do not overlap.
+Two connectors are distinguished only when chance would hardly do that to equal ones (records/repetitions.py).
 """
 
+from ..records.repetitions import by_repetition, differ, number
+
+from ..records.waves import each_per_attempt, is_harness, rate_of
 from ..units import duration, exact_duration, listed, significant
-from .comparison import HARNESS, in_fleet, is_steady
+from .comparison import in_fleet, is_steady
 from .distributions import timed_out
-from .exhaustion import healthy_text, number, ramps, stopped_text
+from .exhaustion import healthy_text, ramps, stopped_text
+from .exhaustion import number as number_in
 from .fleet import fleets, waited
 from .searches import search_sentences
 
-ENOUGH = 3  # repetitions for a meaningful range
+ENOUGH = 5  # repetitions that can tell two connectors apart
 
 
 class Sentence:
@@ -28,16 +32,33 @@ def sentences(material, verdict_rows):
 
 
 def without_harness(lines):
-    return [line for line in lines if line.connector != HARNESS]
+    return [line for line in lines if not is_harness(line.connector)]
 
 
 def times(ratio):
     return f"{significant(ratio, 2)} times"
 
 
-def differ(one, other):
-    """Whether the ranges of two sorted lists of repetitions do not overlap."""
-    return min(len(one), len(other)) >= ENOUGH and (one[-1] < other[0] or other[-1] < one[0])
+def level_with(first, others, figure):
+    """Those of the other lines that cannot be told apart from the first by a figure of their rows."""
+    best = by_repetition(first.rows, figure)
+    return [line.connector for line in others if not differ(best, by_repetition(line.rows, figure))]
+
+
+def certainty(ordered, figure):
+    """What the repetitions say about the first of an order of lines; empty when it differs from all others."""
+    if any(len(by_repetition(line.rows, figure)) < ENOUGH for line in (ordered[0], ordered[-1])):
+        return f" Fewer than {ENOUGH} repetitions do not show how certain that is."
+    level = level_with(ordered[0], ordered[1:], figure)
+    return f" Not distinguishable from {ordered[0].connector}: {listed(level)}." if level else ""
+
+
+def rate_in(row):
+    return rate_of(row) if row["makespan_ns"] else None
+
+
+def cpu_in(row):
+    return next(iter(each_per_attempt([row], "cpu_ns")), None)
 
 
 def rates(material):
@@ -59,7 +80,7 @@ def rates(material):
             least, most = with_cpu[0], with_cpu[-1]
             text = f"{least.connector} needs the least CPU time per attempt, {duration(least.cpu_ns())}"
             text += f"; {most.connector} needs the most, {duration(most.cpu_ns())}"
-            yield Sentence("CPU", f"{_place(material, load)}: {text}.")
+            yield Sentence("CPU", f"{_place(material, load)}: {text}.{certainty(with_cpu, cpu_in)}")
 
 
 def _place(material, load):
@@ -72,14 +93,12 @@ def _rate_text(measured):
     if len(measured) == 1:
         return f"{text}; no other connector was measured."
     last = measured[-1]
-    level = [line.connector for line in measured[1:] if not differ(first.rates(), line.rates())]
+    level = level_with(first, measured[1:], rate_in)
     if min(len(first.rates()), len(last.rates())) < ENOUGH:
         text += f", {last.connector} {significant(last.rate())}. This is only the order of the medians"
         return f"{text}: fewer than {ENOUGH} repetitions do not show how certain it is."
     if len(level) == len(measured) - 1:
-        return (
-            f"{text} by its median, but the ranges of all {len(measured)} connectors overlap: none is clearly fastest."
-        )
+        return f"{text} by its median, but cannot be told apart from the other {len(level)}: none is clearly fastest."
     text += f", {times(first.rate() / last.rate())} the rate of {last.connector} ({significant(last.rate())})"
     return f"{text}. Not distinguishable from it: {listed(level)}." if level else f"{text}, and more than all others."
 
@@ -105,6 +124,8 @@ def timeouts(material):
             parts.append(f"too early: {listed(early)}")
         target = f"{load.run} · {load.target}" if material.several else load.target
         text = f"{target}, timeout {exact_duration(load.timeout_ns)} (medians): {'; '.join(parts)}."
+        if len(in_time) > 1:
+            text += certainty([line for _, line in in_time], number("overshoot_p50_ns"))
         yield Sentence("Timeouts", text)
 
 
@@ -123,7 +144,8 @@ def added(material):
             (least, best), (most, worst) = found[0], found[-1]
             text = f"{best.connector} adds the least to the handshake, {duration(least)}"
             text += f"; {worst.connector} adds the most, {duration(most)} (medians)"
-            yield Sentence("Added", f"{_place(material, load)}: {text}.")
+            sure = certainty([line for _, line in found], number("added_p50_ns"))
+            yield Sentence("Added", f"{_place(material, load)}: {text}.{sure}")
         slow = [line.connector for line in lines if not line.sustained]
         if slow:
             yield Sentence("Rate", f"{_place(material, load)}: {listed(slow)} did not sustain the offered rate.")
@@ -149,7 +171,7 @@ def _ramp_text(last):
 
 
 def _count(text):
-    value = number(text)
+    value = number_in(text)
     return "?" if value is None else f"{value:,.0f}"
 
 
@@ -161,9 +183,9 @@ def fleet_sentences(material):
         grown, unknown = [], []
         for connector, points in by_connector.items():
             at = {dead: waited(material, line, 0.99, "p99_ns") for dead, line in points}
-            if connector != HARNESS and at.get(low) and at.get(high):
+            if not is_harness(connector) and at.get(low) and at.get(high):
                 grown.append((at[high] / at[low], connector, f"{duration(at[low])} to {duration(at[high])}"))
-            elif connector != HARNESS:
+            elif not is_harness(connector):
                 unknown.append(connector)
         if low == high or not grown:
             continue

@@ -1,55 +1,109 @@
-"""Measures what the table shows: three kinds of load with connbench, and memory with floor_bench."""
+"""Measures what the tables show: five kinds of load with connbench, and memory with floor_bench."""
 
 from collections import namedtuple
 
 from .. import programs
 from ..failures import Unusable, say
-from .rows import BYTES_FILE, LACKS_FILE
+from .rows import BYTES_FILE, CLOSED_BY_FIN, CLOSED_BY_RST, LACKS_FILE
 
 MEASURED = (0, 1)  # exit statuses of connbench; 1: an outcome is not what the target explains
 LACKS = 3  # the machine allows nothing of what was asked
 QUICK_BYTES = "(epoll|poll-threads|poll-pool)/"
 
-# One run: arguments of connbench. 384 attempts, because p99 needs 368 attempts in a wave.
-Load = namedtuple("Load", "folder target arguments deadline_only", defaults=(False,))
+# Rows beside that of their connector: stacks of the size that threads get by default, and a pool with a thread for each
+# attempt in flight.
+VARIANTS = ("+stack:8MiB", "+threads:256")
+WITH_VARIANTS = ("blocking-threads", "poll-threads", "blocking-pool", "poll-pool")
+# A way of connecting each: a thread per attempt, a pool, a loop, a ring.
+CLOSED = ("blocking-threads", "poll-pool", "epoll", "io-uring")
 
+# One run: arguments of connbench. `which`: a method of Connectors. 384 attempts, because p99 needs 368 in a wave.
+Load = namedtuple("Load", "folder target arguments which")
+
+# Repetitions: 8 pair up to tell rows apart, 5 give ranges (records/repetitions.py). With 10, two equal rows look
+# different in 1 of 512 comparisons, and there are some hundred pairs of rows.
+#
 # By Little's law, 1000/s × 20 ms are 20 attempts in flight. Every connector but `blocking` (one at a time, 50/s)
-# sustains that. Where no host answers, deadlines are a millisecond apart, so that no attempt waits for the work of
-# earlier ones. A pool of 64 threads has 64 deadlines at a time, so that a wave with 1 s takes it 6 s: that load has
+# sustains that. A pool of 64 threads has 64 deadlines at a time, so that a wave with 1 s takes it 6 s: that load has
 # one repetition.
 FULL = [
-    Load("rate", "accepting", "--concurrency 256 --attempts 2000 --repetitions 5"),
+    Load("rate", "accepting", "--concurrency 256 --attempts 2000 --repetitions 10", "with_variants"),
+    Load("far", "delayed:20ms", "--concurrency 256 --attempts 2048 --repetitions 8 --syscalls off", "in_parallel"),
     Load(
         "added",
         "delayed:20ms",
-        "--arrival uniform:1000/s --concurrency 64 --attempts 384 --repetitions 3 --syscalls off",
+        "--arrival poisson:1000/s --concurrency 64 --attempts 384 --repetitions 5 --syscalls off",
+        "that_connect",
     ),
     Load(
         "late",
         "blackhole",
-        "--arrival uniform:1000/s --concurrency 384 --attempts 384 --repetitions 3 --timeout 10ms,100ms --syscalls off",
-        True,
+        "--arrival poisson:1000/s --concurrency 384 --attempts 384 --repetitions 5 --timeout 10ms,100ms --syscalls off",
+        "with_deadline",
     ),
     Load(
         "late-1s",
         "blackhole",
-        "--arrival uniform:1000/s --concurrency 384 --attempts 384 --repetitions 1 --timeout 1s --syscalls off",
-        True,
+        "--arrival poisson:1000/s --concurrency 384 --attempts 384 --repetitions 1 --timeout 1s --syscalls off",
+        "with_deadline",
     ),
+    # The last, because connections in TIME_WAIT make every later search for a port longer.
+    Load("close", "accepting", "--concurrency 256 --attempts 2000 --repetitions 8 --syscalls off", "closed"),
 ]
 # Everything once, to see whether it works: too few attempts for p99.
 QUICK = [
-    Load("rate", "accepting", "--concurrency 32 --attempts 64 --repetitions 1"),
+    Load("rate", "accepting", "--concurrency 32 --attempts 64 --repetitions 1", "with_variants"),
+    Load("far", "delayed:20ms", "--concurrency 32 --attempts 64 --repetitions 1 --syscalls off", "in_parallel"),
     Load(
-        "added", "delayed:20ms", "--arrival uniform:500/s --concurrency 32 --attempts 40 --repetitions 1 --syscalls off"
+        "added",
+        "delayed:20ms",
+        "--arrival poisson:500/s --concurrency 32 --attempts 40 --repetitions 1 --syscalls off",
+        "that_connect",
     ),
     Load(
         "late",
         "blackhole",
-        "--arrival uniform:1000/s --concurrency 40 --attempts 40 --repetitions 1 --timeout 10ms,100ms --syscalls off",
-        True,
+        "--arrival poisson:1000/s --concurrency 40 --attempts 40 --repetitions 1 --timeout 10ms,100ms --syscalls off",
+        "with_deadline",
     ),
+    Load("close", "accepting", "--concurrency 32 --attempts 64 --repetitions 1 --syscalls off", "closed"),
 ]
+
+
+class Connectors:
+    """The names of connectors, as `connbench list` knows them, for each kind of load."""
+
+    def __init__(self, program):
+        listed = programs.ask(program, "list").get("connectors", [])
+        self._all = [(entry["name"], entry.get("capabilities") or {}) for entry in listed]
+
+    def with_variants(self):
+        return [name for entry, _ in self._all for name in self._of(entry)]
+
+    def that_connect(self):
+        """Those that open sockets at all."""
+        return [name for name, capabilities in self._all if capabilities.get("opens_sockets", True)]
+
+    def with_deadline(self):
+        """Those that keep a deadline of their own."""
+        connecting = set(self.that_connect())
+        return [name for name, capabilities in self._all if name in connecting and capabilities.get("has_deadline")]
+
+    def in_parallel(self):
+        """Those that can have several attempts in flight, with their variants."""
+        alone = {name for name, capabilities in self._all if capabilities.get("completes_in_submit")}
+        return [name for entry in self.that_connect() if entry not in alone for name in self._of(entry)]
+
+    def closed(self):
+        """Some of them twice: once for each way to close a connection."""
+        known = {name for name, _ in self._all}
+        return [name + close for name in CLOSED if name in known for close in (CLOSED_BY_RST, CLOSED_BY_FIN)]
+
+    @staticmethod
+    def _of(name):
+        if name not in WITH_VARIANTS:
+            return [name]
+        return [name, name + VARIANTS[name.endswith("-pool")]]
 
 
 def measure(bin_folder, out, quick):
@@ -60,10 +114,12 @@ def measure(bin_folder, out, quick):
     if out.exists():
         raise Unusable(f"{out} exists already: choose another folder with --out")
     out.mkdir(parents=True)
-    every, with_deadline = connectors(program)
+    connectors = Connectors(program)
     cpus = programs.cpus_flag(program)
     for load in QUICK if quick else FULL:
-        names = with_deadline if load.deadline_only else every
+        names = getattr(connectors, load.which)()
+        if not names:
+            continue
         command = [program, "run", "--connector", ",".join(names), "--target", load.target, *load.arguments.split()]
         ended = execute([*command, "--samples", "none", *cpus, "--out", out / load.folder])
         if ended.status == LACKS:
@@ -71,18 +127,16 @@ def measure(bin_folder, out, quick):
                 print(f"{load.target}: {ended.said}", file=file)
         elif ended.status not in MEASURED:
             raise Unusable(f"connbench ended with {ended.status}: {ended.said}")
+    measure_memory(floor_bench, out / BYTES_FILE, quick)
+
+
+def measure_memory(floor_bench, out, quick):
+    """Three times: the kernel's memory is that of the whole machine, which other programs disturb."""
     benchmarks = f"--benchmark_filter=pending_bytes/{QUICK_BYTES if quick else ''}"
-    ended = execute([floor_bench, benchmarks, "--benchmark_out_format=json", f"--benchmark_out={out / BYTES_FILE}"])
+    repetitions = f"--benchmark_repetitions={1 if quick else 3}"
+    ended = execute([floor_bench, benchmarks, repetitions, "--benchmark_out_format=json", f"--benchmark_out={out}"])
     if ended.status != 0:
         raise Unusable(f"floor_bench ended with {ended.status}: {ended.said}")
-
-
-def connectors(program):
-    """The names of all connectors, and of those with a deadline of their own."""
-    listed = programs.ask(program, "list").get("connectors", [])
-    capable = {entry["name"] for entry in listed if (entry.get("capabilities") or {}).get("has_deadline")}
-    names = [entry["name"] for entry in listed]
-    return names, [name for name in names if name in capable]
 
 
 def execute(command):

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+from ..records.repetitions import by_repetition, number
 from ..records.run import Run
 from ..records.waves import median, rate_of
 from ..units import exact_duration, significant
+from .cells import NOTHING, Column, table_text
+from .legend import chances_text
 
 IN_FLIGHT = "1024"
 MIX = "accepting=75,blackhole=25"
@@ -20,39 +23,38 @@ def portrait(folder):
         "20 ms away, connects/s",
         "threads for that",
         "healthy hosts reached, 25 % dead",
-        f"lateness of a {timeout} timeout, µs (p50 / p99)",
+        f"lateness of a {timeout} timeout, µs, p50",
+        "p99",
     ]
-    lines = [row_text(header), row_text([":--", *["--:"] * (len(header) - 1)])]
-    for connector in near.connectors_in_order():
-        lines.append(row_text([f"`{connector}`", *_figures(connector, near, far, fleet, late)]))
-    return "\n".join([*lines, "", _legend(near, fleet), ""])
-
-
-def row_text(cells):
-    return f"| {' | '.join(cells)} |"
-
-
-def _figures(connector, near, far, fleet, late):
     there = [row for row in far.rows if row["concurrency"] == IN_FLIGHT]
-    return [
-        _median(connector, [row for row in near.rows if row["concurrency"] == IN_FLIGHT], rate_of),
-        _median(connector, there, rate_of),
-        _median(connector, there, lambda row: int(row["threads_peak"]), "{:,.0f}".format),
-        _share(connector, fleet),
-        _lateness(connector, late),
-    ]
+    columns = {
+        "near": _column([row for row in near.rows if row["concurrency"] == IN_FLIGHT], rate_of, significant),
+        "far": _column(there, rate_of, significant),
+        "p50": _column(late.rows, number("overshoot_p50_ns"), _microseconds, min),
+        "p99": _column(late.rows, number("overshoot_p99_ns"), _microseconds, min),
+    }
+    lines = []
+    for name in near.connectors_in_order():
+        cells = {key: column.cell(name) for key, column in columns.items()}
+        middle = [_threads(name, there), _share(name, fleet)]
+        lines.append([f"`{name}`", cells["near"], cells["far"], *middle, cells["p50"], cells["p99"]])
+    repetitions = sorted({len({row["repetition"] for row in run.rows}) for run in (near, far, late)})
+    return "\n".join([table_text(header, lines), "", _legend(near, fleet, repetitions), ""])
 
 
-def _median(connector, rows, figure, text=significant):
-    value = median(figure(row) for row in rows if row["connector"] == connector)
-    return "-" if value is None else text(value)
+def _column(rows, figure, text, best=max):
+    names = {row["connector"] for row in rows}
+    mine = {name: [row for row in rows if row["connector"] == name] for name in names}
+    return Column({name: by_repetition(rows, figure) for name, rows in mine.items()}, text, best)
 
 
-def _lateness(connector, late):
-    """Medians of the waves' p50 and p99 of how long after its deadline an attempt was given up."""
-    rows = [row for row in late.rows if row["connector"] == connector]
-    pair = [median(row[column] for row in rows) for column in ("overshoot_p50_ns", "overshoot_p99_ns")]
-    return "-" if None in pair else " / ".join(significant(value / 1000) for value in pair)
+def _microseconds(nanoseconds):
+    return significant(nanoseconds / 1000)
+
+
+def _threads(connector, rows):
+    value = median(row["threads_peak"] for row in rows if row["connector"] == connector)
+    return NOTHING if value is None else f"{value:,.0f}"
 
 
 def _share(connector, fleet):
@@ -60,17 +62,31 @@ def _share(connector, fleet):
     rows = [row for row in fleet.rows if row["connector"] == connector and MIX in row["scenario"]]
     rows = [row for row in rows if row["target"] == "accepting"]
     if not rows:
-        return "-"
+        return NOTHING
     connected, attempts = (sum(int(row[column]) for row in rows) for column in ("connected", "attempts"))
     return "100 %" if connected == attempts else f"{min(99.9, 100 * connected / attempts):.3g} %"
 
 
-def _legend(near, fleet):
+def _options(run, option):
+    """The values of an option that the connectors had whose names do not say."""
+    given = {name: (facts or {}).get("options") or {} for name, facts in run.facts["connectors"].items()}
+    return " or ".join(
+        sorted({options[option] for name, options in given.items() if option in options and "+" not in name})
+    )
+
+
+def _legend(near, fleet, repetitions):
     burst, mixed = near.rows[0], next(row for row in fleet.rows if MIX in row["scenario"])
     timeout = exact_duration(int(mixed["timeout_ns"]))
-    return (
-        f"Medians on {near.origin()}. Connects/s: {IN_FLIGHT} in flight, {burst['attempts']} attempts. "
-        f"Fleet: 1,000 attempts/s, at most {mixed['concurrency']} in flight, timeout {timeout}. "
-        "Lateness: how long after its deadline an attempt was given up; `-`: the connector keeps no deadline. "
-        "Pools have 64 threads. `scripts/reference` measures all of it."
-    )
+    threads, stack, cpus = _options(near, "threads"), _options(near, "stack"), ", ".join(near.given("--cpus"))
+    parts = [
+        f"Medians (and ranges) on {near.origin()}. {chances_text(repetitions)}",
+        f"Connects/s: {IN_FLIGHT} in flight, {burst['attempts']} attempts; threads do not wait on loopback.",
+        f"Fleet: 1,000 attempts/s, at most {mixed['concurrency']} in flight, timeout {timeout}.",
+        "Lateness: how long after its deadline an attempt was given up; `-`: the connector keeps no deadline.",
+        f"Pools have {threads} threads." if threads else "",
+        f"Threads have stacks of {stack}." if stack else "",
+        f"Processors: {cpus}." if cpus else "",
+        "`scripts/reference` measures all of it.",
+    ]
+    return " ".join(part for part in parts if part)

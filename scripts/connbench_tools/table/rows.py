@@ -1,4 +1,4 @@
-"""What finished runs contribute to the table. The target of a wave decides which columns it belongs to."""
+"""What finished runs contribute to the tables. The target and load of a wave decide which columns it belongs to."""
 
 from pathlib import Path
 
@@ -6,18 +6,32 @@ from ..failures import Unusable
 from ..records import pending
 from ..records.folders import run_folders
 from ..records.run import Run
+from ..records.waves import is_open_loop
 
 BYTES_FILE = "pending.json"  # of floor_bench --benchmark_filter=pending_bytes
 LACKS_FILE = "lacks.txt"  # one line for each load that the machine does not allow: why not
-COST, ADDED, LATE = "accepting", "delayed", "blackhole"
+COST, FAR, ADDED, LATE, CLOSE = "cost", "far", "added", "late", "close"
+CLOSED_BY_RST, CLOSED_BY_FIN = "+close:rst", "+close:fin"
+
+
+def role_of(row):
+    """Which part of the tables shows a wave; None when none does."""
+    target = row["target"].partition(":")[0]
+    if target == "accepting":
+        return CLOSE if row["connector"].endswith((CLOSED_BY_RST, CLOSED_BY_FIN)) else COST
+    if target == "delayed":
+        return ADDED if is_open_loop(row["scenario"]) else FAR
+    return LATE if target == "blackhole" else None
 
 
 class Records:
     """Rows of summary.csv by role, what was skipped, and memory by connector."""
 
     def __init__(self, folders):
-        self.rows, self.skipped, self.failures, self.bytes = {COST: [], ADDED: [], LATE: []}, {}, [], {}
-        self.order, self.origins, self.pending, self.lacks, self.warnings = [], set(), {}, [], []
+        self.rows = {role: [] for role in (COST, FAR, ADDED, LATE, CLOSE)}
+        self.skipped, self.failures, self.memory, self.options = {}, [], {}, {}
+        self.order, self.origins, self.lacks, self.warnings = [], set(), [], []
+        self.cpus, self.accounting = set(), {}
         for folder in folders:
             self._read(Path(folder))
         if not any(self.rows.values()):
@@ -44,11 +58,15 @@ class Records:
         self._remember_order(run)
         self.failures += run.facts["failures"]
         self.warnings += run.facts["warnings"]
+        self.cpus.add(", ".join(run.given("--cpus")))
+        self.accounting = run.facts["environment"].get("cpu_accounting") or {}
+        for name, facts in run.facts["connectors"].items():
+            self.options[name] = facts.get("options") or {}
         for skip in run.skips():
             self.skipped.setdefault((skip["connector"], skip["reason"]), set()).add(skip["target"])
         for row in run.rows:
-            role = row["target"].partition(":")[0]
-            if role not in self.rows:
+            role = role_of(row)
+            if role is None:
                 raise Unusable(f"{run.label}: no column shows the target {row['target']}")
             self.rows[role].append(row)
 
@@ -58,8 +76,7 @@ class Records:
             if measured.skipped is not None:
                 self.skipped.setdefault((measured.connector, measured.skipped), set()).add("memory")
             else:
-                self.bytes.setdefault(measured.connector, []).append(measured.bytes_each)
-                self.pending[measured.connector] = measured.pending
+                self.memory.setdefault(measured.connector, []).append(measured)
 
     def _remember_order(self, run):
         """As the connectors were given, also those that were skipped."""
@@ -80,6 +97,15 @@ class Records:
             for row in self.rows[role]
             if row["connector"] == connector and (timeout is None or int(row["timeout_ns"]) == timeout)
         ]
+
+    def named(self, role):
+        """The connectors that have waves in a role, in their order."""
+        there = {row["connector"] for row in self.rows[role]}
+        return [name for name in self.order if name in there]
+
+    def plain(self):
+        """All connectors without an option in their name: each has a row in every table."""
+        return [name for name in self.order if "+" not in name]
 
 
 def _require_one_load(role, rows):

@@ -22,31 +22,48 @@ class VerdictTest(ReportTest):
         return self.said(run)
 
     def test_compares_rates_whose_ranges_do_not_overlap(self):
-        (text,) = self.rates(epoll=(310, 300, 290), threads=(160, 150, 140))["Rate"]
+        (text,) = self.rates(epoll=(310, 305, 300, 295, 290), threads=(160, 155, 150, 145, 140))["Rate"]
         self.assertIn(
             "epoll makes 300 connections per second, 2.0 times the rate of threads (150), and more than all others",
             text,
         )
 
     def test_names_connectors_that_cannot_be_distinguished_from_the_fastest(self):
-        (text,) = self.rates(epoll=(310, 300, 290), poll=(295, 280, 270), threads=(160, 150, 140))["Rate"]
+        (text,) = self.rates(
+            epoll=(310, 305, 300, 295, 290), poll=(295, 285, 280, 275, 270), threads=(160, 155, 150, 145, 140)
+        )["Rate"]
         self.assertIn("Not distinguishable from it: poll.", text)
 
-    def test_distinguishes_no_connector_with_only_two_repetitions(self):
-        (text,) = self.rates(epoll=(310, 300, 290), poll=(200, 190), threads=(160, 150, 140))["Rate"]
+    def test_distinguishes_no_connector_with_only_four_repetitions(self):
+        (text,) = self.rates(
+            epoll=(310, 305, 300, 295, 290), poll=(200, 195, 192, 190), threads=(160, 155, 150, 145, 140)
+        )["Rate"]
         self.assertIn("Not distinguishable from it: poll.", text)
 
     def test_distinguishes_no_connector_when_all_ranges_overlap(self):
-        (text,) = self.rates(epoll=(310, 300, 100), threads=(160, 150, 140))["Rate"]
+        (text,) = self.rates(epoll=(310, 305, 300, 295, 100), threads=(160, 155, 150, 145, 140))["Rate"]
         self.assertIn("none is clearly fastest", text)
 
-    def test_is_careful_with_fewer_than_three_repetitions(self):
-        (text,) = self.rates(epoll=(310, 300), threads=(160, 150))["Rate"]
+    def test_is_careful_with_fewer_than_five_repetitions(self):
+        (text,) = self.rates(epoll=(310, 300, 305, 306), threads=(160, 150, 155, 156))["Rate"]
         self.assertIn("only the order of the medians", text)
         self.assertNotIn("times the rate", text)
 
+    def test_tells_rates_apart_that_differ_in_each_of_eight_repetitions_whatever_the_drift(self):
+        drift = (100, 200, 150, 120, 180, 90, 110, 130)
+        (text,) = self.rates(epoll=[1.1 * rate for rate in drift], poll=drift)["Rate"]
+        self.assertIn("more than all others", text)
+
+    def test_names_who_cannot_be_told_apart_from_the_one_that_needs_least_cpu_time(self):
+        (text,) = self.rates(epoll=(310, 305, 300, 295, 290), poll=(305, 300, 295, 290, 285))["CPU"]
+        self.assertIn("Not distinguishable from poll: epoll.", text)
+        (text,) = self.rates(epoll=(310, 300), poll=(305, 295))["CPU"]
+        self.assertIn("Fewer than 5 repetitions", text)
+
     def test_does_not_compare_with_the_harness(self):
-        (text,) = self.rates(null=(9e6, 9e6, 9e6), epoll=(310, 300, 290))["Rate"]
+        (text,) = self.rates(
+            **{"null": (9e6, 9e6, 9e6), "null-pool+threads:8": (9e5, 9e5, 9e5)}, epoll=(310, 305, 300, 295, 290)
+        )["Rate"]
         self.assertIn("no other connector was measured", text)
 
     def test_says_which_connectors_time_out_late_and_which_too_early(self):

@@ -1,6 +1,7 @@
 """What scripts/table measures."""
 
 import subprocess
+from pathlib import Path
 
 from made_runs import ROOT, RunsTest, pretended_answers, wave
 
@@ -26,21 +27,48 @@ esac
         programs = self.folder / "bin"
         programs.mkdir()
         self.run_of("bin/run", [wave("epoll", 1)])
-        pretended_answers(programs, ("blocking-threads", False), ("epoll", True), cpus={"client": 3, "server": 4})
+        connectors = [
+            ("null", True, {"opens_sockets": False}),
+            ("blocking", False, {"completes_in_submit": True}),
+            ("blocking-threads", False),
+            ("poll-pool", True),
+            ("epoll", True),
+        ]
+        pretended_answers(programs, *connectors, cpus={"client": 3, "server": 4})
         for name, text in (("connbench", self.CONNBENCH.replace("$STATUS", str(status))), ("floor_bench", "#!/bin/sh")):
             (programs / name).write_text(text)
             (programs / name).chmod(0o755)
         command = [ROOT / "scripts/table", "--bin", programs, "--out", self.folder / "out", *more]
         return subprocess.run(command, capture_output=True, text=True)
 
-    def test_measures_only_connectors_with_a_deadline_where_no_host_answers(self):
+    def asked(self):
+        """What connbench was asked to measure: {folder: words}"""
+        lines = [line.split() for line in (self.folder / "bin/asked").read_text().splitlines()]
+        return {Path(words[-1]).name: words for words in lines}
+
+    def test_measures_each_load_with_the_connectors_that_can_serve_it(self):
         self.measure(3)
-        asked = [line.split() for line in (self.folder / "bin/asked").read_text().splitlines()]
-        for line in asked:
-            names = "epoll" if "blackhole" in line else "blocking-threads,epoll"
-            self.assertEqual(line[:3], ["run", "--connector", names])
-            self.assertIn("client=3,server=4", line)
-        self.assertEqual(len(asked), 4)
+        plain = "blocking-threads,poll-pool,epoll"
+        variants = "blocking-threads,blocking-threads+stack:8MiB,poll-pool,poll-pool+threads:256,epoll"
+        closes = ",".join(f"{name}+close:{how}" for name in plain.split(",") for how in ("rst", "fin"))
+        expected = {
+            "rate": f"null,blocking,{variants}",
+            "far": variants,
+            "added": f"blocking,{plain}",
+            "late": "poll-pool,epoll",
+            "late-1s": "poll-pool,epoll",
+            "close": closes,
+        }
+        for folder, words in self.asked().items():
+            self.assertEqual(words[:3], ["run", "--connector", expected.pop(folder)], folder)
+            self.assertIn("client=3,server=4", words)
+        self.assertEqual(expected, {})
+
+    def test_repeats_often_enough_to_tell_rows_apart(self):
+        self.measure(3)
+        for folder, words in self.asked().items():
+            repetitions = int(words[words.index("--repetitions") + 1])
+            self.assertGreaterEqual(repetitions, {"late-1s": 1, "added": 5, "late": 5}.get(folder, 8), folder)
 
     def test_continues_without_loads_that_the_machine_lacks_and_says_why(self):
         done = self.measure(3, "--quick")

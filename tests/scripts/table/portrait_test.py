@@ -22,7 +22,12 @@ class PortraitTest(RunsTest):
         return portrait(self.folder)
 
     def test_has_a_row_of_medians_and_the_share_of_all_healthy_hosts(self):
-        self.assertIn("| `epoll` | 30,000 | 5,000 | 1 | 90 % | 31.0 / 90.0 |", self.make())
+        self.assertIn(
+            "| `epoll` | 30,000 (30,000–30,000) | 5,000 (5,000–5,000) | 1 | 90 % | 31.0 | 90.0 |", self.make()
+        )
+
+    def test_tells_rows_apart_only_with_enough_repetitions(self):
+        self.assertIn("too few repetitions to tell rows apart", self.make())
 
     def test_of_the_readme_is_what_the_committed_records_say(self):
         readme = (ROOT / "README.md").read_text(encoding="utf-8")

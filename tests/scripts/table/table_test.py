@@ -16,10 +16,19 @@ class TableTest(RunsTest):
         return markdown.table(Records([self.folder]))
 
     def cells(self, connector):
-        """The cells of a row, by heading."""
-        lines = [line.strip("| \n").split(" | ") for line in self.table().splitlines() if line.startswith("|")]
-        (row,) = [line for line in lines if line[0] == f"`{connector}`"]
-        return dict(zip(lines[0], row))
+        """The cells of a connector's rows in all tables, by heading."""
+        heads, found = [], {}
+        for line in self.table().splitlines():
+            cells = line.strip("| \n").split(" | ")
+            if cells[0] == "connector":
+                heads = cells
+            elif cells[0] == f"`{connector}`":
+                found |= dict(zip(heads[1:], cells[1:]))
+        self.assertTrue(found, connector)
+        return found
+
+    def bytes_of(self, name):
+        return [self.cells(name)[f"bytes: {part}"] for part in ("process", "kernel", "both")]
 
     def refusal(self, folders=None):
         with self.assertRaises(Unusable) as caught:
@@ -31,33 +40,126 @@ class TableTest(RunsTest):
         rates, cpu = (3000, 1000, 2000), (5_000_000, 1_000_000, 3_000_000)
         self.run_of(
             "a",
-            [wave("epoll", i + 1, connects_per_s=rates[i], cpu_ns=cpu[i], threads_peak=i, **costs) for i in range(3)],
+            [
+                wave(
+                    "epoll",
+                    i + 1,
+                    connects_per_s=rates[i],
+                    cpu_ns=cpu[i],
+                    server_cpu_ns=900_000,
+                    threads_peak=i,
+                    **costs,
+                )
+                for i in range(3)
+            ],
         )
         cells = self.cells("epoll")
-        self.assertEqual(cells["connects/s"], "2000")
-        self.assertEqual(cells["CPU µs"], "30.0")
+        self.assertEqual(cells["connects/s on loopback"], "2,000 (1,000–3,000)")
+        self.assertEqual(cells["CPU µs: client"], "30.0 (10.0–50.0)")
+        self.assertEqual(cells["CPU µs: server"], "9.00")
         self.assertEqual(cells["system calls"], "7.00")
-        self.assertEqual(cells["switches"], "0.50")
+        self.assertEqual(cells["switches"], "0.500")
         self.assertEqual(cells["threads"], "2")
+
+    def test_adds_up_softirq_ticks_before_dividing_them(self):
+        ticks = (10_000_000, 0, 0, 10_000_000)
+        self.run_of("a", [wave("epoll", i, client_softirq_ns=ns) for i, ns in enumerate(ticks, 1)])
+        self.assertEqual(self.cells("epoll")["of it, softirq"], "50.0")
+
+    def test_says_whether_the_clients_time_contains_softirqs(self):
+        for contained, said in (
+            (True, "contains the softirqs"),
+            (False, "does not contain softirqs"),
+            (None, "not known"),
+        ):
+            accounting = {"cpu_accounting": {"softirqs_in_process_time": contained}}
+            self.run_of(str(contained), [wave("epoll", 1)], environment=ENVIRONMENT | accounting)
+            self.assertIn(said, markdown.table(Records([self.folder / str(contained)])))
+
+    def test_rows_that_cannot_be_told_apart_share_a_letter(self):
+        rates = {"epoll": range(100, 110), "poll": range(110, 120), "select": [150, 90] * 5}
+        rows = [
+            wave(name, number, connects_per_s=rate, makespan_ns=5)
+            for name, values in rates.items()
+            for number, rate in enumerate(values, 1)
+        ]
+        self.run_of("a", rows)
+        self.assertEqual(self.cells("poll")["connects/s on loopback"], "114 (110–119) a")
+        self.assertEqual(self.cells("epoll")["connects/s on loopback"], "104 (100–109) b")
+        self.assertEqual(self.cells("select")["connects/s on loopback"], "90 (90–150) ab")
+        self.assertIn("1 of 512 pairs with 10 repetitions", self.table())
+
+    def test_says_when_there_are_too_few_repetitions_to_tell_rows_apart(self):
+        self.run_of(
+            "a", [wave("epoll", 1, connects_per_s=9, makespan_ns=5), wave("poll", 1, connects_per_s=1, makespan_ns=5)]
+        )
+        self.assertEqual(self.cells("epoll")["connects/s on loopback"], "9")
+        self.assertIn("There are too few repetitions to tell rows apart.", self.table())
+
+    def test_shows_the_rate_to_a_far_host_and_which_order_it_turns_around(self):
+        near, far = {"poll-pool": 300, "epoll": 200}, {"poll-pool": 30, "epoll": 100}
+        for folder, rates, target in (("near", near, "accepting"), ("far", far, "delayed:20ms")):
+            rows = [
+                wave(name, number, target, connects_per_s=rate + number, makespan_ns=5)
+                for name, rate in rates.items()
+                for number in range(1, 9)
+            ]
+            self.run_of(folder, rows)
+        self.assertEqual(self.cells("epoll")["connects/s, 20 ms away"], "104 (101–108) a")
+        self.assertIn("in 1 pair of rows, the one that is ahead on loopback", self.table())
+        self.assertIn("Ahead on loopback only: poll-pool.", self.table())
+
+    def test_states_pinning_pool_and_stack(self):
+        options = {"stack": "64KiB", "threads": "64"}
+        connectors = {
+            "poll-pool": {"options": options},
+            "poll-pool+threads:256": {"options": options | {"threads": "256"}},
+        }
+        command = ["connbench", "run", "--cpus", "client=0,server=1"]
+        self.run_of("a", [wave("poll-pool", 1)], connectors=connectors, command_line=command)
+        self.assertIn(
+            "Processors: client=0, server=1. Pools have 64 threads, unless the name says otherwise. Threads have "
+            "stacks of 64KiB, unless the name says otherwise.",
+            self.table(),
+        )
+
+    def test_shows_a_variant_only_where_it_was_measured(self):
+        rows = [
+            wave("poll-pool", 1, cpu_ns=5, makespan_ns=5),
+            wave("poll-pool+threads:256", 1, cpu_ns=5, makespan_ns=5),
+        ]
+        self.run_of("a", [*rows, wave("poll-pool", 2, "blackhole", overshoot_p50_ns=7)])
+        self.assertEqual(len(re.findall(r"^\| `poll-pool`", self.table(), re.M)), 3)
+        self.assertEqual(len(re.findall(r"^\| `poll-pool\+threads:256`", self.table(), re.M)), 2)
+
+    def test_compares_closing_with_fin_with_closing_with_rst_repetition_by_repetition(self):
+        rows = []
+        for number in range(1, 9):
+            drift = 1 + number % 3
+            rows += [wave("epoll+close:rst", number, connects_per_s=100 * drift, makespan_ns=5, cpu_ns=500)]
+            fin = {"connects_per_s": 80 * drift, "cpu_ns": 400 + 200 * (number % 2)}
+            rows += [wave("epoll+close:fin", number, makespan_ns=5, **fin)]
+        self.run_of("a", rows)
+        lines = [line for line in self.table().splitlines() if line.startswith("| `epoll`")]
+        cells = lines[-1].strip("| ").split(" | ")
+        self.assertEqual(cells[1:4], ["200 (100–300)", "160 (80–240)", "0.80 (0.80–0.80)"])
+        self.assertEqual(cells[6], "equal (0.80–1.20)")
 
     def test_never_averages_percentiles(self):
         late = [wave("epoll", i, "blackhole", overshoot_p50_ns=i * 1000, overshoot_p99_ns=i * 9000) for i in (1, 2)]
         self.run_of("a", late)
-        self.assertEqual(self.cells("epoll")["late after 1 s, µs"], "1.00 / 9.00")
+        self.assertEqual(self.cells("epoll")["after 1 s, µs: p50"], "1.00 (1.00–2.00)")
+        self.assertEqual(self.cells("epoll")["after 1 s, µs: p99"], "9.00 (9.00–18.0)")
 
     def test_counts_a_wave_without_connections_as_a_rate_of_zero(self):
         self.run_of("a", [wave("epoll", 1, connects_per_s=9, makespan_ns=5), wave("epoll", 2, makespan_ns=5)])
-        self.assertEqual(self.cells("epoll")["connects/s"], "0")
+        self.assertEqual(self.cells("epoll")["connects/s on loopback"], "0 (0–9)")
 
     def test_shows_a_dash_for_a_missing_value(self):
-        self.run_of("a", [wave("null", 1, makespan_ns=5, connects_per_s=7), wave("null", 2, "blackhole")])
+        self.run_of("a", [wave("null", 1, makespan_ns=5, connects_per_s=7)])
         cells = self.cells("null")
-        for head in ("CPU µs", "system calls", "switches", "added µs", "late after 1 s, µs", "threads", "bytes"):
-            self.assertEqual(cells[head], "-", head)
-
-    def test_shows_a_dash_for_a_percentile_with_too_few_attempts(self):
-        self.run_of("a", [wave("epoll", 1, "blackhole", overshoot_p50_ns=4_000)])
-        self.assertEqual(self.cells("epoll")["late after 1 s, µs"], "4.00 / -")
+        self.assertEqual(cells.pop("connects/s on loopback"), "7")
+        self.assertEqual(set(cells.values()), {"-"})
 
     def test_has_a_column_for_each_timeout_and_shows_long_lateness_in_milliseconds(self):
         rows = [
@@ -65,8 +167,8 @@ class TableTest(RunsTest):
             for i, timeout in enumerate((10**7, 10**9), 1)
         ]
         self.run_of("a", rows)
-        self.assertEqual(self.cells("syncnt")["late after 10 ms, µs"], "2990 ms / - ‡")
-        self.assertEqual(self.cells("syncnt")["late after 1 s, µs"], "2000 ms / - ‡")
+        self.assertEqual(self.cells("syncnt")["after 10 ms, µs: p50"], "2,990 ms ‡")
+        self.assertEqual(self.cells("syncnt")["after 1 s, µs: p50"], "2,000 ms ‡")
         self.assertIn("‡ syncnt: cannot keep such a short deadline", self.table())
 
     def test_marks_connectors_that_did_not_sustain_the_rate(self):
@@ -76,15 +178,15 @@ class TableTest(RunsTest):
             wave("epoll", 2, connects_per_s=950, **open_loop),
         ]
         self.run_of("a", rows)
-        self.assertEqual(self.cells("blocking")["added µs"], "2.00 / - †")
-        self.assertEqual(self.cells("epoll")["added µs"], "2.00 / -")
+        self.assertEqual(self.cells("blocking")["added µs, p50"], "2.00 †")
+        self.assertEqual(self.cells("epoll")["added µs, p50"], "2.00")
         self.assertIn("† blocking: did not sustain", self.table())
 
     def test_lists_skipped_connectors_with_the_reason_and_gives_them_a_row(self):
         skip = {"connector": "io-uring", "target": "accepting", "reason": "the kernel forbids it"}
         self.run_of("a", [wave("epoll", 1)], skipped=[skip])
         self.assertIn("- Skipped: io-uring (accepting): the kernel forbids it", self.table())
-        self.assertEqual(set(list(self.cells("io-uring").values())[1:]), {"-"})
+        self.assertEqual(set(self.cells("io-uring").values()), {"-"})
 
     def test_lists_loads_that_the_machine_does_not_allow(self):
         self.run_of("a", [wave("epoll", 1)])
@@ -96,31 +198,38 @@ class TableTest(RunsTest):
         self.assertIn("2 warnings in the records (`run.json`), the first: the server was slow", self.table())
 
     def test_names_connectors_without_a_deadline(self):
-        self.run_of("a", [wave("blocking", 1), wave("epoll", 2), wave("epoll", 3, "blackhole")])
+        far = {"target": "delayed:20ms", "scenario": "steady:poisson:1000/s"}
+        self.run_of("a", [wave("blocking", 1, **far), wave("epoll", 2, **far), wave("epoll", 3, "blackhole")])
         self.assertIn("No deadline of their own, so not measured where no host answers: blocking.", self.table())
 
     def test_leaves_failed_waves_out_of_the_medians_and_says_so(self):
         rows = [wave("epoll", i, connects_per_s=i, makespan_ns=5) for i in (1, 2, 3)]
         failure = {"connector": "epoll", "target": "accepting", "wave": 3, "failure": "killed by signal 9"}
         self.run_of("a", rows, failures=[failure])
-        self.assertEqual(self.cells("epoll")["connects/s"], "1.00")
+        self.assertEqual(self.cells("epoll")["connects/s on loopback"], "1 (1–2)")
         self.assertIn("killed by signal 9", self.table())
 
     def test_reads_memory_from_the_benchmark(self):
         self.run_of("a", [wave("epoll", 1)])
         name = "floor/pending_bytes/{}/iterations:1/real_time"
+        figures = {"run_type": "iteration", "pending": 8000}
+        kernel = {"slab_per_pending": 5000, "kernel_stack_per_pending": 0, "page_tables_per_pending": 20}
         entries = [
-            {"name": name.format("epoll"), "run_type": "iteration", "bytes_per_pending": 190.4, "pending": 8000},
+            {"name": name.format("epoll"), "bytes_per_pending": 190.4} | figures | kernel,
+            {"name": name.format("poll"), "bytes_per_pending": 95.0} | figures,
             {"name": name.format("libuv"), "error_occurred": True, "error_message": "skipped: not built in"},
         ]
         (self.folder / "pending.json").write_text(json.dumps({"benchmarks": entries}))
-        self.assertEqual(self.cells("epoll")["bytes"], "190")
+        self.assertEqual(self.bytes_of("epoll"), ["190", "5,020", "5,210"])
+        self.assertEqual(
+            self.bytes_of("poll"), ["95", "-", "-"], "from a program that does not know the kernel's share"
+        )
         self.assertIn("- Skipped: libuv (memory): not built in", self.table())
 
     def test_keeps_the_order_of_the_connectors_as_they_were_given(self):
         command = ["connbench", "run", "--connector", "null,epoll,asio", "--target", "accepting"]
         self.run_of("a", [wave("asio", 1), wave("null", 2), wave("epoll", 3)], command_line=command)
-        self.assertEqual(re.findall(r"^\| `(\w+)`", self.table(), re.M), ["null", "epoll", "asio"])
+        self.assertEqual(re.findall(r"^\| `(\w+)`", self.table(), re.M)[:3], ["null", "epoll", "asio"])
 
     def test_refuses_an_incomplete_run(self):
         self.run_of("stopped", [wave("epoll", 1)], complete=False)

@@ -1,0 +1,119 @@
+"""What the repetitions of a run support: which rows differ, and by how much.
+
+The machine's speed drifts, by a factor of two within minutes, so ranges of different rows overlap even when one row is
+always faster. But each repetition measures every row once, in random order, so the ratio of two rows within a repetition
+hardly drifts. Two rows count as different when chance alone would say so in at most 1 of 100 comparisons of equal rows:
+
+- from 8 repetitions on, if the same row is ahead in all of them (two equal rows: 2 of 2^8, 0.8 %);
+- from 5 repetitions on, if the ranges do not overlap (two equal rows: 2 of 252, 0.8 %).
+
+With fewer repetitions, nothing can be said, and equal is not claimed either.
+"""
+
+from collections import namedtuple
+from math import comb
+
+from .waves import median
+
+CHANCE = 0.01
+
+# Of one row against another: the median ratio within a repetition, and the least and the greatest.
+Ratio = namedtuple("Ratio", "median least greatest repetitions")
+
+
+def by_repetition(rows, figure):
+    """{repetition: figure(row)} of the rows of one connector under one load. Unknown figures are left out."""
+    found = {int(row["repetition"]): figure(row) for row in rows}
+    return {repetition: value for repetition, value in found.items() if value is not None}
+
+
+def number(column):
+    """A figure that stands in one column."""
+    return lambda row: float(row[column]) if row[column] not in ("", None) else None
+
+
+def same_row_always_ahead_by_chance(repetitions):
+    return 2 / 2**repetitions
+
+
+def ranges_apart_by_chance(repetitions):
+    return 2 / comb(2 * repetitions, repetitions)
+
+
+def differ(ours, theirs):
+    """Whether two rows differ, each a dictionary as by_repetition() makes it. None when there are too few repetitions
+    to say."""
+    shared = ours.keys() & theirs.keys()
+    paired = same_row_always_ahead_by_chance(len(shared)) <= CHANCE
+    least = min(len(ours), len(theirs))
+    if not paired and (least == 0 or ranges_apart_by_chance(least) > CHANCE):
+        return None
+    if paired:
+        ahead = {_sign(ours[repetition] - theirs[repetition]) for repetition in shared}
+        return ahead in ({1}, {-1})
+    return max(ours.values()) < min(theirs.values()) or max(theirs.values()) < min(ours.values())
+
+
+def _sign(value):
+    return (value > 0) - (value < 0)
+
+
+def ratio(ours, theirs):
+    """The Ratio of two rows, repetition by repetition; None when no repetition has both."""
+    shared = [(ours[n], theirs[n]) for n in sorted(ours.keys() & theirs.keys()) if theirs[n]]
+    if not shared:
+        return None
+    ratios = sorted(one / other for one, other in shared)
+    return Ratio(median(ratios), ratios[0], ratios[-1], len(ratios))
+
+
+def letters(rows, best=max):
+    """{name: set of numbers} for {name: figures by repetition}. Two rows that share a number could not be told apart.
+    Numbers ascend from the best row: 0 is the group of the row with the best median. Empty when no two rows could be
+    compared."""
+    known = {name: figures for name, figures in rows.items() if figures}
+    names = sorted(known, key=lambda name: median(known[name].values()), reverse=best is max)
+    verdicts = {
+        (one, other): differ(known[one], known[other])
+        for place, one in enumerate(names)
+        for other in names[place + 1 :]
+    }
+    if all(verdict is None for verdict in verdicts.values()):
+        return {}
+    groups = [frozenset(names)]
+    for (one, other), verdict in verdicts.items():
+        if verdict:
+            groups = _separated(groups, one, other)
+    groups.sort(key=lambda group: sorted(map(names.index, group)))
+    return {name: {number for number, group in enumerate(groups) if name in group} for name in names}
+
+
+def _separated(groups, one, other):
+    """The same groups, but none has both: each that had is replaced by two, unless another group contains it."""
+    kept = [group for group in groups if not (one in group and other in group)]
+    for group in groups:
+        if one in group and other in group:
+            for without in (group - {other}, group - {one}):
+                if not any(without <= larger for larger in kept):
+                    kept = [smaller for smaller in kept if not smaller <= without] + [without]
+    return kept
+
+
+def letter(number):
+    """0 -> a, 25 -> z, 26 -> aa"""
+    more, rest = divmod(number, 26)
+    return (letter(more - 1) if more else "") + chr(ord("a") + rest)
+
+
+def letters_text(numbers):
+    """{1, 2, 3, 6} -> b–d g"""
+    runs = []
+    for value in sorted(numbers):
+        if runs and value == runs[-1][-1] + 1:
+            runs[-1].append(value)
+        else:
+            runs.append([value])
+    short = (
+        lambda run: "".join(map(letter, run)) if len(run) < 3 else f"{letter(run[0])}–{letter(run[-1])}"
+    )  # noqa: E731
+    return " ".join(map(short, runs))

@@ -1,0 +1,95 @@
+"""What repetitions support."""
+
+import random
+import unittest
+
+from connbench_tools.records.repetitions import by_repetition, differ, letters, letters_text, number, ratio
+
+
+def row_of(*values):
+    return dict(enumerate(values, 1))
+
+
+class RepetitionsTest(unittest.TestCase):
+    def test_figures_stand_by_repetition_and_unknown_ones_are_left_out(self):
+        rows = [{"repetition": "2", "cpu_ns": "5"}, {"repetition": "1", "cpu_ns": ""}]
+        self.assertEqual(by_repetition(rows, number("cpu_ns")), {2: 5.0})
+
+    def test_a_row_that_is_ahead_in_all_of_eight_repetitions_differs_although_the_ranges_overlap(self):
+        drift = [100, 200, 150, 120, 180, 90, 110, 130]
+        slower, faster = row_of(*drift), row_of(*(1.05 * value for value in drift))
+        self.assertIs(differ(slower, faster), True)
+        self.assertEqual([round(part, 3) for part in ratio(faster, slower)], [1.05, 1.05, 1.05, 8])
+
+    def test_one_repetition_against_it_makes_a_row_equal(self):
+        self.assertIs(differ(row_of(*[2] * 7, 1), row_of(*[1] * 7, 2)), False)
+
+    def test_repetitions_are_compared_by_their_number_and_not_by_their_place(self):
+        ours = {number: number + 1 for number in range(1, 10)}
+        theirs = {number: number for number in range(9, 0, -1)}
+        self.assertIs(differ(ours, theirs), True)
+
+    def test_from_five_repetitions_on_ranges_that_do_not_overlap_differ(self):
+        self.assertIs(differ(row_of(1, 2, 3, 4, 5), row_of(6, 7, 8, 9, 10)), True)
+        self.assertIs(differ(row_of(1, 2, 3, 4, 5), row_of(5, 7, 8, 9, 10)), False)
+
+    def test_fewer_repetitions_say_nothing(self):
+        self.assertIsNone(differ(row_of(1, 1, 1, 1), row_of(9, 9, 9, 9)))
+        self.assertIsNone(differ({}, row_of(*range(9))))
+
+    def test_equal_figures_do_not_differ(self):
+        self.assertIs(differ(row_of(*[7] * 9), row_of(*[7] * 9)), False)
+
+    def test_equal_rows_are_told_apart_in_at_most_one_of_a_hundred_comparisons(self):
+        source = random.Random(1)
+        for repetitions in (5, 6, 7, 8, 10):
+            trials = 20_000
+            wrong = 0
+            for _ in range(trials):
+                drift = [source.lognormvariate(0, 0.3) for _ in range(repetitions)]
+                ours, theirs = (row_of(*(value * source.lognormvariate(0, 0.05) for value in drift)) for _ in range(2))
+                wrong += differ(ours, theirs)
+            self.assertLess(wrong / trials, 0.011, repetitions)
+
+    def test_a_ratio_needs_a_repetition_that_has_both(self):
+        self.assertIsNone(ratio({1: 5.0}, {2: 5.0}))
+
+    def test_rows_that_cannot_be_told_apart_share_a_letter(self):
+        rows = {
+            "fast": row_of(*(10 + n for n in range(8))),
+            "slow": row_of(*(1 + n for n in range(8))),
+            "level": row_of(*(10 + n + (-1) ** n for n in range(8))),
+        }
+        found = letters(rows)
+        self.assertEqual(found["fast"], found["level"])
+        self.assertFalse(found["fast"] & found["slow"])
+        self.assertEqual(min(found["fast"]), 0)
+        self.assertEqual(min(letters(rows, min)["slow"]), 0)
+
+    def test_a_row_between_two_others_that_differ_shares_a_letter_with_each(self):
+        rows = {"a": row_of(*[3] * 8), "between": row_of(*[1, 4] * 4), "z": row_of(*[2] * 8)}
+        found = letters(rows)
+        self.assertFalse(found["a"] & found["z"])
+        self.assertTrue(found["a"] & found["between"] and found["between"] & found["z"])
+
+    def test_letters_say_of_every_pair_whether_it_differs(self):
+        source = random.Random(3)
+        rows = {n: row_of(*(n + source.gauss(0, 2) for _ in range(8))) for n in range(30)}
+        found = letters(rows)
+        for one in rows:
+            for other in rows:
+                if one != other:
+                    self.assertEqual(bool(found[one] & found[other]), not differ(rows[one], rows[other]))
+
+    def test_no_letters_where_nothing_can_be_compared(self):
+        self.assertEqual(letters({"a": row_of(1, 2), "b": row_of(3, 4), "c": {}}), {})
+
+    def test_letters_are_written_briefly(self):
+        self.assertEqual(letters_text({0}), "a")
+        self.assertEqual(letters_text({0, 1}), "ab")
+        self.assertEqual(letters_text({1, 2, 3, 6}), "b–d g")
+        self.assertEqual(letters_text({26}), "aa")
+
+
+if __name__ == "__main__":
+    unittest.main()
