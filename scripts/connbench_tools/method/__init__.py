@@ -1,0 +1,2 @@
+"""Experiments about the method itself: what the figures mean and which of them may be compared. Used by
+scripts/method."""

@@ -1,0 +1,190 @@
+"""The experiments. Each is a question, the runs of connbench that answer it, and how their records become a table."""
+
+from collections import namedtuple
+from itertools import combinations
+
+from ..records.repetitions import differ, number, ratio
+from ..records.waves import median
+from ..table.cells import Column, microseconds, table_text
+from ..units import exact_duration
+from . import grid
+from .grid import CPU, IN_FLIGHT, RATE, SERVER, Grid
+
+# `runs`: arguments of connbench run, one text per run. `table`: makes the Markdown of the finished runs.
+Experiment = namedtuple("Experiment", "name question runs table")
+
+# Names for the same thing: every option has its default value.
+SAME = {
+    "epoll": ("", "+wait:timerfd", "+detect:so_error", "+source-port:kernel", "+close:rst", "+wait:timerfd+close:rst"),
+    "blocking-threads": ("", "+stack:64KiB", "+source-port:kernel", "+close:rst", "+stack:64KiB+close:rst"),
+}
+FAR = "delayed:20ms"
+
+
+def names_of(connector):
+    return [connector + options for options in SAME[connector]]
+
+
+def noise(runs):
+    """Rows that are the same under other names: how far apart they seem, and how many would be told apart."""
+    heads = ["figure", "pairs", "medians apart by up to", "ratios of one repetition", "told apart"]
+    lines = []
+    for title, figure_of, *_ in (RATE, CPU):
+        figures = Grid(runs[0]).figures(figure_of)
+        pairs = [pair for name in SAME for pair in combinations(names_of(name), 2)]
+        found = [(figures[one], figures[other]) for one, other in pairs]
+        apart = [median(one.values()) / median(other.values()) for one, other in found]
+        ratios = [ratio(one, other) for one, other in found]
+        least, greatest = min(one.least for one in ratios), max(one.greatest for one in ratios)
+        told = sum(differ(one, other) is True for one, other in found)
+        most = max(max(one, 1 / one) for one in apart)
+        lines.append([title, str(len(pairs)), f"{100 * (most - 1):.0f} %", f"{least:.2f}–{greatest:.2f}", str(told)])
+    return table_text(heads, lines)
+
+
+def distance(runs):
+    grids = [Grid(runs[0], only=lambda row, name=name: row["target"] == name) for name in ("accepting", FAR)]
+    titles = ("On loopback:", "20 ms away:")
+    return "\n\n".join(
+        f"{title}\n\n{part.table([RATE], more=[('in flight', _in_flight)])}" for title, part in zip(titles, grids)
+    )
+
+
+def _in_flight(rows):
+    return grid.known(median(row["in_flight_mean"] for row in rows), grid.figure)
+
+
+def stack(runs):
+    calls = [
+        (f"`{name}` per attempt", lambda rows, name=name: grid.calls_of(runs[0], rows[0]["connector"], name))
+        for name in ("mmap", "munmap", "madvise")
+    ]
+    grids = [Grid(runs[0], only=lambda row, name=name: row["connector"].startswith(name)) for name in STACKS]
+    return "\n\n".join(part.table([RATE, CPU], more=calls) for part in grids)
+
+
+STACKS = ("blocking-threads", "null-threads", "blocking-pool")
+
+
+def cpu_shares(runs):
+    cases = Grid(runs[0], key=lambda row: f"{row['connector']}` on `{row['target']}, {row['family']}")
+    shares = [("softirq µs, client's processors", grid.softirq)]
+    return cases.table([CPU, SERVER], head="connector, target, family", against_first=False, more=shares)
+
+
+def closing(runs):
+    pairs = []
+    for name in CLOSED:
+        part = Grid(runs[0], only=lambda row, name=name: row["connector"].startswith(name + "+"))
+        pairs.append(part.table([RATE, CPU], more=[("softirq µs", grid.softirq)]))
+    return "\n\n".join(pairs)
+
+
+CLOSED = ("blocking-threads", "poll-pool", "epoll", "io-uring")
+
+
+def hand_over(runs):
+    grids = [(size, Grid(runs[0], only=lambda row, size=size: row["concurrency"] == size)) for size in ("1", "256")]
+    return "\n\n".join(
+        f"{size} in flight:\n\n{part.table([CPU, IN_FLIGHT], against_first=False, more=[('switches', grid.switches)])}"
+        for size, part in grids
+    )
+
+
+def arrivals(runs):
+    """Lateness by how arrivals and timeouts relate: in step, out of step, and at random."""
+    uniform, poisson = runs
+    heads, columns = ["connector"], []
+    for run, kind in ((uniform, "uniform"), (poisson, "Poisson")):
+        for timeout in sorted({int(row["timeout_ns"]) for row in run.rows}):
+            part = Grid(run, only=lambda row, timeout=timeout: int(row["timeout_ns"]) == timeout)
+            heads.append(f"{kind}, {exact_duration(timeout)}: p50, µs")
+            columns.append(Column(part.figures(number("overshoot_p50_ns")), microseconds, min))
+    for column in columns:
+        column.letters = {}
+    names = uniform.connectors_in_order()
+    return table_text(heads, [[f"`{name}`", *(column.cell(name) for column in columns)] for name in names])
+
+
+def batches(runs):
+    late = grid.percentile("overshoot_p50_ns", "given up, p50, µs"), grid.percentile("overshoot_p99_ns", "p99, µs")
+    reaped = grid.percentile("reaped_overshoot_p50_ns", "reaped, p50, µs")
+    return Grid(runs[0]).table([*late, reaped], against_first=False)
+
+
+TIMED = "select,poll,epoll,io-uring,poll-threads,libuv,libevent"
+LATE = "--target blackhole --concurrency 128 --attempts 384 --repetitions 5 --syscalls off"
+
+EXPERIMENTS = [
+    Experiment(
+        "noise",
+        "How far apart do equal rows seem, and how many does the rule of the tables tell apart?",
+        [
+            f"--connector {','.join(names_of('epoll') + names_of('blocking-threads'))} --target accepting "
+            "--concurrency 256 --attempts 1000 --repetitions 10 --syscalls off"
+        ],
+        noise,
+    ),
+    Experiment(
+        "distance",
+        "Is the order of connectors on loopback that to a host 20 ms away?",
+        [
+            "--connector epoll,io-uring,blocking-threads,blocking-pool,blocking-pool+threads:256 "
+            f"--target accepting,{FAR} --concurrency 256 --attempts 2048 --repetitions 8 --syscalls off"
+        ],
+        distance,
+    ),
+    Experiment(
+        "stack",
+        "What does the size of a thread's stack cost?",
+        [
+            "--connector "
+            + ",".join(f"{name}+stack:{size}" for name in STACKS for size in ("64KiB", "1MiB", "8MiB"))
+            + " --target accepting --concurrency 256 --attempts 2000 --repetitions 8"
+        ],
+        stack,
+    ),
+    Experiment(
+        "cpu",
+        "Whose work is the CPU time of the client?",
+        [
+            f"--connector epoll,blocking-pool --target accepting,refusing,{FAR} --family 4,unix --concurrency 256 "
+            "--attempts 8000 --repetitions 5 --syscalls off"
+        ],
+        cpu_shares,
+    ),
+    Experiment(
+        "close",
+        "What does closing with RST hide?",
+        [
+            "--connector "
+            + ",".join(f"{name}+close:{how}" for name in CLOSED for how in ("rst", "fin"))
+            + " --target accepting --concurrency 256 --attempts 2000 --repetitions 8 --syscalls off"
+        ],
+        closing,
+    ),
+    Experiment(
+        "hand-over",
+        "What do threads cost before they make a system call?",
+        [
+            "--connector null,null-pool,null-threads,poll-pool,poll-threads --target accepting --concurrency 1,256 "
+            "--attempts 2000 --repetitions 8 --syscalls off"
+        ],
+        hand_over,
+    ),
+    Experiment(
+        "arrivals",
+        "What if every deadline coincides with an arrival?",
+        [
+            f"--connector {TIMED} --arrival uniform:1000/s --timeout 10ms,10500us {LATE}",
+            f"--connector {TIMED} --arrival poisson:1000/s --timeout 10ms {LATE}",
+        ],
+        arrivals,
+    ),
+    Experiment(
+        "batches",
+        "When is an attempt given up, and when does the caller know?",
+        [f"--connector select,poll,epoll,io-uring,asio,libuv,poll-threads --timeout 50ms {LATE}"],
+        batches,
+    ),
+]

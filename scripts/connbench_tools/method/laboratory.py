@@ -1,0 +1,91 @@
+"""Runs experiments, keeps their records, and puts their tables into a document."""
+
+import re
+from pathlib import Path
+
+from .. import programs
+from ..failures import Unusable, say
+from ..records.run import Run
+from . import memory
+from .experiments import EXPERIMENTS
+
+MEMORY = "memory"
+MEASURED = (0, 1)  # exit statuses of connbench; 1: an outcome is not what the target explains
+_QUESTION_OF_MEMORY = "What does a pending attempt hold, in the process and in the kernel?"
+_BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}
+
+
+def names():
+    return [*_BY_NAME, MEMORY]
+
+
+def title(name):
+    return f"{name}: {_QUESTION_OF_MEMORY if name == MEMORY else _BY_NAME[name].question}"
+
+
+def listing():
+    """One line for each experiment."""
+    return "\n".join(map(title, names()))
+
+
+def require(wanted):
+    """The same names, if all are known."""
+    for name in wanted:
+        if name not in names():
+            raise Unusable(f"unknown experiment '{name}': there are {', '.join(names())}")
+    return wanted
+
+
+def measure(name, bin_folder, folder, quick):
+    """Fills `folder`/NAME, or `folder`/NAME-2 and so on for an experiment of several runs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if name == MEMORY:
+        say(f"+ floor_bench: {title(name)}")
+        memory.measure(bin_folder, folder / f"{MEMORY}.json")
+        return
+    program = programs.require_program(bin_folder / "connbench", "scripts/test builds it")
+    for arguments, out in zip(_BY_NAME[name].runs, _folders(name, folder)):
+        words = arguments.split()
+        command = [program, "run", *(_quick(words) if quick else words), "--samples", "none"]
+        command += [*programs.cpus_flag(program), "--out", out]
+        say("+ " + " ".join(map(str, command)))
+        ended = programs.execute(command)
+        if ended.status not in MEASURED:
+            raise Unusable(f"connbench ended with {ended.status}: {ended.said}")
+
+
+def _quick(words):
+    """The same arguments with few attempts and two repetitions."""
+    few = {"--attempts": "64", "--repetitions": "2"}
+    return [few.get(before, word) for before, word in zip([None, *words], words)]
+
+
+def _folders(name, folder):
+    runs = len(_BY_NAME[name].runs)
+    return [folder / (name if place == 1 else f"{name}-{place}") for place in range(1, runs + 1)]
+
+
+def table(name, folder):
+    """The Markdown of an experiment's records, with where they are from."""
+    if name == MEMORY:
+        return memory.table(folder / f"{MEMORY}.json")
+    runs = [Run(path) for path in _folders(name, folder)]
+    for run in runs:
+        run.require_complete()
+        run.require_waves()
+    repetitions = len({row["repetition"] for row in runs[0].rows})
+    return f"{_BY_NAME[name].table(runs)}\n\n{runs[0].origin()}; {repetitions} repetitions."
+
+
+def write(path, name, text):
+    """Replaces what stands between the markers of an experiment in a document."""
+    path = Path(path)
+    try:
+        old = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise Unusable(f"{path}: {error.strerror}") from error
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    pattern = re.compile(f"{re.escape(begin)}\n.*?{re.escape(end)}", re.DOTALL)
+    if len(pattern.findall(old)) != 1:
+        raise Unusable(f"{path}: needs one {begin}, and one {end} after it")
+    path.write_text(pattern.sub(lambda _: f"{begin}\n{text}\n{end}", old), encoding="utf-8")
