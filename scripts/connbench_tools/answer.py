@@ -1,4 +1,4 @@
-"""The first answer of scripts/bench: what five connectors did in four situations, in sentences.
+"""The first answer of scripts/bench: what four connectors did in four situations, in sentences.
 
 The folder has one run for each situation: loopback, far, fleet and timeout. Figures are medians over the repetitions.
 Two connectors count as different only when chance would hardly make equal ones look so (records/repetitions.py).

@@ -42,8 +42,8 @@ SCALING = (
         "scaling-cpu",
         "CPU",
         "CPU time per attempt",
-        "CPU time of the client per attempt; lower is better. With a rising line, each attempt costs more "
-        "the more are in flight.",
+        "CPU time of the client per attempt, with the softirqs of its system calls on most kernels; lower is better. "
+        "With a rising line, each attempt costs more the more are in flight.",
         "ns",
         _per_attempt("cpu_ns"),
     ),

@@ -27,7 +27,14 @@ COLUMNS = (
         lambda line: line.rate(),
         spread=_spread,
     ),
-    Column("cpu", "CPU", "CPU time of the client per attempt", lambda line: line.cpu_ns(), duration),
+    Column(
+        "cpu",
+        "CPU",
+        "CPU time of the client per attempt, with the softirqs of its system calls on most kernels: compare rows of "
+        "one target and family only",
+        lambda line: line.cpu_ns(),
+        duration,
+    ),
     Column("syscalls", "system calls", "Per attempt, counted in a separate wave", lambda line: line.syscalls()),
     Column("switches", "switches", "Context switches per attempt", lambda line: line.switches()),
     Column("flight", "in flight", "Mean number of attempts in flight", lambda line: line.of("in_flight_mean")),

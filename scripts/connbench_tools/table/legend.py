@@ -90,8 +90,8 @@ def speed_legend(records):
 
 def _wait_free():
     return (
-        "A handshake on loopback ends within connect(), so threads do not wait there: this column shows what connecting "
-        "costs, and not how well a connector waits."
+        "A handshake on loopback ends within connect(), so threads do not wait there: this column shows what "
+        "connecting costs, and not how well a connector waits."
     )
 
 
@@ -141,8 +141,8 @@ def lateness_legend(records):
 def closing_legend(records):
     rows = records.rows[CLOSE]
     return [
-        "Every other load closes with RST, which leaves nothing behind. With FIN, both ends exchange and acknowledge FINs, "
-        "and a connection stays in TIME_WAIT and keeps its port: "
+        "Every other load closes with RST, which leaves nothing behind. With FIN, both ends exchange and acknowledge "
+        "FINs, and a connection stays in TIME_WAIT and keeps its port: "
         f"{load_text(rows)}, to as many addresses as that takes. A ratio is FIN / RST within a repetition: median and "
         "range; `equal`: not always on the same side of 1; `?`: too few repetitions to say."
     ]
@@ -175,8 +175,8 @@ def order_of_rates(records, near, far):
         return None
     ahead = list(dict.fromkeys(one for one, _ in turned))
     return (
-        f"The order depends on the distance: in {counted(len(turned), 'pair')} of rows, the one that is ahead on loopback "
-        f"connects more slowly to the host 20 ms away. Ahead on loopback only: {listed(ahead, 8)}."
+        f"The order depends on the distance: in {counted(len(turned), 'pair')} of rows, the one that is ahead on "
+        f"loopback connects more slowly to the host 20 ms away. Ahead on loopback only: {listed(ahead, 8)}."
     )
 
 
