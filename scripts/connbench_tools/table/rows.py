@@ -30,10 +30,11 @@ class Records:
     def __init__(self, folders):
         self.rows = {role: [] for role in (COST, FAR, ADDED, LATE, CLOSE)}
         self.skipped, self.failures, self.memory, self.options = {}, [], {}, {}
-        self.order, self.origins, self.lacks, self.warnings = [], set(), [], []
+        self._orders, self.origins, self.lacks, self.warnings = [], set(), [], []
         self.cpus, self.accounting = set(), {}
         for folder in folders:
             self._read(Path(folder))
+        self.order = self._merged_order()
         if not any(self.rows.values()):
             raise Unusable(f"no wave in {', '.join(map(str, folders))}")
         if len(self.origins) > 1:
@@ -72,7 +73,7 @@ class Records:
 
     def _read_bytes(self, path):
         for measured in pending.read(path):
-            self._add_to_order([measured.connector])
+            self._orders.append([measured.connector])
             if measured.skipped is not None:
                 self.skipped.setdefault((measured.connector, measured.skipped), set()).add("memory")
             else:
@@ -82,11 +83,13 @@ class Records:
         """As the connectors were given, also those that were skipped."""
         measured, skipped = run.connectors_in_order(), [skip["connector"] for skip in run.skips()]
         known = {*measured, *skipped}
-        self._add_to_order([name for name in run.given("--connector") if name in known])
-        self._add_to_order([*measured, *skipped])
+        given = [name for name in run.given("--connector") if name in known]
+        self._orders.append(list(dict.fromkeys([*given, *measured, *skipped])))
 
-    def _add_to_order(self, connectors):
-        self.order += [name for name in dict.fromkeys(connectors) if name not in self.order]
+    def _merged_order(self):
+        """The order of the run with most connectors, and then what only others have."""
+        orders = sorted(self._orders, key=len, reverse=True)
+        return list(dict.fromkeys(name for order in orders for name in order))
 
     def timeouts(self):
         return sorted({int(row["timeout_ns"]) for row in self.rows[LATE]})

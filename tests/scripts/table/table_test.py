@@ -231,6 +231,13 @@ class TableTest(RunsTest):
         self.run_of("a", [wave("asio", 1), wave("null", 2), wave("epoll", 3)], command_line=command)
         self.assertEqual(re.findall(r"^\| `(\w+)`", self.table(), re.M)[:3], ["null", "epoll", "asio"])
 
+    def test_takes_the_order_of_the_run_with_most_connectors_whichever_is_read_first(self):
+        self.run_of("a", [wave("poll", 1, "blackhole"), wave("asio", 2, "blackhole")])
+        command = ["connbench", "run", "--connector", "null,poll,poll+close:hold,asio"]
+        names = command[-1].split(",")
+        self.run_of("b", [wave(name, n, makespan_ns=5) for n, name in enumerate(names)], command_line=command)
+        self.assertEqual(re.findall(r"^\| `(\w+)`", self.table(), re.M)[:3], ["null", "poll", "asio"])
+
     def test_refuses_an_incomplete_run(self):
         self.run_of("stopped", [wave("epoll", 1)], complete=False)
         self.assertRegex(self.refusal(), "stopped is not complete")
