@@ -101,11 +101,10 @@ TEST_F(ListJson, PutsEveryConnectorIntoTheGroupOfItsCapabilities) {
     }
     if (connector.at("capabilities").is_null()) continue;
     const Json& capabilities = connector.at("capabilities");
-    EXPECT_EQ(group == "threads", capabilities.at("threads") == "per_attempt") << connector;
-    EXPECT_EQ(group == "pools", capabilities.at("threads") == "pool") << connector;
-    EXPECT_EQ(group == "baselines",
-              capabilities.at("completes_in_submit") == true || capabilities.at("opens_sockets") == false)
-        << connector;
+    const bool connects = capabilities.at("opens_sockets") == true;
+    EXPECT_EQ(group == "threads", connects && capabilities.at("threads") == "per_attempt") << connector;
+    EXPECT_EQ(group == "pools", connects && capabilities.at("threads") == "pool") << connector;
+    EXPECT_EQ(group == "baselines", !connects || capabilities.at("completes_in_submit") == true) << connector;
   }
 }
 

@@ -5,7 +5,7 @@ from itertools import combinations
 
 from ..records.repetitions import differ, number, ratio
 from ..records.waves import median
-from ..table.cells import Column, microseconds, table_text
+from ..table.cells import Column, microseconds, relation, table_text
 from ..units import exact_duration
 from . import grid
 from .grid import CPU, IN_FLIGHT, RATE, SERVER, Grid
@@ -78,6 +78,27 @@ def closing(runs):
         part = Grid(runs[0], only=lambda row, name=name: row["connector"].startswith(name + "+"))
         pairs.append(part.table([RATE, CPU], more=[("softirq µs", grid.softirq)]))
     return "\n\n".join(pairs)
+
+
+def ports(runs):
+    """How long connecting takes as TIME_WAIT fills the ports: each tenth of a wave against its first tenth."""
+    from ..records.samples import read_waves  # needs numpy, which the other experiments do not
+
+    tenths = {tenth: {} for tenth in (1, 5, 10)}
+    for place, run in enumerate(runs, 1):
+        (wave,) = read_waves(run.samples_file()).values()
+        times = wave.connecting()
+        size = len(times) // 10
+        for tenth, figures in tenths.items():
+            figures[place] = median(times[size * (tenth - 1) : size * tenth])
+    column = Column(tenths, microseconds, min)
+    column.letters = {}
+    heads = ["attempts of the wave", "connecting, p50, µs", "ratio to the first row"]
+    names = {1: "the first tenth", 5: "the fifth tenth", 10: "the last tenth"}
+    lines = [
+        [names[tenth], column.cell(tenth), relation(tenths[tenth], tenths[1]) if tenth > 1 else "-"] for tenth in tenths
+    ]
+    return table_text(heads, lines)
 
 
 CLOSED = ("blocking-threads", "poll-pool", "epoll", "io-uring")
@@ -162,6 +183,17 @@ EXPERIMENTS = [
             + " --target accepting --concurrency 256 --attempts 2000 --repetitions 8 --syscalls off"
         ],
         closing,
+    ),
+    Experiment(
+        "ports",
+        "How much longer does the search for a port take when connections in TIME_WAIT occupy ports?",
+        # Each run has new addresses. 14,000 attempts go to two of them, and occupy a quarter of the ports of each.
+        [
+            "--connector epoll+close:fin --target accepting --concurrency 1 --attempts 14000 --repetitions 1 "
+            "--syscalls off --samples all"
+        ]
+        * 8,
+        ports,
     ),
     Experiment(
         "hand-over",

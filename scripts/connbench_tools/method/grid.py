@@ -22,11 +22,10 @@ class Grid:
     def __init__(self, run, key=lambda row: row["connector"], only=lambda row: True):
         self.run, self.cases = run, {}
         connectors, targets = run.connectors_in_order(), run.targets_in_order()
-        place = lambda row: (
-            connectors.index(row["connector"]),
-            targets.index(row["target"]),
-            row["family"],
-        )  # noqa: E731
+
+        def place(row):
+            return connectors.index(row["connector"]), targets.index(row["target"]), row["family"]
+
         for row in sorted(filter(only, run.rows), key=place):
             self.cases.setdefault(key(row), []).append(row)
 

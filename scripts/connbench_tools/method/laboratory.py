@@ -6,6 +6,7 @@ from pathlib import Path
 from .. import programs
 from ..failures import Unusable, say
 from ..records.run import Run
+from ..units import counted
 from . import memory
 from .experiments import EXPERIMENTS
 
@@ -46,7 +47,8 @@ def measure(name, bin_folder, folder, quick):
     program = programs.require_program(bin_folder / "connbench", "scripts/test builds it")
     for arguments, out in zip(_BY_NAME[name].runs, _folders(name, folder)):
         words = arguments.split()
-        command = [program, "run", *(_quick(words) if quick else words), "--samples", "none"]
+        samples = [] if "--samples" in words else ["--samples", "none"]
+        command = [program, "run", *(_quick(words) if quick else words), *samples]
         command += [*programs.cpus_flag(program), "--out", out]
         say("+ " + " ".join(map(str, command)))
         ended = programs.execute(command)
@@ -74,7 +76,8 @@ def table(name, folder):
         run.require_complete()
         run.require_waves()
     repetitions = len({row["repetition"] for row in runs[0].rows})
-    return f"{_BY_NAME[name].table(runs)}\n\n{runs[0].origin()}; {repetitions} repetitions."
+    said = counted(repetitions, "repetition") if repetitions > 1 else counted(len(runs), "run")
+    return f"{_BY_NAME[name].table(runs)}\n\n{runs[0].origin()}; {said}."
 
 
 def write(path, name, text):

@@ -1,8 +1,9 @@
 """What the repetitions of a run support: which rows differ, and by how much.
 
 The machine's speed drifts, by a factor of two within minutes, so ranges of different rows overlap even when one row is
-always faster. But each repetition measures every row once, in random order, so the ratio of two rows within a repetition
-hardly drifts. Two rows count as different when chance alone would say so in at most 1 of 100 comparisons of equal rows:
+always faster. But each repetition measures every row once, in random order, so the ratio of two rows within a
+repetition hardly drifts. Two rows count as different when chance alone would say so in at most 1 of 100 comparisons of
+equal rows:
 
 - from 8 repetitions on, if the same row is ahead in all of them (two equal rows: 2 of 2^8, 0.8 %);
 - from 5 repetitions on, if the ranges do not overlap (two equal rows: 2 of 252, 0.8 %).

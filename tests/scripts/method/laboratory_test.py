@@ -8,6 +8,7 @@ from pathlib import Path
 
 from connbench_tools.failures import Unusable
 from connbench_tools.method import experiments, laboratory, memory
+from made_records import Records
 from made_runs import ROOT, RunsTest, pretended_answers, wave
 
 
@@ -103,6 +104,20 @@ class LaboratoryTest(RunsTest):
         )
         self.assertIn("uniform, 10.5 ms: p50", text)
         self.assertIn("| `poll` | 20.0 | 86.0 | 80.0 |", text)
+
+    def test_compares_the_last_tenth_of_a_wave_with_the_first_run_by_run(self):
+        try:
+            import numpy  # noqa: F401
+        except ImportError:
+            self.skipTest("numpy is missing")
+        for number in range(8):
+            times = [1000 * (number + 1)] * 90 + [1500 * (number + 1)] * 10
+            run = Records().wave("epoll+close:fin", times=times)
+            run.write(self.folder / ("ports" if number == 0 else f"ports-{number + 1}"))
+        text = laboratory.table("ports", self.folder)
+        self.assertIn("| the last tenth | 6.00 (1.50–12.0) | 1.50 (1.50–1.50) |", text)
+        self.assertIn("| the fifth tenth | 4.00 (1.00–8.00) | equal (1.00–1.00) |", text)
+        self.assertTrue(text.endswith("8 runs."))
 
     def test_adds_up_what_process_and_kernel_hold(self):
         def entry(name, process, slab, stacks):
