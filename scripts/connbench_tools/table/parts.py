@@ -12,8 +12,12 @@ def rate(row):
     return rate_of(row) if row["makespan_ns"] else None
 
 
-def cpu(row):
-    return next(iter(each_per_attempt([row], "cpu_ns")), None)
+def each(*columns):
+    """A figure of one wave: the sum of some columns per attempt."""
+    return lambda row: next(iter(each_per_attempt([row], *columns)), None)
+
+
+cpu = each("cpu_ns")
 
 
 def column(records, role, figure_of, text, best=max, timeout=None):
@@ -49,6 +53,8 @@ def speed(records):
 def cost(records):
     """What it costs: CPU time per attempt, calls, switches, threads and memory."""
     client = column(records, COST, cpu, microseconds, min)
+    server = column(records, COST, each("server_cpu_ns"), microseconds, min)
+    switches = column(records, COST, each("voluntary_switches", "involuntary_switches"), figure, min)
     heads = ["connector", "CPU µs: client", "of it, softirq", "CPU µs: server", "system calls", "switches", "threads"]
     heads += ["bytes: process", "bytes: kernel", "bytes: both"]
     lines = []
@@ -60,9 +66,9 @@ def cost(records):
                 f"`{name}`",
                 client.cell(name),
                 known(softirq_per_attempt(rows), microseconds),
-                known(per_attempt(rows, "server_cpu_ns"), microseconds),
+                server.cell(name),
                 known(per_attempt(rows, "syscalls"), figure),
-                known(per_attempt(rows, "voluntary_switches", "involuntary_switches"), figure),
+                switches.cell(name),
                 str(max(threads)) if threads else NOTHING,
                 *memory_cells(records.memory.get(name, [])),
             ]

@@ -56,9 +56,9 @@ class TableTest(RunsTest):
         cells = self.cells("epoll")
         self.assertEqual(cells["connects/s on loopback"], "2,000 (1,000–3,000)")
         self.assertEqual(cells["CPU µs: client"], "30.0 (10.0–50.0)")
-        self.assertEqual(cells["CPU µs: server"], "9.00")
+        self.assertEqual(cells["CPU µs: server"], "9.00 (9.00–9.00)")
         self.assertEqual(cells["system calls"], "7.00")
-        self.assertEqual(cells["switches"], "0.500")
+        self.assertEqual(cells["switches"], "0.500 (0.500–0.500)")
         self.assertEqual(cells["threads"], "2")
 
     def test_adds_up_softirq_ticks_before_dividing_them(self):
