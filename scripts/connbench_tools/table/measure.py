@@ -28,7 +28,7 @@ Load = namedtuple("Load", "folder target arguments which")
 # one repetition.
 FULL = [
     Load("rate", "accepting", "--concurrency 256 --attempts 2000 --repetitions 10", "with_variants"),
-    Load("far", "delayed:20ms", "--concurrency 256 --attempts 2048 --repetitions 8 --syscalls off", "in_parallel"),
+    Load("far", "delayed:20ms", "--concurrency 256 --attempts 1024 --repetitions 8 --syscalls off", "in_parallel"),
     Load(
         "added",
         "delayed:20ms",
