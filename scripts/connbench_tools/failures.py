@@ -4,42 +4,64 @@ import signal
 import sys
 import traceback
 
+from .environment import forget_git
+from .output import one_line, safe_streams
+
 UNUSABLE = 2
 INTERRUPTED = 130
 
 
 class Unusable(Exception):
-    """The script cannot do its work with what it was given. The message says why, and what to do."""
+    """The script cannot do its work with what it was given. The message says why, and what to do. `details`: lines
+    below it, such as the end of a log."""
+
+    def __init__(self, message, details=()):
+        super().__init__(message)
+        self.details = details
 
 
-def run(name, main, unusable=UNUSABLE, interrupted=""):
-    """Calls main() and returns the exit status of scripts/NAME: what main() returns (None counts as 0), `unusable` when
+def run(name, main, interrupted=""):
+    """Calls main() and returns the exit status of scripts/NAME: what main() returns (None counts as 0), UNUSABLE when
     the input or the machine does not allow the work, INTERRUPTED after Ctrl-C. `interrupted` is said in the last case.
+
+    A reader of stdout that has gone changes no status; a stdout that cannot be written is UNUSABLE.
     """
-    try:
-        return main() or 0
-    except (Unusable, OSError) as error:
-        say(f"scripts/{name}: {error}")
-    except KeyboardInterrupt:
-        if interrupted:
-            say(f"scripts/{name}: {interrupted}")
-        return INTERRUPTED
-    except Exception:  # an exit status of 1 is a result, so that no bug may end with it
-        traceback.print_exc()
-        say(f"scripts/{name}: internal error, no result: this is a bug in the script")
-    return unusable
+    forget_git()
+    with safe_streams():
+        try:
+            try:
+                return main() or 0
+            finally:
+                sys.stdout.flush()
+        except (Unusable, OSError) as error:
+            say(f"scripts/{name}: {one_line(error)}")
+            for line in getattr(error, "details", ()):
+                say(f"  {line}")
+        except KeyboardInterrupt:
+            if interrupted:
+                say(f"scripts/{name}: {interrupted}")
+            return INTERRUPTED
+        except MemoryError:
+            say(f"scripts/{name}: the memory does not suffice: give it less at once")
+        except Exception:  # an exit status of 1 is a result, so that no bug may end with it
+            traceback.print_exc()
+            say(f"scripts/{name}: internal error, no result: this is a bug in the script")
+        return UNUSABLE
 
 
 def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
+PACKAGES = {"jsonschema": "python3-jsonschema", "yaml": "python3-yaml"}
+
+
 def exit_without(error):
     """Ends the script because an ImportError says that the interpreter lacks a package of the distribution."""
+    package = PACKAGES.get(error.name, f"python3-{error.name}")
     say(
-        f"scripts: {sys.executable} has no {error.name}. Install python3-numpy and python3-scipy (scripts/setup "
-        f"does), and "
-        "start the script by its own name, which selects /usr/bin/python3."
+        f"scripts: {sys.executable} has no {error.name}. Install {package} (scripts/setup does), and start the script "
+        "by its own name, which selects /usr/bin/python3."
     )
     sys.exit(UNUSABLE)
 

@@ -1,7 +1,6 @@
 """Running connbench and its companion programs, and asking connbench what it knows."""
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from collections import namedtuple
 from pathlib import Path
 
 from .failures import Unusable, run
+from .records.files import parse_json
 
 # status is None when the program had to be stopped; said is the last line that it wrote to stderr, else to stdout.
 Ended = namedtuple("Ended", "status output said")
@@ -21,6 +21,7 @@ def execute(command, environment=None, folder=None, limit=None):
         env=environment,
         cwd=folder,
         text=True,
+        errors="replace",
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -58,10 +59,9 @@ def ask(program, command):
     ended = execute([program, command, "--format", "json"])
     if ended.status != 0:
         raise Unusable(f"`{program} {command} --format json` ended with {ended.status}: {ended.said}")
-    with contextlib.suppress(ValueError):
-        answer = json.loads(ended.output)
-        if isinstance(answer, dict):
-            return answer
+    answer = parse_json(ended.output, f"the answer of `{program} {command} --format json`")
+    if isinstance(answer, dict):
+        return answer
     raise Unusable(f"`{program} {command} --format json` did not answer with a JSON object")
 
 
@@ -71,7 +71,8 @@ def cpus_flag(program):
         cpus = ask(program, "doctor").get("cpus")
     except Unusable:  # a program from before doctor answered in JSON: the flag is only advice
         return []
-    return ["--cpus", f"client={cpus['client']},server={cpus['server']}"] if cpus else []
+    known = isinstance(cpus, dict) and {"client", "server"} <= cpus.keys()
+    return ["--cpus", f"client={cpus['client']},server={cpus['server']}"] if known else []
 
 
 def print_cpus_flag():

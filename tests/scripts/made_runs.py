@@ -4,9 +4,16 @@ import csv
 import importlib.machinery
 import importlib.util
 import json
+import sys
 import tempfile
 import unittest
 from pathlib import Path
+
+try:
+    import jsonschema  # noqa: F401  for the tests
+except ImportError:
+    print(f"skipped: {sys.executable} has no jsonschema (apt-get install python3-jsonschema)")
+    sys.exit(77)
 
 from connbench_tools import ROOT
 from connbench_tools.vocabulary import COLUMNS, OUTCOMES

@@ -11,5 +11,8 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.append(str(Path(__file__).resolve().parent.parent.parent / "scripts"))
 
+from connbench_tools.environment import forget_git  # noqa: E402
+
 if __name__ == "__main__":
+    forget_git()  # the tests make repositories of their own
     unittest.main(module=sys.argv.pop(1))

@@ -12,22 +12,13 @@ import tempfile
 from pathlib import Path
 
 from ..failures import Unusable
-from ..records.facts import read_json
+from ..records.files import read_json
 from .counts import ALLOCATIONS, BYTES, THREADS
 
 VERSION = 1
 # Compared exactly when they are exact. Other system calls are compared as whole numbers per attempt.
 NAMED = frozenset("socket connect setsockopt getsockopt epoll_ctl close clone".split())
 NEAR_WHOLE = 0.25
-FACTS = (
-    "build_type",
-    "commit",
-    "compiler",
-    "glibc",
-    "kernel",
-    "libraries",
-    "machine",
-)  # of made_with, that are reported
 ABOUT = "about"  # a whole number
 SEEN = "seen"  # lowest and highest
 PAGE = 4096
@@ -179,47 +170,9 @@ def read(path):
     """The document, whose entries are {connector: {what: entry}}."""
     if not Path(path).exists():
         raise Unusable(f"{path} is not there: make it with --accept")
-    document = read_json(Path(path))
-    if not isinstance(document, dict) or document.get("version") != VERSION:
-        raise Unusable(f"{path}: this is not a baseline of version {VERSION}: make it again with --accept")
-    for part in ("made_with", "connectors"):
-        if not isinstance(document.get(part), dict):
-            raise Unusable(
-                f"{path}: {part} is missing or damaged: take the file from git, or make it again with --accept"
-            )
-    try:
-        document["connectors"] = {name: flat(groups) for name, groups in document["connectors"].items()}
-    except AttributeError as error:
-        raise Unusable(
-            f"{path}: connectors is damaged ({error}): take the file from git, or make it again with " "--accept"
-        ) from error
-    lacking = [fact for fact in FACTS if fact not in document["made_with"]]
-    if lacking:
-        raise Unusable(
-            f"{path}: made_with has no {', '.join(lacking)}: take the file from git, or make it again with --accept"
-        )
-    for name, entries in document["connectors"].items():
-        for what, entry in entries.items():
-            if not is_entry(entry):
-                raise Unusable(f"{path}: {what} of {name} is {json.dumps(entry)}, which is not a figure")
+    document = read_json(Path(path), "baseline", hint=": take the file from git, or make it again with --accept")
+    document["connectors"] = {name: flat(groups) for name, groups in document["connectors"].items()}
     return document
-
-
-def is_entry(entry):
-    """Whether keep() could have made it."""
-    if isinstance(entry, dict):
-        seen = entry.get(SEEN)
-        return (
-            isinstance(seen, list)
-            and len(seen) == 2
-            and all(map(is_figure, seen))
-            and (ABOUT not in entry or is_figure(entry[ABOUT]))
-        )
-    return is_figure(entry)
-
-
-def is_figure(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def require_writable(path):

@@ -7,7 +7,6 @@ A measurement is {connector: {what: number}}. `what` is one of
   memory/bytes_pending       resident memory per pending attempt (the same)
 """
 
-import json
 import tempfile
 from collections import namedtuple
 from pathlib import Path
@@ -111,20 +110,21 @@ class Build:
     def _read_run(self, run, names, load, figures):
         for skip in run.skips():
             self.skipped[skip["connector"]] = skip["reason"]
-        counted = {(case["connector"], case["target"]): case for case in run.facts["syscalls"]}
+        counted = {(case.get("connector"), case.get("target")): case for case in run.facts["syscalls"]}
         for name in names:
             for target in load.targets:
                 case = counted.get((name, target))
-                if case is not None:
-                    self.facts["counted_by"] = case["method"]
+                if case is not None and case.get("calls") and case.get("attempts"):
+                    self.facts["counted_by"] = case.get("method")
                     figures[name] |= per_attempt(case, target)
                 elif name not in self.skipped:
                     why = next((w for w in run.facts["warnings"] if "not counted" in w), "run.json gives no reason")
                     raise Unusable(f"{name} on {target}: no system calls: {why}")
 
     def _allocations(self, wanted, figures):
-        counted = json.loads(self.output([self.program("count_allocations"), *wanted]))["connectors"]
-        for name, counts in counted.items():
+        counter = self.program("count_allocations")
+        counted = programs.parse_json(self.output([counter, *wanted]), f"the answer of {counter}")
+        for name, counts in counted["connectors"].items():
             if "skipped" in counts:
                 self.skipped[name] = counts["skipped"]
             else:
@@ -164,13 +164,13 @@ def per_attempt(case, target):
 
 def facts_of(run):
     """What figures may depend on besides the sources. It is reported with every difference."""
-    libraries = run.need("environment.libraries")
+    libraries = run.need_known("environment.libraries")
     return {
-        "commit": run.need("environment.build.git_commit"),
-        "compiler": run.need("environment.build.compiler"),
-        "build_type": run.need("environment.build.type"),
-        "kernel": run.need("environment.kernel.release"),
-        "machine": run.need("environment.kernel.machine"),
-        "glibc": run.need("environment.libraries.glibc"),
+        "commit": run.need_known("environment.build.git_commit"),
+        "compiler": run.need_known("environment.build.compiler"),
+        "build_type": run.need_known("environment.build.type"),
+        "kernel": run.need_known("environment.kernel.release"),
+        "machine": run.need_known("environment.kernel.machine"),
+        "glibc": run.need_known("environment.libraries.glibc"),
         "libraries": {name: version for name, version in libraries.items() if name != "glibc"},
     }

@@ -6,28 +6,14 @@ import signal
 import subprocess
 from pathlib import Path
 
-from .. import ROOT
+from .. import ROOT, git
 from ..failures import Unusable
 
 PLACE = ROOT / "build/regress"  # one folder per process
 
 
-def git(*arguments):
-    ended = subprocess.run(["git", "-C", ROOT, *arguments], check=False, capture_output=True, text=True)
-    if ended.returncode != 0:
-        raise Unusable(f"git {' '.join(map(str, arguments))}: {ended.stderr.strip()}")
-    return ended.stdout.strip()
-
-
-def commit_of(revision):
-    try:
-        return git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
-    except Unusable:
-        raise Unusable(f"'{revision}' is not a revision of this repository") from None
-
-
 def uncommitted():
-    return bool(git("status", "--porcelain", "--untracked-files=no"))
+    return bool(git.ask("status", "--porcelain", "--untracked-files=no"))
 
 
 class Worktrees:
@@ -52,7 +38,7 @@ class Worktrees:
         """A new tree. The names `base` and `head` are equally long, because the length of a path shifts a program's
         stack."""
         tree = self.folder / side
-        git("worktree", "add", "--detach", "--quiet", tree, commit_of(revision))
+        git.ask("worktree", "add", "--detach", "--quiet", tree, git.commit_of(revision))
         return tree
 
 
@@ -67,8 +53,8 @@ def build(tree, targets):
     compile_all = ["cmake", "--build", "build/release", "-j", jobs, "--target", *targets]
     for command in (configure, compile_all):
         if _run_to_the_end(command, tree, environment, log) != 0:
-            said = "\n  ".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
-            raise Unusable(f"{tree.name} does not build ({' '.join(command)}):\n  {said}")
+            said = log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
+            raise Unusable(f"{tree.name} does not build ({' '.join(command)}):", said)
     return tree / "build/release"
 
 
@@ -94,6 +80,5 @@ def _run_to_the_end(command, folder, environment, log):
 
 def _remove(folder):
     for tree in folder.glob("*") if folder.exists() else []:
-        command = ["git", "-C", ROOT, "worktree", "remove", "--force", "--force", tree]
-        subprocess.run(command, check=False, capture_output=True)
+        git.run("worktree", "remove", "--force", "--force", tree)
     shutil.rmtree(folder, ignore_errors=True)

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from .. import ROOT, programs
 from ..failures import Unusable
-from ..records.facts import read_json
+from ..output import write_text
+from ..records.files import read_json
 from . import pairs, suite
 from .resampling import DELAYED_LOAD, DELAYS, SAME, group_of
 
@@ -23,7 +24,6 @@ SHIM = ROOT / "tests/scripts/gate/slow_connect.c"
 REFERENCE = "epoll/accepting/concurrency:64/timeout:5s"  # the delays are shares of its time per connect
 ROUND = [SAME, DELAYS[3], SAME, DELAYS[2], SAME, DELAYS[1], DELAYS[0]]
 CALIBRATING = 5
-FACTS = ("machine", "commit", "what", "broken", "minutes")  # of collection.json, that are reported with every result
 MOST_BROKEN = 0.05  # of the pairs; more would mean a defect that the self-test must not hide
 
 
@@ -83,14 +83,9 @@ def _prepare(copies, folder):
 
 def read_facts(path):
     """What collection.json says about the pairs beside it."""
-    facts = read_json(path, hint=". --collect writes it with the pairs")
-    lacking = [key for key in FACTS if not isinstance(facts, dict) or key not in facts]
-    if lacking:
-        raise Unusable(
-            f"{path} has no {', '.join(lacking)}: remove it and the pairs beside it, and collect new ones with "
-            f"--collect"
-        )
-    return facts
+    return read_json(
+        path, "collection", hint=": remove it and the pairs beside it, and collect new ones with --collect"
+    )
 
 
 def _facts(pairs_file, run, build):
@@ -145,5 +140,5 @@ def _bench(copies, delay, folder, more):
 def _keep(pairs_file, facts):
     path = pairs_file.with_name("collection.json")
     fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_text(fresh, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
     fresh.replace(path)

@@ -1,6 +1,7 @@
 """Judges two finished runs that were not measured in pairs. scripts/compare is the program."""
 
 from .. import ROOT
+from ..output import write_text
 from . import judge, self_test, statistics, verdicts
 from .runs import JudgedRun, require_comparable
 
@@ -21,7 +22,7 @@ def compare(given):
     notes += [*too_few(rows), *more]
     print(verdicts.table(rows) + "\n" + "\n".join([*notes, verdicts.summary(rows)]))
     if given.markdown:
-        given.markdown.write_text(verdicts.markdown(rows, "Two runs, not paired", notes), encoding="utf-8")
+        write_text(given.markdown, verdicts.markdown(rows, "Two runs, not paired", notes))
     if given.csv:
         verdicts.write_csv(given.csv, rows)
     return verdicts.status(rows)

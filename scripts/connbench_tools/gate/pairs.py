@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from ..failures import Unusable
+from ..records.tables import is_number, read_table
 from . import suite
 from .runs import require_comparable
 
@@ -88,8 +89,7 @@ class PairsFile:
     def __init__(self, path):
         self.path, self.columns = Path(path), None
         if self.path.exists() and self.path.stat().st_size:
-            with open(self.path, newline="", encoding="utf-8") as file:
-                self.columns = next(csv.reader(file))
+            self.columns = read_table(self.path, ("group", "order")).columns
 
     def append(self, group, pair):
         row = {"group": group, "order": pair.order}
@@ -109,27 +109,30 @@ class PairsFile:
 
 def read(path):
     """{group: [Pair]} of a PairsFile, in the order of measurement. A last row that is cut short is left out."""
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise Unusable(f"{path}: {error.strerror}") from error
+    path = Path(path)
+    table = read_table(path, ("group", "order"), f"{path} is not a file of pairs: it")
+    if table.damage and "cut short" not in table.damage:
+        raise Unusable(f"{path} is not a file of pairs: {table.damage}")
     groups = {}
-    try:
-        text = data.decode("utf-8")
-        for row in csv.DictReader(text[: text.rfind("\r\n") + 2].splitlines()):
+    for number, row in enumerate(table.rows, 1):
+        try:
             groups.setdefault(row["group"], []).append(_pair(row))
-    except (KeyError, ValueError, csv.Error) as error:
-        raise Unusable(f"{path} is not a file of pairs: {error}") from error
+        except (KeyError, ValueError) as error:
+            raise Unusable(f"{path} is not a file of pairs: row {number}: {error}") from error
     return groups
 
 
 def _pair(row):
-    if None in row or None in row.values():
-        raise ValueError("the number of fields in a row differs from that in the header")
     values = {}
     for column, cell in row.items():
         if column.endswith(" base") and cell:
             name, metric, _ = column.split(" ")
             sides = cell, row[f"{name} {metric} head"]
-            values[name, metric] = tuple(None if side == NONE else float(side) for side in sides)
+            values[name, metric] = tuple(None if side == NONE else _number(side) for side in sides)
     return Pair(row["order"], values)
+
+
+def _number(text):
+    if not is_number(text):
+        raise ValueError(f"'{text}' is not a number")
+    return float(text)

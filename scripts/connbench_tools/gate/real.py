@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from ..failures import Unusable
+from ..records.tables import is_count, read_table
 from . import collect, resampling, regression, suite, verdicts
 from .judge import IMPROVED, REGRESSED, UNSTABLE
 
@@ -85,12 +86,10 @@ def read(path):
     """The rows of comparisons.csv; none without the file."""
     if not path.exists():
         return []
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    for row in rows:
-        if row.keys() != set(COLUMNS) or not all(row[count].isdigit() for count in CHANGES):
-            raise Unusable(f"{path} is not a file of comparisons: move it away, and measure again with --real")
-    return rows
+    table = read_table(path, COLUMNS)
+    if table.damage or not all(is_count(row[column]) for row in table.rows for column in CHANGES):
+        raise Unusable(f"{path} is not a file of comparisons: move it away, and measure again with --real")
+    return table.rows
 
 
 def summary(rows):

@@ -4,23 +4,18 @@ import contextlib
 import datetime
 import random
 import subprocess
-import sys
 import tempfile
 import time
 
-from .. import ROOT, programs
+from .. import ROOT, git, programs
 from ..failures import Unusable, say
+from ..output import printable, write_text
+from ..output import replace_line as progress
 from . import builds, judge, pairs, self_test, statistics, suite, verdicts
 
 SELF_TEST = ROOT / "results/self-test"
 TITLE = "Regression gate"
 EXACT_TARGETS = ["floor_bench", "count_allocations"]  # what scripts/exact runs besides connbench
-
-
-def progress(text):
-    """Replaces the progress line; "" removes it."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
 def compare(given):
@@ -30,7 +25,7 @@ def compare(given):
     except (Unusable, OSError) as error:
         if given.markdown:
             with contextlib.suppress(OSError):  # the reason why there is no verdict matters more
-                given.markdown.write_text(f"### {TITLE}: unusable\n\n```\n{error}\n```\n", encoding="utf-8")
+                write_text(given.markdown, f"### {TITLE}: unusable\n\n```\n{printable(error)}\n```\n")
         raise
     finally:
         progress("")
@@ -52,7 +47,7 @@ def _compare(given):
     notes += more + exact_notes
     print("\n" + "\n".join([*notes, f"{verdicts.summary(rows)}. Records: {out}"]))
     if given.markdown:
-        given.markdown.write_text(verdicts.markdown(rows, TITLE, notes), encoding="utf-8")
+        write_text(given.markdown, verdicts.markdown(rows, TITLE, notes))
     return verdicts.worst(verdicts.status(rows), exact_status)
 
 
@@ -62,7 +57,7 @@ def sides_of(given, stack):
         folders = given.base_build.resolve(), given.head_build.resolve()
         return [suite.Side(name, folder / "bin") for name, folder in zip(("base", "head"), folders)], ROOT, []
     revisions = {"base": given.base, "head": given.head or "HEAD"}
-    commits = {side: builds.commit_of(revision) for side, revision in revisions.items()}
+    commits = {side: git.commit_of(revision) for side, revision in revisions.items()}
     notes = [f"{side}: {revisions[side]} ({commit[:12]})" for side, commit in commits.items()]
     if not given.head and builds.uncommitted():
         notes.append("uncommitted changes are not judged: head is the last commit")

@@ -29,7 +29,7 @@ class JudgedRun:
         run.require_complete()
         run.require_no_failures()
         self.machine = {name: run.need(path) for name, path in MACHINE.items()}
-        self.build = {key: run.need("environment.build").get(key) for key in BUILD}
+        self.build = {key: (run.need("environment.build") or {}).get(key) for key in BUILD}
         self.machine_text, self.commit = run.machine(), run.commit()
         self.warnings = run.facts["warnings"]
         self.skipped = {(skip["connector"], skip["target"]): skip["reason"] for skip in run.skips()}

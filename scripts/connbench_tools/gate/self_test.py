@@ -4,8 +4,8 @@ from it."""
 import json
 import random
 
-from ..failures import Unusable
-from ..records.facts import read_json
+from ..output import write_text
+from ..records.files import read_json
 from . import collect, judge, pairs, real, resampling
 
 RESULT = "result.json"
@@ -29,7 +29,7 @@ def run(given, say, progress):
     progress("")
     print(text(result), end="", flush=True)  # before writing the file, which may fail
     path = given.pairs_file.with_name(RESULT)
-    path.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
     print(f"\nKept: {path}")
     return 0
 
@@ -40,14 +40,9 @@ def kept_noise(folder):
     path, least = folder / RESULT, f"{100 * judge.LEAST:g} %"
     if not path.exists():
         return {}, [f"there is no self-test here (scripts/regress --self-test --collect): all thresholds are {least}"]
-    result = read_json(path, hint=". scripts/regress --self-test writes it again")
-    try:
-        noise = {(row["benchmark"], row["metric"]): float(row["noise"]) for row in result["noise"]}
-        machine = result["machine"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise Unusable(
-            f"{path} is not the result of a self-test ({error}); scripts/regress --self-test writes it again"
-        ) from error
+    result = read_json(path, "self-test", hint=". scripts/regress --self-test writes it again")
+    noise = {(row["benchmark"], row["metric"]): float(row["noise"]) for row in result["noise"]}
+    machine = result["machine"]
     return noise, [
         f"thresholds: {least}, or {judge.MARGIN:g} times the noise of A against A on {machine} (results/self-test)"
     ]

@@ -2,6 +2,7 @@
 status."""
 
 from ..failures import UNUSABLE
+from ..output import one_line
 from ..records import verdicts as verdicts_csv
 from .judge import IMPROVED, REGRESSED, SAME, UNSTABLE
 
@@ -34,7 +35,7 @@ def percent(value):
 def _cells(row):
     interval = "-" if row.low is None else f"{percent(row.low)} to {percent(row.high)}"
     p = "-" if row.p is None else "<0.001" if row.p < 0.001 else f"{row.p:.3f}"
-    names = row.benchmark, row.metric
+    names = one_line(row.benchmark), one_line(row.metric)
     return (*names, str(row.pairs), percent(row.effect), interval, p, f"{row.threshold:.1%}", row.verdict)
 
 
@@ -50,7 +51,7 @@ def table(rows):
     for row, line in zip(_sorted(rows), cells[1:]):
         lines.append(_aligned(line, widths))
         if row.note:
-            lines.append(f"    {row.note}")
+            lines.append(f"    {one_line(row.note)}")
     return "\n".join(lines) + "\n"
 
 
@@ -70,7 +71,7 @@ def markdown(rows, title, notes):
         lines += [*_markdown_table(shown), ""]
     if same:
         lines += ["<details><summary>The same</summary>", "", *_markdown_table(same), "", "</details>", ""]
-    lines += [f"- {note}" for note in notes]
+    lines += [f"- {one_line(note)}" for note in notes]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -79,7 +80,7 @@ def _markdown_table(rows):
     for row in rows:
         cells = list(_cells(row))
         cells[0] = f"`{cells[0]}`"
-        cells[-1] = f"{SIGNS[row.verdict]} **{row.verdict}**" + (f"<br>{row.note}" if row.note else "")
+        cells[-1] = f"{SIGNS[row.verdict]} **{row.verdict}**" + (f"<br>{one_line(row.note)}" if row.note else "")
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return lines
 

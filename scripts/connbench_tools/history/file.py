@@ -11,6 +11,7 @@ import os
 import tempfile
 
 from ..failures import Unusable
+from ..records.tables import read_whole
 from .row import MACHINE
 
 FIRST = ("time", "commit", "branch")
@@ -30,21 +31,13 @@ class Table:
             self._read()
 
     def _read(self):
-        try:
-            with open(self.path, newline="", encoding="utf-8") as file:
-                self._take(csv.reader(file))
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise Unusable(f"{self.path} is not a history: {error}") from error
-
-    def _take(self, reader):
-        self.columns = next(reader, [])
-        if tuple(self.columns[:3]) != FIRST or self.columns[-1] != LAST:
+        columns, rows = read_whole(self.path, f"{self.path} is not a history: it")
+        if tuple(columns[:3]) != FIRST or columns[-1] != LAST:
             raise Unusable(f"{self.path} is not a history (its columns do not begin with {','.join(FIRST)})")
-        for cells in reader:
+        self.columns = columns
+        for number, cells in enumerate(rows, 2):
             if len(cells) != len(self.columns) or not all(cells):
-                raise Unusable(
-                    f"{self.path}: line {reader.line_num} is incomplete: repair it, or choose another --file"
-                )
+                raise Unusable(f"{self.path}: line {number} is incomplete: repair it, or choose another --file")
             self.rows.append(dict(zip(self.columns, cells)))
 
     def has(self, row):

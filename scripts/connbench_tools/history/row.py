@@ -18,7 +18,10 @@ def slug(text):
 
 def column_of(name):
     """connect/epoll/accepting/concurrency:64/p50 → epoll_p50_us; unusual values stand in between."""
-    _, connector, target, *more, figure = name.split("/")
+    parts = name.split("/")
+    if len(parts) < 4:
+        raise Unusable(f"'{name}' is not the name of a figure: connect/CONNECTOR/TARGET/concurrency:N/FIGURE")
+    _, connector, target, *more, figure = parts
     parts = [connector] + ([target] if target != USUAL["target"] else [])
     for part in rejoined(more):
         key, _, value = part.partition(":")
@@ -40,7 +43,7 @@ def rejoined(parts):
 
 def time_of(run):
     """When the run began, to the microsecond, so that no two runs of one machine have the same time."""
-    since_1970 = datetime.timedelta(microseconds=run.need("origin.realtime_ns") // 1000)
+    since_1970 = datetime.timedelta(microseconds=run.need_known("origin.realtime_ns") // 1000)
     return (datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc) + since_1970).isoformat(timespec="microseconds")
 
 
@@ -49,7 +52,7 @@ def row_of(folder):
     run = Run(folder)
     run.require_complete()
     run.require_no_failures()
-    row = {"time": time_of(run), "commit": run.need("environment.build.git_commit")}
+    row = {"time": time_of(run), "commit": run.need_known("environment.build.git_commit")}
     if row["commit"] in ("", "unknown"):
         raise Unusable(f"{folder}: the program does not know its commit: build it in a git checkout")
     row |= figures_of(run)

@@ -58,7 +58,7 @@ def softirq(rows):
 def calls_of(run, case, name):
     """System calls of one name per attempt, as text."""
     entry = next((entry for entry in run.facts["syscalls"] if entry.get("connector") == case), None)
-    if entry is None:
+    if entry is None or not entry.get("attempts"):
         return NOTHING
     return figure((entry.get("calls") or {}).get(name, 0) / entry["attempts"])
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from .. import programs
 from ..failures import Unusable, say
+from ..output import write_text
+from ..records.files import read_text
 from ..records.run import Run
 from ..units import counted
 from . import memory
@@ -83,12 +85,9 @@ def table(name, folder):
 def write(path, name, text):
     """Replaces what stands between the markers of an experiment in a document."""
     path = Path(path)
-    try:
-        old = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise Unusable(f"{path}: {error.strerror}") from error
+    old = read_text(path)
     begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
     pattern = re.compile(f"{re.escape(begin)}\n.*?{re.escape(end)}", re.DOTALL)
     if len(pattern.findall(old)) != 1:
         raise Unusable(f"{path}: needs one {begin}, and one {end} after it")
-    path.write_text(pattern.sub(lambda _: f"{begin}\n{text}\n{end}", old), encoding="utf-8")
+    write_text(path, pattern.sub(lambda _: f"{begin}\n{text}\n{end}", old))

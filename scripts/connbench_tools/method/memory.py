@@ -3,7 +3,7 @@
 from .. import programs
 from ..failures import Unusable
 from ..records import pending
-from ..records.facts import read_json
+from ..records.files import read_json
 from ..records.waves import median
 from ..table.cells import table_text, whole
 
@@ -24,7 +24,7 @@ def measure(bin_folder, out):
 def table(path):
     """A row for each connector: bytes of each part, their sum, and how many times the sum of the first row."""
     by_name = {}
-    for entry in read_json(path)["benchmarks"]:
+    for entry in read_json(path, "pending")["benchmarks"]:
         if entry.get("run_type") == "iteration" and all(part in entry for part in PARTS):
             by_name.setdefault(pending.connector_of(entry["name"]), []).append(entry)
     heads = ["connector", "process", "kernel: slab", "kernel: stacks", "kernel: page tables", "all (range)"]

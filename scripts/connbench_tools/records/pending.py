@@ -3,7 +3,7 @@
 from collections import namedtuple
 
 from ..failures import Unusable
-from .facts import read_json
+from .files import read_json
 
 PREFIX = "floor/pending_bytes/"
 _SKIPPED = "skipped: "
@@ -21,19 +21,18 @@ def connector_of(benchmark):
 
 def read(path):
     """One Pending for each measurement in floor_bench's JSON output."""
-    try:
-        entries = read_json(path)["benchmarks"]
-        return [_read(entry) for entry in entries if entry.get("run_type", "iteration") == "iteration"]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Unusable(f"{path} is not output of floor_bench: {type(error).__name__} {error}") from error
+    entries = read_json(path, "pending", hint=": it is not output of floor_bench")["benchmarks"]
+    return [_read(entry, path) for entry in entries if entry.get("run_type", "iteration") == "iteration"]
 
 
-def _read(entry):
+def _read(entry, path):
     connector, error = connector_of(entry["name"]), entry.get("error_message", "")
     if error and not error.startswith(_SKIPPED):
         raise Unusable(f"{entry['name']}: {error}")
     if error or entry.get("error_occurred"):
         return Pending(connector, error.removeprefix(_SKIPPED), 0, 0, 0.0)
+    if lacking := [key for key in ("pending", "bytes_per_pending") if key not in entry]:
+        raise Unusable(f"{path}: {entry['name']} has no {', '.join(lacking)}: it is not output of floor_bench")
     figures = entry["pending"], entry.get("threads", 0), entry["bytes_per_pending"]
     kernel = sum(float(entry[part]) for part in KERNEL) if all(part in entry for part in KERNEL) else None
     return Pending(connector, None, int(figures[0]), int(figures[1]), float(figures[2]), kernel)

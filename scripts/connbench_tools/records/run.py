@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from ..failures import Unusable
+from ..output import one_line
 from ..units import counted
-from .facts import command_of, read_facts, read_json
+from .facts import command_of, read_facts
+from .files import read_json
 from .tables import Row, Table, read_exhaustion, read_summary, require_columns
 from .waves import is_fleet
 
@@ -14,7 +16,7 @@ class Run:
 
     def __init__(self, folder, label=None, name=None):
         self.folder = Path(folder)
-        self.label, self.name = str(label or folder), name or self.folder.name
+        self.label, self.name = one_line(label or folder), one_line(name or self.folder.name)
         self.facts = read_facts(self.folder, self.label)
         self.summary = self._table("summary.csv", read_summary)
         self.exhaustion = self._table("exhaustion.csv", read_exhaustion).rows
@@ -61,6 +63,13 @@ class Run:
             if not isinstance(value, dict) or key not in value:
                 raise Unusable(f"{self.label}: run.json has no {path}; results/README.md says what must be there")
             value = value[key]
+        return value
+
+    def need_known(self, path):
+        """The same of a value that must not be null."""
+        value = self.need(path)
+        if value is None:
+            raise Unusable(f"{self.label}: {path} in run.json is null, that is, not known")
         return value
 
     # What was measured
@@ -132,8 +141,5 @@ class Run:
     def aggregates(self):
         """(name, time in ns) of each figure in benchmark-aggregate.json."""
         name = "benchmark-aggregate.json"
-        document = read_json(self.folder / name, f"{self.label}: {name}")
-        try:
-            return [(str(entry["name"]), float(entry["real_time"])) for entry in document["benchmarks"]]
-        except (KeyError, TypeError, ValueError) as error:
-            raise Unusable(f"{self.label}: {name} is damaged: {type(error).__name__} {error}") from error
+        document = read_json(self.folder / name, "aggregate", f"{self.label}: {name}")
+        return [(entry["name"], float(entry["real_time"])) for entry in document["benchmarks"]]

@@ -2,7 +2,6 @@
 
 import contextlib
 import gzip
-import io
 import itertools
 import lzma
 import operator
@@ -11,7 +10,8 @@ import subprocess
 
 from ..failures import Unusable, exit_without
 from ..vocabulary import OUTCOMES
-from .tables import CASE, require_columns, whole_rows
+from .files import opened
+from .tables import CASE, require_columns, text_of, whole_rows
 
 try:
     import numpy
@@ -19,6 +19,8 @@ except ImportError as error:
     exit_without(error)
 
 CHUNK = 20_000  # rows that are held as text at a time
+MOST_ROWS = 100_000_000  # 4 GB in memory
+LATEST = 2**61  # ns; a difference of two such times still fits into 64 bits
 MISSING = numpy.iinfo(numpy.int64).min  # a time that is not known, or of something that did not happen
 STAMPS = ("scheduled_ns", "started_ns", "finished_ns", "handshake_ns", "syn_retransmits")
 CONNECTED, DEADLINE_EXCEEDED = OUTCOMES.index("connected"), OUTCOMES.index("deadline_exceeded")
@@ -53,9 +55,10 @@ class Wave:
         return (self.started != MISSING) & (self.finished != MISSING)
 
 
-def read_waves(path):
-    """The waves of a file, by the text of their CASE columns."""
-    parts = {}
+def read_waves(path, wanted):
+    """The waves of a file that are in `wanted`, by the text of their CASE columns. `wanted`: {case: its attempts}; more
+    rows than that are left out, so that a damaged or malicious file does not fill the memory."""
+    parts, left = {}, dict(wanted)
     with _opened(path) as file:
         rows = whole_rows(file, path)
         header = next(rows, [])
@@ -64,21 +67,31 @@ def read_waves(path):
         stamps = [header.index(column) for column in STAMPS]
         outcome = header.index("outcome")
         whole = (row for row in rows if len(row) == len(header))
+        read = 0
         while chunk := list(itertools.islice(whole, CHUNK)):
+            read += len(chunk)
+            if read > MOST_ROWS:
+                raise Unusable(f"{path} has more than {MOST_ROWS:,} rows: report fewer waves at once")
             for key, group in itertools.groupby(chunk, case):
-                columns = list(zip(*group))
-                parts.setdefault(key, []).append(_numbers(columns, stamps, outcome, path))
+                group = list(group)[: left.get(key, 0)]
+                if group:
+                    left[key] -= len(group)
+                    parts.setdefault(key, []).append(_numbers(list(zip(*group)), stamps, outcome, path))
     return {key: _joined(pieces) for key, pieces in parts.items()}
 
 
 def _numbers(columns, stamps, outcome, path):
     try:
         numbers = [numpy.array([int(text) if text else MISSING for text in columns[i]], numpy.int64) for i in stamps]
-        return numbers, numpy.array([_CODES[text] for text in columns[outcome]], numpy.int8)
+        outcomes = numpy.array([_CODES[text] for text in columns[outcome]], numpy.int8)
     except (ValueError, OverflowError) as error:
         raise Unusable(f"{path}: {error}") from error
     except KeyError as error:
         raise Unusable(f"{path}: {error} is not an outcome (results/README.md lists them)") from error
+    for column, values in zip(STAMPS, numbers):
+        if values.max() > LATEST or values[values != MISSING].min(initial=0) < -LATEST:
+            raise Unusable(f"{path}: a value of {column} is out of range")
+    return numbers, outcomes
 
 
 _CODES = {name: code for code, name in enumerate(OUTCOMES)}
@@ -91,17 +104,25 @@ def _joined(pieces):
 
 @contextlib.contextmanager
 def _opened(path):
-    if path.suffix in (".gz", ".xz"):
-        with (gzip if path.suffix == ".gz" else lzma).open(path, "rt", newline="", encoding="utf-8") as file:
-            yield file
-    elif path.suffix == ".zst":
-        program = shutil.which("zstd")
-        if not program:
-            raise Unusable(f"{path}: zstd is not installed; apt-get install zstd, or decompress the file elsewhere")
-        with subprocess.Popen([program, "-dcq", "--", path], stdout=subprocess.PIPE) as process:
-            yield io.TextIOWrapper(process.stdout, newline="", encoding="utf-8")
-        if process.returncode != 0:
-            raise Unusable(f"{path}: zstd ended with {process.returncode}: the file may be damaged")
-    else:
-        with open(path, newline="", encoding="utf-8") as file:
-            yield file
+    with opened(path) as file:
+        if path.suffix in (".gz", ".xz"):
+            with (gzip if path.suffix == ".gz" else lzma).open(file) as unpacked:
+                with text_of(unpacked) as text:
+                    yield text
+        elif path.suffix == ".zst":
+            with _unpacked_by_zstd(file, path) as unpacked, text_of(unpacked) as text:
+                yield text
+        else:
+            with text_of(file) as text:
+                yield text
+
+
+@contextlib.contextmanager
+def _unpacked_by_zstd(file, path):
+    program = shutil.which("zstd")
+    if not program:
+        raise Unusable(f"{path}: zstd is not installed; apt-get install zstd, or decompress the file elsewhere")
+    with subprocess.Popen([program, "-dcq"], stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        yield process.stdout
+    if process.returncode != 0:
+        raise Unusable(f"{path}: zstd ended with {process.returncode}: the file may be damaged")

@@ -56,7 +56,7 @@ def mostly_sustained(rows):
 def server_bound(row):
     """Whether the target's server used so much of a processor that it limited the rate."""
     used, makespan = row["server_cpu_ns"], row["makespan_ns"]
-    return bool(used and makespan) and int(used) > SERVER_BOUND * int(makespan)
+    return bool(used and makespan) and float(used) > SERVER_BOUND * float(makespan)
 
 
 def rate_of(row):

@@ -4,6 +4,7 @@ import os
 from collections import namedtuple
 
 from ..failures import Unusable
+from ..output import one_line, write_text
 from ..records import verdicts
 from ..records.folders import runs_in
 
@@ -24,13 +25,15 @@ def build(folders, verdicts_file=None, out=None, figures=None, most_bytes=2_000_
     Returns the paths."""
     runs = runs_in(folders)
     judged = verdicts.read(folders, verdicts_file)
-    whole = folders[0].resolve().name if len(folders) == 1 and len(runs) > 1 else None
+    whole = one_line(folders[0].resolve().name) if len(folders) == 1 and len(runs) > 1 else None
     material = Material(runs, lines_of(runs), parts.colour_order(runs), POINTS[0], whole)
     drawn, text = _fitting(material, judged, most_bytes)
     out = out or folders[0] / "report.html"
+    if out.is_dir():
+        raise Unusable(f"{out} is a folder: name a file with --out")
     # The old page stays whole until the new one is.
     new = out.with_name(out.name + ".new")
-    new.write_text(text, encoding="utf-8")
+    write_text(new, text)
     os.replace(new, out)
     made = [out]
     if figures:

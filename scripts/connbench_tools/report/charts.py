@@ -31,7 +31,7 @@ class Material:
             path = run.samples_file()
             kept = run.facts.get("samples", "all")
             self.samples_kept[run.name] = kept if path or kept != "all" else "missing"
-            self.waves[run.name] = read_waves(path) if path else {}
+            self.waves[run.name] = read_waves(path, _attempts_by_case(run)) if path else {}
 
     def waves_of(self, line):
         """The samples of its repetitions. A wave without a row in summary.csv (of a killed run) is left out."""
@@ -45,10 +45,7 @@ class Material:
         for run in self.runs:
             if run.facts.get("complete") is not True or run.facts.get("samples") != "all":
                 continue  # the run promised no samples
-            wanted = {}
-            for row in run.rows:
-                if not is_fleet(row["target"]):
-                    wanted[_case(row)] = wanted.get(_case(row), 0) + int(row["attempts"])
+            wanted = _attempts_by_case(run)
             there, path = self.waves[run.name], run.samples_file()
             found = sum(min(count, len(there[case].outcome)) for case, count in wanted.items() if case in there)
             if found < sum(wanted.values()):
@@ -82,6 +79,15 @@ class Material:
 
 def _case(row):
     return tuple(row[column] for column in CASE)
+
+
+def _attempts_by_case(run):
+    """How many samples each wave should have. A fleet's attempts belong to its targets."""
+    wanted = {}
+    for row in run.rows:
+        if not is_fleet(row["target"]):
+            wanted[_case(row)] = wanted.get(_case(row), 0) + int(row["attempts"])
+    return wanted
 
 
 class WhyNot:

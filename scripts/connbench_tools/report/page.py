@@ -68,7 +68,7 @@ def payload(material, sections):
 
 def embedded(value):
     """JSON for a script element: nothing in it can end the element, or open a comment."""
-    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c").replace(">", "\\u003e")
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def title(material):

@@ -4,6 +4,7 @@ A median of an even number of figures is the lower of the middle two, because a 
 is never averaged.
 """
 
+from ..output import in_cell
 from ..records.repetitions import differ, letters, letters_text, ratio
 from ..records.waves import median
 from ..units import significant
@@ -60,5 +61,5 @@ def relation(ours, theirs):
 
 def table_text(heads, lines):
     """A Markdown table; the first column is text."""
-    rows = [heads, [":--"] + ["--:"] * (len(heads) - 1), *lines]
+    rows = [heads, [":--"] + ["--:"] * (len(heads) - 1), *(map(in_cell, line) for line in lines)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)

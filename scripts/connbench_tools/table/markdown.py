@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from ..failures import Unusable
+from ..output import one_line, write_text
+from ..records.files import read_text
 from . import legend, parts
 from .cells import whole
 from .rows import CLOSE, COST, FAR, LATE
@@ -14,7 +16,7 @@ def table(records):
     """All tables, each with its legend."""
     origin = next(iter(records.origins), "")
     sections = [
-        f"{origin}. {legend.conditions(records)}",
+        one_line(f"{origin}. {legend.conditions(records)}"),
         legend.how_to_read(records.rows.values()),
         _section("How fast they connect", parts.speed(records), _speed_lines(records)),
         _section("What they cost", parts.cost(records), legend.cost_legend(records)),
@@ -40,17 +42,14 @@ def _section(title, text, lines):
 
 
 def _list(lines):
-    return "\n".join(f"- {line}" for line in lines)
+    return "\n".join(f"- {one_line(line)}" for line in lines)
 
 
 def write_between_markers(path, text):
     """Replaces the text between the two markers of a file."""
     path = Path(path)
-    try:
-        old = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise Unusable(f"{path}: {error.strerror}") from error
+    old = read_text(path)
     if old.count(BEGIN) != 1 or old.count(END) != 1 or old.index(BEGIN) > old.index(END):
         raise Unusable(f"{path}: needs one {BEGIN}, and one {END} after it")
     before, rest = old.split(BEGIN)
-    path.write_text(f"{before}{BEGIN}\n{text}{END}{rest.split(END)[1]}", encoding="utf-8")
+    write_text(path, f"{before}{BEGIN}\n{text}{END}{rest.split(END)[1]}")

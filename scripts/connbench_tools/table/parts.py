@@ -60,7 +60,7 @@ def cost(records):
     lines = []
     for name in rows_with_a_figure(records, [client, Column(held_bytes(records), whole)]):
         rows = records.of(COST, name)
-        threads = [int(row["threads_peak"]) for row in rows if row["threads_peak"]]
+        threads = [float(row["threads_peak"]) for row in rows if row["threads_peak"]]
         lines.append(
             [
                 f"`{name}`",
@@ -69,7 +69,7 @@ def cost(records):
                 server.cell(name),
                 known(per_attempt(rows, "syscalls"), figure),
                 switches.cell(name),
-                str(max(threads)) if threads else NOTHING,
+                f"{max(threads):.0f}" if threads else NOTHING,
                 *memory_cells(records.memory.get(name, [])),
             ]
         )
@@ -84,7 +84,7 @@ def softirq_per_attempt(rows):
     """In ns. Over all repetitions together: a wave lasts only a few of the ticks in which the kernel counts this."""
     counted = [row for row in rows if row["client_softirq_ns"] and int(row["attempts"])]
     attempts = sum(int(row["attempts"]) for row in counted)
-    return sum(int(row["client_softirq_ns"]) for row in counted) / attempts if attempts else None
+    return sum(float(row["client_softirq_ns"]) for row in counted) / attempts if attempts else None
 
 
 def held_bytes(records):

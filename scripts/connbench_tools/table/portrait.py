@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from ..failures import Unusable
+from ..output import one_line
 from ..records.repetitions import by_repetition, number
 from ..records.run import Run
 from ..records.waves import median, rate_of
@@ -26,6 +28,9 @@ def portrait(folder):
         f"lateness of a {timeout} timeout, µs, p50",
         "p99",
     ]
+    burst, mixed = near.require_waves()[0], next((row for row in fleet.rows if MIX in row["scenario"]), None)
+    if mixed is None:
+        raise Unusable(f"{fleet.label}: no wave with --mix {MIX}: scripts/reference measures it")
     there = [row for row in far.rows if row["concurrency"] == IN_FLIGHT]
     columns = {
         "near": _column([row for row in near.rows if row["concurrency"] == IN_FLIGHT], rate_of, significant),
@@ -39,7 +44,7 @@ def portrait(folder):
         middle = [_threads(name, there), _share(name, fleet)]
         lines.append([f"`{name}`", cells["near"], cells["far"], *middle, cells["p50"], cells["p99"]])
     repetitions = sorted({len({row["repetition"] for row in run.rows}) for run in (near, far, late)})
-    return "\n".join([table_text(header, lines), "", _legend(near, fleet, repetitions), ""])
+    return "\n".join([table_text(header, lines), "", one_line(_legend(near, burst, mixed, repetitions)), ""])
 
 
 def _column(rows, figure, text, best=max):
@@ -75,8 +80,7 @@ def _options(run, option):
     )
 
 
-def _legend(near, fleet, repetitions):
-    burst, mixed = near.rows[0], next(row for row in fleet.rows if MIX in row["scenario"])
+def _legend(near, burst, mixed, repetitions):
     timeout = exact_duration(int(mixed["timeout_ns"]))
     threads, stack, cpus = _options(near, "threads"), _options(near, "stack"), ", ".join(near.given("--cpus"))
     parts = [

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from ..failures import Unusable
 from ..records import pending
+from ..output import one_line
+from ..records.files import read_text
 from ..records.folders import run_folders
 from ..records.run import Run
 from ..records.waves import is_open_loop
@@ -51,7 +53,7 @@ class Records:
         if (folder / BYTES_FILE).exists():
             self._read_bytes(folder / BYTES_FILE)
         if (folder / LACKS_FILE).exists():
-            self.lacks += (folder / LACKS_FILE).read_text(encoding="utf-8").splitlines()
+            self.lacks += map(one_line, read_text(folder / LACKS_FILE).splitlines())
 
     def _read_run(self, run):
         run.require_complete()

@@ -10,7 +10,9 @@ from connbench_tools.exact.counts import Connector, per_attempt
 from connbench_tools.failures import Unusable
 
 ALLOCATIONS, BYTES = baseline.ALLOCATIONS, baseline.BYTES
-MADE_WITH = dict.fromkeys("build_type commit compiler glibc kernel libraries machine".split(), "abc")
+MADE_WITH = dict.fromkeys("build_type commit compiler glibc kernel libraries machine".split(), "abc") | {
+    "libraries": {"asio": "1.2"}
+}
 
 
 class Figures(unittest.TestCase):
@@ -137,16 +139,19 @@ class File(unittest.TestCase):
     def test_refuses_a_damaged_baseline_and_names_the_damage(self):
         whole = {"version": 1, "made_with": MADE_WITH, "connectors": {"epoll": {"accepting": {"close": 1}}}}
         for damage, said in (
-            ({"connectors": None}, "connectors is missing"),
-            ({"made_with": []}, "made_with is missing"),
+            ({"connectors": None}, "connectors is not an object"),
+            ({"made_with": []}, "made_with is not an object"),
             ({"made_with": {"commit": "abc"}}, "made_with has no build_type, compiler"),
-            ({"connectors": {"epoll": [1]}}, "connectors is damaged"),
-            ({"connectors": {"epoll": {"accepting": 1}}}, "connectors is damaged"),
+            ({"connectors": {"epoll": [1]}}, "connectors.epoll is not an object"),
+            ({"connectors": {"epoll": {"accepting": 1}}}, "connectors.epoll.accepting is not an object"),
             (
                 {"connectors": {"epoll": {"accepting": {"close": "one"}}}},
-                'accepting/close of epoll is "one", which is not a figure',
+                'connectors.epoll.accepting.close is "one", not a number',
             ),
-            ({"connectors": {"epoll": {"accepting": {"close": {"seen": [1]}}}}}, "accepting/close of epoll is"),
+            (
+                {"connectors": {"epoll": {"accepting": {"close": {"seen": [1]}}}}},
+                "connectors.epoll.accepting.close.seen",
+            ),
         ):
             self.path.write_text(json.dumps(whole | damage))
             with self.assertRaisesRegex(Unusable, said):

@@ -134,7 +134,7 @@ class Gate(unittest.TestCase):
     def test_says_in_one_line_that_a_baseline_is_damaged_or_cannot_be_written(self):
         damaged = self.folder / "damaged.json"
         damaged.write_text('{"version": 1}')
-        for more, said in (([], "made_with is missing or damaged"), (["--accept"], "made_with is missing or damaged")):
+        for more, said in (([], "it has no made_with"), (["--accept"], "it has no made_with")):
             ended = self.exact(*more, baseline_file=damaged)
             self.assertEqual(ended.returncode, 2)
             self.assertRegex(ended.stderr, rf"\Ascripts/exact: .*{said}.*\n\Z")

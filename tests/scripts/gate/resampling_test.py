@@ -127,8 +127,8 @@ class ResamplingTest(RunsTest):
         pairs_file.PairsFile(path).append(SAME, Pair("AB", {CPU: (1.5, 2.5)}))
         good = path.read_bytes()
         for data, said in (
-            (good.replace(b",2.5", b""), "the number of fields in a row differs"),
-            (good.replace(b"2.5", b"2.5,7"), "the number of fields"),
+            (good.replace(b",2.5", b""), "row 1 has 3 fields, the header has 4"),
+            (good.replace(b"2.5", b"2.5,7"), "row 1 has 5 fields, the header has 4"),
             (good.replace(b"2.5", b"more"), "more"),
             (b"\xff" + good, "utf-8"),
             (b"a;b\r\n1;2\r\n", "group"),
@@ -160,8 +160,8 @@ class ResamplingTest(RunsTest):
             pairs_file.PairsFile(path).append(SAME, pair)
         given = SimpleNamespace(collect=False, pairs_file=path, seed=1, comparisons=4, budget=180.0)
         for text, said in (
-            ("{}", "has no machine, commit, what, broken, minutes"),
-            ("[]", "has no machine"),
+            ("{}", "is damaged: it has no machine, commit, what, broken, minutes"),
+            ("[]", "is damaged: it is not an object"),
             ("{", "cannot be read"),
         ):
             path.with_name("collection.json").write_text(text)

@@ -4,14 +4,16 @@ import os
 import shutil
 import signal
 import subprocess
+import unittest
 from pathlib import Path
+from unittest import mock
 
 from connbench_tools import ROOT
 from gate.pretended import PretendedBuilds, first_of, wait_until_gone
 
 
-class RevisionsTest(PretendedBuilds):
-    """What is checked out, built, and left behind."""
+class Repository(PretendedBuilds):
+    """A repository whose revisions build pretended programs."""
 
     CMAKE = """cmake_minimum_required(VERSION 3.25)
 project(pretended NONE)
@@ -60,6 +62,10 @@ endforeach()
         out, err = process.communicate(timeout=60)
         return subprocess.CompletedProcess((), process.returncode, out, err)
 
+
+class RevisionsTest(Repository):
+    """What is checked out, built, and left behind."""
+
     def assert_nothing_left(self):
         self.assertEqual(len(self.git("worktree", "list").splitlines()), 1)
         self.assertFalse((self.root / "build/regress").exists())
@@ -96,7 +102,31 @@ endforeach()
     def test_refuses_an_unknown_revision(self):
         done = self.regress("nowhere")
         self.assertEqual(done.returncode, 2)
-        self.assertEqual(done.stderr, "scripts/regress: 'nowhere' is not a revision of this repository\n")
+        self.assertRegex(
+            done.stderr,
+            rf"\Ascripts/regress: 'nowhere' is no revision of {self.root}: fatal: Needed a single revision\n\Z",
+        )
+
+    def test_says_that_a_shallow_clone_lacks_a_revision(self):
+        self.git("commit", "--quiet", "--allow-empty", "--message", "second")
+        shallow = self.folder / "shallow"
+        self.git("clone", "--quiet", "--depth", "1", f"file://{self.root}", str(shallow))
+        self.root = shallow
+        done = self.regress("HEAD~1")
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(
+            done.stderr, r"\A.*Needed a single revision. This clone is shallow .*: git fetch --unshallow\n\Z"
+        )
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can give a repository to somebody else")
+    def test_passes_on_what_git_says_of_a_repository_that_belongs_to_somebody_else(self):
+        os.chown(self.root / ".git", 1234, 1234)
+        os.chown(self.root, 1234, 1234)
+        nobody = {"HOME": "/nonexistent", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
+        with mock.patch.dict(os.environ, nobody):
+            done = self.regress("HEAD")
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, r"\A.*dubious ownership.*safe\.directory.*\n\Z")
 
     def test_names_a_revision_that_does_not_build_with_the_end_of_the_log(self):
         (self.root / "make_it").write_text("echo broken here; exit 1\n")
@@ -134,3 +164,52 @@ endforeach()
         self.assertGreater(len(self.git("worktree", "list").splitlines()), 1)
         self.assertIn(self.regress("HEAD~1", "HEAD~1", "--pairs", "2").returncode, (0, 4))
         self.assert_nothing_left()
+
+
+class HookTest(Repository):
+    """In a commit hook git sets GIT_DIR, GIT_INDEX_FILE and more. They belong to the commit under way, and to nothing
+    that the hook checks out or builds."""
+
+    def linked(self):
+        """A linked worktree with a staged change and a change that is not, whose hook judges what is committed."""
+        linked = self.folder / "linked"
+        self.git("worktree", "add", "--quiet", str(linked))
+        hook = self.root / ".git/hooks/pre-commit"
+        hook.write_text(
+            f"#!/bin/sh\nenv | grep ^GIT_ > {self.folder}/inherited\n"
+            f"scripts/regress HEAD --pairs 2 > {self.folder}/said 2>&1; echo $? >> {self.folder}/said\n"
+        )
+        hook.chmod(0o755)
+        with open(linked / ".gitignore", "a") as file:
+            file.write("/staged/\n")
+        self.root = linked
+        self.git("add", ".gitignore")
+        with open(linked / "make_it", "a") as file:
+            file.write("# not staged\n")
+        return linked
+
+    def test_a_commit_contains_what_was_staged_although_a_hook_built_other_revisions(self):
+        linked = self.linked()
+        self.git("commit", "--quiet", "--message", "with a hook")
+        said = (self.folder / "said").read_text()
+        self.assertIn("GIT_INDEX_FILE=", (self.folder / "inherited").read_text(), "git has set nothing")
+        self.assertIn(said.splitlines()[-1], ("0", "4"), said)
+        self.assertEqual(self.git("show", "--name-only", "--format=", "HEAD").split(), [".gitignore"])
+        self.assertEqual(self.git("status", "--porcelain", "--untracked-files=no"), " M make_it\n")
+        self.assertEqual(len(self.git("worktree", "list").splitlines()), 2)
+        self.assertFalse((linked / "build/regress").exists())
+
+    def test_leaves_every_byte_of_the_index_as_it_was(self):
+        self.linked()
+        index = Path(self.git("rev-parse", "--path-format=absolute", "--git-path", "index").strip())
+        before, directory = index.read_bytes(), self.git("rev-parse", "--absolute-git-dir").strip()
+        inherited = {
+            "GIT_INDEX_FILE": str(index),
+            "GIT_DIR": directory,
+            "GIT_PREFIX": "",
+            "GIT_WORK_TREE": str(self.root),
+        }
+        with mock.patch.dict(os.environ, inherited | {"GIT_OBJECT_DIRECTORY": str(self.folder / "nowhere")}):
+            done = self.regress("HEAD", "--pairs", "2")
+        self.assertIn(done.returncode, (0, 4), done.stderr)
+        self.assertEqual(index.read_bytes(), before)

@@ -142,7 +142,7 @@ class History(unittest.TestCase):
             self.assertIn(said, self.history(self.run_of(1, figures, **facts), status=2))
         self.assertIn("run.json is missing", self.history(self.folder, status=2))
         self.assertIn("no figure", self.history(self.run_of(1, {}), status=2))
-        self.assertIn("p50", self.history(self.run_of(1, {"p50": float("nan")}), status=2))
+        self.assertIn("NaN is not JSON", self.history(self.run_of(1, {"p50": float("nan")}), status=2))
         self.assertFalse(self.file.parent.exists())
 
     def test_refuses_a_run_of_another_machine_and_supports_one_file_per_machine(self):

@@ -78,12 +78,12 @@ esac
 
     def test_stops_when_a_run_breaks(self):
         done = self.measure(5)
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, 2)
         self.assertIn("scripts/table: connbench ended with 5: connbench: no namespaces here", done.stderr)
 
     def test_does_not_touch_earlier_records(self):
         (self.folder / "out").mkdir()
         done = self.measure(3)
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, 2)
         self.assertIn("exists already", done.stderr)
         self.assertEqual(list((self.folder / "out").iterdir()), [])

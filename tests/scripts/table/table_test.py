@@ -278,5 +278,5 @@ class TableTest(RunsTest):
 
     def test_fails_with_one_line_that_says_why(self):
         done = subprocess.run([ROOT / "scripts/table", "--from", self.folder], capture_output=True, text=True)
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, 2)
         self.assertRegex(done.stderr, r"\Ascripts/table: .*run.json is missing.*\n\Z")

@@ -1,0 +1,118 @@
+"""What the scripts print and write: text that any locale, terminal and file can take, whatever the records contain.
+
+Labels in records and names of folders come from elsewhere. A control character would let them move the cursor or forge
+a line, half a surrogate pair cannot be encoded at all, and a Latin-1 terminal lacks most characters. Such characters
+are shown by their number, as in \\x1b.
+"""
+
+import contextlib
+import os
+import re
+import sys
+
+# Control characters other than tab and line feed, marks that change the direction of writing, and half surrogates.
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text):
+    """The text, with unsafe characters as numbers. Lines and tabs stay."""
+    return _UNSAFE.sub(_number, str(text))
+
+
+def one_line(text):
+    """The same on one line."""
+    return " ".join(printable(text).split())
+
+
+def in_cell(text):
+    """The same as the content of a cell in a Markdown table."""
+    return one_line(text).replace("|", "\\|")
+
+
+def _number(match):
+    code = ord(match[0])
+    if 0xDC80 <= code <= 0xDCFF:
+        code -= 0xDC00  # the byte of a file name that is not UTF-8
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def write_text(path, text):
+    """Writes a text file in UTF-8. What cannot be encoded is written as its number."""
+    with open(path, "wb") as file:
+        file.write(text.encode("utf-8", "backslashreplace"))
+
+
+class Stream:
+    """A standard stream that shows any text. Once its reader has gone it is silent: the work still gets done, and its
+    files and its exit status are those of the result."""
+
+    def __init__(self, stream):
+        self._stream, self._gone = stream, False
+        self.encoding = getattr(stream, "encoding", None) or "utf-8"
+
+    def write(self, text):
+        shown = printable(text).encode(self.encoding, "backslashreplace").decode(self.encoding)
+        self._unless_gone(lambda: self._stream.write(shown))
+        return len(text)
+
+    def flush(self):
+        self._unless_gone(self._stream.flush)
+
+    def isatty(self):
+        return self._stream.isatty()
+
+    def fileno(self):
+        return self._stream.fileno()
+
+    def replace_line(self, text):
+        """Replaces the line under way on a terminal; "" removes it. Other streams stay as they are."""
+        if self.isatty():
+            self._unless_gone(lambda: self._stream.write("\r\033[K"))
+            self.write(one_line(text))
+            self.flush()
+
+    def _unless_gone(self, action):
+        if self._gone:
+            return
+        try:
+            action()
+        except OSError as error:
+            self._gone = True
+            with contextlib.suppress(OSError, ValueError):  # else what is buffered would fail again at the very end
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            if not isinstance(error, BrokenPipeError):
+                raise OSError(error.errno, f"the output cannot be written: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def safe_streams():
+    """Makes sys.stdout and sys.stderr safe for the duration of a block."""
+    _fill_closed_descriptors()
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (
+        stream if isinstance(stream, Stream) else Stream(stream or open(os.devnull, "w", encoding="utf-8"))
+        for stream in before
+    )
+    try:
+        yield
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):  # whoever wants to know has flushed
+                stream.flush()
+        sys.stdout, sys.stderr = before
+
+
+def _fill_closed_descriptors():
+    """Opens /dev/null in place of closed standard descriptors. Otherwise the next file would take their number, and
+    messages of child processes would end up in it."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def replace_line(text):
+    """Shows progress on a terminal."""
+    if isinstance(sys.stderr, Stream):
+        sys.stderr.replace_line(text)
