@@ -5,13 +5,93 @@ import io
 import json
 import os
 
-VALUES = [None, True, False, -1, 0, 7, 1.5, 1e308, 2**53 + 1, 2**63, 2**64, 10**30, "", "x", "*", "7", "nan", [], {}, [[]]]
-VALUES += ["\ud800", "\udc80x", "\x1b[31m\r\nred\x07", "</script><img src=x>", "a" * 5000, "\u202e|`", [None], {"x": {}}]
-RAW = ["NaN", "Infinity", "-Infinity", "1e999", "-0", "9" * 5000, "[" * 100_000, '{"a":' * 500, "tru", '"\\ud800"', "1.", ""]
-CELLS = ["", "-1", "0", "00", "1", "1.5", "1e308", "-1e17", "nan", "inf", "9" * 18, "9" * 30, " 7", "1_0", "٣", "x", "*"]
+VALUES = [
+    None,
+    True,
+    False,
+    -1,
+    0,
+    7,
+    1.5,
+    1e308,
+    2**53 + 1,
+    2**63,
+    2**64,
+    10**30,
+    "",
+    "x",
+    "*",
+    "7",
+    "nan",
+    [],
+    {},
+    [[]],
+]
+VALUES += [
+    "\ud800",
+    "\udc80x",
+    "\x1b[31m\r\nred\x07",
+    "</script><img src=x>",
+    "a" * 5000,
+    "\u202e|`",
+    [None],
+    {"x": {}},
+]
+RAW = [
+    "NaN",
+    "Infinity",
+    "-Infinity",
+    "1e999",
+    "-0",
+    "9" * 5000,
+    "[" * 100_000,
+    '{"a":' * 500,
+    "tru",
+    '"\\ud800"',
+    "1.",
+    "",
+]
+CELLS = [
+    "",
+    "-1",
+    "0",
+    "00",
+    "1",
+    "1.5",
+    "1e308",
+    "-1e17",
+    "nan",
+    "inf",
+    "9" * 18,
+    "9" * 30,
+    " 7",
+    "1_0",
+    "٣",
+    "x",
+    "*",
+]
 CELLS += ["burst", "fleet:a=1.2.3,b=.", "fleet:accepting=0,b=0", "fleet:", "fleet:accepting=1e9:poisson:1/s", "steady:"]
-CELLS += ["steady:poisson:0/s", "steady:poisson:1e17/s", "steady:poisson:-5/s", "accepting", "blackhole", "null", "epoll"]
-CELLS += ["\x1b]0;x\x07", "a\nb", "\u202e", "</td><img>", "|", "$x$ {0}", "a" * 200_000, "\x00", "_private", "connected"]
+CELLS += [
+    "steady:poisson:0/s",
+    "steady:poisson:1e17/s",
+    "steady:poisson:-5/s",
+    "accepting",
+    "blackhole",
+    "null",
+    "epoll",
+]
+CELLS += [
+    "\x1b]0;x\x07",
+    "a\nb",
+    "\u202e",
+    "</td><img>",
+    "|",
+    "$x$ {0}",
+    "a" * 200_000,
+    "\x00",
+    "_private",
+    "connected",
+]
 
 
 def damage(chance, folder):
@@ -124,7 +204,9 @@ def _cell(chance, path):
 
 def _rows(chance, path):
     rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
-    what = chance.choice(("twice", "without", "shorter", "shuffled", "column gone", "column renamed", "column twice", "mixed"))
+    what = chance.choice(
+        ("twice", "without", "shorter", "shuffled", "column gone", "column renamed", "column twice", "mixed")
+    )
     at, column = chance.randrange(len(rows)), chance.randrange(len(rows[0]))
     if what == "twice":
         rows[at:at] = [rows[at]] * chance.choice((1, 50))

@@ -70,7 +70,17 @@ def words_of(name, folder):
     }[name]
 
 
-SCRIPTS = ("report", "report --figures", "compare", "compare slower", "history", "table", "table --portrait", "answer", "readers")
+SCRIPTS = (
+    "report",
+    "report --figures",
+    "compare",
+    "compare slower",
+    "history",
+    "table",
+    "table --portrait",
+    "answer",
+    "readers",
+)
 WEIGHTS = (6, 1, 4, 2, 4, 3, 2, 3, 3)
 STATUSES = dict.fromkeys(("compare", "compare slower"), (0, 1, 2, 4))  # the others: 0 or 2
 
@@ -162,7 +172,9 @@ def main():
     given = arguments()
     signal.signal(signal.SIGALRM, hang)
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
-    resource.setrlimit(resource.RLIMIT_AS, (int(Path("/proc/self/statm").read_text().split()[0]) * 4096 + 2 * MEMORY, -1))
+    resource.setrlimit(
+        resource.RLIMIT_AS, (int(Path("/proc/self/statm").read_text().split()[0]) * 4096 + 2 * MEMORY, -1)
+    )
     counts, ends, seed = {}, time.monotonic() + given.seconds, given.seed
     while seed < given.seed + given.cases if given.cases else time.monotonic() < ends:
         with tempfile.TemporaryDirectory() as folder:

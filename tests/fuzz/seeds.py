@@ -83,7 +83,14 @@ def _report(path):
 
 def _run(folder, rows, **facts):
     folder.mkdir(parents=True)
-    run = {"schema_version": 1, "run_id": "r", "complete": True, "environment": ENVIRONMENT, "skipped": [], "failures": []}
+    run = {
+        "schema_version": 1,
+        "run_id": "r",
+        "complete": True,
+        "environment": ENVIRONMENT,
+        "skipped": [],
+        "failures": [],
+    }
     run |= {"origin": {"realtime_ns": 1_700_000_000 * 10**9}, "warnings": [], "command_line": ["connbench", "run"]}
     (folder / "run.json").write_text(json.dumps(run | facts))
     with open(folder / "summary.csv", "w", newline="") as file:
@@ -99,11 +106,18 @@ def _compare(path):
             cost = factor * (1 + (number * 7 % 10) / 2000)
             own = {"cpu_ns": round(3e6 * cost), "makespan_ns": round(5e6 * cost), "connects_per_s": 20000 / cost}
             rows.append(wave("epoll", number, **own))
-            more = {"scenario": "steady:uniform:100/s", "target": "delayed:2ms", "connects_per_s": 99, "added_p50_ns": 70}
+            more = {
+                "scenario": "steady:uniform:100/s",
+                "target": "delayed:2ms",
+                "connects_per_s": 99,
+                "added_p50_ns": 70,
+            }
             rows.append(wave("pool", number, wave=number + 9, cpu_ns=9, **more))
         _run(path / name, rows)
         entries = [{"name": "connect/epoll/accepting/concurrency:64/p50", "real_time": 1500.0}]
-        entries.append({"name": "connect/pool/delayed:2ms/concurrency:8/scenario:steady:uniform:100/s/p99", "real_time": 7})
+        entries.append(
+            {"name": "connect/pool/delayed:2ms/concurrency:8/scenario:steady:uniform:100/s/p99", "real_time": 7}
+        )
         (path / name / "benchmark-aggregate.json").write_text(json.dumps({"benchmarks": entries}))
     (path / "history").mkdir()
     head = "time,commit,branch,epoll_p50_us,machine\n"
@@ -146,5 +160,7 @@ def _rest(folder):
         shutil.copy(ROOT / "results/self-test" / name, folder)
     head = (ROOT / "results/self-test/pairs.csv").read_bytes().split(b"\r\n")[:6]
     (folder / "pairs.csv").write_bytes(b"\r\n".join(head) + b"\r\n")
-    (folder / "pending.json").write_text('{"benchmarks": [{"name": "floor/pending_bytes/epoll", "pending": 8, "bytes_per_pending": 9}]}')
+    (folder / "pending.json").write_text(
+        '{"benchmarks": [{"name": "floor/pending_bytes/epoll", "pending": 8, "bytes_per_pending": 9}]}'
+    )
     (folder / "lacks.txt").write_text("x\n")

@@ -118,7 +118,9 @@ class HostileTest(RunsTest):
                     shutil.copytree(self.folder / "made", folder, dirs_exist_ok=True)
                     shutil.rmtree(self.folder / "made")
                 for name in ("report", "table", "answer", "compare", "history"):
-                    self.assertIn(f"row 1 has {'the scenario ' * (column == 'scenario')}", self.refusal(name), cell[:20])
+                    self.assertIn(
+                        f"row 1 has {'the scenario ' * (column == 'scenario')}", self.refusal(name), cell[:20]
+                    )
 
     def test_files_of_any_size_are_refused_before_they_fill_the_memory(self):
         for file in ("run.json", "summary.csv"):
@@ -195,7 +197,11 @@ class SamplesTest(ReportTest):
         shutil.rmtree(self.folder / "made")
         header, rest = good.split(b"\r\n", 1)
         more = rest * 50 + rest.replace(b"epoll", b"other") * 50
-        for name, pack in (("samples.csv", bytes), ("samples.csv.gz", gzip.compress), ("samples.csv.xz", lzma.compress)):
+        for name, pack in (
+            ("samples.csv", bytes),
+            ("samples.csv.gz", gzip.compress),
+            ("samples.csv.xz", lzma.compress),
+        ):
             material = self.page_of(name, pack(header + b"\r\n" + more))
             (wave,) = material.waves["run"].values()
             self.assertEqual(len(wave.outcome), 3)

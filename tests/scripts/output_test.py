@@ -18,7 +18,9 @@ LOCALES = (
 
 class PrintableTest(unittest.TestCase):
     def test_shows_unsafe_characters_by_their_number(self):
-        self.assertEqual(output.printable("a\tb\nµ\x1b[1m\x9b\udcff\ud800\u202e"), "a\tb\nµ\\x1b[1m\\x9b\\xff\\ud800\\u202e")
+        self.assertEqual(
+            output.printable("a\tb\nµ\x1b[1m\x9b\udcff\ud800\u202e"), "a\tb\nµ\\x1b[1m\\x9b\\xff\\ud800\\u202e"
+        )
         self.assertEqual(output.one_line("a\n\r b"), "a \\x0d b")
         self.assertEqual(output.in_cell("a|b\nc"), "a\\|b c")
 

@@ -86,15 +86,15 @@ def read(path):
     """The rows of comparisons.csv; none without the file."""
     if not path.exists():
         return []
-    table = read_table(path, COLUMNS)
+    table = read_table(path, COLUMNS, f"{path} is not a file of comparisons: it")
     if table.damage or not all(is_count(row[column]) for row in table.rows for column in CHANGES):
         raise Unusable(f"{path} is not a file of comparisons: move it away, and measure again with --real")
     return table.rows
 
 
 def summary(rows):
-    """{kind: {"alarms", "false_improvements", "unsure"}}, each with its share and interval. An alarm is a comparison with
-    a row that regressed."""
+    """{kind: {"alarms", "false_improvements", "unsure"}}, each with its share and interval. An alarm is a comparison
+    with a row that regressed."""
     names = {REGRESSED: "alarms", IMPROVED: "false_improvements", UNSTABLE: "unsure"}
     found = {}
     for kind in (COPY, LAYOUT):

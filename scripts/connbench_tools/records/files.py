@@ -120,7 +120,9 @@ def wrong(value, schema):
         kinds = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
         name = NAMES[kinds[0]]
         containers = ("object", "array")
-        return f"{where} is not {name}" if kinds[0] in containers else f"{where} is {_short(error.instance)}, not {name}"
+        return (
+            f"{where} is not {name}" if kinds[0] in containers else f"{where} is {_short(error.instance)}, not {name}"
+        )
     if error.validator == "const":
         return f"{where} is {_short(error.instance)}, not {_short(error.validator_value)}"
     if error.validator in ("minimum", "maximum"):

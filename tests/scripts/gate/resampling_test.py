@@ -158,7 +158,7 @@ class ResamplingTest(RunsTest):
         path = self.folder / "pairs.csv"
         for pair in self.pairs(1):
             pairs_file.PairsFile(path).append(SAME, pair)
-        given = SimpleNamespace(collect=False, pairs_file=path, seed=1, comparisons=4, budget=180.0)
+        given = SimpleNamespace(collect=False, real=None, pairs_file=path, seed=1, comparisons=4, budget=180.0)
         for text, said in (
             ("{}", "is damaged: it has no machine, commit, what, broken, minutes"),
             ("[]", "is damaged: it is not an object"),
@@ -190,7 +190,7 @@ class ResamplingTest(RunsTest):
             "delays_ns": {},
         }
         path.with_name("collection.json").write_text(json.dumps(facts))
-        given = SimpleNamespace(collect=False, pairs_file=path, seed=1, comparisons=4, budget=180.0)
+        given = SimpleNamespace(collect=False, real=None, pairs_file=path, seed=1, comparisons=4, budget=180.0)
         with contextlib.redirect_stdout(io.StringIO()) as out:
             self.assertEqual(self_test.run(given, quietly, quietly), 0)
         self.assertIn("io_uring connects inside the kernel, which the delay does not reach", out.getvalue())
