@@ -2,6 +2,7 @@
 
 Usage: installed_package_test.py CMAKE BUILD_FOLDER SOURCE_FOLDER COMPILER
 """
+
 import csv
 import json
 import pathlib

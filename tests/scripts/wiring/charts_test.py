@@ -48,7 +48,9 @@ class SamplesTest(ReportTest):
         for repetition in (1, 2):
             for name in NAMES:
                 run.wave(name, repetition, times=[1] * 40)
-                run.wave(name, repetition, scenario=OPEN, concurrency=64, times=[1] * 40, connects_per_s=1000, added_p50_ns=1)
+                run.wave(
+                    name, repetition, scenario=OPEN, concurrency=64, times=[1] * 40, connects_per_s=1000, added_p50_ns=1
+                )
                 for timeout in (9_000, 8_000):
                     more = {"timeout_ns": timeout, "outcome": "deadline_exceeded"}
                     run.wave(name, repetition, f"blackhole:{timeout}", "burst", 64, times=[1] * 40, **more)
@@ -58,7 +60,9 @@ class SamplesTest(ReportTest):
         """`wanted`: {view: function of connector that gives the values}."""
         self.assertEqual(len(section["views"]), len(wanted), [view["label"] for view in section["views"]])
         for view in section["views"]:
-            (values_of,) = [values for words, values in wanted.items() if all(w in view["label"] for w in words.split("|"))]
+            (values_of,) = [
+                values for words, values in wanted.items() if all(w in view["label"] for w in words.split("|"))
+            ]
             self.assertEqual(len(view["data"][chart]), len(NAMES))
             for curve in view["data"][chart]:
                 self.assertEqual(curve["values"], values_of(NAMES[curve["c"]]), view["label"])
@@ -92,8 +96,11 @@ class SamplesTest(ReportTest):
 
     def test_added_is_connecting_without_the_handshake(self):
         run = self.made()
-        found = lambda name: between(self.pooled(run, name, OPEN), "started_ns", "finished_ns", "handshake_ns")  # noqa: E731
-        self.check(self.section("added", run), "added", {"steady": found})
+
+        def added(name):
+            return between(self.pooled(run, name, OPEN), "started_ns", "finished_ns", "handshake_ns")
+
+        self.check(self.section("added", run), "added", {"steady": added})
 
     def test_attempts_with_a_retransmitted_syn_or_an_unknown_handshake_add_nothing(self):
         run = self.made()
@@ -175,7 +182,9 @@ class SummaryTest(ReportTest):
             shutil.rmtree(self.folder / "run", ignore_errors=True)
             section = self.fleet(with_samples)
             for number in (0, 1):
-                drawn = {chart: self.curves(section, chart)[number] for chart in ("fleet-p50", "fleet-p99", "fleet-rate")}
+                drawn = {
+                    chart: self.curves(section, chart)[number] for chart in ("fleet-p50", "fleet-p99", "fleet-rate")
+                }
                 places = [1, 2, 0]  # 10 %, 30 %, 50 %
                 if with_samples:
                     first = [10_000 * (1 + place) + 1000 * number + 5 for place in places]

@@ -34,7 +34,10 @@ LOADS = {  # name: columns of its rows, and what is judged
     "epoll/accepting/concurrency:8/timeout:1s": ({"concurrency": 8}, CLOSED),
     "epoll/accepting/concurrency:1/timeout:1s": ({"concurrency": 1}, CLOSED | {"added_p50"}),
     "epoll/accepting/concurrency:8/timeout:7ms": ({"timeout_ns": 7_000_000}, CLOSED),
-    "pool/accepting/concurrency:8/timeout:1s/family:6/shards:2": ({"connector": "pool", "family": 6, "shards": 2}, CLOSED),
+    "pool/accepting/concurrency:8/timeout:1s/family:6/shards:2": (
+        {"connector": "pool", "family": 6, "shards": 2},
+        CLOSED,
+    ),
     "epoll/far/concurrency:8/timeout:1s/scenario:steady:uniform:1/s": (
         {"target": "far", "scenario": "steady:uniform:1/s"},
         {"cpu_per_attempt", "overshoot_p50", "overshoot_p90", "added_p50"},
@@ -71,8 +74,16 @@ class JudgedRunTest(RunsTest):
 
     def test_a_change_is_reported_for_the_metric_the_load_and_the_side_that_changed(self):
         """Each metric in turn is a third higher on one side."""
-        base = {"cpu_ns": 1000, "makespan_ns": 2000, "connects_per_s": 3000, "overshoot_p50_ns": 4, "overshoot_p90_ns": 50}
-        columns = {metric: column for metric, column in COLUMNS.items() if column in base} | {"cpu_per_attempt": "cpu_ns"}
+        base = {
+            "cpu_ns": 1000,
+            "makespan_ns": 2000,
+            "connects_per_s": 3000,
+            "overshoot_p50_ns": 4,
+            "overshoot_p90_ns": 50,
+        }
+        columns = {metric: column for metric, column in COLUMNS.items() if column in base} | {
+            "cpu_per_attempt": "cpu_ns"
+        }
         for metric, column in columns.items():
             for changed in (0, 1):
                 sides = []
@@ -104,7 +115,9 @@ class JudgedRunTest(RunsTest):
         self.assertAlmostEqual(float(row["effect"]), effect, delta=0.01)
         self.assertLess(float(row["ci_low"]), float(row["ci_high"]))
         self.assertEqual((row["pairs"], row["verdict"]), ("9", "regressed" if worse else "improved"))
-        (line,) = [line.split() for line in out.getvalue().splitlines() if line.endswith(row["verdict"]) and name in line]
+        (line,) = [
+            line.split() for line in out.getvalue().splitlines() if line.endswith(row["verdict"]) and name in line
+        ]
         self.assertEqual(line[:3], [name, metric, "9"])
         self.assertEqual(line[3], f"{float(row['effect']):+.1%}")
 
@@ -153,9 +166,15 @@ class PairsTest(RunsTest):
             turn = taken.count((side.name, load))
             place = 100 * (side.name == "head") + 10 * list(suite.LOADS).index(load)
             target = {"rate": "accepting", "late": "backlog-full", "added": "delayed:2ms"}[load]
-            figures = {"connects_per_s": 1000 + place + turn, "cpu_ns": 10 * (place + turn), "makespan_ns": 7 + place + turn}
+            figures = {
+                "connects_per_s": 1000 + place + turn,
+                "cpu_ns": 10 * (place + turn),
+                "makespan_ns": 7 + place + turn,
+            }
             figures |= {"overshoot_p50_ns": 500 + place + turn, "attempts": 10}
-            run = JudgedRun(self.run_of(f"{side.name}{load}{turn}{order}", [wave("epoll", 1, target, **figures)]), side.name)
+            run = JudgedRun(
+                self.run_of(f"{side.name}{load}{turn}{order}", [wave("epoll", 1, target, **figures)]), side.name
+            )
             return run, 0.001 * (place + turn)
 
         sides = [mock.Mock() for _ in "AB"]
@@ -179,7 +198,9 @@ class PairsTest(RunsTest):
                     name = f"epoll/{name}/concurrency:8/timeout:1s"
                     values = {metric: value[side] for (bench_, metric), value in pair.values.items() if bench_ == name}
                     self.assertAlmostEqual(values["cpu_per_attempt"], statistics.fmean(own))
-                    self.assertAlmostEqual(values["connects_per_s"], statistics.harmonic_mean([1000 + one for one in own]))
+                    self.assertAlmostEqual(
+                        values["connects_per_s"], statistics.harmonic_mean([1000 + one for one in own])
+                    )
                     self.assertAlmostEqual(values["wall_time"], statistics.fmean(7 + one for one in own))
                     self.assertEqual(values["overshoot_p50"], statistics.median_low(500 + one for one in own))
                 every = sum(1e6 * (100 * side + 10 * number + turn) for side in (0, 1) for turn in range(1, turns + 1))
@@ -214,7 +235,12 @@ class ExactTest(RunsTest):
 
     def test_threads_and_bytes_of_floor_bench_stay_with_their_connector(self):
         entries = [
-            {"name": f"floor/pending_bytes/{name}/iterations:1", "pending": 10 + n, "threads": 20 + n, "bytes_per_pending": 30 + n}
+            {
+                "name": f"floor/pending_bytes/{name}/iterations:1",
+                "pending": 10 + n,
+                "threads": 20 + n,
+                "bytes_per_pending": 30 + n,
+            }
             for n, name in enumerate(("epoll", "pool"))
         ]
         path = Path(self.folder / "pending.json")

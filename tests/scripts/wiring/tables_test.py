@@ -37,7 +37,11 @@ class TableTest(RunsTest):
                 rows += rows_of(place, name, 1000 * place, **load)
         self.run_of("a", rows)
         entries = [
-            {"name": f"floor/pending_bytes/{name}/iterations:1", "bytes_per_pending": 1000 + place, "pending": 500 + place}
+            {
+                "name": f"floor/pending_bytes/{name}/iterations:1",
+                "bytes_per_pending": 1000 + place,
+                "pending": 500 + place,
+            }
             for place, name in enumerate(NAMES)
         ]
         (self.folder / "pending.json").write_text(json.dumps({"benchmarks": entries}))
@@ -80,7 +84,9 @@ class TableTest(RunsTest):
         fleet = []
         for place, connector in enumerate(NAMES):
             for target, connected in (("accepting", 50 + place), ("blackhole", 5), ("*", 7)):
-                fleet.append(wave(connector, 1, target, scenario=mix, attempts=100, connected=connected, timeout_ns=2 * 10**8))
+                fleet.append(
+                    wave(connector, 1, target, scenario=mix, attempts=100, connected=connected, timeout_ns=2 * 10**8)
+                )
             fleet.append(wave(connector, 1, scenario=mix.replace("75", "50").replace("=25", "=50"), connected=1))
         self.run_of("fleet", fleet)
         text = portrait(self.folder)
@@ -112,7 +118,11 @@ class AnswerTest(RunsTest):
         fleet = [
             wave(connector, 1, target, scenario="fleet:a=80,b=20", attempts=attempts, connected=connected)
             for place, connector in enumerate(NAMES)
-            for target, attempts, connected in (("accepting", 80, 40 + 10 * place), ("blackhole", 20, 3), ("*", 300, 70))
+            for target, attempts, connected in (
+                ("accepting", 80, 40 + 10 * place),
+                ("blackhole", 20, 3),
+                ("*", 300, 70),
+            )
         ]
         self.run_of("fleet", fleet)
         late = [
@@ -132,15 +142,22 @@ class AnswerTest(RunsTest):
 class HistoryTest(RunsTest):
     def test_every_column_has_the_value_of_its_own_name(self):
         environment = ENVIRONMENT | {"build": {"git_commit": "c1"}, "cpu": {"model": "Abacus", "online": [0, 1, 2]}}
-        run = self.run_of("run", [], environment=environment, origin={"monotonic_ns": 5, "realtime_ns": 1_700_000_000_000_007_000})
+        run = self.run_of(
+            "run", [], environment=environment, origin={"monotonic_ns": 5, "realtime_ns": 1_700_000_000_000_007_000}
+        )
         names = {
             f"connect/{connector}/{target}/concurrency:{size}/{figure}": f"{connector}{column}_{figure}_us"
             for connector in NAMES
-            for target, size, column in (("accepting", 64, ""), ("accepting", 8, "_concurrency_8"), ("refusing", 64, "_refusing"))
+            for target, size, column in (
+                ("accepting", 64, ""),
+                ("accepting", 8, "_concurrency_8"),
+                ("refusing", 64, "_refusing"),
+            )
             for figure in ("p50", "p99", "time_per_connect")
         }
         entries = [
-            {"name": name, "real_time": 1000 * place, "cpu_time": 7, "iterations": 9} for place, name in enumerate(names, 1)
+            {"name": name, "real_time": 1000 * place, "cpu_time": 7, "iterations": 9}
+            for place, name in enumerate(names, 1)
         ]
         (run / "benchmark-aggregate.json").write_text(json.dumps({"benchmarks": entries}))
         wanted = {column: str(place) for place, column in enumerate(names.values(), 1)}
