@@ -23,7 +23,16 @@ from wiring import known
 NAMES = ("epoll", "pool", "ring")
 SIZES = (1, 16, 64)
 UNITS = {"cpu": "ns", "memory": "KiB"} | dict.fromkeys(("p50", "p99", "queue", "late", "late99", "added"), "ns")
-MEASURED = ("connects_per_s", "cpu_ns", "rss_peak_kib", "threads_peak", "p50_ns", "p99_ns", "syscalls", "in_flight_mean")
+MEASURED = (
+    "connects_per_s",
+    "cpu_ns",
+    "rss_peak_kib",
+    "threads_peak",
+    "p50_ns",
+    "p99_ns",
+    "syscalls",
+    "in_flight_mean",
+)
 
 # The mean height of the pixels of a colour in a chart: 0 at the top, 1 at the bottom; null when there are none.
 HEIGHT_OF = """
@@ -94,15 +103,22 @@ class FiguresTest(BrowserTest):
                     for one, other in zip(found, wanted):
                         self.assertEqual((one[0], one[5]), (other[0], other[5]))
                         for value, right in zip(one[1:5], other[1:5]):
-                            self.assertAlmostEqual(value or 0, right or 0, delta=abs(right or 0) * 1e-9, msg=chart["id"])
+                            self.assertAlmostEqual(
+                                value or 0, right or 0, delta=abs(right or 0) * 1e-9, msg=chart["id"]
+                            )
                     checked += len(wanted) > 0
         self.assertGreater(checked, 16)
 
     def test_the_table_saves_the_figure_of_each_column_with_its_unit(self):
         self.open("load=all")
         head, *rows = self.saved_in_memory("#table-csv")
-        heads = {column.head + (f" [{UNITS[column.identity]}]" if column.identity in UNITS else ""): column for column in COLUMNS}
-        self.assertEqual([name for name in head if name not in heads], ["connector", "load", "outcome of every attempt"])
+        heads = {
+            column.head + (f" [{UNITS[column.identity]}]" if column.identity in UNITS else ""): column
+            for column in COLUMNS
+        }
+        self.assertEqual(
+            [name for name in head if name not in heads], ["connector", "load", "outcome of every attempt"]
+        )
         self.assertEqual(len(rows), len(self.material.lines))
         for row, line in zip(rows, self.material.lines):
             cells = dict(zip(head, row))
@@ -115,7 +131,9 @@ class FiguresTest(BrowserTest):
 
     def test_every_column_sorts_the_rows_by_its_own_values(self):
         self.open("load=all")
-        keys = self.js("return [...document.querySelectorAll('#table thead th:not([hidden])')].map((h) => h.dataset.key)")
+        keys = self.js(
+            "return [...document.querySelectorAll('#table thead th:not([hidden])')].map((h) => h.dataset.key)"
+        )
         for key in keys:
             orders = []
             for _ in range(2):
@@ -155,7 +173,9 @@ class FiguresTest(BrowserTest):
             for key, place in ((Keys.HOME, 0), (Keys.END, -1)):
                 said = self.tip(chart, key)
                 curves = sorted(section["views"][0]["data"][chart], key=lambda curve: -curve["y"][place])
-                self.assertTrue(said.startswith(f"most attempts in flight (--concurrency): {curves[0]['x'][place]}\n"), said)
+                self.assertTrue(
+                    said.startswith(f"most attempts in flight (--concurrency): {curves[0]['x'][place]}\n"), said
+                )
                 wanted = [
                     (
                         self.material.connectors[curve["c"]],
@@ -178,8 +198,10 @@ class FiguresTest(BrowserTest):
             self.assertEqual(self.js(stroke, "[data-chart=scaling-rate] .legend line"), colours[on])
         for number, name in enumerate(NAMES):
             self.assertEqual(self.js(stroke, f".chips label:nth-child({number + 1}) line"), colours[name])
-            rows = self.js("return [...document.querySelectorAll('#table tbody tr')].map((r) => [r.cells[0].dataset.v, "
-                           "r.querySelector('line').getAttribute('stroke')])")
+            rows = self.js(
+                "return [...document.querySelectorAll('#table tbody tr')].map((r) => [r.cells[0].dataset.v, "
+                "r.querySelector('line').getAttribute('stroke')])"
+            )
         self.assertEqual(dict(rows), colours)
 
     def test_a_larger_value_is_drawn_higher(self):

@@ -235,17 +235,15 @@ class ExactTest(RunsTest):
 
     def test_threads_and_bytes_of_floor_bench_stay_with_their_connector(self):
         entries = [
-            {
-                "name": f"floor/pending_bytes/{name}/iterations:1",
-                "pending": 10 + n,
-                "threads": 20 + n,
-                "bytes_per_pending": 30 + n,
-            }
+            {"name": f"floor/pending_bytes/{name}/x", "pending": 10 + n, "threads": 20 + n, "bytes_per_pending": 30 + n}
+            | {"slab_per_pending": 100 + n, "kernel_stack_per_pending": 2000 + n, "page_tables_per_pending": 70_000 + n}
             for n, name in enumerate(("epoll", "pool"))
         ]
         path = Path(self.folder / "pending.json")
         path.write_text(json.dumps({"benchmarks": entries}))
-        self.assertEqual(pending.read(path), [("epoll", None, 10, 20, 30.0), ("pool", None, 11, 21, 31.0)])
+        self.assertEqual(
+            pending.read(path), [("epoll", None, 10, 20, 30.0, 72_100.0), ("pool", None, 11, 21, 31.0, 72_103.0)]
+        )
 
     def test_a_difference_names_its_connector_its_figure_and_both_values(self):
         was = {"epoll": {"accepting/close": 1, THREADS: 3, BYTES: 100, ALLOCATIONS: 0}, "pool": {"accepting/close": 2}}
