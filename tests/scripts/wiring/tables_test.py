@@ -105,9 +105,9 @@ class TableTest(RunsTest):
                 [
                     ("CPU µs: client", shown(n, "cpu_ns", text=microseconds, each=ATTEMPTS)),
                     ("of it, softirq", over_all(n, "client_softirq_ns")),
-                    ("CPU µs: server", middle(n, "server_cpu_ns", text=microseconds)),
+                    ("CPU µs: server", shown(n, "server_cpu_ns", text=microseconds, each=ATTEMPTS)),
                     ("system calls", middle(n, "syscalls")),
-                    ("switches", middle(n, "voluntary_switches", "involuntary_switches")),
+                    ("switches", shown(n, "voluntary_switches", "involuntary_switches", text=figure, each=ATTEMPTS)),
                     ("threads", str(scaled("threads_peak", 2, n))),  # the highest
                     ("bytes: process", whole(1000 * (1 + n))),
                     ("bytes: kernel", whole(kernel)),
