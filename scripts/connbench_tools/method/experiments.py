@@ -82,11 +82,11 @@ def closing(runs):
 
 def ports(runs):
     """How long connecting takes as TIME_WAIT fills the ports: each tenth of a wave against its first tenth."""
-    from ..records.samples import read_waves  # needs numpy, which the other experiments do not
+    from ..records.samples import waves_of  # needs numpy, which the other experiments do not
 
     tenths = {tenth: {} for tenth in (1, 5, 10)}
     for place, run in enumerate(runs, 1):
-        (wave,) = read_waves(run.samples_file()).values()
+        (wave,) = waves_of(run).values()
         times = wave.connecting()
         size = len(times) // 10
         for tenth, figures in tenths.items():

@@ -11,7 +11,8 @@ import subprocess
 from ..failures import Unusable, exit_without
 from ..vocabulary import OUTCOMES
 from .files import opened
-from .tables import CASE, require_columns, text_of, whole_rows
+from .tables import CASE, case_of, require_columns, text_of, whole_rows
+from .waves import is_fleet
 
 try:
     import numpy
@@ -53,6 +54,21 @@ class Wave:
 
     def _timed(self):
         return (self.started != MISSING) & (self.finished != MISSING)
+
+
+def attempts_by_case(run):
+    """How many samples each wave of a run should have. A fleet's attempts belong to its targets."""
+    wanted = {}
+    for row in run.rows:
+        if not is_fleet(row["target"]):
+            wanted[case_of(row)] = wanted.get(case_of(row), 0) + int(row["attempts"])
+    return wanted
+
+
+def waves_of(run):
+    """{case: Wave} of a run; empty when it has no samples."""
+    path = run.samples_file()
+    return read_waves(path, attempts_by_case(run)) if path else {}
 
 
 def read_waves(path, wanted):

@@ -31,6 +31,11 @@ _DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,40})?([eE][-+]?[0-9]{1,2})?")
 _LARGEST = 1e18
 
 
+def case_of(row):
+    """What tells a row's wave from the others."""
+    return tuple(row[column] for column in CASE)
+
+
 class Row(dict):
     """One row. A column that the file does not have is empty, like a value that is not known."""
 

@@ -9,9 +9,8 @@ Sections are plain dictionaries, because the page gets them as JSON, and the fig
     xy: x, y; perhaps low and high (the range over repetitions), marks: [index, text], steps (true: constant between)
 """
 
-from ..records.samples import read_waves
-from ..records.tables import CASE
-from ..records.waves import is_fleet
+from ..records.samples import attempts_by_case, waves_of
+from ..records.tables import case_of
 from ..units import listed
 from .comparison import load_text
 from .curves import ranked, supported
@@ -31,12 +30,12 @@ class Material:
             path = run.samples_file()
             kept = run.facts.get("samples", "all")
             self.samples_kept[run.name] = kept if path or kept != "all" else "missing"
-            self.waves[run.name] = read_waves(path, _attempts_by_case(run)) if path else {}
+            self.waves[run.name] = waves_of(run)
 
     def waves_of(self, line):
         """The samples of its repetitions. A wave without a row in summary.csv (of a killed run) is left out."""
         load, there = line.load, self.waves[line.load.run]
-        keys = [_case(row) for row in line.rows]
+        keys = [case_of(row) for row in line.rows]
         return [there[key] for key in keys if key in there] if load.run in self.waves else []
 
     def lost_samples(self):
@@ -45,7 +44,7 @@ class Material:
         for run in self.runs:
             if run.facts.get("complete") is not True or run.facts.get("samples") != "all":
                 continue  # the run promised no samples
-            wanted = _attempts_by_case(run)
+            wanted = attempts_by_case(run)
             there, path = self.waves[run.name], run.samples_file()
             found = sum(min(count, len(there[case].outcome)) for case, count in wanted.items() if case in there)
             if found < sum(wanted.values()):
@@ -75,19 +74,6 @@ class Material:
     def ranked_curve(self, line, values, of):
         curve = ranked(values, of, self.points)
         return curve | {"c": self.number[line.connector], "sure": supported(of)}
-
-
-def _case(row):
-    return tuple(row[column] for column in CASE)
-
-
-def _attempts_by_case(run):
-    """How many samples each wave should have. A fleet's attempts belong to its targets."""
-    wanted = {}
-    for row in run.rows:
-        if not is_fleet(row["target"]):
-            wanted[_case(row)] = wanted.get(_case(row), 0) + int(row["attempts"])
-    return wanted
 
 
 class WhyNot:

@@ -55,7 +55,7 @@ class LaboratoryTest(RunsTest):
         done = subprocess.run([ROOT / "scripts/method"], capture_output=True, text=True)
         self.assertEqual(len(done.stdout.splitlines()), len(laboratory.names()))
         done = subprocess.run([ROOT / "scripts/method", "stacks"], capture_output=True, text=True)
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, 2)
         self.assertIn("unknown experiment 'stacks': there are noise, ", done.stderr)
 
     def test_compares_each_row_with_the_first_repetition_by_repetition(self):
