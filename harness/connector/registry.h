@@ -45,6 +45,9 @@ struct ConnectorEntry {
   /// loop of its own), "libraries" (somebody else's loop), and "baselines" (what the others are compared with: the
   /// harness's own cost, and one connect() after another).
   std::string_view group = "others";
+  /// Variables of the environment that change how its library works: "LIBEV_FLAGS", or "EVENT_*" for all that begin so.
+  /// They are removed before anything is measured, so that one name cannot mean two ways of connecting.
+  std::span<const std::string_view> steered_by = {};
 
   bool serves(Family family) const noexcept { return std::ranges::find(families, family) != families.end(); }
 };

@@ -22,7 +22,7 @@ double seconds(Duration duration) {
 class Libev final : public LibraryConnector {
  public:
   explicit Libev(const ConnectorSettings& settings)
-      : LibraryConnector(settings), loop_(::ev_loop_new(EVFLAG_AUTO)), slots_(settings.max_in_flight) {
+      : LibraryConnector(settings), loop_(::ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV)), slots_(settings.max_in_flight) {
     if (loop_ == nullptr) throw std::system_error(errno, std::generic_category(), "ev_loop_new");
     ev_init(&wake_, [](struct ev_loop*, ev_timer*, int) {});
     for (Slot& slot : slots_) {
@@ -116,6 +116,8 @@ class Libev final : public LibraryConnector {
 
 }  // namespace
 
+constexpr std::string_view variables[] = {"LIBEV_*"};
+
 extern const ConnectorEntry libev;
 const ConnectorEntry libev{
     .name = "libev",
@@ -127,6 +129,7 @@ const ConnectorEntry libev{
       return {"libev", fmt::format("{}.{}", ::ev_version_major(), ::ev_version_minor()), false};
     },
     .group = "libraries",
+    .steered_by = variables,
 };
 
 }  // namespace connbench::connectors

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <deque>
+#include <memory>
 
 #include "harness/connector/make_connector.h"
 #include "impl/libraries/library_connector.h"
@@ -33,6 +34,14 @@ T* not_null(T* object, const char* call) {
   return object;
 }
 
+// The base that event_base_new() makes, whatever the environment says (EVENT_NOEPOLL, EVENT_PRECISE_TIMER, …).
+event_base* new_base() {
+  const std::unique_ptr<event_config, void (*)(event_config*)> config(
+      not_null(::event_config_new(), "event_config_new"), ::event_config_free);
+  ::event_config_set_flag(config.get(), EVENT_BASE_FLAG_IGNORE_ENV);
+  return not_null(::event_base_new_with_config(config.get()), "event_base_new_with_config");
+}
+
 struct Free {
   void operator()(event_base* base) const { ::event_base_free(base); }
   void operator()(event* watched) const { ::event_free(watched); }
@@ -42,7 +51,7 @@ class Libevent final : public LibraryConnector {
  public:
   explicit Libevent(const ConnectorSettings& settings)
       : LibraryConnector(settings),
-        base_(not_null(::event_base_new(), "event_base_new")),
+        base_(new_base()),
         alarm_(checked(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd_create")),
         wake_(not_null(::event_new(base_.get(), alarm_.get(), EV_READ | EV_PERSIST, on_alarm, this), "event_new")),
         slots_(settings.max_in_flight) {
@@ -146,6 +155,8 @@ class Libevent final : public LibraryConnector {
 
 }  // namespace
 
+constexpr std::string_view variables[] = {"EVENT_*"};
+
 extern const ConnectorEntry libevent;
 const ConnectorEntry libevent{
     .name = "libevent",
@@ -157,6 +168,7 @@ const ConnectorEntry libevent{
       return {"libevent", ::event_get_version(), true};
     },
     .group = "libraries",
+    .steered_by = variables,
 };
 
 }  // namespace connbench::connectors

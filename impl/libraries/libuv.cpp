@@ -130,6 +130,8 @@ class Libuv final : public LibraryConnector {
 
 }  // namespace
 
+constexpr std::string_view variables[] = {"UV_*"};  // UV_USE_IO_URING, UV_THREADPOOL_SIZE
+
 extern const ConnectorEntry libuv;
 const ConnectorEntry libuv{
     .name = "libuv",
@@ -142,6 +144,7 @@ const ConnectorEntry libuv{
       return {"libuv", ::uv_version_string(), true};
     },
     .group = "libraries",
+    .steered_by = variables,
 };
 
 }  // namespace connbench::connectors
