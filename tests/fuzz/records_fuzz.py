@@ -66,6 +66,7 @@ def words_of(name, folder):
         "table": ["--from", folder / "table"],
         "table --portrait": ["--portrait", folder / "portrait"],
         "answer": [folder / "answer"],
+        "method": ["stack", "arrivals", "memory", "--from", folder / "method"],
         "readers": [folder],
     }[name]
 
@@ -79,9 +80,10 @@ SCRIPTS = (
     "table",
     "table --portrait",
     "answer",
+    "method",
     "readers",
 )
-WEIGHTS = (6, 1, 4, 2, 4, 3, 2, 3, 3)
+WEIGHTS = (6, 1, 4, 2, 4, 3, 2, 3, 2, 3)
 STATUSES = dict.fromkeys(("compare", "compare slower"), (0, 1, 2, 4))  # the others: 0 or 2
 
 
@@ -105,7 +107,7 @@ def compare_main():
 
 
 COMPARE = script("compare")
-MAINS = {name: script(name).main for name in ("report", "history", "table", "answer")}
+MAINS = {name: script(name).main for name in ("report", "history", "table", "answer", "method")}
 MAINS |= {"compare": compare_main, "readers": lambda: seeds.read_the_rest(Path(sys.argv[1]))}
 
 

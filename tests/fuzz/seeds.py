@@ -47,6 +47,7 @@ def _made():
     _compare(path)
     _table(path)
     _answer(path)
+    _method(path / "method")
     _rest(path / "rest")
     return folder
 
@@ -151,6 +152,20 @@ def _answer(path):
     _run(path / "answer/fleet", fleet)
     late = [wave("epoll", n, overshoot_p50_ns=n * 1000, deadline_exceeded=100) for n in (1, 2)]
     _run(path / "answer/timeout", [*late, wave("pool", 3, cancelled=100)])
+
+
+def _method(folder):
+    names = ("blocking-threads", "blocking-threads+stack:8MiB", "null-threads", "blocking-pool")
+    figures = {"cpu_ns": 9, "makespan_ns": 9, "in_flight_mean": 2}
+    rows = [wave(name, n, connects_per_s=n, **figures) for name in names for n in (1, 2, 3)]
+    calls = [{"connector": name, "attempts": 4, "calls": {"mmap": 8}} for name in names]
+    _run(folder / "stack", rows, syscalls=calls)
+    for name, timeout in (("arrivals", 10**7), ("arrivals-2", 2 * 10**7)):
+        late = [wave("poll", n, "blackhole", timeout_ns=timeout, overshoot_p50_ns=n) for n in (1, 2)]
+        _run(folder / name, late)
+    parts = dict.fromkeys(("bytes_per_pending", *pending.KERNEL), 7)
+    entry = {"name": "floor/pending_bytes/epoll/iterations:1", "run_type": "iteration", "pending": 9} | parts
+    (folder / "memory.json").write_text(json.dumps({"benchmarks": [entry, entry]}))
 
 
 def _rest(folder):

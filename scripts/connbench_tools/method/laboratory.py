@@ -71,6 +71,13 @@ def _folders(name, folder):
 
 def table(name, folder):
     """The Markdown of an experiment's records, with where they are from."""
+    try:
+        return _table(name, folder)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # each table expects what its runs measure
+        raise Unusable(f"{folder}: these are not all records of '{name}': measure it again ({error})") from error
+
+
+def _table(name, folder):
     if name == MEMORY:
         return memory.table(folder / f"{MEMORY}.json")
     runs = [Run(path) for path in _folders(name, folder)]
