@@ -142,7 +142,7 @@ EXPERIMENTS = [
         "How far apart do equal rows seem, and how many does the rule of the tables tell apart?",
         [
             f"--connector {','.join(names_of('epoll') + names_of('blocking-threads'))} --target accepting "
-            "--concurrency 256 --attempts 1000 --repetitions 10 --syscalls off"
+            "--concurrency 256 --attempts 1000 --repetitions 12 --syscalls off"
         ],
         noise,
     ),
@@ -151,7 +151,7 @@ EXPERIMENTS = [
         "Is the order of connectors on loopback that to a host 20 ms away?",
         [
             "--connector epoll,io-uring,blocking-threads,blocking-pool,blocking-pool+threads:256 "
-            f"--target accepting,{FAR} --concurrency 256 --attempts 2048 --repetitions 8 --syscalls off"
+            f"--target accepting,{FAR} --concurrency 256 --attempts 1024 --repetitions 12 --syscalls off"
         ],
         distance,
     ),
@@ -161,7 +161,7 @@ EXPERIMENTS = [
         [
             "--connector "
             + ",".join(f"{name}+stack:{size}" for name in STACKS for size in ("64KiB", "1MiB", "8MiB"))
-            + " --target accepting --concurrency 256 --attempts 2000 --repetitions 8"
+            + " --target accepting --concurrency 256 --attempts 2000 --repetitions 12"
         ],
         stack,
     ),
@@ -180,7 +180,7 @@ EXPERIMENTS = [
         [
             "--connector "
             + ",".join(f"{name}+close:{how}" for name in CLOSED for how in ("rst", "fin"))
-            + " --target accepting --concurrency 256 --attempts 2000 --repetitions 8 --syscalls off"
+            + " --target accepting --concurrency 256 --attempts 2000 --repetitions 12 --syscalls off"
         ],
         closing,
     ),
@@ -192,7 +192,7 @@ EXPERIMENTS = [
             "--connector epoll+close:fin --target accepting --concurrency 1 --attempts 14000 --repetitions 1 "
             "--syscalls off --samples all"
         ]
-        * 8,
+        * 12,
         ports,
     ),
     Experiment(
@@ -200,7 +200,7 @@ EXPERIMENTS = [
         "What do threads cost before they make a system call?",
         [
             "--connector null,null-pool,null-threads,poll-pool,poll-threads --target accepting --concurrency 1,256 "
-            "--attempts 2000 --repetitions 8 --syscalls off"
+            "--attempts 2000 --repetitions 12 --syscalls off"
         ],
         hand_over,
     ),

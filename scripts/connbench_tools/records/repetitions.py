@@ -5,7 +5,8 @@ always faster. But each repetition measures every row once, in random order, so 
 repetition hardly drifts. Two rows count as different when chance alone would say so in at most 1 of 100 comparisons of
 equal rows:
 
-- from 8 repetitions on, if the same row is ahead in all of them (two equal rows: 2 of 2^8, 0.8 %);
+- from 8 repetitions on, if the same row is ahead in all of them (two equal rows: 2 of 2^8, 0.8 %); from 12 on, one may
+  be against it, from 15 on two, and so on (the sign test);
 - from 5 repetitions on, if the ranges do not overlap (two equal rows: 2 of 252, 0.8 %).
 
 With fewer repetitions, nothing can be said, and equal is not claimed either.
@@ -33,8 +34,15 @@ def number(column):
     return lambda row: float(row[column]) if row[column] not in ("", None) else None
 
 
-def same_row_always_ahead_by_chance(repetitions):
-    return 2 / 2**repetitions
+def chance_of(against, repetitions):
+    """That of two equal rows, one is ahead in all but `against` repetitions, or in more."""
+    return 2 * sum(comb(repetitions, count) for count in range(against + 1)) / 2**repetitions
+
+
+def most_against(repetitions):
+    """How many repetitions may be against a difference; None when even none is too many."""
+    allowed = [count for count in range(repetitions // 2) if chance_of(count, repetitions) <= CHANCE]
+    return allowed[-1] if allowed else None
 
 
 def ranges_apart_by_chance(repetitions):
@@ -45,13 +53,13 @@ def differ(ours, theirs):
     """Whether two rows differ, each a dictionary as by_repetition() makes it. None when there are too few repetitions
     to say."""
     shared = ours.keys() & theirs.keys()
-    paired = same_row_always_ahead_by_chance(len(shared)) <= CHANCE
+    allowed = most_against(len(shared))
+    if allowed is not None:
+        signs = [_sign(ours[repetition] - theirs[repetition]) for repetition in shared]
+        return max(signs.count(1), signs.count(-1)) >= len(shared) - allowed
     least = min(len(ours), len(theirs))
-    if not paired and (least == 0 or ranges_apart_by_chance(least) > CHANCE):
+    if least == 0 or ranges_apart_by_chance(least) > CHANCE:
         return None
-    if paired:
-        ahead = {_sign(ours[repetition] - theirs[repetition]) for repetition in shared}
-        return ahead in ({1}, {-1})
     return max(ours.values()) < min(theirs.values()) or max(theirs.values()) < min(ours.values())
 
 

@@ -1,6 +1,6 @@
 """What stands below the tables: what was measured how, and what was not."""
 
-from ..records.repetitions import CHANCE, differ, ranges_apart_by_chance, same_row_always_ahead_by_chance
+from ..records.repetitions import CHANCE, chance_of, differ, most_against, ranges_apart_by_chance
 from ..records.waves import sustained
 from ..units import counted, exact_duration, listed
 from .parts import keeps_no_short_deadline
@@ -23,23 +23,28 @@ def how_to_read(rows_of_loads):
 
 def chances_text(repetitions):
     """What the letters of columns with these numbers of repetitions mean."""
-    able = {count: chance for count in repetitions if (chance := _chance(count)) is not None}
-    if not able:
+    rules = [text for count in repetitions if (text := _rule(count))]
+    if not rules:
         return "There are too few repetitions to tell rows apart."
-    said = ", ".join(f"1 of {round(1 / chance):,} pairs with {count} repetitions" for count, chance in able.items())
-    fewer = " (with 5 to 7 repetitions: their ranges do not overlap)" if min(able) < 8 else ""
     return (
-        "**Rows that share a letter in a column are equal within the noise.** Of two rows without a common letter, the "
-        f"same one was ahead in every repetition{fewer}; chance does that to {said} of equal rows. A column without "
-        "letters has too few repetitions to tell rows apart."
+        "**Rows that share a letter in a column are equal within the noise.** Rows without a common letter differ: "
+        f"{'; '.join(rules)}. A column without letters has too few repetitions to tell rows apart."
     )
 
 
-def _chance(repetitions):
-    paired = same_row_always_ahead_by_chance(repetitions)
-    if paired <= CHANCE:
-        return paired
-    return ranges_apart_by_chance(repetitions) if ranges_apart_by_chance(repetitions) <= CHANCE else None
+def _rule(repetitions):
+    """When two rows differ, and how often chance makes equal rows look so. Empty when there are too few repetitions."""
+    against = most_against(repetitions)
+    if against is not None:
+        ahead = "all" if against == 0 else f"at least {repetitions - against}"
+        chance = chance_of(against, repetitions)
+        return (
+            f"the same one was ahead in {ahead} of {repetitions} repetitions (chance: 1 of {round(1 / chance):,} pairs)"
+        )
+    chance = ranges_apart_by_chance(repetitions)
+    if chance > CHANCE:
+        return ""
+    return f"the ranges of {repetitions} repetitions do not overlap (chance: 1 of {round(1 / chance):,} pairs)"
 
 
 def conditions(records):
@@ -131,6 +136,13 @@ def lateness_legend(records):
     coarse = [name for name in records.named(LATE) if keeps_no_short_deadline(records, name)]
     if coarse:
         lines.append(f"‡ {', '.join(coarse)}: cannot keep such a short deadline; attempts end this late.")
+    late = {
+        timeout: {row["connector"] for row in records.rows[LATE] if int(row["timeout_ns"]) == timeout}
+        for timeout in records.timeouts()
+    }
+    patient = [name for name in records.named(LATE) if any(name not in names for names in late.values())]
+    if patient:
+        lines.append(f"Cannot keep a shorter timeout, so not measured with one: {', '.join(patient)}.")
     skipped = {connector for connector, _ in records.skipped}
     endless = [name for name in records.named(ADDED) if name not in {*records.named(LATE), *skipped}]
     if records.rows[LATE] and endless:

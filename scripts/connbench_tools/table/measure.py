@@ -8,6 +8,7 @@ from .rows import BYTES_FILE, CLOSED_BY_FIN, CLOSED_BY_RST, LACKS_FILE
 
 MEASURED = (0, 1)  # exit statuses of connbench; 1: an outcome is not what the target explains
 LACKS = 3  # the machine allows nothing of what was asked
+SECOND = 10**9  # ns
 QUICK_BYTES = "(epoll|poll-threads|poll-pool)/"
 
 # Rows beside that of their connector: stacks of the size that threads get by default, and a pool with a thread for each
@@ -20,15 +21,15 @@ CLOSED = ("blocking-threads", "poll-pool", "epoll", "io-uring")
 # One run: arguments of connbench. `which`: a method of Connectors. 384 attempts, because p99 needs 368 in a wave.
 Load = namedtuple("Load", "folder target arguments which")
 
-# Repetitions: 8 pair up to tell rows apart, 5 give ranges (records/repetitions.py). With 10, two equal rows look
-# different in 1 of 512 comparisons, and there are some hundred pairs of rows.
+# 12 repetitions tell rows apart by pairs of waves even if one pair is disturbed, 5 by their ranges
+# (records/repetitions.py).
 #
 # By Little's law, 1000/s × 20 ms are 20 attempts in flight. Every connector but `blocking` (one at a time, 50/s)
 # sustains that. A pool of 64 threads has 64 deadlines at a time, so that a wave with 1 s takes it 6 s: that load has
 # one repetition.
 FULL = [
-    Load("rate", "accepting", "--concurrency 256 --attempts 2000 --repetitions 10", "with_variants"),
-    Load("far", "delayed:20ms", "--concurrency 256 --attempts 1024 --repetitions 8 --syscalls off", "in_parallel"),
+    Load("rate", "accepting", "--concurrency 256 --attempts 2000 --repetitions 12", "with_variants"),
+    Load("far", "delayed:20ms", "--concurrency 256 --attempts 1024 --repetitions 12 --syscalls off", "in_parallel"),
     Load(
         "added",
         "delayed:20ms",
@@ -39,7 +40,7 @@ FULL = [
         "late",
         "blackhole",
         "--arrival poisson:1000/s --concurrency 384 --attempts 384 --repetitions 5 --timeout 10ms,100ms --syscalls off",
-        "with_deadline",
+        "with_short_deadline",
     ),
     Load(
         "late-1s",
@@ -48,7 +49,7 @@ FULL = [
         "with_deadline",
     ),
     # The last, because connections in TIME_WAIT make every later search for a port longer.
-    Load("close", "accepting", "--concurrency 256 --attempts 2000 --repetitions 8 --syscalls off", "closed"),
+    Load("close", "accepting", "--concurrency 256 --attempts 2000 --repetitions 12 --syscalls off", "closed"),
 ]
 # Everything once, to see whether it works: too few attempts for p99.
 QUICK = [
@@ -64,7 +65,7 @@ QUICK = [
         "late",
         "blackhole",
         "--arrival poisson:1000/s --concurrency 40 --attempts 40 --repetitions 1 --timeout 10ms,100ms --syscalls off",
-        "with_deadline",
+        "with_short_deadline",
     ),
     Load("close", "accepting", "--concurrency 32 --attempts 64 --repetitions 1 --syscalls off", "closed"),
 ]
@@ -89,6 +90,11 @@ class Connectors:
         connecting = set(self.that_connect())
         return [name for name, capabilities in self._all if name in connecting and capabilities.get("has_deadline")]
 
+    def with_short_deadline(self):
+        """Those that can keep one below a second. The others would take a second and more for every one."""
+        coarse = {name for name, capabilities in self._all if _coarsest(capabilities) >= SECOND}
+        return [name for name in self.with_deadline() if name not in coarse]
+
     def in_parallel(self):
         """Those that can have several attempts in flight, with their variants."""
         alone = {name for name, capabilities in self._all if capabilities.get("completes_in_submit")}
@@ -104,6 +110,10 @@ class Connectors:
         if name not in WITH_VARIANTS:
             return [name]
         return [name, name + VARIANTS[name.endswith("-pool")]]
+
+
+def _coarsest(capabilities):
+    return max(capabilities.get("floor_ns") or 0, capabilities.get("granularity_ns") or 0)
 
 
 def measure(bin_folder, out, quick):

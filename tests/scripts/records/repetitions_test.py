@@ -3,7 +3,15 @@
 import random
 import unittest
 
-from connbench_tools.records.repetitions import by_repetition, differ, letters, letters_text, number, ratio
+from connbench_tools.records.repetitions import (
+    by_repetition,
+    differ,
+    letters,
+    letters_text,
+    most_against,
+    number,
+    ratio,
+)
 
 
 def row_of(*values):
@@ -24,6 +32,11 @@ class RepetitionsTest(unittest.TestCase):
     def test_one_repetition_against_it_makes_a_row_equal(self):
         self.assertIs(differ(row_of(*[2] * 7, 1), row_of(*[1] * 7, 2)), False)
 
+    def test_of_twelve_repetitions_one_may_be_against_a_difference(self):
+        self.assertEqual([most_against(count) for count in (7, 8, 11, 12, 14, 15, 18)], [None, 0, 0, 1, 1, 2, 3])
+        self.assertIs(differ(row_of(*[2] * 11, 1), row_of(*[1] * 11, 2)), True)
+        self.assertIs(differ(row_of(*[2] * 10, 1, 1), row_of(*[1] * 10, 2, 2)), False)
+
     def test_repetitions_are_compared_by_their_number_and_not_by_their_place(self):
         ours = {number: number + 1 for number in range(1, 10)}
         theirs = {number: number for number in range(9, 0, -1)}
@@ -42,7 +55,7 @@ class RepetitionsTest(unittest.TestCase):
 
     def test_equal_rows_are_told_apart_in_at_most_one_of_a_hundred_comparisons(self):
         source = random.Random(1)
-        for repetitions in (5, 6, 7, 8, 10):
+        for repetitions in (5, 6, 7, 8, 10, 12, 15):
             trials = 20_000
             wrong = 0
             for _ in range(trials):

@@ -33,6 +33,7 @@ esac
             ("blocking-threads", False),
             ("poll-pool", True),
             ("epoll", True),
+            ("syncnt-threads", True, {"granularity_ns": 4 * 10**9}),
         ]
         pretended_answers(programs, *connectors, cpus={"client": 3, "server": 4})
         for name, text in (("connbench", self.CONNBENCH.replace("$STATUS", str(status))), ("floor_bench", "#!/bin/sh")):
@@ -49,14 +50,14 @@ esac
     def test_measures_each_load_with_the_connectors_that_can_serve_it(self):
         self.measure(3)
         plain = "blocking-threads,poll-pool,epoll"
-        variants = "blocking-threads,blocking-threads+stack:8MiB,poll-pool,poll-pool+threads:256,epoll"
+        variants = "blocking-threads,blocking-threads+stack:8MiB,poll-pool,poll-pool+threads:256,epoll,syncnt-threads"
         closes = ",".join(f"{name}+close:{how}" for name in plain.split(",") for how in ("rst", "fin"))
         expected = {
             "rate": f"null,blocking,{variants}",
             "far": variants,
-            "added": f"blocking,{plain}",
+            "added": f"blocking,{plain},syncnt-threads",
             "late": "poll-pool,epoll",
-            "late-1s": "poll-pool,epoll",
+            "late-1s": "poll-pool,epoll,syncnt-threads",
             "close": closes,
         }
         for folder, words in self.asked().items():

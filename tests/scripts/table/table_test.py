@@ -87,7 +87,7 @@ class TableTest(RunsTest):
         self.assertEqual(self.cells("poll")["connects/s on loopback"], "114 (110–119) a")
         self.assertEqual(self.cells("epoll")["connects/s on loopback"], "104 (100–109) b")
         self.assertEqual(self.cells("select")["connects/s on loopback"], "90 (90–150) ab")
-        self.assertIn("1 of 512 pairs with 10 repetitions", self.table())
+        self.assertIn("ahead in all of 10 repetitions (chance: 1 of 512 pairs)", self.table())
 
     def test_says_when_there_are_too_few_repetitions_to_tell_rows_apart(self):
         self.run_of(
