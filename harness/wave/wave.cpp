@@ -29,6 +29,7 @@ class WaveWatch {
         shards_(spec.what->shards),
         report_(report),
         parent_(parent),
+        footprint_(spec.footprint),
         longest_(spec.load.limit + end_grace + end_grace_per_attempt * static_cast<int64_t>(spec.what->concurrency)) {}
 
   // @return why the child did not finish; "" = it finished
@@ -52,7 +53,7 @@ class WaveWatch {
   void sample() {
     const TimePoint begun = now();
     if (report_.started_ns == 0 || report_.finished || begun < sample_again_) return;
-    const Footprint seen = read_footprint(child_.pid(), report_.tables);
+    const Footprint seen = footprint_(child_.pid(), report_.tables);
     sample_again_ = begun + 100 * (now() - begun);
     peak_.threads = std::max(peak_.threads, seen.threads);
     peak_.fds = std::max(peak_.fds, seen.fds);
@@ -71,6 +72,7 @@ class WaveWatch {
   size_t shards_;
   WaveReport& report_;
   WaveParent& parent_;
+  decltype(WaveSpec::footprint) footprint_;
   Duration longest_;  // from its start until it is killed
   Footprint peak_{};
   TimePoint sample_again_{};

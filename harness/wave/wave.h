@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <span>
@@ -32,6 +33,7 @@ struct WaveSpec {
   bool drop_capabilities = false;     ///< the child gets no rights that its user does not have outside a user namespace
   std::vector<int> cpus{};            ///< processors of the client; empty = any
   std::string_view syscall_method{};  ///< "" = a timed wave; otherwise one that only counts system calls
+  Footprint (*footprint)(pid_t, std::span<const std::atomic<pid_t>>) = &read_footprint;  ///< replaced in tests
 };
 
 /// One finished wave, without its samples.

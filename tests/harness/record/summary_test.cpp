@@ -179,5 +179,21 @@ TEST(Summary, EveryReadingIsInItsColumn) {
   for (const auto& [column, value] : expected) EXPECT_EQ(cells.at(column), value) << column;
 }
 
+TEST(Summary, EveryFigureOfADistributionIsInItsColumn) {
+  SummaryRow row;
+  row.connecting = {1, 2, 3, 4, 5};
+  row.queue = {6, 7, 8, 9, 10};
+  row.overshoot = {11, 12, 13, 14, 15};
+  row.added_p50_ns = 16;
+  row.added_p99_ns = 17;
+  const auto cells = cells_of(row);
+  int expected = 0;
+  for (const std::string prefix : {"", "queue_", "overshoot_"})
+    for (const std::string figure : {"p50", "p90", "p99", "p999", "max"})
+      EXPECT_EQ(cells.at(prefix + figure + "_ns"), std::to_string(++expected)) << prefix << figure;
+  EXPECT_EQ(cells.at("added_p50_ns"), "16");
+  EXPECT_EQ(cells.at("added_p99_ns"), "17");
+}
+
 }  // namespace
 }  // namespace connbench
