@@ -7,13 +7,16 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "harness/connector/registry.h"
+#include "harness/run/plan.h"
 #include "harness/targets/target.h"
 #include "tests/support/lab_of_tests.h"
 #include "tests/support/plain_sockets.h"
@@ -41,14 +44,77 @@ struct Place {
   }
 };
 
+/// Why a connector cannot have this many attempts in flight here; nullopt when it can.
+inline std::optional<std::string> refusal_of(const ConnectorEntry& entry, size_t max_in_flight,
+                                             std::string_view options = "") {
+  Retirement retirement({}, 0);
+  return entry.probe({Options(options, entry.options), max_in_flight, retirement});
+}
+
+/// What a connector claims, asked in a child process; nullopt = it cannot run here. Decides which tests there are: none
+/// is generated that would skip itself on every machine.
+inline std::optional<Capabilities> claims_of(const ConnectorEntry& entry) {
+  static std::map<const ConnectorEntry*, std::optional<Capabilities>> known;
+  const auto [at, is_new] = known.try_emplace(&entry);
+  if (is_new && !refusal_of(entry, 1))
+    at->second = ask_capabilities({&entry, std::string(entry.name), Options("", entry.options)}).capabilities;
+  return at->second;
+}
+
+/// Those places whose connector claims what is `wanted`, or cannot run here.
+template <class Wanted>
+std::vector<Place> claiming(std::vector<Place> all, Wanted wanted) {
+  std::erase_if(all, [&](const Place& place) {
+    const auto claims = claims_of(*place.connector);
+    return claims && !wanted(*claims);
+  });
+  return all;
+}
+
+/// The places where every attempt of the connector ends without waiting for the kernel to give up.
 template <class Wanted>
 std::vector<Place> places(Wanted wanted) {
   std::vector<Place> found;
   for (const ConnectorEntry* connector : all_connectors())
     for (const TargetEntry* target : all_targets())
       for (const Family family : target->families)
-        if (const Place place{connector, target, family}; wanted(place)) found.push_back(place);
+        if (const Place place{connector, target, family}; connector->serves(family) && wanted(place))
+          found.push_back(place);
+  std::erase_if(found, [](const Place& place) {
+    const auto claims = place.target->answers ? std::nullopt : claims_of(*place.connector);
+    return claims && !claims->has_deadline() && !claims->cancellable;
+  });
   return found;
+}
+
+inline std::vector<Place> with_sockets(std::vector<Place> all) {
+  return claiming(std::move(all), [](const Capabilities& claims) { return claims.opens_sockets; });
+}
+
+/// The connectors that make their system calls themselves.
+inline std::vector<Place> of_own_calls(std::vector<Place> all) {
+  std::erase_if(all, [](const Place& place) {
+    return place.connector->library != nullptr && place.connector->library().makes_the_calls;
+  });
+  return with_sockets(std::move(all));
+}
+
+/// The places for programs that do not run in a lab.
+inline std::vector<Place> outside_the_lab(std::vector<Place> all) {
+  std::erase_if(all, [](const Place& place) { return place.target->needs_lab; });
+  return all;
+}
+
+/// The places where an attempt waits: on a full UNIX backlog only blocking calls do.
+inline std::vector<Place> that_wait(std::vector<Place> all) {
+  std::erase_if(all, [](const Place& place) {
+    const auto claims = claims_of(*place.connector);
+    using enum Capabilities::DeadlineBy;
+    const bool blocks = claims && (claims->deadline_by == kernel || claims->deadline_by == socket_option ||
+                                   claims->deadline_by == signal);
+    return claims && place.family == Family::unix_domain && !blocks;
+  });
+  return all;
 }
 
 inline std::string name_of_place(const testing::TestParamInfo<Place>& info) {
@@ -184,13 +250,6 @@ inline size_t count_of(Outcome outcome, std::span<const Completion> completions)
       std::ranges::count(completions, outcome, [](const Completion& c) { return c.result.outcome; }));
 }
 
-/// Why a connector cannot have this many attempts in flight here; nullopt when it can.
-inline std::optional<std::string> refusal_of(const ConnectorEntry& entry, size_t max_in_flight,
-                                             std::string_view options = "") {
-  Retirement retirement({}, 0);
-  return entry.probe({Options(options, entry.options), max_in_flight, retirement});
-}
-
 /// The base of every test. Skips, with the reason, what cannot be tested here.
 class AtPlace : public testing::TestWithParam<Place> {
  protected:
@@ -199,12 +258,8 @@ class AtPlace : public testing::TestWithParam<Place> {
   void SetUp() override {
     if (!plain::machine_has(*GetParam().target, GetParam().family)) GTEST_SKIP() << "this machine has no ::1";
     if (GetParam().target->needs_lab && lab_of_tests() == nullptr) GTEST_SKIP() << why_no_lab_of_tests();
-    if (!entry().serves(GetParam().family))
-      GTEST_SKIP() << entry().name << " does not support family " << to_string(GetParam().family);
     if (const auto reason = refusal(room)) GTEST_SKIP() << *reason;
-    const Capabilities capabilities = Connecting(entry(), 1).capabilities();
-    if (!GetParam().target->answers && !capabilities.has_deadline() && !capabilities.cancellable)
-      GTEST_SKIP() << entry().name << " has no deadline and cannot be cancelled, so it would wait for the kernel";
+    const Connecting first_use(entry(), 1);  // before any census: a library may keep descriptors from then on
   }
 
   const ConnectorEntry& entry() const { return *GetParam().connector; }
@@ -220,26 +275,6 @@ class AtPlace : public testing::TestWithParam<Place> {
   std::unique_ptr<Target> open_target(size_t open_at_once = room) const {
     return std::make_unique<FirstAddresses>(GetParam().named_target().open(
         {.family = GetParam().family, .open_at_once = open_at_once, .lab = lab_of_tests()}));
-  }
-};
-
-/// For tests of how a connector uses its sockets.
-class AtPlaceWithSockets : public AtPlace {
- protected:
-  void SetUp() override {
-    AtPlace::SetUp();
-    if (!IsSkipped() && !opens_sockets()) GTEST_SKIP() << entry().name << " opens no sockets";
-  }
-};
-
-/// For tests of system calls that fail.
-class AtPlaceOfOwnCalls : public AtPlaceWithSockets {
- protected:
-  void SetUp() override {
-    AtPlaceWithSockets::SetUp();
-    if (!IsSkipped() && entry().library != nullptr && entry().library().makes_the_calls)
-      GTEST_SKIP() << entry().name << " leaves the calls to " << entry().library().name
-                   << ", which handles failures itself";
   }
 };
 

@@ -4,14 +4,8 @@
 namespace connbench::conformance {
 namespace {
 
-class Cancelling : public AtPlaceWithSockets {
+class Cancelling : public AtPlace {
  protected:
-  void SetUp() override {
-    AtPlaceWithSockets::SetUp();
-    if (IsSkipped()) return;
-    if (!Connecting(entry(), 1).capabilities().cancellable) GTEST_SKIP() << entry().name << " cannot be cancelled";
-  }
-
   void expect_given_up(const Connecting& connecting) const {
     const bool unix_domain = GetParam().family == Family::unix_domain;
     for (const Completion& completion : connecting.completions()) {
@@ -22,8 +16,11 @@ class Cancelling : public AtPlaceWithSockets {
     }
   }
 };
-INSTANTIATE_TEST_SUITE_P(Connector, Cancelling, testing::ValuesIn(unanswered({Family::ipv4, Family::unix_domain})),
-                         name_of_place);
+std::vector<Place> cancellable() {
+  return claiming(with_sockets(unanswered({Family::ipv4, Family::unix_domain})),
+                  [](const Capabilities& claims) { return claims.cancellable; });
+}
+INSTANTIATE_TEST_SUITE_P(Connector, Cancelling, testing::ValuesIn(cancellable()), name_of_place);
 
 TEST_P(Cancelling, EndsUnansweredAttempts) {
   const auto target = open_target();

@@ -56,18 +56,22 @@ TEST_P(DrivenOnEachKind, EveryAttemptOfAWaveIsAccountedFor) {
 }
 
 class DrivenIntoSilence : public Driven {};
-INSTANTIATE_TEST_SUITE_P(Connector, DrivenIntoSilence, testing::ValuesIn(unanswered({Family::ipv4})), name_of_place);
+std::vector<Place> silent_and_cancellable() {
+  return claiming(with_sockets(unanswered({Family::ipv4})),
+                  [](const Capabilities& claims) { return claims.cancellable; });
+}
+INSTANTIATE_TEST_SUITE_P(Connector, DrivenIntoSilence, testing::ValuesIn(silent_and_cancellable()), name_of_place);
 
 TEST_P(DrivenIntoSilence, EndsAtTheLimitOfTheWave) {
   const auto target = open_target(concurrency);
   DrivenWave wave(entry(), 1000, concurrency);
-  if (!opens_sockets()) GTEST_SKIP() << entry().name << " opens no sockets";
-  if (!wave.connector().capabilities().cancellable) GTEST_SKIP() << entry().name << " cannot be cancelled";
   const auto& samples = wave.drive(target->endpoints(), far_away, 50ms);
   expect_accounted(samples);
   EXPECT_EQ(connbench::count_of(Outcome::cancelled, samples) + connbench::count_of(Outcome::never_started, samples),
             samples.size());
-  EXPECT_GT(connbench::count_of(Outcome::cancelled, samples), 0U);
+  // Without threads, the first attempts begin before anything else happens; a thread may be too late for the wave.
+  const bool at_once = wave.connector().capabilities().threads == Capabilities::Threads::none;
+  EXPECT_GE(connbench::count_of(Outcome::cancelled, samples), at_once ? 1U : 0U);
   EXPECT_GE(connbench::count_of(Outcome::never_started, samples), samples.size() - concurrency);
 }
 

@@ -5,8 +5,9 @@
 namespace connbench::conformance {
 namespace {
 
-class WhileNobodyAnswers : public AtPlaceWithSockets {};
-INSTANTIATE_TEST_SUITE_P(Connector, WhileNobodyAnswers, testing::ValuesIn(unanswered({Family::ipv4})), name_of_place);
+class WhileNobodyAnswers : public AtPlace {};
+INSTANTIATE_TEST_SUITE_P(Connector, WhileNobodyAnswers, testing::ValuesIn(with_sockets(unanswered({Family::ipv4}))),
+                         name_of_place);
 
 TEST_P(WhileNobodyAnswers, DestructionLeavesNothing) {
   const auto target = open_target();
@@ -59,10 +60,16 @@ TEST_P(WhileNobodyAnswers, ThreadsAreAsDeclared) {
   }
 }
 
-TEST_P(WhileNobodyAnswers, WithoutADeadlineTheTimeoutIsIgnored) {
+class WithoutADeadline : public AtPlace {};
+std::vector<Place> without_deadlines() {
+  return claiming(with_sockets(unanswered({Family::ipv4})),
+                  [](const Capabilities& claims) { return !claims.has_deadline(); });
+}
+INSTANTIATE_TEST_SUITE_P(Connector, WithoutADeadline, testing::ValuesIn(without_deadlines()), name_of_place);
+
+TEST_P(WithoutADeadline, TheTimeoutIsIgnored) {
   const auto target = open_target();
   Connecting connecting(entry(), room);
-  if (connecting.capabilities().has_deadline()) GTEST_SKIP() << entry().name << " has a deadline";
   ASSERT_EQ(connecting.submit(attempts_on(target->endpoints(), 3, 1ms)), 3U);
   EXPECT_EQ(connecting.reap(now() + 50ms), 0U);
 }
@@ -128,17 +135,27 @@ TEST_P(WhileAllAnswer, ReapWithNothingInFlightReturnsAtOnce) {
   EXPECT_EQ(connecting.reap(now() + far_away), 0U);
 }
 
-TEST_P(WhileAllAnswer, CompletingInSubmitAcceptsOneAttempt) {
+class CompletingInSubmit : public AtPlace {};
+std::vector<Place> completing_in_submit() {
+  return claiming(accepted(), [](const Capabilities& claims) { return claims.completes_in_submit; });
+}
+INSTANTIATE_TEST_SUITE_P(Connector, CompletingInSubmit, testing::ValuesIn(completing_in_submit()), name_of_place);
+
+TEST_P(CompletingInSubmit, AcceptsOneAttempt) {
   const auto target = open_target();
   Connecting connecting(entry(), room);
-  if (!connecting.capabilities().completes_in_submit) GTEST_SKIP() << entry().name << " does not complete in submit()";
   EXPECT_EQ(connecting.submit(attempts_on(target->endpoints(), 3, far_away)), 1U);
   EXPECT_EQ(connecting.reap(TimePoint{}), 1U);
 }
 
-TEST_P(WhileAllAnswer, ProbeRefusesBeyondTheDeclaredLimit) {
+class Limited : public AtPlace {};
+std::vector<Place> limited() {
+  return claiming(accepted(), [](const Capabilities& claims) { return claims.max_in_flight > 0; });
+}
+INSTANTIATE_TEST_SUITE_P(Connector, Limited, testing::ValuesIn(limited()), name_of_place);
+
+TEST_P(Limited, ProbeRefusesBeyondTheDeclaredLimit) {
   const size_t limit = Connecting(entry(), 1).capabilities().max_in_flight;
-  if (limit == 0) GTEST_SKIP() << entry().name << " has no limit of its own";
   EXPECT_FALSE(refusal(limit)) << *refusal(limit);
   ASSERT_TRUE(refusal(limit + 1));
   EXPECT_NE(refusal(limit + 1)->find(std::to_string(limit)), std::string::npos) << *refusal(limit + 1);

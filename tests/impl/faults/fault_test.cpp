@@ -80,8 +80,8 @@ bool calls(const ConnectorEntry& entry, Function function, const Target& target)
   return none.calls() > 0;
 }
 
-class Faults : public AtPlaceOfOwnCalls {};
-INSTANTIATE_TEST_SUITE_P(Connector, Faults, testing::ValuesIn(accepted()), name_of_place);
+class Faults : public AtPlace {};
+INSTANTIATE_TEST_SUITE_P(Connector, Faults, testing::ValuesIn(of_own_calls(accepted())), name_of_place);
 
 TEST_P(Faults, AffectOnlyTheirOwnAttempts) {
   const auto target = open_target(concurrency);
@@ -140,9 +140,14 @@ TEST_P(Faults, OfOneWaitDoNotAffectLaterAttempts) {
   }
 }
 
+class FaultsOfPools : public AtPlace {};
+std::vector<Place> pools() {
+  return claiming(of_own_calls(accepted()), [](const Capabilities& claims) { return claims.pool_threads > 0; });
+}
+INSTANTIATE_TEST_SUITE_P(Connector, FaultsOfPools, testing::ValuesIn(pools()), name_of_place);
+
 // A pool with fewer threads than requested would be a different pool under the same name.
-TEST_P(Faults, WhileCreatingAPoolAreThrown) {
-  if (Connecting(entry(), 1).capabilities().pool_threads == 0) GTEST_SKIP() << entry().name << " has no pool";
+TEST_P(FaultsOfPools, WhileTheyAreCreatedAreThrown) {
   const Census before = first_census();
   const Fault fault(Function::pthread_create, EAGAIN, 5, 1);
   try {
