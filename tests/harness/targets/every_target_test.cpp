@@ -1,6 +1,7 @@
 // Properties of every target in the table, for every family it serves. New targets are tested without a new test.
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -91,6 +92,19 @@ TEST_P(EveryTarget, AnswersOrStaysSilentAsDeclaredOnTheFirstAddressOfEachHost) {
     if (may_answer && !GetParam().entry->answers) continue;  // either is fine
     EXPECT_EQ(answered, GetParam().entry->answers) << endpoint.to_string();
   }
+}
+
+TEST_P(EveryTarget, RunsItsServerOnTheProcessorsThatItWasGiven) {
+  cpu_set_t allowed;
+  checked(::sched_getaffinity(0, sizeof allowed, &allowed), "sched_getaffinity");
+  if (CPU_COUNT(&allowed) < 2) GTEST_SKIP() << "there is only one processor";
+  int last = CPU_SETSIZE - 1;
+  while (!CPU_ISSET(static_cast<size_t>(last), &allowed)) --last;
+  const auto target = find_target(GetParam().entry->name).open({.family = GetParam().family, .cpus = {last}});
+  cpu_set_t its;
+  checked(::sched_getaffinity(target->server(), sizeof its, &its), "sched_getaffinity");
+  EXPECT_EQ(CPU_COUNT(&its), 1);
+  EXPECT_TRUE(CPU_ISSET(static_cast<size_t>(last), &its));
 }
 
 TEST_P(EveryTarget, EndsItsServerWhenDestroyed) {

@@ -3,10 +3,13 @@
 
 #include <net/if.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <vector>
 
 #include "harness/support/proc_file.h"
@@ -93,6 +96,31 @@ TEST(Link, HoldsEveryFrameForAtLeastTheDelay) {
                 uint64_t counted = 0;
                 for (const uint64_t count : lateness.counts) counted += count;
                 EXPECT_GE(counted, 2 * 20 * 3U);
+              });
+}
+
+/// Lets the link see what arrives meanwhile only `later`.
+void stop_link_for(TwoEnds& ends, milliseconds later, const std::function<void()>& meanwhile) {
+  checked(::kill(ends.link_process(), SIGSTOP), "kill");
+  int status = 0;
+  ASSERT_EQ(::waitpid(ends.link_process(), &status, WUNTRACED), ends.link_process());
+  ASSERT_TRUE(WIFSTOPPED(status));
+  meanwhile();
+  sleep_until(now() + later);
+  checked(::kill(ends.link_process(), SIGCONT), "kill");
+}
+
+// A link that was late to look at a frame must not hold it for the whole delay as well.
+TEST(Link, CountsTheDelayFromWhenAFrameArrivedAndNotFromWhenItLooked) {
+  in_two_ends([](LinkState& state) { state.rules[3].delay = delay; },
+              [](TwoEnds& ends) {
+                constexpr milliseconds stopped(400);
+                const UniqueFd sink = server_socket(ends, Family::ipv4, SOCK_DGRAM);
+                const UniqueFd source = udp_to(Family::ipv4, 3);
+                stop_link_for(ends, stopped + delay, [&] { ASSERT_EQ(::send(source.get(), "x", 1, 0), 1); });
+                ASSERT_TRUE(ready_within(sink, patience_ms));
+                // It was due `stopped` before the link could look at it. From there its delay would not be over.
+                EXPECT_GE(ends.report().lateness.quantile(0.5), stopped / 2);
               });
 }
 
@@ -188,14 +216,19 @@ TEST(Link, CountsFramesItHasNoMemoryToHold) {
               });
 }
 
-/// Whether the link's process is found sleeping. A link that spins, or whose every wait returns at once, never is.
-bool is_found_sleeping(TwoEnds& ends) {
+/// How often the link's process has given up its processor by itself.
+int64_t times_it_slept(const TwoEnds& ends) {
+  return number_after(read_text("/proc/" + std::to_string(ends.link_process()) + "/status").value_or(""),
+                      "\nvoluntary_ctxt_switches:");
+}
+
+/// Whether the link goes to sleep again and again. One that spins, or whose every wait returns at once, never does. Its
+/// housekeeping wakes it ten times a second.
+bool sleeps(TwoEnds& ends) {
   ends.report();  // it has handled everything that happened before
-  const std::string path = "/proc/" + std::to_string(ends.link_process()) + "/stat";
+  const int64_t before = times_it_slept(ends);
   for (int tries = 0; tries < patience_ms; ++tries) {
-    const std::string stat = read_text(path).value_or("");
-    const size_t name_end = stat.rfind(") ");
-    if (name_end != std::string::npos && stat[name_end + 2] == 'S') return true;
+    if (times_it_slept(ends) >= before + 3) return true;
     sleep_until(now() + milliseconds(1));
   }
   return false;
@@ -225,9 +258,9 @@ TEST(Link, SleepsWhileThereIsNothingToDo) {
   in_two_ends([](LinkState& state) { state.rules[5].delay = std::chrono::hours(1); },
               [](TwoEnds& ends) {
                 ASSERT_GT(::send(udp_to(Family::ipv4, 5).get(), "x", 1, 0), 0);
-                EXPECT_TRUE(is_found_sleeping(ends)) << "with a frame held";
+                EXPECT_TRUE(sleeps(ends)) << "with a frame held";
                 ends.on_link(bring_far_end_down);
-                EXPECT_TRUE(is_found_sleeping(ends)) << "with an interface down";
+                EXPECT_TRUE(sleeps(ends)) << "with an interface down";
               });
 }
 
