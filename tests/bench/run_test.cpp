@@ -1,6 +1,8 @@
 // connbench run, from the command line to the records.
 #include <gmock/gmock.h>
 
+#include <map>
+#include <ranges>
 #include <set>
 
 #include "tests/bench/program.h"
@@ -97,6 +99,91 @@ TEST(Run, ReportsWhatItSkipsBecauseItCouldNotEnd) {
   ASSERT_EQ(run.at("skipped").size(), 1U);
   EXPECT_EQ(run.at("skipped")[0].at("connector"), "blocking");
   EXPECT_EQ(run.at("complete"), true);
+}
+
+int64_t wall_clock_ns() {
+  return std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+// Every value differs from its default and from the others.
+std::vector<std::string> unusual_run(const std::string& out) {
+  return {"run",
+          "--connector",
+          "epoll",
+          "--target",
+          "refusing",
+          "--concurrency",
+          "3",
+          "--attempts",
+          "36",
+          "--timeout",
+          "1234ms",
+          "--seed",
+          "99",
+          "--repetitions",
+          "2",
+          "--arrival",
+          "poisson:7000/s",
+          "--spin",
+          "--handshake",
+          "on",
+          "--samples",
+          "failures",
+          "--family",
+          "unix",
+          "--syscalls",
+          "off",
+          "--out",
+          out};
+}
+
+TEST(Run, RecordsWhatItWasAskedFor) {
+  const TemporaryFolder folder;
+  const std::string out = folder.path() / "run";
+  EXPECT_EQ(connbench(unusual_run(out)).status, 0);
+  const auto run = json_of(out + "/run.json");
+  EXPECT_EQ(run.at("seed"), 99);
+  EXPECT_EQ(run.at("repetitions"), 2);
+  EXPECT_EQ(run.at("arrival"), "poisson:7000/s");
+  EXPECT_EQ(run.at("spin"), true);
+  EXPECT_EQ(run.at("samples"), "failures");
+  EXPECT_EQ(run.at("network"), "host");
+  const std::vector<std::string> command_line = run.at("command_line");
+  EXPECT_TRUE(std::ranges::equal(command_line | std::views::drop(1), unusual_run(out)));
+  const auto summary = rows_of(out + "/summary.csv");
+  ASSERT_EQ(summary.size(), 2U);
+  for (size_t i = 0; i < summary.size(); ++i) {
+    const std::map<std::string, std::string> expected{{"run_id", run.at("run_id")},
+                                                      {"scenario", "steady:poisson:7000/s"},
+                                                      {"connector", "epoll"},
+                                                      {"target", "refusing"},
+                                                      {"family", "unix"},
+                                                      {"concurrency", "3"},
+                                                      {"timeout_ns", "1234000000"},
+                                                      {"attempts", "36"},
+                                                      {"repetition", std::to_string(i + 1)},
+                                                      {"refused", "36"},
+                                                      {"wave", std::to_string(i + 1)}};
+    for (const auto& [column, value] : expected) EXPECT_EQ(summary[i].at(column), value) << column;
+  }
+  EXPECT_EQ(rows_of(out + "/samples.csv").size(), 72U) << "they failed";
+}
+
+TEST(Run, StampsItsRecordsWithTheMonotonicClockAndItsOriginWithBoth) {
+  const TemporaryFolder folder;
+  const std::string out = folder.path() / "run";
+  const int64_t before = to_ns(now()), real_before = wall_clock_ns();
+  EXPECT_EQ(connbench(unusual_run(out)).status, 0);
+  const int64_t after = to_ns(now()), real_after = wall_clock_ns();
+  const auto clocks = json_of(out + "/run.json").at("origin");
+  const int64_t origin = clocks.at("monotonic_ns"), real = clocks.at("realtime_ns");
+  EXPECT_TRUE(before <= origin && origin <= after) << origin;
+  EXPECT_TRUE(real_before <= real && real <= real_after) << real;
+  for (const Row& row : rows_of(out + "/samples.csv"))
+    for (const char* stamp : {"scheduled_ns", "started_ns", "finished_ns", "reaped_ns"}) {
+      const int64_t at = origin + std::stoll(row.at(stamp));
+      EXPECT_TRUE(origin <= at && at <= after) << stamp;
+    }
 }
 
 TEST(Run, PrintsItsPlanAndRunsNothingWhenAskedTo) {
