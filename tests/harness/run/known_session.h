@@ -97,7 +97,7 @@ class KnownSession : public testing::Test {
   }
 
   SessionEnd run(const std::vector<std::string>& connectors = {"known"}) {
-    for (const std::string& name : connectors) request_.connectors.push_back({&known_connector, name, {}});
+    for (const std::string& name : connectors) request_.connectors.push_back({&known_connector, name, options_});
     plan_ = make_plan(request_);
     info_.arrival = request_.arrival;
     info_.repetitions = request_.repetitions;
@@ -117,6 +117,7 @@ class KnownSession : public testing::Test {
 
   TemporaryFolder folder_;
   StopSignal stop_;
+  Options options_;  ///< of every connector
   RunRequest request_;
   RunInfo info_;
   Plan plan_;

@@ -5,7 +5,6 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "tests/harness/run/known_session.h"
 #include "tests/support/sanitizer.h"
@@ -14,24 +13,6 @@ namespace connbench::known {
 namespace {
 
 using namespace std::chrono_literals;
-
-struct Bounds {
-  int64_t least, most;
-};
-
-// How far a counter went while attempts were made, and how far it went around that.
-template <class Counter>
-Bounds bounds_of(const std::vector<Seen>& measured, Counter counter) {
-  constexpr int64_t lowest = std::numeric_limits<int64_t>::min(), highest = std::numeric_limits<int64_t>::max();
-  int64_t made = lowest, first = highest, last = lowest, gone = highest;
-  for (const Seen& seen : measured) {
-    made = std::max(made, counter(seen.made));
-    first = std::min(first, counter(seen.first));
-    last = std::max(last, counter(seen.last));
-    gone = std::min(gone, counter(seen.gone));
-  }
-  return {last - first, gone - made};
-}
 
 class Moments : public KnownSession, public testing::WithParamInterface<size_t> {
  protected:
@@ -135,7 +116,7 @@ TEST_P(Moments, PeakOfMemoryIsThatOfTheWave) {
   constexpr int64_t batched_kib = 4 * 1024;  // the kernel batches its counters
   behaviour.files = Files::read;
   behaviour.work = [](Moment moment, Seen& seen) {
-    if (!seen.warms_up && moment != Moment::making) touch_memory(moment == Moment::running ? 48 : 160);
+    if (!seen.warms_up && moment != Moment::making) touch_memory(moment == Moment::running ? 48 : 96);
   };
   ASSERT_EQ(run(), SessionEnd::complete);
   const auto found = rows("summary.csv");
@@ -182,6 +163,14 @@ TEST_P(Moments, AConnectorIsGivenWhatItsCaseSays) {
       EXPECT_EQ(seen.policy.close, CloseMode::fin);
       EXPECT_TRUE(seen.policy.handshake);
     }
+}
+
+TEST_P(Moments, AConnectorsOwnOptionComesBeforeTheRunsPolicy) {
+  request_.policy = {.close = CloseMode::fin};
+  options_ = Options("+close:hold", common_options);
+  ASSERT_EQ(run(), SessionEnd::complete);
+  for (const auto& log : announcer_.logs)
+    for (const Seen& seen : log->all(false)) EXPECT_EQ(seen.policy.close, CloseMode::hold);
 }
 
 TEST_P(Moments, TheClientRunsOnItsProcessorsAndTheTargetIsToldOfItsOwn) {

@@ -8,8 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -147,7 +149,7 @@ struct Seen {
   size_t attempts = 0;
   size_t max_in_flight = 0;
   size_t first_attempt = 0;
-  Duration timeout{};
+  Duration timeout{};  ///< of each of its attempts; -1 = they differ
   ConnectionPolicy policy{};
   int processors = 0;  ///< on how many it might run
   int64_t noted = 0;   ///< by the work
@@ -167,6 +169,24 @@ struct WaveLog {
     return found;
   }
 };
+
+/// How far a counter went while attempts were made, and how far around that.
+struct Bounds {
+  int64_t least, most;
+};
+
+template <class Counter>
+Bounds bounds_of(const std::vector<Seen>& measured, Counter counter) {
+  constexpr int64_t lowest = std::numeric_limits<int64_t>::min(), highest = std::numeric_limits<int64_t>::max();
+  int64_t made = lowest, first = highest, last = lowest, gone = highest;
+  for (const Seen& seen : measured) {
+    made = std::max(made, counter(seen.made));
+    first = std::min(first, counter(seen.first));
+    last = std::max(last, counter(seen.last));
+    gone = std::min(gone, counter(seen.gone));
+  }
+  return {last - first, gone - made};
+}
 
 enum class Moment : uint8_t { making, running, ending };
 
@@ -232,6 +252,7 @@ class KnownConnector final : public Connector {
     act(Moment::running);
   }
   void complete(const Attempt& attempt) {
+    if (attempt.timeout != seen_.timeout) seen_.timeout = Duration(-1);
     const size_t number = attempt_of(attempt.endpoints.front());
     const Report report = behaviour.report ? behaviour.report(number) : report_of(current_wave, number);
     Completion& completion =
