@@ -27,8 +27,8 @@ def chances_text(repetitions):
     if not rules:
         return "There are too few repetitions to tell rows apart."
     return (
-        "**Rows that share a letter in a column are equal within the noise** (`a`: the best; `b–d`: b, c and d). Rows without "
-        "a common letter differ: "
+        "**Rows that share a letter in a column are equal within the noise** (`a`: the best; `b–d`: b, c and d). Rows "
+        "without a common letter differ: "
         f"{'; '.join(rules)}. A column without letters has too few repetitions to tell rows apart."
     )
 
