@@ -171,6 +171,15 @@ class TableTest(RunsTest):
         self.assertEqual(self.cells("syncnt")["after 1 s, µs: p50"], "2,000 ms ‡")
         self.assertIn("‡ syncnt: cannot keep such a short deadline", self.table())
 
+    def test_names_connectors_that_were_measured_with_long_timeouts_only(self):
+        rows = [
+            wave("poll", n, "blackhole", timeout_ns=timeout, overshoot_p50_ns=5)
+            for n, timeout in ((1, 10**7), (2, 10**9))
+        ]
+        self.run_of("a", [*rows, wave("syncnt", 3, "blackhole", overshoot_p50_ns=2 * 10**9)])
+        self.assertEqual(self.cells("syncnt")["after 10 ms, µs: p50"], "-")
+        self.assertIn("Cannot keep a shorter timeout, so not measured with one: syncnt.", self.table())
+
     def test_marks_connectors_that_did_not_sustain_the_rate(self):
         open_loop = {"target": "delayed:20ms", "scenario": "steady:uniform:1000/s", "added_p50_ns": 2000}
         rows = [
