@@ -10,6 +10,7 @@ from pathlib import Path
 
 from connbench_tools import ROOT, programs, vocabulary
 from connbench_tools.failures import Unusable
+from connbench_tools.records import waves
 
 CONNBENCH = Path(os.environ.get("CONNBENCH_BUILD", "none")) / "bin/connbench"
 
@@ -44,3 +45,7 @@ class VocabularyTest(unittest.TestCase):
     def test_refuses_an_answer_that_lacks_a_part(self):
         with self.assertRaisesRegex(Unusable, "has no outcomes, columns"):
             vocabulary.constant_part({"schema_version": 1})
+
+    def test_the_name_for_all_targets_of_a_fleet_is_that_of_the_program(self):
+        header = (ROOT / "harness/wave/case.h").read_text(encoding="utf-8")
+        self.assertEqual(re.search(r'every_target = "(.*)";', header)[1], waves.ALL_TARGETS)

@@ -16,7 +16,14 @@ from connbench_tools.report.table import COLUMNS, table_html
 from connbench_tools.vocabulary import OUTCOMES
 from wiring import known
 
-LOADS = ({"concurrency": 1}, {"concurrency": 1, "target": "refusing"}, {"concurrency": 8})
+LOADS = {  # what the report calls them
+    "accepting (IPv4), 1 in flight, closed loop, timeout 1 s": {"concurrency": 1},
+    "refusing (IPv4), 1 in flight, closed loop, timeout 1 s": {"concurrency": 1, "target": "refusing"},
+    "accepting (IPv4), 8 in flight, closed loop, timeout 1 s": {"concurrency": 8},
+    "accepting (IPv4), 8 in flight, 2 shards, closed loop, timeout 1 s": {"concurrency": 8, "shards": 2},
+    "accepting (IPv6), 8 in flight, closed loop, timeout 1 s": {"concurrency": 8, "family": 6},
+    "accepting (IPv4), 8 in flight, closed loop, timeout 2 s": {"concurrency": 8, "timeout_ns": 2 * 10**9},
+}
 NAMES = ("epoll", "pool")
 FROM = {  # column of the report: what it shows of which columns of summary.csv
     "rate": ("median", "connects_per_s"),
@@ -36,7 +43,7 @@ FROM = {  # column of the report: what it shows of which columns of summary.csv
 
 
 def place_of(run, load, name):
-    return 1 + run * 10 + load * 3 + NAMES.index(name)
+    return 1 + run * 20 + load * 3 + NAMES.index(name)
 
 
 class ComparisonTest(ReportTest):
@@ -44,9 +51,11 @@ class ComparisonTest(ReportTest):
         for run in (0, 1):
             made = Records(command_line=["connbench", "run", "--connector", ",".join(NAMES)], samples="none")
             for repetition in (1, 2, 3, 4, 5):
-                for number, load in enumerate(LOADS):
+                for number, load in enumerate(LOADS.values()):
                     for name in NAMES:
-                        made.wave(name, repetition, **load, **known.figures(repetition, place_of(run, number, name)))
+                        made.wave(
+                            name, repetition, **(load | known.figures(repetition, place_of(run, number, name)) | load)
+                        )
             made.write(self.folder / f"run{run}")
         runs = runs_in([self.folder])
         return Material(runs, lines_of(runs), sections.colour_order(runs), 800)
@@ -63,13 +72,12 @@ class ComparisonTest(ReportTest):
             name = re.search(r'data-v="(.*?)"', row)[1]
             self.assertEqual(name, material.connectors[int(colour)])
             seen.add((run, number, name))
-            self.check(row, place_of(run, number, name), LOADS[number]["concurrency"] == 1)
+            self.check(row, place_of(run, number, name), number < 2)
         self.assertEqual(len(seen), len(rows))
 
     def load_of(self, text):
         run, rest = re.fullmatch(r"run(\d) · (.*)", text).groups()
-        number = 2 if " 8 in flight" in rest else int(rest.startswith("refusing"))
-        return int(run), number
+        return int(run), list(LOADS).index(rest)
 
     def check(self, row, place, has_latency):
         cells = re.findall(r"<td class=n(?: data-v=([^>]*))?>(.*?)</td>", row)
