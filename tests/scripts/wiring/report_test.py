@@ -179,7 +179,7 @@ class OtherTablesTest(ReportTest):
             for repetition in (1, 2):
                 for step in range(3):
                     base = 1000 * (1 + place) + 100 * repetition
-                    row = {column: base * 1000 + 7 * number + step for number, column in enumerate(EXHAUSTION)}
+                    row = {column: base * 1000 + 77_000 * number + step for number, column in enumerate(EXHAUSTION)}
                     row |= {"connector": name, "resource": "threads", "limit_kind": "kind", "limit": 512}
                     row |= {"repetition": repetition, "step": step, "pending": step * base}
                     row |= {"os_error": "", "stopped_call": ""}
@@ -194,7 +194,7 @@ class OtherTablesTest(ReportTest):
         self.assertEqual([row[0] for row in rows], ["epoll (1)", "epoll (2)", "pool (1)", "pool (2)"])
         for row, (place, repetition) in zip(rows, ((0, 1), (0, 2), (1, 1), (1, 2))):
             base = 1000 * (1 + place) + 100 * repetition
-            at = {name: base * 1000 + 7 * number + 2 for number, name in enumerate(EXHAUSTION)}
+            at = {name: base * 1000 + 77_000 * number + 2 for number, name in enumerate(EXHAUSTION)}
             cells = dict(zip(EXHAUSTION_HEAD, row))
             self.assertEqual(cells["exhausted"], "threads, limit 512")
             self.assertEqual(cells["pending"], str(2 * base))
