@@ -98,8 +98,7 @@ def _facts(pairs_file, run, build):
         if differs:
             raise Unusable(
                 f"{pairs_file} was measured on {kept['machine']}, commit {kept['commit']}; this build ({build}) is of "
-                f"commit "
-                f"{facts['commit']} on {facts['machine']}. Remove the file to start again"
+                f"commit {facts['commit']} on {facts['machine']}. Remove the file to start again"
             )
         facts |= {key: kept[key] for key in ("broken", "minutes")}
     return facts

@@ -49,8 +49,7 @@ def measure(row, first, second, generator):
     if not all(value is not None and value > 0 for value in first + second):
         row.note = (
             "no ratio: a repetition has no such figure (too few attempts, or the offered rate was not sustained), or "
-            "one "
-            "that is not above 0"
+            "one that is not above 0"
         )
         return 1.0
     if row.pairs < 2:

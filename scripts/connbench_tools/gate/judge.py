@@ -126,8 +126,7 @@ class Gate:
         if missing:
             row.note = (
                 f"no figure in {missing} of {missing + len(own)} pairs: too few attempts ended that way, or the "
-                f"offered "
-                "rate was not sustained"
+                "offered rate was not sustained"
             )
             row.verdict = UNSTABLE
             return 1.0

@@ -92,8 +92,7 @@ def require_comparable(first, second):
         if values[0] != values[1]:
             raise Unusable(
                 f"measured on two machines: {name} {values[0]} ({first.side}), {values[1]} ({second.side}). Only runs "
-                f"of "
-                "one machine can be compared"
+                "of one machine can be compared"
             )
     for one, other in ((first, second), (second, first)):
         _require_cases(one, other)
@@ -124,6 +123,5 @@ def _require_cases(one, other):
         if gone:
             raise Unusable(
                 f"{name} has {', '.join(gone)} on {one.side} but not on {other.side}: its attempts ended in another "
-                f"way "
-                "(see the outcomes in summary.csv)"
+                "way (see the outcomes in summary.csv)"
             )

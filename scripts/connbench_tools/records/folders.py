@@ -29,8 +29,7 @@ def runs_in(folders):
             path, command = next(iter(others.items()))
             raise Unusable(
                 f"{path}: records of `connbench {command}`, which have no report. `connbench run` and `connbench "
-                f"exhaust` "
-                "make records that have one"
+                "exhaust` make records that have one"
             )
         if not inside and not (folder / verdicts.FILE).exists():
             raise Unusable(

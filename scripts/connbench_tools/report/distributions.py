@@ -31,8 +31,7 @@ def latency(material):
             "latency",
             "Latency by percentile",
             "How long connecting took, by percentile; lower is better. A line ends where attempts failed, or where "
-            "there are "
-            "too few attempts for a higher percentile.",
+            "there are too few attempts for a higher percentile.",
             "percentiles",
             PERCENTILE,
             time,
@@ -41,8 +40,7 @@ def latency(material):
             "ecdf",
             "Latency as a distribution",
             "The share of all attempts that had connected after a given time; further left is better. A line that "
-            "stays "
-            "below 100 % has failed attempts.",
+            "stays below 100 % has failed attempts.",
             "ecdf",
             time,
             charts.axis("share of all attempts", "share"),
@@ -71,9 +69,8 @@ def overshoot(material):
     drawn = charts.chart(
         "overshoot",
         "Past the deadline",
-        "How late attempts timed out after their deadline, by percentile; closer to zero is better, and below zero is "
-        "too "
-        "early.",
+        "How late attempts timed out after their deadline, by percentile; closer to zero is better, and below zero "
+        "is too early.",
         "percentiles",
         PERCENTILE,
         charts.axis("past the deadline", "ns", log=True),

@@ -62,9 +62,8 @@ def exhaustion(material):
         charts.chart(
             "ramp-memory",
             "Memory of the ramp",
-            "How much the resident memory of the process and the memory of the machine's kernel have grown since the "
-            "ramp "
-            "began, by attempts pending; lower is better.",
+            "How much the resident memory of the process and the memory of the machine's kernel have grown since "
+            "the ramp began, by attempts pending; lower is better.",
             "xy",
             PENDING,
             charts.axis("memory grown", "KiB", log=True),

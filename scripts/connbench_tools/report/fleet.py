@@ -76,8 +76,7 @@ def fleet(material):
             f"fleet-{which}",
             f"Healthy latency, {which}",
             f"How long connecting to a healthy host took ({which}, from the intended start) as more of the other "
-            f"hosts are "
-            "dead. With a flat line, dead hosts do not delay healthy ones.",
+            "hosts are dead. With a flat line, dead hosts do not delay healthy ones.",
             "xy",
             x,
             charts.axis(f"until connected, {which}", "ns", log=True),
@@ -89,8 +88,7 @@ def fleet(material):
             "fleet-rate",
             "Healthy rate",
             "Connects per second to healthy hosts as more of the others are dead. If dead hosts delay nothing, the "
-            "rate falls only "
-            "in proportion to the share of healthy hosts.",
+            "rate falls only in proportion to the share of healthy hosts.",
             "xy",
             x,
             charts.axis("rate", "/s", log=True),

@@ -33,8 +33,7 @@ SCALING = (
         "Rate",
         "connects per second",
         "Connects per second as more attempts may be in flight; higher is better. A line that stops rising has "
-        "reached its "
-        "limit.",
+        "reached its limit.",
         "/s",
         _rates,
     ),
@@ -145,9 +144,8 @@ def open_loop(material):
     chart = charts.chart(
         "lag",
         "Intended and actual start",
-        "How long after its intended start an attempt started, the maximum in each interval. A flat line keeps up; a "
-        "rising "
-        "line has a growing queue, which a latency counted from the actual start would hide.",
+        "How long after its intended start an attempt started, the maximum in each interval. A flat line keeps up; "
+        "a rising line has a growing queue, which a latency counted from the actual start would hide.",
         "xy",
         charts.axis("intended start", "s"),
         charts.axis("start delay", "ns", log=True),
@@ -172,8 +170,7 @@ def timeline(material):
         "timeline",
         "Attempts in flight",
         "How many attempts were in flight at each moment of a wave. A line at the limit keeps it full; with a line "
-        "near zero, "
-        "each attempt ended before the next one started.",
+        "near zero, each attempt ended before the next one started.",
         "xy",
         charts.axis("since the wave began", "s"),
         charts.axis("in flight", "count"),

@@ -30,8 +30,7 @@ def _incomplete(run):
     elif missing:
         yield (
             f"run.json says that {run.name} is complete, but {missing} is missing, so there is nothing to compare. "
-            f"Perhaps "
-            "not all files were copied."
+            "Perhaps not all files were copied."
         )
     elif not run.all_rows and not run.exhaustion:
         known = "every case was skipped; the reasons are below"

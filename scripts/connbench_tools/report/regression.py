@@ -13,14 +13,11 @@ def regression_html(rows):
     body = "".join(_row(row, reach) for row in rows)
     return (
         "<section id=regression><h2>Regression verdicts</h2><p>Each figure of the changed build compared with the "
-        "base: the "
-        "effect with its interval, and the verdict of the gate. Right of the middle line the figure is higher. A "
-        "change up to "
-        "the threshold does not count.</p><div class=scroll tabindex=0><table class=plain><thead><tr><th "
-        "scope=col>benchmark"
-        "<th scope=col>metric<th scope=col>verdict<th scope=col class=n>effect<th scope=col>interval"
-        "<th scope=col class=n>threshold<th scope=col class=n>p<th scope=col class=n>pairs</tr>"
-        f"</thead><tbody>{body}</tbody></table></div></section>"
+        "base: the effect with its interval, and the verdict of the gate. Right of the middle line the figure is "
+        "higher. A change up to the threshold does not count.</p><div class=scroll tabindex=0><table "
+        "class=plain><thead><tr><th scope=col>benchmark<th scope=col>metric<th scope=col>verdict<th scope=col "
+        "class=n>effect<th scope=col>interval<th scope=col class=n>threshold<th scope=col class=n>p<th scope=col "
+        f"class=n>pairs</tr></thead><tbody>{body}</tbody></table></div></section>"
     )
 
 
@@ -56,8 +53,7 @@ def _drawing(low, effect, high, reach):
         return WIDTH / 2 * (1 + value / reach * 0.95)
 
     return (
-        f"<svg class=interval width={WIDTH} height={HEIGHT} aria-hidden=true>"
-        f"<line class=zero x1={WIDTH / 2} x2={WIDTH / 2} y1=0 y2={HEIGHT} /><line x1={x(low):.1f} x2={x(high):.1f} "
-        f"y1={HEIGHT / 2} y2={HEIGHT / 2} />"
-        f"<circle cx={x(effect):.1f} cy={HEIGHT / 2} r=3 /></svg>"
+        f"<svg class=interval width={WIDTH} height={HEIGHT} aria-hidden=true><line class=zero x1={WIDTH / 2} "
+        f"x2={WIDTH / 2} y1=0 y2={HEIGHT} /><line x1={x(low):.1f} x2={x(high):.1f} y1={HEIGHT / 2} y2={HEIGHT / 2} "
+        f"/><circle cx={x(effect):.1f} cy={HEIGHT / 2} r=3 /></svg>"
     )

@@ -64,8 +64,7 @@ def searches_html(material):
     heads = "".join(f"<th scope=col>{escape(text)}</th>" for text in HEAD)
     return (
         f"<section id=searches><h2>Highest rates</h2><p>{SAYS}</p><div class=scroll tabindex=0><table "
-        f"class=plain><thead><tr>{heads}"
-        f"</tr></thead><tbody>{''.join(rows)}</tbody></table></div></section>"
+        f"class=plain><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div></section>"
     )
 
 
