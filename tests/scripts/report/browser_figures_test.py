@@ -7,12 +7,12 @@ tests/scripts/wiring check; the page's code is what is tested here.
 import json
 import re
 
-from made_records import everything
+from made_records import Records, everything
 from report.in_browser import BrowserTest, Select  # first: it skips the tests without Chromium
 from selenium.webdriver.common.keys import Keys
 
 from connbench_tools.records.folders import runs_in
-from connbench_tools.report import sections
+from connbench_tools.report import build, sections
 from connbench_tools.report.charts import Material
 from connbench_tools.report.comparison import lines_of
 from connbench_tools.report.figures import points_of
@@ -35,10 +35,11 @@ const wanted = [1, 3, 5].map((at) => parseInt(arguments[1].slice(at, at + 2), 16
 const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
 copy.drawImage(canvas, 0, 0);
 const data = copy.getImageData(0, 0, canvas.width, canvas.height).data;
-let count = 0, sum = 0;
+let count = 0, sum = 0, first = null;
 for (let i = 0; i < data.length; i += 4)
   if (data[i + 3] > 200 && wanted.every((part, k) => Math.abs(data[i + k] - part) < 12)) {
     count++;
+    first ??= Math.floor(i / 4 / canvas.width);
     sum += Math.floor(i / 4 / canvas.width);
   }
 return count > 20 ? sum / count / canvas.height : null;
@@ -50,11 +51,12 @@ def distinct():
     run = everything(NAMES)
     run.wave("pool", 4, times=[1000 * i for i in range(1, 20)])  # its curves have other ranks
     run.wave("epoll", target="refusing", times=[1000, 2000, 3000, 5000, 7000, 9000])  # one repetition: another note
+    run.wave("null", target="refusing", times=[1])  # is off when the page opens
     for row in run.rows:
-        if row["scenario"] == "burst":
+        if row["scenario"] == "burst" and row["connector"] in NAMES:
             place = SIZES.index(row["concurrency"]) + 3 * NAMES.index(row["connector"])
             row |= {column: known.cell(column, row["repetition"], place) for column in MEASURED}
-            row["connects_per_s"] = (5 - row["repetition"]) * 1000 / (1 + place)
+            row["connects_per_s"] = (6 - row["repetition"]) * 1000 / (1 + place)
     return run
 
 
@@ -90,6 +92,9 @@ class FiguresTest(BrowserTest):
                 select.select_by_index(number)
                 self.assertEqual(self.find(f"[data-section={section['id']}] [data-note]").text, view["note"])
                 for chart in section["charts"]:
+                    on = {row[0] for row in self.rows_of(chart, view)} & set(NAMES)
+                    drawn = self.find(f"[data-chart={chart['id']}]").get_attribute("data-drawn")
+                    self.assertEqual(int(drawn), len(on), chart["id"])
                     head, *rows = self.saved_in_memory(f"[data-chart={chart['id']}] .csv")
                     x, y = (f"{chart[axis]['label']} [{chart[axis]['unit']}]" for axis in "xy")
                     self.assertEqual(head, ["connector", x, y, "lowest", "highest", "mark"])
@@ -199,7 +204,7 @@ class FiguresTest(BrowserTest):
                 "return [...document.querySelectorAll('#table tbody tr')].map((r) => [r.cells[0].dataset.v, "
                 "r.querySelector('line').getAttribute('stroke')])"
             )
-        self.assertEqual(dict(rows), colours)
+        self.assertEqual({name: colour for name, colour in rows if name != "null"}, colours)
 
     def test_a_larger_value_is_drawn_higher(self):
         self.open("theme=light")
@@ -209,10 +214,10 @@ class FiguresTest(BrowserTest):
 
     def test_buttons_and_switches_choose_the_connectors_they_name(self):
         self.open()
-        for button, names in (("0", ()), ("1", NAMES), ("first", NAMES)):
+        for button, names in (("0", ()), ("1", (*NAMES, "null")), ("first", NAMES)):
             self.press(self.find(f"[data-all='{button}']"))
             self.until_drawn()
-            self.assertEqual(self.find("#chosen").text, f"{len(names)} of {len(NAMES)} in charts")
+            self.assertEqual(self.find("#chosen").text, f"{len(names)} of {len(NAMES) + 1} in charts")
         self.press(self.find("[data-all='0']"))
         self.switch("pool")
         self.until_drawn()
@@ -235,9 +240,27 @@ class FiguresTest(BrowserTest):
         """The same figure as text in Python and in the page, for the columns that both format."""
         self.open("load=all")
         data = json.loads(self.js("return document.getElementById('data').textContent"))
-        self.assertEqual(data["connectors"], list(NAMES))
+        self.assertEqual(data["connectors"], [*NAMES, "null"])
         said = self.tip("scaling-memory", Keys.HOME)
         (section,) = [one for one in self.sections if one["id"] == "scaling"]
         (memory,) = [column for column in COLUMNS if column.identity == "memory"]
         for curve in section["views"][0]["data"]["scaling-memory"]:
             self.assertRegex(said, re.escape(memory.text(curve["y"][0])))
+
+    def test_the_range_over_the_repetitions_is_drawn_up_to_the_highest(self):
+        """On this scale, the median at the left is a quarter of the height below the top, and the highest at a tenth."""
+        self.open("on=epoll&theme=light")
+        top = self.js(HEIGHT_OF.replace("sum / count", "first"), "scaling-rate", sections.PALETTE["light"][0])
+        self.assertLess(top, 0.16)
+
+    def test_connectors_beyond_the_colours_have_dashes(self):
+        run = Records()
+        for number in range(9):
+            run.wave(f"c{number}", times=[1000 + 100 * number + i for i in range(20)])
+        (path,) = build.build([run.write(self.folder / "many")])
+        self.open(path=path)
+        dashes = self.js(
+            "return [...document.querySelectorAll('.chips line')].map((line) => line.getAttribute('stroke-dasharray'))"
+        )
+        second = " ".join(map(str, sections.PALETTE["dashes"][1]))
+        self.assertEqual(dashes, [None] * 7 + [second] * 2)

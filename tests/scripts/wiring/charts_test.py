@@ -8,7 +8,7 @@ from report.made_report import ReportTest, numpy  # first: it skips the tests wi
 from connbench_tools.report.charts import Material
 from connbench_tools.report.comparison import lines_of
 from connbench_tools.records.folders import runs_in
-from connbench_tools.report import sections
+from connbench_tools.report import curves, sections
 from wiring import known
 
 NAMES = ("epoll", "pool")
@@ -66,6 +66,8 @@ class SamplesTest(ReportTest):
             self.assertEqual(len(view["data"][chart]), len(NAMES))
             for curve in view["data"][chart]:
                 self.assertEqual(curve["values"], values_of(NAMES[curve["c"]]), view["label"])
+                self.assertEqual(curve["sure"], curves.supported(curve["of"]))
+                self.assertEqual(curve["of"], len(curve["values"]))
 
     def pooled(self, run, name, scenario, target="accepting"):
         by_key = samples(run)

@@ -9,16 +9,18 @@ import statistics
 from pathlib import Path
 from unittest import mock
 
+from gate.pretended import PretendedBuilds
 from made_runs import RunsTest, script, wave
 
 from connbench_tools.exact import baseline, gate
 from connbench_tools.exact.counts import ALLOCATIONS, BYTES, THREADS, per_attempt
-from connbench_tools.gate import judge, pairs, suite, verdicts
+from connbench_tools.gate import compare, judge, pairs, self_test, suite, verdicts
 from connbench_tools.gate.runs import JudgedRun
 from connbench_tools.records import pending
 from wiring import known
 
-COMPARE = script("compare")
+COMPARE, REGRESS = script("compare"), script("regress")
+NOISE = {"cpu_per_attempt": 0.25, "wall_time": 0.5, "connects_per_s": 0.75}
 BEST_HIGH = {"connects_per_s"}
 COLUMNS = {
     "connects_per_s": "connects_per_s",
@@ -43,6 +45,12 @@ LOADS = {  # name: columns of its rows, and what is judged
         {"cpu_per_attempt", "overshoot_p50", "overshoot_p90", "added_p50"},
     ),
 }
+
+
+def thresholds_in(file):
+    with open(file, newline="", encoding="utf-8") as opened:
+        rows = list(csv.DictReader(opened))
+    return {(row["benchmark"], row["metric"]): round(float(row["threshold"]), 6) for row in rows}
 
 
 def rows_of(side):
@@ -120,6 +128,33 @@ class JudgedRunTest(RunsTest):
         ]
         self.assertEqual(line[:3], [name, metric, "9"])
         self.assertEqual(line[3], f"{float(row['effect']):+.1%}")
+
+
+class ThresholdTest(RunsTest):
+    def test_thresholds_come_from_the_noise_of_the_same_row_in_the_self_test(self):
+        rows = [wave("epoll", n, cpu_ns=10, makespan_ns=20, connects_per_s=30) for n in range(1, 6)]
+        folder = self.run_of("run", rows)
+        name = "epoll/accepting/concurrency:8/timeout:1s"
+        noise = [{"benchmark": name, "metric": metric, "noise": value} for metric, value in NOISE.items()]
+        (self.folder / "result.json").write_text(json.dumps({"machine": "x", "noise": noise}))
+        file = self.folder / "v.csv"
+        with mock.patch.object(compare, "SELF_TEST", self.folder), contextlib.redirect_stdout(io.StringIO()):
+            COMPARE.run([str(folder), str(folder), "--csv", str(file)])
+        self.assertEqual(thresholds_in(file), {(name, metric): 1.5 * value for metric, value in NOISE.items()})
+
+
+class RegressTest(PretendedBuilds):
+    def test_thresholds_of_the_gate_come_from_there_too(self):
+        builds = [self.program(side) for side in ("base", "head")]
+        name = "epoll/accepting/concurrency:8/timeout:1s"
+        noise = {(name, metric): value for metric, value in NOISE.items()}
+        words = ["--base-build", builds[0], "--head-build", builds[1], "--pairs", "2", "--no-exact", "--out"]
+        words.append(self.folder / "out")
+        streams = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
+        with mock.patch.object(self_test, "kept_noise", return_value=(noise, [])), streams[0], streams[1]:
+            REGRESS.run([str(word) for word in words])
+        found = thresholds_in(self.folder / "out/verdicts.csv")
+        self.assertEqual({key: found[key] for key in noise}, {key: 1.5 * value for key, value in noise.items()})
 
 
 class VerdictsTest(RunsTest):
@@ -268,3 +303,16 @@ class ExactTest(RunsTest):
             found = gate.confirmed(build, wanted, first)
         self.assertEqual(found, [("epoll", "accepting/close", 1, 2)])
         self.assertEqual(build.measure.call_count, gate.CONFIRMATIONS)
+
+    def test_a_connector_with_another_library_is_not_compared(self):
+        made_with = dict.fromkeys("build_type commit compiler glibc kernel machine".split(), "abc")
+        kept = {"asio": {"accepting/close": 1}, "epoll": {"accepting/close": 1}}
+        path = self.folder / "baseline.json"
+        document = {"version": 1, "made_with": made_with | {"libraries": {"asio": "1"}}, "connectors": kept}
+        baseline.write(path, document)
+        facts = made_with | {"libraries": {"asio": "2"}}
+        figures = {name: {"accepting/close": 7 if name == "asio" else 1} for name in kept}
+        build = mock.Mock(facts=facts, skipped={}, pending={}, connectors=kept, measure=lambda *_: figures)
+        given = mock.Mock(baseline=path, connector=None, what=gate.KINDS)
+        rows, others, _, compared = gate.compare(given, build)
+        self.assertEqual((rows, list(others), compared), ([], ["asio"], 1))

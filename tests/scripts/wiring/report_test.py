@@ -2,12 +2,13 @@
 
 import html
 import re
+from unittest import mock
 
 from made_records import EXHAUSTION, Records, judged, searched
 from report.made_report import ReportTest  # first: it skips the tests without numpy
 
 from connbench_tools.records.folders import runs_in
-from connbench_tools.report import sections, verdict
+from connbench_tools.report import build, figures, page, sections, verdict
 from connbench_tools.report.charts import Material
 from connbench_tools.report.comparison import lines_of
 from connbench_tools.report.exhaustion import EXHAUSTION_HEAD, exhaustion_table
@@ -228,3 +229,42 @@ class OtherTablesTest(ReportTest):
         texts = [sentence.text for sentence in verdict.ramp_sentences(self.material(run))]
         self.assertIn("epoll had 2,200 attempts pending with 2,201 threads, stopped by call01: EAGAIN", texts[0])
         self.assertIn("pool had 4,200 attempts pending with 4,201 threads, stopped by call11: EAGAIN", texts[1])
+
+
+class PageTest(ReportTest):
+    def test_the_heading_has_the_first_moment_and_all_attempts(self):
+        for name, began, attempts in (("a", 1_700_000_000, 3), ("b", 1_600_000_000, 40)):
+            run = Records(origin={"realtime_ns": began * 10**9}).wave("epoll", times=[9] * attempts)
+            run.write(self.folder / name)
+        self.assertEqual(page.subtitle(runs_in([self.folder])), "2020-09-13 12:26 UTC · 2 runs: b, a · 43 attempts")
+
+    def test_the_page_opens_with_the_connectors_but_not_the_harness(self):
+        run = Records().wave("epoll", times=[9]).wave("null", times=[9])
+        self.assertEqual(page.payload(self.material(run), [])["first"], ["epoll"])
+
+    def test_verdicts_come_from_the_file_that_is_named(self):
+        run = Records().wave("epoll", times=[9])
+        run.verdicts = [judged("of the folder", "same", 0)]
+        folder = run.write(self.folder / "run")
+        run.verdicts = [judged("of the file", "same", 0)]
+        run.write(self.folder / "other")
+        (path,) = build.build([folder], self.folder / "other/verdicts.csv")
+        text = path.read_text(encoding="utf-8")
+        self.assertIn("<th scope=row>of the file</th>", text)
+        self.assertNotIn("of the folder", text)
+
+    def test_the_harness_is_never_the_cheapest(self):
+        run = Records()
+        for name, cpu in (("null", 10), ("epoll", 1000), ("pool", 2000)):
+            run.wave(name, concurrency=64, times=[9], connects_per_s=5, cpu_ns=cpu)
+        self.assertIn(
+            "epoll needs the least CPU time per attempt, 1.00 µs; pool needs the most", self.said(run)["CPU"][0]
+        )
+
+    def test_a_figure_draws_the_range_from_the_lowest_to_the_highest(self):
+        axes = mock.Mock()
+        curve = {"c": 0, "x": [1, 2], "y": [20, 30], "low": [10, 15], "high": [40, 50], "marks": [[1, "here"]]}
+        figures._line(axes, "epoll", curve, curve["x"], curve["y"])
+        self.assertEqual(axes.vlines.call_args.args, ([1, 2], [10, 15], [40, 50]))
+        self.assertEqual(axes.plot.call_args_list[0].args, ([1, 2], [20, 30]))
+        self.assertEqual(axes.annotate.call_args.args, ("here", (2, 30)))
