@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "harness/support/clock.h"
 #include "harness/support/unique_fd.h"
 #include "impl/threads/interrupting_signal.h"
 
@@ -30,11 +29,13 @@ void reset_and_close(int fd) {
 }
 
 int open_blocking(const Endpoint& to) {
+  bare_stamp();
   return checked(::socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC, 0), "socket");
 }
 
 void connect_and_close(int fd, const Endpoint& to) {
   checked(::connect(fd, to.address(), to.size()), "connect");
+  bare_stamp();
   reset_and_close(fd);
 }
 
@@ -56,16 +57,22 @@ class BareTimer {
 
 }  // namespace
 
-int bare_begin(const Endpoint& to) {
+int bare_open(const Endpoint& to) {
   const int fd = checked(::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket");
   if (::connect(fd, to.address(), to.size()) != 0 && errno != EINPROGRESS) checked(-1, "connect");
   return fd;
+}
+
+int bare_begin(const Endpoint& to) {
+  bare_stamp();
+  return bare_open(to);
 }
 
 void bare_end(int fd) {
   int error = 0;
   socklen_t size = sizeof error;
   checked(::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size), "getsockopt");
+  bare_stamp();
   reset_and_close(fd);
 }
 
@@ -96,6 +103,7 @@ void bare_signal(const Endpoint& to) {
   const int fd = open_blocking(to);
   timer.set({.it_interval = {}, .it_value = to_timespec(now() + std::chrono::seconds(bound_s))});
   checked(::connect(fd, to.address(), to.size()), "connect");
+  bare_stamp();
   timer.set({});
   reset_and_close(fd);
 }

@@ -1,8 +1,10 @@
-// The system calls of a thread for one attempt, with nothing around them: socket, the call that bounds connect(),
-// connect, setsockopt(SO_LINGER), close. There are no stamps and no outcomes; anything but a connection throws.
+// The system calls of a thread for one attempt, with nothing around them but the two stamps that every connector takes:
+// socket, the call that bounds connect(), connect, setsockopt(SO_LINGER), close. There are no outcomes; anything but a
+// connection throws.
 #pragma once
 
 #include "harness/connector/endpoint.h"
+#include "harness/support/clock.h"
 
 namespace connbench {
 
@@ -16,9 +18,16 @@ void bare_signal(const Endpoint& to);        ///< timer_settime before and after
 void bare_select_one(const Endpoint& to);    ///< non-blocking, select, getsockopt(SO_ERROR)
 void bare_poll_one(const Endpoint& to);      ///< non-blocking, ppoll, getsockopt(SO_ERROR)
 
+/// Reads the clock at the same points as a connector does: before the first system call of an attempt, and when its
+/// outcome is known.
+inline void bare_stamp() noexcept {
+  static_cast<void>(now());
+}
 /// A non-blocking socket on which connect() was called.
+int bare_open(const Endpoint& to);
+/// The same after a stamp.
 int bare_begin(const Endpoint& to);
-/// getsockopt(SO_ERROR), setsockopt(SO_LINGER), close.
+/// getsockopt(SO_ERROR), a stamp, setsockopt(SO_LINGER), close.
 void bare_end(int fd);
 
 }  // namespace connbench

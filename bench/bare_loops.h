@@ -1,5 +1,5 @@
-// The floor: the same system calls as those of a connector, with nothing around them: no stamps, no deadlines, no
-// records. Each function connects `attempts` times, with `concurrency` in flight.
+// The floor: the same system calls as those of a connector, and the same two stamps per attempt, with nothing else
+// around them: no deadlines, no records. Each function connects `attempts` times, with `concurrency` in flight.
 #pragma once
 
 #include <cstddef>

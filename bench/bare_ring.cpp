@@ -8,6 +8,8 @@
 #include <system_error>
 #include <vector>
 
+#include "bench/bare_calls.h"
+
 namespace connbench {
 
 class BareIoUring::Ring {
@@ -53,6 +55,7 @@ class BareIoUring::Ring {
     io_uring_cqe* completion = nullptr;
     io_uring_for_each_cqe(&ring_, head, completion) {
       checked_result(completion->res, "connect");
+      bare_stamp();
       slots.push_back(static_cast<unsigned>(completion->user_data));
     }
     io_uring_cq_advance(&ring_, static_cast<unsigned>(slots.size()));
@@ -76,6 +79,7 @@ void BareIoUring::run(std::span<const Endpoint> endpoints, size_t attempts) {
   size_t begun = 0;
   size_t ended = 0;
   while (ended < attempts) {
+    bare_stamp();
     for (; begun < attempts && !free.empty(); ++begun, free.pop_back())
       ring_->connect(free.back(), endpoints[begun % endpoints.size()]);
     ring_->submit(1);

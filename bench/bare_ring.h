@@ -10,7 +10,8 @@
 namespace connbench {
 
 /// One io_uring_enter for a batch of sockets (direct descriptors) and connects, which waits for one completion, and one
-/// io_uring_enter for their SO_LINGER and close. `concurrency` attempts are in flight. Needs Linux 6.7.
+/// io_uring_enter for their SO_LINGER and close. As in the connector, a batch has one stamp when it begins, and each
+/// attempt one when it has ended. `concurrency` attempts are in flight. Needs Linux 6.7.
 ///
 /// The ring lives as long as this object, like that of a connector: the kernel dismantles a ring in the background,
 /// which would disturb the measurement.

@@ -50,7 +50,7 @@ class Loop {
 
   void begin(size_t i) {
     samples_[i].started_ns = to_ns(now());
-    fds_[i] = bare_begin(what_.endpoints[of_all(i) % what_.endpoints.size()]);
+    fds_[i] = bare_open(what_.endpoints[of_all(i) % what_.endpoints.size()]);
     epoll_event event{.events = EPOLLOUT | EPOLLONESHOT, .data = {.u64 = i}};
     checked(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fds_[i], &event), "epoll_ctl");
   }
@@ -64,8 +64,8 @@ class Loop {
     checked(::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), timeout), "epoll_wait");
     const TimePoint time = now();
     for (; oldest_ < begun && deadline(oldest_) <= time; ++oldest_) {
+      samples_[oldest_].finished_ns = to_ns(now());
       ::close(fds_[oldest_]);
-      samples_[oldest_].finished_ns = to_ns(time);
     }
   }
 

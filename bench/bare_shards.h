@@ -20,8 +20,9 @@ struct BareShards {
 /// Runs `shards` threads, each with a descriptor table of its own. Each calls socket, connect and epoll_ctl for its
 /// share of samples.size() attempts and stamps each of them before its first call. Then it waits in epoll_wait() until
 /// the oldest deadline (with an absolute timerfd, the most punctual wait that we know) and closes what is overdue.
-/// There is one list and one clock read for everything that is overdue; the state of a socket is never checked. Fills
-/// in `started_ns` and `finished_ns`. To be called in a process of its own. @throws std::system_error
+/// There is one list; the state of a socket is never checked. Fills in `started_ns` and `finished_ns`, which is read
+/// for each attempt before its own socket is closed, as every connector does. To be called in a process of its own.
+/// @throws std::system_error
 void bare_shards(const BareShards& what, std::span<Sample> samples);
 
 }  // namespace connbench

@@ -107,6 +107,12 @@ Column lateness_column(std::string heading, unsigned rank, std::optional<int64_t
   return column;
 }
 
+Column reaped_lateness_column(std::string heading, unsigned rank, std::optional<int64_t> Percentiles::*which) {
+  Column column = duration_column(std::move(heading), rank, microseconds(which, &SummaryRow::reaped_overshoot));
+  column.meaning = "reaped: how long after its deadline the caller received it, with all that ended in the same wait";
+  return column;
+}
+
 Column cpu_column(unsigned rank) {
   return median_column("CPU us\n/attempt", rank, cpu_us_per_attempt());
 }

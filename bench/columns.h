@@ -38,8 +38,10 @@ struct Column {
 };
 Column median_column(std::string heading, unsigned rank, Value value);
 Column duration_column(std::string heading, unsigned rank, Value microseconds);
-/// Of attempts that end by their deadline, how long after it they end.
+/// Of attempts that end by their deadline, how long after it they end: a percentile of SummaryRow::overshoot.
 Column lateness_column(std::string heading, unsigned rank, std::optional<int64_t> Percentiles::*which);
+/// The same until the runner has received them: of SummaryRow::reaped_overshoot.
+Column reaped_lateness_column(std::string heading, unsigned rank, std::optional<int64_t> Percentiles::*which);
 Column cpu_column(unsigned rank);
 /// The most threads that were seen in any wave.
 Column threads_column(unsigned rank);

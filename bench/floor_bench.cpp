@@ -1,4 +1,5 @@
-// Compares connectors with their floor in one process: these are the targets that this project sets itself. Blocks of
+// Compares connectors with their floor in one process: these are the targets that this project sets itself. The floor
+// makes the same system calls and reads the clock at the same points. Blocks of
 // about 20 ms alternate in ABBA order, because between two commands the machine drifts by more than any connector
 // costs.
 //   floor/<connector>/<concurrency>   rate as a share of the bare loop's (ratio = median over the ABBA groups)
@@ -77,7 +78,8 @@ void against_floor(benchmark::State& state, const std::string& connector, const 
   state.counters["attempts_per_block"] = static_cast<double>(attempts);
 }
 
-// The floor of a connector: the same system calls with nothing around them. Created when its benchmark runs.
+// The floor of a connector: the same system calls and stamps, with nothing around them. Created when its benchmark
+// runs.
 struct Floor {
   std::string connector;
   size_t concurrency;

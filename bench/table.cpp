@@ -62,6 +62,8 @@ std::vector<Column> columns(const Block& block) {
   if (any(real, microseconds(&Percentiles::p50, &SummaryRow::overshoot))) {
     chosen.push_back(lateness_column("late\np50", 1, &Percentiles::p50));
     chosen.push_back(lateness_column("late\np99", 1, &Percentiles::p99));
+    chosen.push_back(reaped_lateness_column("reaped\np50", 3, &Percentiles::p50));
+    chosen.push_back(reaped_lateness_column("reaped\np99", 4, &Percentiles::p99));
   }
   chosen.push_back(cpu_column(2));
   chosen.push_back(median_column("switches\n/attempt", 7, per_attempt([](const SummaryRow& r) {

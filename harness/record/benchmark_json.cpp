@@ -49,6 +49,9 @@ std::vector<BenchmarkFigure> benchmark_figures(const SummaryRow& row) {
   add("overshoot_p50", row.overshoot.p50);
   add("overshoot_p90", row.overshoot.p90);
   add("overshoot_p99", row.overshoot.p99);
+  add("reaped_overshoot_p50", row.reaped_overshoot.p50);
+  add("reaped_overshoot_p90", row.reaped_overshoot.p90);
+  add("reaped_overshoot_p99", row.reaped_overshoot.p99);
   if (row.connects_per_s) figures.push_back({"time_per_connect", 1e9 / *row.connects_per_s});
   if (const auto cpu = cpu_per_attempt(row)) figures.push_back({"cpu_per_attempt", *cpu});
   return figures;

@@ -22,7 +22,8 @@ std::string benchmark_name(const Case& what, Duration usual_timeout);
 
 /// One figure of a wave, in nanoseconds.
 struct BenchmarkFigure {
-  std::string_view name;  ///< p50, p90, p99, p999, max, overshoot_p50 …, time_per_connect, cpu_per_attempt
+  std::string_view
+      name;  ///< p50, p90, p99, p999, max, overshoot_p50 …, reaped_overshoot_p50 …, time_per_connect, cpu_per_attempt
   double ns;
 };
 /// The figures that the row has.

@@ -9,7 +9,7 @@
 namespace connbench {
 
 /// Raised when a column or key is removed or changes its meaning.
-inline constexpr int record_schema_version = 1;
+inline constexpr int record_schema_version = 2;
 
 /// The files that `connbench run` and `connbench exhaust` leave.
 namespace run_file {
@@ -35,7 +35,9 @@ inline constexpr std::string_view summary_header =
     "queue_p50_ns,queue_p90_ns,queue_p99_ns,queue_p999_ns,queue_max_ns,"
     "overshoot_p50_ns,overshoot_p90_ns,overshoot_p99_ns,overshoot_p999_ns,overshoot_max_ns,added_p50_ns,added_p99_ns,"
     "cpu_ns,cpu_user_ns,cpu_sys_ns,softirq_ns,steal_ns,server_cpu_ns,listen_overflows,threads_peak,fds_peak,"
-    "rss_peak_kib,voluntary_switches,involuntary_switches,syscalls,client_softirq_ns";
+    "rss_peak_kib,voluntary_switches,involuntary_switches,syscalls,client_softirq_ns,"
+    "reaped_overshoot_p50_ns,reaped_overshoot_p90_ns,reaped_overshoot_p99_ns,reaped_overshoot_p999_ns,"
+    "reaped_overshoot_max_ns";
 
 /// One row per reading of a ramp.
 inline constexpr std::string_view exhaustion_header =

@@ -51,6 +51,9 @@ void summarise_times(SummaryRow& row, std::span<const Sample> samples) {
   row.queue = percentiles(queue);
   auto overshoot = collect(samples, late, [&](const Sample& s) { return connecting_ns(s) - row.what.timeout.count(); });
   row.overshoot = percentiles(overshoot);
+  auto reaped =
+      collect(samples, late, [&](const Sample& s) { return s.reaped_ns - s.started_ns - row.what.timeout.count(); });
+  row.reaped_overshoot = percentiles(reaped);
   auto added = collect(samples, compared, [](const Sample& s) { return connecting_ns(s) - s.round_trip_ns; });
   row.added_p50_ns = quantile(added, 0.5);
   row.added_p99_ns = quantile(added, 0.99);
@@ -164,7 +167,9 @@ std::string csv_row(const SummaryRow& row) {
   add(csv, row.overshoot);
   csv.number(row.added_p50_ns).number(row.added_p99_ns);
   add(csv, row.usage, row.peak);
-  return of_targets + csv.number(row.syscalls).known(row.usage.client_softirq_ns).finish();
+  csv.number(row.syscalls).known(row.usage.client_softirq_ns);
+  add(csv, row.reaped_overshoot);
+  return of_targets + csv.finish();
 }
 
 }  // namespace connbench

@@ -32,7 +32,9 @@ struct SummaryRow {
   std::array<size_t, outcome_count> outcomes{};
   std::optional<int64_t> makespan_ns;
   std::optional<double> connects_per_s, completions_per_s, in_flight_mean;
-  Percentiles connecting, queue, overshoot;
+  Percentiles connecting, queue;
+  Percentiles overshoot;         ///< finished − started − timeout, of those that their deadline ended
+  Percentiles reaped_overshoot;  ///< reaped − started − timeout, of the same
   std::optional<int64_t> added_p50_ns, added_p99_ns;
   Usage usage;
   Footprint peak;

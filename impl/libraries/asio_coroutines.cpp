@@ -52,7 +52,6 @@ class AsioCoroutines final : public AsioConnector {
     using asio::experimental::awaitable_operators::operator||;
     if (slot.cancelled) {
       slot.completion.result.outcome = Outcome::never_started;
-      slot.completion.finished = now();
       ended(slot);
       co_return;
     }

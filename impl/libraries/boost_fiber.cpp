@@ -91,7 +91,6 @@ class BoostFiber final : public LibraryConnector {
   void connect(Slot& slot) {
     if (slot.cancelled) {
       slot.completion.result.outcome = Outcome::never_started;
-      slot.completion.finished = now();
     } else {
       Begun begun = begin_connect(slot.attempt, port_);
       slot.completion.started = begun.started;

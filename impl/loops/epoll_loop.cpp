@@ -57,7 +57,7 @@ void EpollLoop::take(const epoll_event& event) {
   if (event.data.u64 >> 32 != generations_[index]) return;  // from an attempt that has ended
   if (ready(index, (event.events & EPOLLOUT) != 0)) return;
   // The error came without an outcome. It is reported only once, so the socket has to be registered again.
-  if (const Evidence evidence = control(EPOLL_CTL_MOD, index); evidence.error != 0) end(index, evidence, now());
+  if (const Evidence evidence = control(EPOLL_CTL_MOD, index); evidence.error != 0) end(index, evidence);
 }
 
 std::optional<std::string> probe_epoll(const ConnectorSettings& settings) {

@@ -31,7 +31,7 @@ void LoopConnector::start(const Attempt& attempt) {
   Begun begun = begin_connect(attempt, port_);
   if (!begun.pending()) return complete(attempt.id, begun.started, now(), begun.evidence, std::move(begun.fd));
   const uint32_t index = pending_.add(std::move(begun.fd), attempt, begun.started);
-  if (const Evidence evidence = watch(index); evidence.error != 0) end(index, evidence, now());
+  if (const Evidence evidence = watch(index); evidence.error != 0) end(index, evidence);
 }
 
 size_t LoopConnector::reap(std::vector<Completion>& completions, TimePoint wait_until) {
@@ -51,13 +51,15 @@ bool LoopConnector::ready(uint32_t index, bool writable) {
   const Pending::Entry& entry = pending_[index];
   const std::optional<Evidence> evidence = ask(detect_, entry.fd.get(), *entry.to, writable);
   if (!evidence) return false;
-  end(index, *evidence, now());
+  end(index, *evidence);
   return true;
 }
 
+// What falls due while these are disposed of waits for the next turn, so that a loop which is behind still looks at its
+// sockets.
 void LoopConnector::expire(TimePoint time) {
   for (uint32_t index; (index = pending_.overdue(time)) != Pending::none;)
-    end(index, {.call = Call::wait, .deadline_passed = true}, time);
+    end(index, {.call = Call::wait, .deadline_passed = true});
 }
 
 void LoopConnector::cancel_all() {
@@ -65,10 +67,13 @@ void LoopConnector::cancel_all() {
 }
 
 void LoopConnector::end_all(const Evidence& evidence) {
-  while (pending_.size() > 0) end(pending_.any(), evidence, now());
+  while (pending_.size() > 0) end(pending_.any(), evidence);
 }
 
-void LoopConnector::end(uint32_t index, Evidence evidence, TimePoint finished) {
+// The clock is read for each attempt when its turn comes. One reading for all that a wait has ended would hide how long
+// the last ones wait until the others are disposed of.
+void LoopConnector::end(uint32_t index, Evidence evidence) {
+  const TimePoint finished = now();
   const Pending::Entry& entry = pending_[index];
   evidence.family = entry.to->family();
   const uint64_t id = entry.id;

@@ -41,8 +41,8 @@ class LoopConnector : public Connector {
   /// To be called when a watched socket is ready. `writable` is false when it may be ready only because of an error.
   /// Returns false when the attempt continues, because SO_ERROR does not have that error yet.
   bool ready(uint32_t index, bool writable);
-  /// Ends the attempt with the given evidence.
-  void end(uint32_t index, Evidence evidence, TimePoint finished);
+  /// Ends the attempt now, with the given evidence.
+  void end(uint32_t index, Evidence evidence);
 
   const Pending& pending() const noexcept { return pending_; }
 

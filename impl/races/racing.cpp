@@ -69,7 +69,7 @@ void RacingConnector::begin_next(uint32_t index) {
     const Endpoint& to = address(race);
     ++race.begun;
     Begun begun = begin_connect({.id = race.attempt.id, .endpoints = {&to, 1}, .scheduled = {}, .timeout = {}}, port_);
-    if (begun.evidence.error == 0) return end(index, begun.evidence, now(), std::move(begun.fd));
+    if (begun.evidence.error == 0) return end(index, begun.evidence, std::move(begun.fd));
     race.failure = begun.evidence;
     if (!begun.pending()) continue;
     const uint32_t added = add_try(index, std::move(begun.fd), to.family());
@@ -83,7 +83,7 @@ void RacingConnector::begin_next(uint32_t index) {
     if (race.begun < race.attempt.endpoints.size()) next_tries_.add(index, begun.started, until_next(race));
     return;
   }
-  if (race.tries == none) end(index, race.failure, now());
+  if (race.tries == none) end(index, race.failure);
 }
 
 uint32_t RacingConnector::add_try(uint32_t race, UniqueFd fd, sa_family_t family) {
@@ -130,10 +130,10 @@ void RacingConnector::on_event(uint64_t tag, uint32_t events) {
   }
   const uint32_t race = entry.race;
   UniqueFd fd = remove_try(index);
-  if (evidence.error == 0) return end(race, evidence, now(), std::move(fd));
+  if (evidence.error == 0) return end(race, evidence, std::move(fd));
   races_[race].failure = evidence;
   if (races_[race].begun == races_[race].attempt.endpoints.size() && races_[race].tries == none)
-    return end(race, evidence, now(), std::move(fd));
+    return end(race, evidence, std::move(fd));
   fd.reset(-1);
   next_tries_.remove(race);
   begin_next(race);
@@ -141,7 +141,7 @@ void RacingConnector::on_event(uint64_t tag, uint32_t events) {
 
 void RacingConnector::expire(TimePoint time) {
   for (uint32_t race; (race = deadlines_.overdue(time)) != none;)
-    end(race, {.call = Call::wait, .family = races_[race].failure.family, .deadline_passed = true}, time);
+    end(race, {.call = Call::wait, .family = races_[race].failure.family, .deadline_passed = true});
   for (uint32_t race; (race = next_tries_.overdue(time)) != none;) {
     next_tries_.remove(race);
     begin_next(race);
@@ -153,11 +153,12 @@ void RacingConnector::cancel_all() {
 }
 
 void RacingConnector::end_all(const Evidence& evidence) {
-  for (uint32_t race; (race = deadlines_.any()) != none;) end(race, evidence, now());
+  for (uint32_t race; (race = deadlines_.any()) != none;) end(race, evidence);
 }
 
-// `finished` has been stamped, so closing the losers is not measured.
-void RacingConnector::end(uint32_t index, const Evidence& evidence, TimePoint finished, UniqueFd winner) {
+// `finished` is stamped first, so closing the losers is not measured.
+void RacingConnector::end(uint32_t index, const Evidence& evidence, UniqueFd winner) {
+  const TimePoint finished = now();
   Race& race = races_[index];
   drop_tries(race);
   deadlines_.remove(index);

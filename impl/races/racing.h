@@ -68,7 +68,7 @@ class RacingConnector : public Connector {
   void on_event(uint64_t tag, uint32_t events);
   void expire(TimePoint time);
   void end_all(const Evidence& evidence);
-  void end(uint32_t race, const Evidence& evidence, TimePoint finished, UniqueFd winner = UniqueFd(-1));
+  void end(uint32_t race, const Evidence& evidence, UniqueFd winner = UniqueFd(-1));
 
   Retirement& retirement_;
   RaceRules rules_;

@@ -97,7 +97,8 @@ class IoUring final : public Connector {
       begin_queued();  // before the wait is computed, because the next deadline may be one of theirs
       const TimePoint wake = completions.size() > before ? TimePoint{} : std::min(wait_until, next_wake());
       const int error = linked_ ? ring_->wait(wake) : wait_exactly(wake);
-      const TimePoint time = take(completions);
+      take(completions);
+      const TimePoint time = now();
       if (completions.size() > before) cancel_again_at_ = time + cancel_again;
       if (error != 0 && error != EINTR) fail_all(completions, error);
       give_up_overdue(completions, time);
@@ -193,28 +194,25 @@ class IoUring final : public Connector {
 
   TimePoint next_wake() const { return std::min(due_.next(), cancelled_ ? cancel_again_at_ : TimePoint::max()); }
 
-  // Returns the time at which the completions were counted. Later ones stay in the queue: they would get a `finished`
-  // that is too early.
-  TimePoint take(std::vector<Completion>& completions) {
-    const size_t known = std::min(ring_->ready(), most_taken_at_once);
-    const TimePoint time = now();
-    ring_->take(known, [&](Ring::Tag tag, uint32_t index, int result) {
-      if (tag == Ring::Tag::connect) end(completions, index, {.call = Call::connect, .error = -result}, time);
-      if (tag == Ring::Tag::socket) end(completions, index, {.call = Call::socket, .error = -result}, time);
+  void take(std::vector<Completion>& completions) {
+    ring_->take(most_taken_at_once, [&](Ring::Tag tag, uint32_t index, int result) {
+      if (tag == Ring::Tag::connect) end(completions, index, {.call = Call::connect, .error = -result});
+      if (tag == Ring::Tag::socket) end(completions, index, {.call = Call::socket, .error = -result});
       if (tag == Ring::Tag::install) retire(completions[completion_of_[index]], index, result);
     });
-    return time;
   }
 
-  void end(std::vector<Completion>& completions, uint32_t index, Evidence evidence, TimePoint time) {
+  // Reads the clock for each attempt, as every connector does: a batch shares only its `started`.
+  void end(std::vector<Completion>& completions, uint32_t index, Evidence evidence) {
     Slot& slot = slots_[index];
     if (slot.given_up) {
       --leaving_;
       if (!slot.closing) ring_->close(index);  // connect() ended before install() did
     } else {
       evidence.cancelled = cancelled_;
-      evidence.deadline_passed = evidence.error == ECANCELED && time >= slot.deadline;
-      complete(completions, slot, evidence, time);
+      const TimePoint finished = now();
+      evidence.deadline_passed = evidence.error == ECANCELED && finished >= slot.deadline;
+      complete(completions, slot, evidence, finished);
       if (evidence.call != Call::socket) close(index, completions);
       due_.remove(index);
       --live_;
@@ -222,10 +220,10 @@ class IoUring final : public Connector {
     release(index);
   }
 
-  static void complete(std::vector<Completion>& completions, const Slot& slot, Evidence evidence, TimePoint time) {
+  static void complete(std::vector<Completion>& completions, const Slot& slot, Evidence evidence, TimePoint finished) {
     evidence.family = slot.family;
     completions.push_back(
-        {.id = slot.id, .result = classify(evidence), .started = slot.started, .finished = time, .handshake = {}});
+        {.id = slot.id, .result = classify(evidence), .started = slot.started, .finished = finished, .handshake = {}});
   }
 
   // The requests are sent after `finished` is stamped and before those of any later attempt.
@@ -280,7 +278,7 @@ class IoUring final : public Connector {
       if (++count % most_given_up_at_once == 0) ring_->submit();  // dispose() sends what could not be sent here
       Slot& slot = slots_[index];
       slot.given_up = true;
-      complete(completions, slot, {.call = Call::wait, .deadline_passed = true}, time);
+      complete(completions, slot, {.call = Call::wait, .deadline_passed = true}, now());
       // Disconnecting a socket also erases its TCP_INFO, so that is read first where it is wanted.
       retirement_.policy().needs_descriptor(false) ? install(index, completions) : disconnect(index);
       due_.remove(index);
@@ -304,11 +302,10 @@ class IoUring final : public Connector {
   // doing. Later attempts use a new ring, or fail with the reason why there is none.
   void fail_all(std::vector<Completion>& completions, int error) {
     ring_error_ = error;
-    const TimePoint time = now();
     for (uint32_t index = 0; index < slots_.size(); ++index) {
       const Slot& slot = slots_[index];
       if (!slot.live) continue;
-      if (!slot.given_up) completions.push_back(failed(slot.id, slot.family, slot.started, time));
+      if (!slot.given_up) completions.push_back(failed(slot.id, slot.family, slot.started, now()));
       due_.remove(index);
       release(index);
     }

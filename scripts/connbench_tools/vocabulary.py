@@ -15,6 +15,7 @@ PARTS = ("schema_version", "outcomes", "columns", "files", "thresholds")
 _known = json.loads(PATH.read_text(encoding="utf-8"))
 
 SCHEMA = _known["schema_version"]
+READABLE = range(1, SCHEMA + 1)  # older records lack columns, which then are empty
 OUTCOMES = tuple(_known["outcomes"])
 COLUMNS = {name: tuple(columns) for name, columns in _known["columns"].items()}
 SUSTAINED = _known["thresholds"]["sustained_rate"]  # share of the offered rate that an open loop must reach

@@ -11,6 +11,7 @@ from connbench_tools import ROOT
 from connbench_tools.exact import baseline
 from connbench_tools.gate import collect, pairs, self_test
 from connbench_tools.records import files, pending
+from connbench_tools.vocabulary import SCHEMA
 from made_records import ENVIRONMENT, SUMMARY, Records, judged, ramp, searched
 from made_runs import wave
 
@@ -85,7 +86,7 @@ def _report(path):
 def _run(folder, rows, **facts):
     folder.mkdir(parents=True)
     run = {
-        "schema_version": 1,
+        "schema_version": SCHEMA,
         "run_id": "r",
         "complete": True,
         "environment": ENVIRONMENT,

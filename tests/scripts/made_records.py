@@ -9,7 +9,7 @@ from pathlib import Path
 
 from connbench_tools import ROOT  # noqa: F401  for the tests
 from connbench_tools.records.verdicts import COLUMNS as VERDICTS
-from connbench_tools.vocabulary import COLUMNS, OUTCOMES
+from connbench_tools.vocabulary import COLUMNS, OUTCOMES, SCHEMA
 from made_runs import ENVIRONMENT
 
 SUMMARY, SAMPLES, EXHAUSTION = (COLUMNS[f"{name}.csv"] for name in ("summary", "samples", "exhaustion"))
@@ -22,7 +22,7 @@ class Records:
 
     def __init__(self, **facts):
         self.facts = {
-            "schema_version": 1,
+            "schema_version": SCHEMA,
             "run_id": "made",
             "complete": True,
             "command_line": ["connbench", "run"],
@@ -49,6 +49,7 @@ class Records:
         outcome="connected",
         late=0,
         failed=0,
+        reaped_after=0,
         **figures,
     ):
         """A wave of len(times) attempts, each of which took that time in ns, and `failed` attempts that were
@@ -64,6 +65,7 @@ class Records:
         for attempt, time in enumerate(times):
             due = 10**9 + attempt * 1000
             stamps = {"scheduled_ns": due, "started_ns": due + late, "finished_ns": due + late + time}
+            stamps["reaped_ns"] = stamps["finished_ns"] + reaped_after
             known = {"handshake_ns": time // 2, "syn_retransmits": 0} if outcome == "connected" else {}
             self.samples.append(sample | stamps | known | {"attempt": attempt, "outcome": outcome, "stage": "connect"})
         for attempt in range(failed):

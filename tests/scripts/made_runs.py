@@ -16,7 +16,7 @@ except ImportError:
     sys.exit(77)
 
 from connbench_tools import ROOT
-from connbench_tools.vocabulary import COLUMNS, OUTCOMES
+from connbench_tools.vocabulary import COLUMNS, OUTCOMES, SCHEMA
 
 ENVIRONMENT = {
     "kernel": {"release": "6.1"},
@@ -52,7 +52,7 @@ class RunsTest(unittest.TestCase):
         """A run folder with these rows of summary.csv."""
         folder = self.folder / name
         folder.mkdir()
-        run = {"schema_version": 1, "complete": True, "environment": ENVIRONMENT, "skipped": [], "failures": []}
+        run = {"schema_version": SCHEMA, "complete": True, "environment": ENVIRONMENT, "skipped": [], "failures": []}
         run |= {"warnings": [], "command_line": ["connbench", "run"]}
         (folder / "run.json").write_text(json.dumps(run | facts))
         with open(folder / "summary.csv", "w", newline="") as file:

@@ -27,6 +27,7 @@ class JudgedRun:
         self.side = side
         run = Run(folder, f"{side} ({folder})")
         run.require_complete()
+        run.require_current()
         run.require_no_failures()
         self.machine = {name: run.need(path) for name, path in MACHINE.items()}
         self.build = {key: (run.need("environment.build") or {}).get(key) for key in BUILD}

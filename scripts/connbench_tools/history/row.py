@@ -51,6 +51,7 @@ def row_of(folder):
     """{column: text}, without the branch. Unusable when the run is not a complete measurement."""
     run = Run(folder)
     run.require_complete()
+    run.require_current()
     run.require_no_failures()
     row = {"time": time_of(run), "commit": run.need_known("environment.build.git_commit")}
     if row["commit"] in ("", "unknown"):

@@ -1,7 +1,7 @@
 """run.json: read, and checked for the types of everything that the scripts use (schemas/run.json)."""
 
 from ..failures import Unusable
-from ..vocabulary import SCHEMA
+from ..vocabulary import READABLE, SCHEMA
 from .files import read_json, schema_of, wrong
 
 
@@ -14,9 +14,9 @@ def read_facts(folder, label):
     if not isinstance(facts, dict):
         raise Unusable(f"{label}: run.json is damaged: it is not an object")
     version = facts.get("schema_version")
-    if version != SCHEMA or isinstance(version, bool):
+    if version not in READABLE or isinstance(version, bool):
         raise Unusable(
-            f"{label}: run.json has schema version {version}, this script reads version {SCHEMA}. "
+            f"{label}: run.json has schema version {version}, this script reads versions up to {SCHEMA}. "
             "Take the scripts of the commit that measured it, or measure again"
         )
     if found := wrong(facts, "run"):

@@ -3,7 +3,7 @@
 from ..failures import Unusable
 from . import verdicts
 from .facts import command_of, read_facts
-from .run import Run
+from .run import Run, require_one_version
 
 COMMANDS = ("run", "exhaust")  # of connbench, whose records are about connectors
 
@@ -38,6 +38,7 @@ def runs_in(folders):
             )
         found += [path for path in inside if path.resolve() not in {other.resolve() for other in found}]
     made = [Run(folder, name=name) for folder, name in zip(found, _short_names(found))]
+    require_one_version(made)
     return sorted(made, key=Run.began) if len(folders) == 1 else made
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from ..failures import Unusable
 from ..output import one_line
 from ..units import counted
+from ..vocabulary import SCHEMA
 from .facts import command_of, read_facts
 from .files import read_json
 from .tables import Row, Table, read_exhaustion, read_summary, require_columns
@@ -35,6 +36,14 @@ class Run:
     def require_complete(self):
         if self.facts.get("complete") is not True:
             raise Unusable(f"{self.label} is not complete (still running, stopped or killed): measure it again")
+
+    def require_current(self):
+        """The figures of an older schema have another meaning, and cannot be compared with new ones."""
+        if self.facts["schema_version"] != SCHEMA:
+            raise Unusable(
+                f"{self.label} has schema version {self.facts['schema_version']}, this script compares runs of version "
+                f"{SCHEMA}: measure it again"
+            )
 
     def require_no_failures(self):
         failures = self.facts["failures"]
@@ -143,3 +152,11 @@ class Run:
         name = "benchmark-aggregate.json"
         document = read_json(self.folder / name, "aggregate", f"{self.label}: {name}")
         return [(entry["name"], float(entry["real_time"])) for entry in document["benchmarks"]]
+
+
+def require_one_version(runs):
+    """Figures of two versions of the schema do not mean the same, so they cannot stand next to each other."""
+    by_version = {run.facts["schema_version"]: run.label for run in runs}
+    if len(by_version) > 1:
+        listed = ", ".join(f"{label} has {version}" for version, label in sorted(by_version.items()))
+        raise Unusable(f"these runs have several schema versions ({listed}): show them apart, or measure again")

@@ -1,4 +1,4 @@
-"""samples.csv, plain or compressed, as one array per column and wave: a million rows in seconds, at 42 bytes each."""
+"""samples.csv, plain or compressed, as one array per column and wave: a million rows in seconds, at 50 bytes each."""
 
 import contextlib
 import gzip
@@ -23,7 +23,7 @@ CHUNK = 20_000  # rows that are held as text at a time
 MOST_ROWS = 100_000_000  # 4 GB in memory
 LATEST = 2**61  # ns; a difference of two such times still fits into 64 bits
 MISSING = numpy.iinfo(numpy.int64).min  # a time that is not known, or of something that did not happen
-STAMPS = ("scheduled_ns", "started_ns", "finished_ns", "handshake_ns", "syn_retransmits")
+STAMPS = ("scheduled_ns", "started_ns", "finished_ns", "reaped_ns", "handshake_ns", "syn_retransmits")
 CONNECTED, DEADLINE_EXCEEDED = OUTCOMES.index("connected"), OUTCOMES.index("deadline_exceeded")
 
 
@@ -31,7 +31,7 @@ class Wave:
     """The attempts of one wave, in the order of the file. Times are in ns since the origin of the run."""
 
     def __init__(self, stamps, outcome):
-        self.scheduled, self.started, self.finished, self.handshake, self.retransmits = stamps
+        self.scheduled, self.started, self.finished, self.reaped, self.handshake, self.retransmits = stamps
         self.outcome = outcome
 
     def connecting(self):
@@ -46,6 +46,11 @@ class Wave:
     def overshoot(self, timeout_ns):
         """How late attempts timed out, in ns. Negative: before their deadline."""
         return (self.finished - self.started)[self._timed() & (self.outcome == DEADLINE_EXCEEDED)] - timeout_ns
+
+    def reaped_overshoot(self, timeout_ns):
+        """The same, until the caller had received them."""
+        known = self._timed() & (self.outcome == DEADLINE_EXCEEDED) & (self.reaped != MISSING)
+        return (self.reaped - self.started)[known] - timeout_ns
 
     def added(self):
         """Connecting less the handshake, in ns, where the handshake is known and no SYN was sent twice."""

@@ -52,18 +52,20 @@ def latency(material):
 
 def overshoot(material):
     views, why_not = [], charts.WhyNot()
+    ways = (("until given up", Wave.overshoot), ("until the caller received them", Wave.reaped_overshoot))
     for load, lines in material.by_load(timed_out).items():
-        add_view(
-            material,
-            views,
-            why_not,
-            load,
-            lines,
-            "overshoot",
-            "",
-            lambda wave, load=load: wave.overshoot(load.timeout_ns),
-            of=lambda line: line.outcomes["deadline_exceeded"],
-        )
+        for which, values_of in ways:
+            add_view(
+                material,
+                views,
+                why_not,
+                load,
+                lines,
+                "overshoot",
+                which,
+                lambda wave, load=load, values_of=values_of: values_of(wave, load.timeout_ns),
+                of=lambda line: line.outcomes["deadline_exceeded"],
+            )
     if not views and not why_not.loads:
         why_not.add("run with --target blackhole or backlog-full", "No attempt timed out")
     drawn = charts.chart(

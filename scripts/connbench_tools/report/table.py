@@ -62,15 +62,29 @@ COLUMNS = (
     Column(
         "late",
         "late p50",
-        "Time from the deadline to the timeout, median; negative: too early",
+        "Time from the deadline until the attempt was given up, median; negative: too early",
         lambda line: line.of("overshoot_p50_ns"),
         duration,
     ),
     Column(
         "late99",
         "late p99",
-        "Time from the deadline to the timeout, 99th percentile",
+        "Time from the deadline until the attempt was given up, 99th percentile",
         lambda line: line.of("overshoot_p99_ns"),
+        duration,
+    ),
+    Column(
+        "reaped",
+        "reaped p50",
+        "Time from the deadline until the caller received the attempt, with all that ended in the same wait; median",
+        lambda line: line.of("reaped_overshoot_p50_ns"),
+        duration,
+    ),
+    Column(
+        "reaped99",
+        "reaped p99",
+        "Time from the deadline until the caller received the attempt, 99th percentile",
+        lambda line: line.of("reaped_overshoot_p99_ns"),
         duration,
     ),
     Column(

@@ -130,8 +130,11 @@ def timeouts(material):
 
 
 def _tail(line):
-    p99 = line.of("overshoot_p99_ns")
-    return f" (p99 {duration(p99)})" if p99 is not None else ""
+    parts = []
+    for name, column in (("p99", "overshoot_p99_ns"), ("received by its caller", "reaped_overshoot_p50_ns")):
+        if line.of(column) is not None:
+            parts.append(f"{name} {duration(line.of(column))}")
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def added(material):

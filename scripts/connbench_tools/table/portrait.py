@@ -5,7 +5,7 @@ from pathlib import Path
 from ..failures import Unusable
 from ..output import one_line
 from ..records.repetitions import by_repetition, number
-from ..records.run import Run
+from ..records.run import Run, require_one_version
 from ..records.waves import median, rate_of
 from ..units import exact_duration, significant
 from .cells import NOTHING, Column, table_text
@@ -18,6 +18,7 @@ MIX = "accepting=75,blackhole=25"
 def portrait(folder):
     """The table and its legend, in Markdown. `folder` is what scripts/reference made."""
     near, far, fleet, late = (Run(Path(folder) / name) for name in ("scaling", "scaling-far", "fleet", "overshoot"))
+    require_one_version((near, far, fleet, late))
     timeout = exact_duration(int(late.require_waves()[0]["timeout_ns"]))
     header = [
         "connector",

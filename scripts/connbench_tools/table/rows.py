@@ -7,7 +7,7 @@ from ..records import pending
 from ..output import one_line
 from ..records.files import read_text
 from ..records.folders import run_folders
-from ..records.run import Run
+from ..records.run import Run, require_one_version
 from ..records.waves import is_open_loop
 
 BYTES_FILE = "pending.json"  # of floor_bench --benchmark_filter=pending_bytes
@@ -34,8 +34,10 @@ class Records:
         self.skipped, self.failures, self.memory, self.options = {}, [], {}, {}
         self._orders, self.origins, self.lacks, self.warnings = [], set(), [], []
         self.cpus, self.accounting = set(), {}
+        self.runs = []
         for folder in folders:
             self._read(Path(folder))
+        require_one_version(self.runs)
         self.order = self._merged_order()
         if not any(self.rows.values()):
             raise Unusable(f"no wave in {', '.join(map(str, folders))}")
@@ -57,6 +59,7 @@ class Records:
 
     def _read_run(self, run):
         run.require_complete()
+        self.runs.append(run)
         self.origins.add(run.origin())
         self._remember_order(run)
         self.failures += run.facts["failures"]

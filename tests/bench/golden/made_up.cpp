@@ -35,6 +35,7 @@ SummaryRow made_up_wave(const Case& what, const MadeUp& figures, Outcome usual, 
   row.in_flight_mean = figures.in_flight;
   row.connecting = around(figures.connect_us);
   row.overshoot = around(figures.late_us);
+  row.reaped_overshoot = around(1.5 * figures.late_us);
   row.response = around(figures.response_us);
   row.usage.cpu_ns = ns(figures.cpu_us * attempts);
   row.usage.voluntary_switches = static_cast<int64_t>(figures.switches * attempts);

@@ -140,7 +140,8 @@ TEST(BenchmarkJson, GivesOvershootWhereTheDeadlineEndedAttempts) {
   for (const auto& figure : benchmark_figures(row_of(1, 200'000'100, Outcome::deadline_exceeded))) {
     names.emplace_back(figure.name);
   }
-  EXPECT_THAT(names, ElementsAre("overshoot_p50", "overshoot_p90", "cpu_per_attempt"))
+  EXPECT_THAT(names, ElementsAre("overshoot_p50", "overshoot_p90", "reaped_overshoot_p50", "reaped_overshoot_p90",
+                                 "cpu_per_attempt"))
       << "40 values do not support p99";
 }
 

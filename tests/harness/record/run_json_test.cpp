@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "harness/record/schema.h"
 #include "harness/support/clock.h"
 #include "tests/harness/record/waves.h"
 
@@ -24,7 +25,7 @@ RunInfo info_of_a_run() {
 
 TEST(RunJson, DescribesTheRun) {
   const auto document = json::parse(RunJson(info_of_a_run()).text(false));
-  EXPECT_EQ(document.at("schema_version"), 1);
+  EXPECT_EQ(document.at("schema_version"), record_schema_version);
   EXPECT_EQ(document.at("run_id"), "run");
   EXPECT_EQ(document.at("complete"), false);
   EXPECT_EQ(document.at("command_line").at(3), "epoll");

@@ -94,13 +94,19 @@ TEST(Schema, ExplainsEveryKeyOfTheRun) {
 
 TEST(Schema, ExplainsEveryBenchmarkFigure) {
   SummaryRow row;
-  row.connecting = row.overshoot = {1, 1, 1, 1, 1};
+  row.connecting = row.overshoot = row.reaped_overshoot = {1, 1, 1, 1, 1};
   row.connects_per_s = 1;
   row.usage.cpu_ns = 1;
   row.attempts = 1;
   for (const auto& figure : benchmark_figures(row)) {
     EXPECT_NE(section("benchmark.json").find(in_code(figure.name)), std::string::npos) << figure.name;
   }
+}
+
+TEST(Schema, SaysWhatEachVersionChanged) {
+  for (int version = 1; version <= record_schema_version; ++version)
+    EXPECT_NE(section("run.json").find(fmt::format("\n| {} | ", version)), std::string::npos) << version;
+  EXPECT_NE(schema().find(fmt::format("Schema\nversion {}.", record_schema_version)), std::string::npos);
 }
 
 TEST(Schema, ExplainsEveryOutcomeAndStage) {

@@ -39,7 +39,8 @@ TEST(Summary, HasTheColumnsOfTheSchema) {
             "queue_max_ns,overshoot_p50_ns,overshoot_p90_ns,overshoot_p99_ns,overshoot_p999_ns,overshoot_max_ns,"
             "added_p50_ns,added_p99_ns,cpu_ns,cpu_user_ns,cpu_sys_ns,softirq_ns,steal_ns,server_cpu_ns,"
             "listen_overflows,threads_peak,fds_peak,rss_peak_kib,voluntary_switches,involuntary_switches,syscalls,"
-            "client_softirq_ns");
+            "client_softirq_ns,reaped_overshoot_p50_ns,reaped_overshoot_p90_ns,reaped_overshoot_p99_ns,"
+            "reaped_overshoot_p999_ns,reaped_overshoot_max_ns");
 }
 
 TEST(Summary, NamesItsOutcomeColumnsAfterTheOutcomes) {
@@ -118,6 +119,8 @@ TEST(Summary, OvershootIsSignedAndCoversWhatTheDeadlineEnded) {
   const auto row = summary_of(samples);
   EXPECT_EQ(row.overshoot.p50, -7) << "counted from started, not from scheduled";
   EXPECT_EQ(row.overshoot.max, 9);
+  EXPECT_EQ(row.reaped_overshoot.p50, -7 + 5) << "of the same attempts, until the runner had them";
+  EXPECT_EQ(row.reaped_overshoot.max, 9 + 5);
 }
 
 TEST(Summary, AddedTimeIsOnlyGivenWhereTheKernelsRoundTripIsReliable) {

@@ -19,7 +19,11 @@ class Driven : public AtPlace {
 void expect_accounted(const std::vector<Sample>& samples) {
   for (const Sample& sample : samples) {
     ASSERT_EQ(sample.state, Sample::State::done);
-    if (sample.outcome == Outcome::never_started) continue;
+    if (sample.outcome == Outcome::never_started) {
+      EXPECT_EQ(sample.started_ns, 0) << "it made no system call";
+      EXPECT_EQ(sample.finished_ns, 0) << "what has not begun has no end";
+      continue;
+    }
     EXPECT_LE(sample.scheduled_ns, sample.started_ns);
     EXPECT_LE(sample.started_ns, sample.finished_ns);
     EXPECT_LE(sample.finished_ns, sample.reaped_ns);

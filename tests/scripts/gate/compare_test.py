@@ -145,7 +145,11 @@ class CompareTest(RunsTest):
         self.assertRegex(self.refusal(complete=False), r"B \(.*\) is not complete")
 
     def test_refuses_another_schema_version(self):
-        self.assertRegex(self.refusal(schema_version=77), "has schema version 77, this script reads version 1")
+        self.assertRegex(self.refusal(schema_version=77), "has schema version 77, this script reads versions up to")
+
+    def test_refuses_runs_of_an_older_schema_because_their_figures_mean_something_else(self):
+        said = self.refusal(schema_version=1)
+        self.assertRegex(said, "has schema version 1, this script compares runs of version .*: measure it again")
 
     def test_refuses_two_machines(self):
         for environment in (
@@ -213,7 +217,7 @@ class CompareTest(RunsTest):
         for text, said in (
             ("[]", "run.json is damaged: it is not an object"),
             ("7", "run.json is damaged"),
-            ('{"schema_version": 1, "complete": true}', "run.json has no environment.cpu.model;"),
+            ('{"schema_version": 2, "complete": true}', "run.json has no environment.cpu.model;"),
         ):
             folder = self.run_of(f"run{len(text)}", self.waves())
             (folder / "run.json").write_text(text)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from connbench_tools import ROOT
 from connbench_tools.history.row import column_of
+from connbench_tools.vocabulary import SCHEMA
 
 BASE = "connect/epoll/accepting/concurrency:64"
 
@@ -45,7 +46,7 @@ class History(unittest.TestCase):
         folder = self.folder / f"run{day}-{len(list(self.folder.iterdir()))}"
         folder.mkdir()
         run = {
-            "schema_version": 1,
+            "schema_version": SCHEMA,
             "complete": True,
             "failures": [],
             "origin": {"realtime_ns": (1_700_000_000 + day * 86400) * 10**9 + 5000, "monotonic_ns": 1},
@@ -135,7 +136,8 @@ class History(unittest.TestCase):
         unknown = {"build": {"git_commit": "unknown"}}
         for said, facts in (
             ("not complete", {"complete": False}),
-            ("schema version 2", {"schema_version": 2}),
+            ("schema version 77", {"schema_version": 77}),
+            ("schema version 1", {"schema_version": 1}),
             ("killed by signal 9", {"failures": [failure]}),
             ("commit", {"environment": unknown}),
         ):

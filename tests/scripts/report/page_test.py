@@ -263,8 +263,14 @@ class ProgramTest(ReportTest):
 
     def test_refuses_runs_with_another_schema_version(self):
         Records().wave("epoll", times=[9]).write(self.folder / "a")
-        Records(schema_version=2).wave("epoll", times=[9]).write(self.folder / "b")
-        self.assertIn("b: run.json has schema version 2", self.refusal(self.folder))
+        Records(schema_version=77).wave("epoll", times=[9]).write(self.folder / "b")
+        self.assertIn("b: run.json has schema version 77", self.refusal(self.folder))
+
+    def test_shows_older_records_but_not_next_to_new_ones(self):
+        Records(schema_version=1).wave("epoll", times=[9]).write(self.folder / "old")
+        self.assertEqual(self.report(self.folder / "old").returncode, 0)
+        Records().wave("epoll", times=[9]).write(self.folder / "new")
+        self.assertIn("these runs have several schema versions (", self.refusal(self.folder))
 
     def test_draws_the_same_figures_byte_for_byte(self):
         folder = everything().write(self.folder / "run")
