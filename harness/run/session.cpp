@@ -12,6 +12,7 @@
 #include "harness/machine/machine.h"
 #include "harness/process/process_watch.h"
 #include "harness/run/destinations.h"
+#include "harness/run/phase_lock.h"
 #include "harness/run/warnings.h"
 #include "harness/scenarios/scenario.h"
 #include "harness/support/proc_file.h"
@@ -92,14 +93,17 @@ SessionEnd Session::run() {
   const NamedTarget accepting = find_target("accepting");
   const size_t most = most_ports_held(request_, plan_, most_time_waits());
   for (const PlannedCase& planned : plan_.cases) {
-    const TargetRequest wanted{
-        .family = planned.what.family, .open_at_once = most, .cpus = placement_.server, .lab = request_.lab};
+    const TargetRequest wanted{.family = planned.what.family,
+                               .open_at_once = most,
+                               .cpus = placement_.server,
+                               .lab = request_.lab};
     size_t destinations = 0;
     for (const NamedTarget* target : planned.targets())
       destinations += servers_->open(*target, wanted).endpoints().size();
     if (!planned.target->entry->answers) servers_->open(accepting, wanted);
     for (std::string& warning : port_warnings(request_, planned, destinations)) warn(std::move(warning));
   }
+  for (std::string& warning : phase_warnings(request_, plan_.cases)) warn(std::move(warning));
   SessionEnd end = request_.count_syscalls ? count_syscalls() : SessionEnd::complete;
   counted_ = end == SessionEnd::complete;
   if (counted_) end = request_.find_rate ? find_rates() : timed_waves();

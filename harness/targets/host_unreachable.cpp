@@ -12,6 +12,7 @@ const TargetEntry host_unreachable{
     .needs_lab = true,
     .answers = true,
     .check = lab::check_round_trip,
+    .round_trip = lab::parse_round_trip,
     .expected_outcomes = [](Family) { return OutcomeSet{Outcome::unreachable}; },
     .open =
         [](const TargetRequest& request) {

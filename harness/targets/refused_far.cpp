@@ -12,6 +12,7 @@ const TargetEntry refused_far{
     .needs_lab = true,
     .answers = true,
     .check = lab::check_round_trip,
+    .round_trip = lab::parse_round_trip,
     .expected_outcomes = [](Family) { return OutcomeSet{Outcome::refused}; },
     .open =
         [](const TargetRequest& request) {

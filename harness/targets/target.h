@@ -14,6 +14,7 @@
 
 #include "harness/connector/endpoint.h"
 #include "harness/connector/outcome.h"
+#include "harness/support/clock.h"
 
 namespace connbench {
 
@@ -67,6 +68,8 @@ struct TargetEntry {
                  ///< cancelled
   /// Throws std::invalid_argument for an invalid parameter; nullptr = the target takes none.
   void (*check)(std::string_view parameter) = nullptr;
+  /// The time from a SYN to its answer where that is always the same; nullptr: at once, at random, or never.
+  Duration (*round_trip)(std::string_view parameter) = nullptr;
   /// The outcomes an attempt may have; any other is worth a warning.
   OutcomeSet (*expected_outcomes)(Family);
   /// Call this while the process has a single thread. @throws std::system_error

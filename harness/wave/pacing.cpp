@@ -17,6 +17,7 @@ class UniformArrivals final : public Pacing {
   explicit UniformArrivals(double rate) : rate_(rate) {}
   bool open_loop() const noexcept override { return true; }
   Duration next_due() override { return Duration(std::llround(static_cast<double>(next_++) * 1e9 / rate_)); }
+  std::optional<Duration> interval() const override { return Duration(std::llround(1e9 / rate_)); }
 
  private:
   double rate_;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "harness/support/clock.h"
 
@@ -16,6 +17,8 @@ class Pacing {
   virtual bool open_loop() const noexcept = 0;
   /// Offset of the next attempt from the start of the wave. Never decreases.
   virtual Duration next_due() = 0;
+  /// The time from one attempt to the next where it is always the same, so that something else may keep step with it.
+  virtual std::optional<Duration> interval() const { return std::nullopt; }
 };
 
 std::unique_ptr<Pacing> closed_loop();

@@ -98,7 +98,7 @@ TEST_F(FleetRun, InOpenLoopIsAccountedForTargetByTarget) {
 // Twice as many as two places with 20 ms each can take: half of the wave never finds room, and is not forgotten.
 TEST_F(FleetRun, WhatNeverStartedInOpenLoopWasOfferedAndIsLate) {
   const Ended ended = run({"--connector", "epoll", "--target", "backlog-full", "--concurrency", "2", "--arrival",
-                           "uniform:1000/s", "--attempts", "200", "--timeout", "20ms", "--wave-limit", "400ms"});
+                           "poisson:1000/s", "--attempts", "200", "--timeout", "20ms", "--wave-limit", "400ms"});
   const auto run = json_of(out() + "/run.json");
   const auto& wave = run.at("arrivals").at(0);
   EXPECT_EQ(wave.at("offered"), 200) << ended.out << ended.err;

@@ -2,8 +2,9 @@
 
 A pair takes about 4 s, so that twenty of them, and sixteen more for a confirmation, fit into three minutes. The loads:
   rate   closed loop on loopback: the cost of a connect
-  late   a full queue, in open loop: how late an attempt times out, with deadlines 0.25 ms apart
+  late   a full queue, in open loop: how late an attempt times out, with deadlines 0.25 ms apart on average
   added  a host 2 ms away, in open loop: what is added to the handshake
+Arrivals are random, because evenly spaced ones would keep step with timeouts and round trips of whole milliseconds.
 A turn is one `connbench run`. The machine's speed drifts within a second. Short turns in an order that cancels drift
 therefore measure better than long ones: in the time of A B B A with three waves each, twelve turns of one wave have two
 thirds of the noise.
@@ -25,9 +26,9 @@ LOADS = {
     "rate": "--connector epoll,io-uring,blocking-threads --target accepting --concurrency 64 --attempts 1000 "
     "--repetitions 1 --timeout 5s".split(),
     "late": "--connector epoll,io-uring,select-threads --target backlog-full --concurrency 64 --attempts 64 "
-    "--repetitions 1 --timeout 10ms --arrival uniform:4000/s".split(),
+    "--repetitions 1 --timeout 10ms --arrival poisson:4000/s".split(),
     "added": "--connector epoll,blocking-threads --target delayed:2ms --concurrency 64 --attempts 64 "
-    "--repetitions 2 --timeout 5s --arrival uniform:1000/s".split(),
+    "--repetitions 2 --timeout 5s --arrival poisson:1000/s".split(),
 }
 # The turns of a pair; A is the side that starts. The side that had less goes next (the Thue-Morse sequence), so that
 # both sides get the same share of any drift.

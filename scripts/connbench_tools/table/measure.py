@@ -25,8 +25,10 @@ Load = namedtuple("Load", "folder target arguments which")
 # (records/repetitions.py).
 #
 # By Little's law, 1000/s × 20 ms are 20 attempts in flight. Every connector but `blocking` (one at a time, 50/s)
-# sustains that. A pool of 64 threads has 64 deadlines at a time, so that a wave with 1 s takes it 6 s: that load has
-# one repetition.
+# sustains that. Arrivals are random: at an even rate, every deadline and every answer would come just when another
+# attempt starts, which wakes loops for free. Where no host answers, deadlines are a millisecond apart on average, so
+# that few attempts wait for the work of earlier ones. A pool of 64 threads has 64 deadlines at a time, so that a wave
+# with 1 s takes it 6 s: that load has one repetition.
 FULL = [
     Load("rate", "accepting", "--concurrency 256 --attempts 2000 --repetitions 12", "with_variants"),
     Load("far", "delayed:20ms", "--concurrency 256 --attempts 1024 --repetitions 12 --syscalls off", "in_parallel"),

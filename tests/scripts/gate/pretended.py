@@ -23,8 +23,8 @@ echo "$*" >> "$here/asked"
 for out; do :; done
 cp -r "$here/$load" "$out"
 """
-LATE = {"scenario": "steady:uniform:4000/s", "target": "backlog-full"}
-ADDED = {"scenario": "steady:uniform:2000/s", "target": "delayed:2ms", "connects_per_s": 1990}
+LATE = {"scenario": "steady:poisson:4000/s", "target": "backlog-full"}
+ADDED = {"scenario": "steady:poisson:2000/s", "target": "delayed:2ms", "connects_per_s": 1990}
 
 
 class PretendedBuilds(RunsTest):

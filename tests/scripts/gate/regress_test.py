@@ -53,7 +53,7 @@ class RegressTest(PretendedBuilds):
         rate = "epoll/accepting/concurrency:8/timeout:1s"
         for metric in ("connects_per_s", "cpu_per_attempt", "wall_time"):
             self.assertEqual(verdicts[rate, metric], "regressed")
-        late = "epoll/backlog-full/concurrency:8/timeout:1s/scenario:steady:uniform:4000/s"
+        late = "epoll/backlog-full/concurrency:8/timeout:1s/scenario:steady:poisson:4000/s"
         self.assertEqual(verdicts[late, "overshoot_p50"], "same")
         self.assertIn("confirmed by 16 further pairs: +30.0%", done.stdout)
         self.assertIn("**regressed**", (self.folder / "table.md").read_text())
@@ -112,6 +112,10 @@ class RegressTest(PretendedBuilds):
             said = self.refusal(before="echo $$ > $here/hanging; exec sleep 1000")
         self.assertIn("did not end within 3 s", said)
         wait_until_gone(int((self.folder / "head/bin/hanging").read_text()))
+
+    def test_has_no_load_whose_arrivals_keep_step_with_timeouts_or_round_trips(self):
+        for name, arguments in suite.LOADS.items():
+            self.assertNotIn("uniform", " ".join(arguments), name)
 
     def test_refuses_an_incomplete_run_another_schema_and_another_machine(self):
         for facts, said in (

@@ -15,7 +15,7 @@ from connbench_tools.gate.resampling import SAME
 from gate.statistics_test import drifting, numpy
 
 RATE, CPU = self_test.AIMED
-LATE = ("epoll/backlog-full/concurrency:64/timeout:10ms/scenario:steady:uniform:4000/s", "overshoot_p50")
+LATE = ("epoll/backlog-full/concurrency:64/timeout:10ms/scenario:steady:poisson:4000/s", "overshoot_p50")
 SECONDS = {("command/rate", "wall_time"): 1e9, ("command/late", "wall_time"): 5e8, ("command/added", "wall_time"): 5e8}
 
 

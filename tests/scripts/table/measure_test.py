@@ -3,6 +3,7 @@
 import subprocess
 from pathlib import Path
 
+from connbench_tools.table.measure import FULL, QUICK
 from made_runs import ROOT, RunsTest, pretended_answers, wave
 
 
@@ -41,6 +42,12 @@ esac
             (programs / name).chmod(0o755)
         command = [ROOT / "scripts/table", "--bin", programs, "--out", self.folder / "out", *more]
         return subprocess.run(command, capture_output=True, text=True)
+
+    def test_lets_no_arrivals_keep_step_with_timeouts(self):
+        for load in [*FULL, *QUICK]:
+            self.assertNotIn("uniform", load.arguments, load.folder)
+        for script in ("reference", "bench"):
+            self.assertNotIn("uniform:", (ROOT / "scripts" / script).read_text(encoding="utf-8"), script)
 
     def asked(self):
         """What connbench was asked to measure: {folder: words}"""
