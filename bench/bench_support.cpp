@@ -8,6 +8,7 @@
 
 #include "harness/machine/machine.h"
 #include "harness/run/plan.h"
+#include "harness/scenarios/scenario.h"
 #include "harness/support/statistics.h"
 #include "harness/support/unique_fd.h"
 #include "harness/wave/runner.h"
@@ -95,13 +96,16 @@ void Pool::add(std::span<const Sample> samples, Duration timeout) {
     ++outcomes_[static_cast<size_t>(sample.outcome)];
     const int64_t took = sample.finished_ns - sample.started_ns;
     if (sample.outcome == Outcome::connected) connecting_.push_back(took);
-    if (sample.outcome == Outcome::deadline_exceeded) overshoot_.push_back(took - timeout.count());
+    if (sample.outcome != Outcome::deadline_exceeded) continue;
+    overshoot_.push_back(took - timeout.count());
+    reaped_overshoot_.push_back(sample.reaped_ns - sample.started_ns - timeout.count());
   }
 }
 
 void Pool::report(benchmark::State& state) {
   report_percentiles(state, "", connecting_);
   report_percentiles(state, "overshoot_", overshoot_);
+  report_percentiles(state, "reaped_overshoot_", reaped_overshoot_);
   for (const Outcome outcome : all_outcomes())
     if (const uint64_t count = outcomes_[static_cast<size_t>(outcome)]; count > 0)
       state.counters[std::string(to_string(outcome))] = static_cast<double>(count);
@@ -146,18 +150,20 @@ std::vector<double> compare_with_sleep(benchmark::State& state, int pairs, const
   return measured_p50_us;
 }
 
-void run_waves(benchmark::State& state, const Case& what) {
+void run_waves(benchmark::State& state, const Case& what, const std::string& arrival) {
   RunRequest request{.connectors = {find_connector(what.connector)},
                      .targets = {find_target(what.target)},
                      .families = {what.family},
                      .concurrency = {what.concurrency},
                      .timeouts = {what.timeout},
-                     .attempts = what.attempts};
+                     .attempts = what.attempts,
+                     .arrival = arrival};
   const Plan plan = make_plan(request);
   if (plan.cases.empty()) return state.SkipWithError(fmt::format("skipped: {}", plan.skipped.front().reason).c_str());
   const PlannedCase& planned = plan.cases.front();
   const Target& target = open_targets().open(what.target, what.family, what.concurrency);
   const Target& answering = open_targets().open("accepting", what.family, what.concurrency);
+  uint64_t seed = 0;
   const WaveSpec spec{.what = &planned.what,
                       .connector = planned.connector,
                       .load = {.endpoints = target.endpoints(),
@@ -165,7 +171,7 @@ void run_waves(benchmark::State& state, const Case& what) {
                                .limit = planned.limit},
                       .warm_up = planned.target->entry->answers ? target.endpoints() : answering.endpoints(),
                       .server = target.server(),
-                      .pacing = closed_loop};
+                      .pacing = [&] { return find_scenario(arrival).entry->pacing(arrival, ++seed); }};
   Unattended parent;
   Pool pool;
   int64_t cpu_ns = 0;

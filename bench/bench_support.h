@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bench/yardstick.h"
 #include "harness/connector/registry.h"
 #include "harness/targets/target.h"
 #include "harness/wave/wave.h"
@@ -71,12 +72,13 @@ class DrivenConnector {
 class Pool {
  public:
   void add(std::span<const Sample> samples, Duration timeout);
-  /// Sets counters: p50 … max of connecting and of overshoot, and the count of every outcome that occurred.
+  /// Sets counters: p50 … max of connecting, of overshoot and of reaped overshoot, and the count of every outcome that occurred.
   void report(benchmark::State& state);
 
  private:
   std::vector<int64_t> connecting_;
   std::vector<int64_t> overshoot_;
+  std::vector<int64_t> reaped_overshoot_;
   std::array<uint64_t, outcome_count> outcomes_{};
 };
 
@@ -91,19 +93,17 @@ Quartiles quartiles_of(std::vector<double> values);
 /// Sets the counters <name>_ratio (the median), <name>_q1 and <name>_q3.
 void report_ratios(benchmark::State& state, std::string_view name, std::vector<double> ratios);
 
-/// How late each event of a block was, in nanoseconds, sorted.
-using Lateness = std::vector<int64_t>;
 double quantile_of(const Lateness& sorted, double q);
 
 /// Runs `pairs` pairs of blocks, one of `sleep` and one of `measured`, with the order alternating from pair to pair.
-/// Sets the counters of report_ratios() for the p50 and the p90 of measured / sleep, sleep_p50_us and pairs. Returns
-/// the p50 of each measured block, in microseconds.
+/// `sleep` is a yardstick (bench/yardstick.h). Sets the counters of report_ratios() for the p50 and the p90 of measured
+/// / sleep, sleep_p50_us and pairs. Returns the p50 of each measured block, in microseconds.
 std::vector<double> compare_with_sleep(benchmark::State& state, int pairs, const std::function<Lateness()>& sleep,
                                        const std::function<Lateness()>& measured);
 
-/// Runs one wave in a child, as `connbench run` does, and reports its makespan as the iteration's time. Marks the
-/// benchmark as skipped when the connector cannot serve the case here, and as failed when the child failed.
-void run_waves(benchmark::State& state, const Case& what);
+/// Runs one wave in a child, as `connbench run --arrival` does, and reports its makespan as the iteration's time. Marks
+/// the benchmark as skipped when the connector cannot serve the case here, and as failed when the child failed.
+void run_waves(benchmark::State& state, const Case& what, const std::string& arrival = "closed");
 
 /// Registers a benchmark that runs once and measures by itself.
 template <class Function>

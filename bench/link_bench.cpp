@@ -103,7 +103,7 @@ LatenessHistogram difference(const LatenessHistogram& after, const LatenessHisto
 /// the link has frames. It is an open loop, like the arrival of frames: everything that falls due while this process
 /// cannot run is late.
 LatenessHistogram sleep_lateness(Duration length, Duration interval) {
-  ::prctl(PR_SET_TIMERSLACK, 1UL);
+  const TimerSlack without(TimerSlack::none);
   LatenessHistogram lateness;
   const TimePoint start = now();
   for (TimePoint due = start + interval; due < start + length; due += interval) {
