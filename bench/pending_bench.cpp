@@ -1,16 +1,24 @@
-// The cost of an attempt while few and while many are pending: does it grow with the number of pending attempts?
-//   pending/<connector>/<many>   processor time of an attempt with <many> pending, as a multiple of that with 1,000
+// What attempts cost while few and while many others are pending: does it grow with their number?
+//   pending/begin_and_cancel/<connector>/<many>   each attempt begins, waits with all the others, and is ended by
+//                                                 cancel_all()
+//   pending/expiry/<connector>/<many>             attempts with a short timeout, one after the other, expire next to
+//   those
+//                                                 that stay pending
+//   pending/readiness/<connector>/<many>          attempts to a host that answers, one after the other, connect next to
+//                                                 those that stay pending
+// `ratio` is processor time per attempt with <many> pending, as a multiple of that with 1,000: the median of ABBA
+// groups. late_few_us, late_many_us: how long after its deadline an attempt was given up (p50 of all).
 //
-// Each attempt begins, waits with all the others, and is ended by cancel_all(). The same threads hold both numbers of
-// attempts. Each thread has a connector and a descriptor table of its own (unshare(CLONE_FILES)), because a process may
-// have fewer descriptors than this needs. Blocks with equally many attempts run in ABBA order; `ratio` is the median. A
-// block of many that takes longer than a second also pays for SYN retransmissions (`retransmits`, per attempt). Takes
-// the usual --benchmark_* flags.
+// The same threads hold both numbers of attempts. Each thread has a connector and a descriptor table of its own
+// (unshare(CLONE_FILES)), because a process may have fewer descriptors than this needs. A block of many that takes
+// longer than a second also pays for SYN retransmissions (`retransmits`, per pending attempt). Takes the usual
+// --benchmark_* flags.
 #include <fmt/format.h>
 #include <sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <barrier>
 #include <exception>
 #include <fstream>
 #include <iterator>
@@ -30,68 +38,130 @@ using namespace connbench;
 constexpr size_t few = 1'000;
 constexpr int groups = 5;
 constexpr size_t spare_descriptors = 256;
+constexpr Duration never = std::chrono::hours(1);
+constexpr Duration short_timeout = std::chrono::milliseconds(2);
+
+enum class Kind : uint8_t { begin_and_cancel, expiry, readiness };
+
+// Attempts that each thread makes next to the pending ones.
+size_t beside(Kind kind) {
+  return kind == Kind::expiry ? 100 : kind == Kind::readiness ? 1'000 : 0;
+}
 
 size_t threads_for(size_t pending) {
   const size_t each = descriptor_limit().value - spare_descriptors;
   return (pending + each - 1) / each;
 }
 
-// Holds `pending` attempts in one connector, `rounds` times.
-void hold(const NamedConnector& named, std::span<const Endpoint> endpoints, size_t pending, size_t rounds) {
-  checked(::unshare(CLONE_FILES), "unshare");
-  Retirement retirement({}, 0);
-  std::vector<Completion> completions;
-  completions.reserve(pending);
-  for (size_t round = 0; round < rounds; ++round) {
-    const auto connector = named.entry->make({named.options, pending, retirement});
-    for (size_t i = 0; i < pending; ++i) {
-      const Attempt attempt{.id = i,
-                            .endpoints = endpoints.subspan(i % endpoints.size(), 1),
-                            .scheduled = {},
-                            .timeout = std::chrono::hours(1)};
-      if (connector->submit({&attempt, 1}) != 1) throw std::runtime_error("the connector did not accept an attempt");
-    }
-    completions.clear();
-    connector->reap(completions, TimePoint{});
-    connector->cancel_all();
-    while (connector->in_flight() > 0) connector->reap(completions, now() + std::chrono::seconds(1));
-    for (const Completion& completion : completions)
-      if (completion.result.outcome != Outcome::cancelled) throw std::runtime_error("an attempt did not stay pending");
-  }
-}
-
-double processor_seconds() {
+double processor_seconds(clockid_t clock) {
   timespec time{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  ::clock_gettime(clock, &time);
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
 }
 
 struct Load {
+  Kind kind;
   NamedConnector named;
-  std::span<const Endpoint> endpoints;
+  std::span<const Endpoint> silent;
+  std::span<const Endpoint> answering;
   size_t threads;
-  size_t attempts;  ///< per block
+  size_t many;
 };
 
-// Seconds of processor time per attempt, in a block that holds `pending` attempts at once.
-double cost(const Load& load, size_t pending) {
-  const double before = processor_seconds();
+// What a block has found.
+struct Block {
+  double seconds = 0;  // processor time per attempt
+  std::vector<int64_t> late;
+};
+
+// One thread's share of a block.
+class Share {
+ public:
+  Share(const Load& load, size_t pending, std::barrier<>& all_pending, std::mutex& turn)
+      : load_(load), pending_(pending), all_pending_(all_pending), turn_(turn) {
+    completions_.reserve(pending);
+  }
+
+  void run(Block& block) {
+    checked(::unshare(CLONE_FILES), "unshare");
+    // As many attempts in both numbers.
+    const size_t rounds = load_.kind == Kind::begin_and_cancel ? load_.many / load_.threads / pending_ : 1;
+    for (size_t round = 0; round < rounds; ++round) {
+      const auto connector = load_.named.entry->make({load_.named.options, pending_ + 1, retirement_});
+      for (uint64_t id = 0; id < pending_; ++id) begin(*connector, id, load_.silent, never);
+      completions_.clear();
+      connector->reap(completions_, TimePoint{});
+      all_pending_.arrive_and_wait();
+      if (load_.kind != Kind::begin_and_cancel) make_others(*connector, block);
+      cancel(*connector);
+    }
+  }
+
+ private:
+  void begin(Connector& connector, uint64_t id, std::span<const Endpoint> to, Duration timeout) {
+    const Attempt attempt{.id = id, .endpoints = to.subspan(id % to.size(), 1), .scheduled = {}, .timeout = timeout};
+    if (connector.submit({&attempt, 1}) != 1) throw std::runtime_error("the connector did not accept an attempt");
+  }
+
+  // One thread at a time: they must not wait for each other's processor.
+  void make_others(Connector& connector, Block& block) {
+    const bool expires = load_.kind == Kind::expiry;
+    const std::lock_guard lock(turn_);
+    std::vector<Completion> ended;
+    const double before = processor_seconds(CLOCK_THREAD_CPUTIME_ID);
+    for (size_t i = 0; i < beside(load_.kind); ++i) {
+      ended.clear();
+      begin(connector, pending_, expires ? load_.silent : load_.answering, expires ? short_timeout : never);
+      while (ended.empty()) connector.reap(ended, now() + std::chrono::seconds(1));
+      const Completion& completion = ended.front();
+      if (completion.result.outcome != (expires ? Outcome::deadline_exceeded : Outcome::connected))
+        throw std::runtime_error("an attempt ended otherwise than expected");
+      if (expires) block.late.push_back((completion.finished - completion.started - short_timeout).count());
+    }
+    block.seconds += processor_seconds(CLOCK_THREAD_CPUTIME_ID) - before;
+  }
+
+  void cancel(Connector& connector) {
+    connector.cancel_all();
+    while (connector.in_flight() > 0) connector.reap(completions_, now() + std::chrono::seconds(1));
+    for (const Completion& completion : completions_)
+      if (completion.result.outcome != Outcome::cancelled) throw std::runtime_error("an attempt did not stay pending");
+  }
+
+  const Load& load_;
+  size_t pending_;
+  std::barrier<>& all_pending_;
+  std::mutex& turn_;
+  Retirement retirement_{{}, 0};
+  std::vector<Completion> completions_;
+};
+
+// A block that holds `pending` attempts at once.
+Block measure(const Load& load, size_t pending) {
+  const double before = processor_seconds(CLOCK_PROCESS_CPUTIME_ID);
+  Block block;
   std::exception_ptr failure;
-  std::mutex mutex;
+  std::mutex mutex, turn;
+  std::barrier<> all_pending(static_cast<std::ptrdiff_t>(load.threads));
   {
     std::vector<std::jthread> threads;
     for (size_t i = 0; i < load.threads; ++i)
       threads.emplace_back([&] {
         try {
-          hold(load.named, load.endpoints, pending / load.threads, load.attempts / pending);
+          Share(load, pending / load.threads, all_pending, turn).run(block);
         } catch (...) {
           const std::lock_guard lock(mutex);
           failure = std::current_exception();
+          all_pending.arrive_and_drop();
         }
       });
   }
   if (failure) std::rethrow_exception(failure);
-  return (processor_seconds() - before) / static_cast<double>(load.attempts);
+  if (load.kind == Kind::begin_and_cancel)
+    block.seconds = (processor_seconds(CLOCK_PROCESS_CPUTIME_ID) - before) / static_cast<double>(load.many);
+  else
+    block.seconds /= static_cast<double>(beside(load.kind) * load.threads);
+  return block;
 }
 
 // TcpRetransSegs of this network namespace.
@@ -113,47 +183,82 @@ double retransmitted() {
   return 0;
 }
 
-void few_against_many(benchmark::State& state, const char* connector, size_t many) {
+// Few and many in ABBA order.
+class Comparison {
+ public:
+  explicit Comparison(const Load& load) : load_(load) {}
+
+  void run() {
+    measure(load_, few);
+    measure(load_, load_.many);
+    for (int i = 0; i < groups; ++i) {
+      const double few_first = of_few();
+      const double before = retransmitted();
+      const double many_first = of_many();
+      const double many_second = of_many();
+      retransmits_ += (retransmitted() - before) / static_cast<double>(2 * load_.many * groups);
+      const double few_second = of_few();
+      ratios_.push_back((many_first + many_second) / (few_first + few_second));
+      cost_of_few_.push_back((few_first + few_second) / 2);
+    }
+  }
+
+  void report(benchmark::State& state) {
+    std::ranges::sort(ratios_);
+    state.counters["ratio"] = *median(ratios_);
+    state.counters["ratio_min"] = ratios_.front();
+    state.counters["ratio_max"] = ratios_.back();
+    state.counters["few_us"] = *median(cost_of_few_) * 1e6;
+    state.counters["threads"] = static_cast<double>(load_.threads);
+    state.counters["retransmits"] = retransmits_;
+    if (load_.kind != Kind::expiry) return;
+    state.counters["late_few_us"] = static_cast<double>(*quantile(late_few_, 0.5)) / 1e3;
+    state.counters["late_many_us"] = static_cast<double>(*quantile(late_many_, 0.5)) / 1e3;
+  }
+
+ private:
+  double of_few() { return of(few, late_few_); }
+  double of_many() { return of(load_.many, late_many_); }
+  double of(size_t pending, std::vector<int64_t>& late) {
+    const Block block = measure(load_, pending);
+    late.insert(late.end(), block.late.begin(), block.late.end());
+    return block.seconds;
+  }
+
+  const Load& load_;
+  std::vector<double> ratios_;
+  std::vector<double> cost_of_few_;
+  std::vector<int64_t> late_few_, late_many_;
+  double retransmits_ = 0;
+};
+
+void few_against_many(benchmark::State& state, Kind kind, const char* connector, size_t many) {
   const NamedConnector named = find_connector(connector);
   const size_t threads = threads_for(many);
   Retirement retirement({}, 0);
-  if (const auto reason = named.entry->probe({named.options, many / threads, retirement}))
+  if (const auto reason = named.entry->probe({named.options, many / threads + 1, retirement}))
     return state.SkipWithError(("skipped: " + *reason).c_str());
   OpenTargets targets;
-  const auto endpoints = targets.open("backlog-full", Family::ipv4, many).endpoints();
-  const Load load{named, endpoints, threads, many};
-  std::vector<double> ratios;
-  std::vector<double> cost_of_few;
-  double retransmits = 0;
-  for ([[maybe_unused]] auto _ : state) {
-    cost(load, few);
-    cost(load, many);
-    for (int i = 0; i < groups; ++i) {
-      const double few_first = cost(load, few);
-      const double before = retransmitted();
-      const double many_first = cost(load, many);
-      const double many_second = cost(load, many);
-      retransmits += (retransmitted() - before) / static_cast<double>(2 * many * groups);
-      const double few_second = cost(load, few);
-      ratios.push_back((many_first + many_second) / (few_first + few_second));
-      cost_of_few.push_back((few_first + few_second) / 2);
-    }
-  }
-  std::ranges::sort(ratios);
-  state.counters["ratio"] = *median(ratios);
-  state.counters["ratio_min"] = ratios.front();
-  state.counters["ratio_max"] = ratios.back();
-  state.counters["few_us"] = *median(cost_of_few) * 1e6;
-  state.counters["threads"] = static_cast<double>(threads);
-  state.counters["retransmits"] = retransmits;
+  const Load load{.kind = kind,
+                  .named = named,
+                  .silent = targets.open("backlog-full", Family::ipv4, many).endpoints(),
+                  .answering = targets.open("accepting", Family::ipv4, many).endpoints(),
+                  .threads = threads,
+                  .many = many};
+  Comparison comparison(load);
+  for ([[maybe_unused]] auto _ : state) comparison.run();
+  comparison.report(state);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  for (const char* connector : {"epoll", "io-uring", "io-uring+deadline:link"})
-    for (const size_t many : {size_t{10'000}, size_t{100'000}})
-      add_comparison(fmt::format("pending/{}/{}", connector, many),
-                     [=](benchmark::State& state) { few_against_many(state, connector, many); });
+  constexpr std::pair<const char*, Kind> kinds[] = {
+      {"begin_and_cancel", Kind::begin_and_cancel}, {"expiry", Kind::expiry}, {"readiness", Kind::readiness}};
+  for (const auto& [name, kind] : kinds)
+    for (const char* connector : {"epoll", "io-uring", "io-uring+deadline:link"})
+      for (const size_t many : {size_t{10'000}, size_t{100'000}})
+        add_comparison(fmt::format("pending/{}/{}/{}", name, connector, many),
+                       [=, kind = kind](benchmark::State& state) { few_against_many(state, kind, connector, many); });
   return bench_main(argc, argv);
 }
