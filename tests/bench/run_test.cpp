@@ -66,6 +66,22 @@ void expect_a_sample_for_every_attempt(const std::vector<Row>& samples) {
   EXPECT_EQ(distinct.size(), samples.size());
 }
 
+TEST(Run, WarnsAboutArrivalsThatKeepStepWithTheTimeoutOnTheScreenAndInTheRecords) {
+  const TemporaryFolder folder;
+  const auto run = [&](const char* timeout) {
+    const std::string out = folder.path() / timeout;
+    const Ended ended =
+        connbench({"run", "--connector", "epoll,poll", "--target", "backlog-full", "--arrival", "uniform:1000/s",
+                   "--attempts", "40", "--repetitions", "1", "--timeout", timeout, "--syscalls", "off", "--out", out});
+    EXPECT_EQ(ended.status, 0) << ended.err;
+    return std::pair(ended.out + ended.err, json_of(out + "/run.json").at("warnings").dump());
+  };
+  const auto [screen, records] = run("10ms");
+  for (const std::string& place : {screen, records})
+    EXPECT_THAT(place, HasSubstr("uniform:1000/s keeps step with the timeout of 10ms"));
+  EXPECT_THAT(run("10.5ms").second, Not(HasSubstr("keeps step")));
+}
+
 // One test, because the run takes half a minute.
 TEST(Run, AccountsForEveryAttemptOfTheMainRunInFiveCompleteFiles) {
   const TemporaryFolder folder;
