@@ -72,7 +72,8 @@ class DrivenConnector {
 class Pool {
  public:
   void add(std::span<const Sample> samples, Duration timeout);
-  /// Sets counters: p50 … max of connecting, of overshoot and of reaped overshoot, and the count of every outcome that occurred.
+  /// Sets counters: p50 … max of connecting, of overshoot and of reaped overshoot, and the count of every outcome that
+  /// occurred.
   void report(benchmark::State& state);
 
  private:

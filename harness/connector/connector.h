@@ -32,7 +32,7 @@ struct Handshake {
 struct Completion {
   uint64_t id = 0;
   ConnectResult result{};
-  TimePoint started{};   ///< just before the attempt's first system call; TimePoint{} = it made none
+  TimePoint started{};  ///< just before the attempt's first system call; TimePoint{} = it made none
   /// When the program could act on the outcome: the clock is read for this attempt alone, when the connector has come
   /// to it, and before its socket is disposed of. What the connector did before for other attempts, such as closing
   /// their sockets, counts; TimePoint{} = the attempt made no system call.
