@@ -72,6 +72,7 @@ RunInfo describe_run(const RunOptions& options, std::string run_id) {
           .samples = options.samples,
           .arrival = options.request.arrival,
           .spin = options.request.spin,
+          .spin_server = options.request.spin_server,
           .origin = Origin::now(),
           .environment = std::make_shared<nlohmann::ordered_json>(describe_environment())};
 }

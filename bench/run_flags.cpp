@@ -58,6 +58,11 @@ FlagGroup load(RunFlags& flags) {
             .destination = &flags.spin,
             .help = "With a rate: do not sleep in the last millisecond before an attempt is due. Keeps a processor "
                     "busy."},
+           {.name = "--spin-server",
+            .value = "",
+            .destination = &flags.spin_server,
+            .help = "Servers never sleep, so that no connect has to wake one. Keeps a processor busy, which must not "
+                    "be the client's (--cpus)."},
            {.name = "--shards",
             .value = "N",
             .destination = &flags.shards,

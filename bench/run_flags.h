@@ -20,6 +20,7 @@ struct RunFlags {
   std::string arrival;  // "" = closed; with --find-rate, default_search_start
   std::string find_rate;
   bool spin = false;
+  bool spin_server = false;
   std::string shards = "1";
   std::string wave_limit;
   std::string cpus;

@@ -136,6 +136,7 @@ RunRequest read_request(const RunFlags& flags) {
                      .repetitions = static_cast<unsigned>(read_count("--repetitions", flags.repetitions, 10'000)),
                      .arrival = flags.arrival,
                      .spin = flags.spin,
+                     .spin_server = flags.spin_server,
                      .wave_limit = std::nullopt,
                      .policy = {.close = read_close(flags.close)},
                      .handshake = read_handshake(flags.handshake),

@@ -32,6 +32,7 @@ RunJson::RunJson(const RunInfo& info)
                {"samples", to_string(info.samples)},
                {"arrival", info.arrival},
                {"spin", info.spin},
+               {"spin_server", info.spin_server},
                {"origin", {{"monotonic_ns", info.origin.monotonic_ns}, {"realtime_ns", info.origin.realtime_ns}}},
                {"environment", info.environment ? *info.environment : Json::object()},
                {"lab", nullptr},

@@ -32,6 +32,7 @@ struct RunInfo {
   SamplesKept samples = SamplesKept::all;
   std::string arrival = "closed";
   bool spin = false;
+  bool spin_server = false;
   Origin origin{};
   std::shared_ptr<const nlohmann::ordered_json> environment{};  ///< nullptr: {}
 };

@@ -96,6 +96,7 @@ SessionEnd Session::run() {
     const TargetRequest wanted{.family = planned.what.family,
                                .open_at_once = most,
                                .cpus = placement_.server,
+                               .spin = request_.spin_server,
                                .lab = request_.lab};
     size_t destinations = 0;
     for (const NamedTarget* target : planned.targets())
@@ -211,8 +212,9 @@ std::vector<std::span<const Endpoint>> Session::routes(const PlannedCase& planne
 }
 
 // The server whose CPU time counts. Of a fleet, that of the only target that can connect; if several can, no server's
-// time is the whole, so there is none.
+// time is the whole, so there is none. That of a server that never sleeps says nothing about the load.
 pid_t Session::server_of(const PlannedCase& planned) const {
+  if (request_.spin_server) return 0;
   pid_t server = 0;
   size_t serving = 0;
   for (const NamedTarget* target : planned.targets()) {

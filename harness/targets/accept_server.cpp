@@ -96,15 +96,15 @@ constexpr Duration until_resources_return = std::chrono::milliseconds(1);
 
 class AcceptServer {
  public:
-  AcceptServer(std::span<const int> listeners, AfterAccept then)
-      : then_(then), epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {
+  AcceptServer(std::span<const int> listeners, AfterAccept then, WhenIdle idle)
+      : then_(then), spins_(idle == WhenIdle::spin), epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {
     for (const int listener : listeners) checked(watch(listener, ~listener, EPOLLIN), "epoll_ctl");
   }
 
   [[noreturn]] void run() {
     std::array<epoll_event, 256> events{};
     for (;;) {
-      const int wait = ::epoll_wait(epoll_.get(), events.data(), events.size(), -1);
+      const int wait = ::epoll_wait(epoll_.get(), events.data(), events.size(), spins_ ? 0 : -1);
       const std::span ready(events.data(), static_cast<size_t>(std::max(wait, 0)));
       // Close ended connections first: accept() may reuse the number of a descriptor closed here, and an older event
       // naming that number must not remain unprocessed.
@@ -114,7 +114,7 @@ class AcceptServer {
       for (const epoll_event& event : ready) {
         if (event.data.fd < 0) accept_from(~event.data.fd);
       }
-      if (then_ == AfterAccept::hold) sleep_for(between_rounds);
+      if (then_ == AfterAccept::hold && !spins_) sleep_for(between_rounds);
     }
   }
 
@@ -158,6 +158,7 @@ class AcceptServer {
   }
 
   AfterAccept then_;
+  bool spins_;
   UniqueFd epoll_;
   HeldConnections held_;
   Greeting greeting_;
@@ -165,14 +166,16 @@ class AcceptServer {
 
 }  // namespace
 
-void serve_accepting(std::span<const int> listeners, AfterAccept then) {
-  AcceptServer(listeners, then).run();
+void serve_accepting(std::span<const int> listeners, AfterAccept then, WhenIdle idle) {
+  AcceptServer(listeners, then, idle).run();
 }
 
 std::unique_ptr<Target> accept_on(BoundSockets bound, const TargetRequest& request, AfterAccept then) {
   listen_on(bound, longest_backlog());
-  return std::make_unique<ServedTarget>(std::move(bound), request.cpus,
-                                        [then](std::span<const int> listeners) { serve_accepting(listeners, then); });
+  const WhenIdle idle = request.spin ? WhenIdle::spin : WhenIdle::sleep;
+  return std::make_unique<ServedTarget>(std::move(bound), request.cpus, [then, idle](std::span<const int> listeners) {
+    serve_accepting(listeners, then, idle);
+  });
 }
 
 }  // namespace connbench

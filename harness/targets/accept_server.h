@@ -17,9 +17,14 @@ enum class AfterAccept : uint8_t {
           ///< inherit it)
 };
 
+enum class WhenIdle : uint8_t {
+  sleep,  ///< until a connection comes; the client's connect() then has to wake the server
+  spin    ///< never: keeps a processor busy
+};
+
 /// Accepts on `listeners` (non-blocking) forever. When descriptors run out, it closes the oldest connection.
 /// @throws std::system_error when it cannot start
-[[noreturn]] void serve_accepting(std::span<const int> listeners, AfterAccept then);
+[[noreturn]] void serve_accepting(std::span<const int> listeners, AfterAccept then, WhenIdle idle = WhenIdle::sleep);
 
 /// Listens on `bound` with the longest backlog and serves it from a separate process. @throws std::system_error
 std::unique_ptr<Target> accept_on(BoundSockets bound, const TargetRequest& request, AfterAccept then);

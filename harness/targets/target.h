@@ -40,6 +40,7 @@ struct TargetRequest {
   size_t open_at_once = 1;  ///< connections, pending or established, that a wave may have open at one time; decides how
                             ///< many addresses the target spreads over
   std::vector<int> cpus = {};       ///< CPUs for the server; empty = any
+  bool spin = false;                ///< a server that accepts never sleeps, so that no connect() has to wake it
   std::string_view parameter = {};  ///< what follows the name: "20ms" of delayed:20ms
   lab::Lab* lab = nullptr;          ///< the lab this process is in; nullptr = the machine's own network
 };

@@ -82,6 +82,19 @@ TEST(Run, WarnsAboutArrivalsThatKeepStepWithTheTimeoutOnTheScreenAndInTheRecords
   EXPECT_THAT(run("10.5ms").second, Not(HasSubstr("keeps step")));
 }
 
+TEST(Run, RecordsNoCpuTimeOfAServerThatNeverSleeps) {
+  const TemporaryFolder folder;
+  const std::string out = folder.path() / "run";
+  const Ended ended = connbench({"run", "--connector", "epoll", "--attempts", "40", "--concurrency", "4",
+                                 "--repetitions", "1", "--syscalls", "off", "--spin-server", "--out", out});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_EQ(json_of(out + "/run.json").at("spin_server"), true);
+  const Row row = rows_of(out + "/summary.csv").at(0);
+  EXPECT_EQ(row.at("connected"), "40");
+  EXPECT_EQ(row.at("server_cpu_ns"), "") << "it is busy whatever the clients do";
+  EXPECT_THAT(ended.out + ended.err, Not(HasSubstr("server-bound")));
+}
+
 // One test, because the run takes half a minute.
 TEST(Run, AccountsForEveryAttemptOfTheMainRunInFiveCompleteFiles) {
   const TemporaryFolder folder;
