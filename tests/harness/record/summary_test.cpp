@@ -189,6 +189,7 @@ TEST(Summary, EveryFigureOfADistributionIsInItsColumn) {
   row.overshoot = {11, 12, 13, 14, 15};
   row.added_p50_ns = 16;
   row.added_p99_ns = 17;
+  row.reaped_overshoot = {18, 19, 20, 21, 22};
   const auto cells = cells_of(row);
   int expected = 0;
   for (const std::string prefix : {"", "queue_", "overshoot_"})
@@ -196,6 +197,9 @@ TEST(Summary, EveryFigureOfADistributionIsInItsColumn) {
       EXPECT_EQ(cells.at(prefix + figure + "_ns"), std::to_string(++expected)) << prefix << figure;
   EXPECT_EQ(cells.at("added_p50_ns"), "16");
   EXPECT_EQ(cells.at("added_p99_ns"), "17");
+  expected = 17;
+  for (const std::string figure : {"p50", "p90", "p99", "p999", "max"})
+    EXPECT_EQ(cells.at("reaped_overshoot_" + figure + "_ns"), std::to_string(++expected)) << figure;
 }
 
 }  // namespace

@@ -7,21 +7,24 @@
 namespace connbench::conformance {
 namespace {
 
-class Stamps : public AtPlaceWithSockets {
+// Threads may read the clock in the same nanosecond.
+std::vector<Place> of_one_thread(std::vector<Place> all) {
+  return claiming(with_sockets(std::move(all)), [](const Capabilities& claims) {
+    return claims.threads == Capabilities::Threads::none && claims.floor < 1s;
+  });
+}
+
+std::vector<Place> of_one_thread_with_deadline() {
+  return claiming(of_one_thread(unanswered({Family::ipv4})),
+                  [](const Capabilities& claims) { return claims.has_deadline(); });
+}
+
+class Stamps : public AtPlace {
  protected:
   static constexpr size_t many = 64;
 
-  void SetUp() override {
-    AtPlaceWithSockets::SetUp();
-    if (IsSkipped()) return;
-    const Capabilities capabilities = Connecting(entry(), 1).capabilities();
-    if (capabilities.threads != Capabilities::Threads::none)
-      GTEST_SKIP() << "threads may read the clock in the same nanosecond";
-    if (capabilities.floor >= 1s) GTEST_SKIP() << entry().name << " would wait too long";
-    if (const auto reason = refusal(many)) GTEST_SKIP() << *reason;
-  }
-
   void expect_a_stamp_each(Duration timeout) {
+    if (const auto reason = refusal(many)) GTEST_SKIP() << *reason;
     const auto target = open_target(many);
     Connecting connecting(entry(), many);
     connecting.complete(attempts_on(target->endpoints(), many, timeout));
@@ -32,21 +35,14 @@ class Stamps : public AtPlaceWithSockets {
 };
 
 class StampsOfSuccess : public Stamps {};
-INSTANTIATE_TEST_SUITE_P(Connector, StampsOfSuccess, testing::ValuesIn(accepted()), name_of_place);
+INSTANTIATE_TEST_SUITE_P(Connector, StampsOfSuccess, testing::ValuesIn(of_one_thread(accepted())), name_of_place);
 
 TEST_P(StampsOfSuccess, AreReadForEachAttempt) {
   expect_a_stamp_each(far_away);
 }
 
-class StampsOfDeadlines : public Stamps {
- protected:
-  void SetUp() override {
-    Stamps::SetUp();
-    if (IsSkipped()) return;
-    if (!Connecting(entry(), 1).capabilities().has_deadline()) GTEST_SKIP() << entry().name << " has no deadline";
-  }
-};
-INSTANTIATE_TEST_SUITE_P(Connector, StampsOfDeadlines, testing::ValuesIn(unanswered({Family::ipv4})), name_of_place);
+class StampsOfDeadlines : public Stamps {};
+INSTANTIATE_TEST_SUITE_P(Connector, StampsOfDeadlines, testing::ValuesIn(of_one_thread_with_deadline()), name_of_place);
 
 TEST_P(StampsOfDeadlines, AreReadForEachAttempt) {
   expect_a_stamp_each(30ms);
