@@ -23,10 +23,18 @@ namespace {
 using namespace probe;
 
 constexpr const char* linear_name = "net.ipv4.tcp_syn_linear_timeouts";  // since Linux 6.5
+constexpr const char* longest_name = "net.ipv4.tcp_rto_max_ms";          // since Linux 6.15
 
 struct Setting {
   int retries;
-  std::optional<int> linear;  // nullopt where the kernel has no such sysctl
+  std::optional<int> linear{};  // nullopt where the kernel has no such sysctl
+  std::optional<int> longest_ms{};
+
+  SynTimers timers() const {
+    SynTimers timers{.retries = retries, .linear = linear.value_or(0)};
+    if (longest_ms) timers.longest = std::chrono::milliseconds(*longest_ms);
+    return timers;
+  }
 };
 
 // A process that may create a network namespace may set its sysctls, which apply only there.
@@ -39,6 +47,7 @@ void enter_network_with(const Setting& setting) {
   };
   write("/proc/sys/net/ipv4/tcp_syn_retries", setting.retries);
   if (setting.linear) write("/proc/sys/net/ipv4/tcp_syn_linear_timeouts", *setting.linear);
+  if (setting.longest_ms) write("/proc/sys/net/ipv4/tcp_rto_max_ms", *setting.longest_ms);
   ifreq loopback{.ifr_ifrn = {"lo"}, .ifr_ifru = {}};  // the namespace's own loopback is down: `ip link set lo up`
   loopback.ifr_flags = IFF_UP;
   const UniqueFd fd(checked(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket"));
@@ -62,8 +71,9 @@ struct Measured {
 
 Finding kernel_timeout(Surroundings& here) {
   Finding finding;
-  std::vector<Setting> settings{{1, std::nullopt}, {2, std::nullopt}};
+  std::vector<Setting> settings{{1}, {2}};
   if (sysctl(linear_name)) settings = {{1, 0}, {2, 0}, {1, 1}, {1, 4}, {2, 4}};
+  if (sysctl(longest_name)) settings.push_back({4, 0, 1000});
 
   // All at the same time, each in its own process and network.
   std::vector<Job> jobs;
@@ -82,12 +92,12 @@ Finding kernel_timeout(Surroundings& here) {
   bool always_etimedout = true;
   bool as_computed = true;
   for (size_t i = 0; i < settings.size(); ++i) {
-    const int retries = settings[i].retries;
-    const int linear = settings[i].linear.value_or(0);
-    const Duration computed = kernel_connect_timeout(retries, linear);
-    finding.saw("tcp_syn_retries {}, tcp_syn_linear_timeouts {}: connect() = -1 {} after {} (the rule predicts {})",
-                retries, linear, error_name(measured[i].error), human_readable(measured[i].took),
-                human_readable(computed));
+    const SynTimers timers = settings[i].timers();
+    const Duration computed = kernel_connect_timeout(timers);
+    finding.saw("tcp_syn_retries {}, tcp_syn_linear_timeouts {}{}: connect() = -1 {} after {} (the rule predicts {})",
+                timers.retries, timers.linear,
+                settings[i].longest_ms ? fmt::format(", tcp_rto_max_ms {}", *settings[i].longest_ms) : "",
+                error_name(measured[i].error), human_readable(measured[i].took), human_readable(computed));
     always_etimedout = always_etimedout && measured[i].error == ETIMEDOUT;
     as_computed = as_computed && measured[i].took >= computed * 9 / 10 && measured[i].took <= computed * 13 / 10;
   }
@@ -96,10 +106,10 @@ Finding kernel_timeout(Surroundings& here) {
   finding.saw(
       "predicted for Linux's defaults: today (6 and 4) {}, before 6.5 (6 and 0) {}, before 3.1 (5 and 0, with a first "
       "wait of 3 s instead of 1 s) {}, which explains reports of 180 s",
-      human_readable(kernel_connect_timeout(6, 4)), human_readable(kernel_connect_timeout(6, 0)),
-      human_readable(3 * kernel_connect_timeout(5, 0)));
+      human_readable(kernel_connect_timeout({6, 4})), human_readable(kernel_connect_timeout({6})),
+      human_readable(3 * kernel_connect_timeout({5})));
   finding.saw("the errno is always {}; the time is {}", always_etimedout ? "ETIMEDOUT" : "not ETIMEDOUT",
-              as_computed ? "what the two sysctls predict" : "not what the rule predicts");
+              as_computed ? "what the sysctls predict" : "not what the rule predicts");
   finding.verdict = always_etimedout ? Verdict::depends : Verdict::refuted;
   return finding;
 }

@@ -4,10 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <string>
 
 #include "harness/machine/kernel_timeout.h"
-#include "harness/machine/machine.h"
 #include "harness/support/unique_fd.h"
 #include "impl/threads/calls/calls.h"
 
@@ -16,13 +14,13 @@ namespace {
 
 constexpr int most_retries = 127;  // MAX_TCP_SYNCNT; the kernel rejects 0
 
-// How long the kernel tries for each number of SYN retransmissions, given this machine's linear timeouts.
+// How long the kernel tries for each number of SYN retransmissions, given this machine's other timers.
 class KernelTimeouts {
  public:
   KernelTimeouts() {
-    const auto linear = sysctl("net.ipv4.tcp_syn_linear_timeouts");  // since Linux 6.5; 0 before
-    for (int retries = 1; retries <= most_retries; ++retries)
-      timeouts_[static_cast<size_t>(retries) - 1] = kernel_connect_timeout(retries, linear ? std::stoi(*linear) : 0);
+    SynTimers timers = syn_timers().value_or(SynTimers{.retries = 0});
+    for (timers.retries = 1; timers.retries <= most_retries; ++timers.retries)
+      timeouts_[static_cast<size_t>(timers.retries) - 1] = kernel_connect_timeout(timers);
   }
   Duration after(int retries) const { return timeouts_[static_cast<size_t>(retries) - 1]; }
   // The smallest count that does not give up before `timeout` has passed.
