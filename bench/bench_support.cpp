@@ -1,12 +1,13 @@
 #include "bench/bench_support.h"
 
 #include <fmt/format.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <stdexcept>
 
 #include "harness/machine/machine.h"
+#include "harness/machine/processors.h"
+#include "harness/process/affinity.h"
 #include "harness/run/plan.h"
 #include "harness/scenarios/scenario.h"
 #include "harness/support/statistics.h"
@@ -55,10 +56,8 @@ const Target& OpenTargets::open(std::string_view name, Family family, size_t ope
 }
 
 void run_on_first_cpu() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(static_cast<size_t>(online_cpus().front()), &set);
-  checked(::sched_setaffinity(0, sizeof set, &set), "sched_setaffinity");
+  const int first = available_cpus().front();
+  run_on(0, {&first, 1});
 }
 
 bool skipped(benchmark::State& state, std::string_view connector, size_t max_in_flight) {

@@ -15,6 +15,7 @@
 #include "bench/command_help.h"
 #include "bench/commands.h"
 #include "bench/version.h"
+#include "harness/machine/shortage.h"
 #include "harness/support/units.h"
 
 namespace {
@@ -22,8 +23,13 @@ namespace {
 using namespace connbench;
 
 int complain(const std::exception& error, int status) {
-  fmt::print(stderr, "connbench: {}\n", error.what());
+  fmt::print(stderr, "connbench: {}\n", with_remedy(error));
   return status;
+}
+
+// Where something ran out that the machine, or who started this program, could give more of, the run did not break.
+int complain_of_failure(const std::exception& error) {
+  return complain(error, remedy_for(error) ? machine_lacks : broke);
 }
 
 int print(const std::string& text) {
@@ -99,9 +105,9 @@ int connbench::guarded(const std::function<int()>& command) {
     return complain(error, machine_lacks);
   } catch (const std::system_error& error) {
     if (error.code().value() == EPIPE && reader_is_gone()) return reader_left;
-    return complain(error, broke);
+    return complain_of_failure(error);
   } catch (const std::exception& error) {
-    return complain(error, broke);
+    return complain_of_failure(error);
   }
 }
 

@@ -1,12 +1,15 @@
 // connbench doctor: what this machine offers, and what will be skipped here, each with its remedy.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
 
 #include "bench/commands.h"
 #include "bench/doctor_json.h"
 #include "bench/doctor_table.h"
 #include "bench/flags.h"
+#include "bench/requirements.h"
 #include "bench/screen.h"
 #include "harness/machine/machine.h"
 
@@ -16,14 +19,14 @@ namespace {
 int examine(const std::string& format) {
   const bool json = one_of("--format", format, {"text", "json"}) == "json";
   raise_descriptor_limit();
-  if (json) {
-    fmt::print("{}", findings_json());
-    return done;
-  }
-  const Diagnosis diagnosis{
-      .machine = examine_machine(), .capacity = examine_capacity(), .connectors = examine_connectors()};
-  fmt::print("{}", doctor_screen(diagnosis, screen_width()));
-  return done;
+  const std::vector<Finding> missing = missing_requirements();
+  Diagnosis diagnosis{.machine = missing, .capacity = examine_capacity(), .connectors = examine_connectors()};
+  std::ranges::move(examine_machine(), std::back_inserter(diagnosis.machine));
+  fmt::print("{}", json ? findings_json(diagnosis) : doctor_screen(diagnosis, screen_width()));
+  if (missing.empty()) return done;
+  fmt::print(stderr, "connbench: nothing can be measured here: {}: {}: {}\n", missing.front().subject,
+             missing.front().value, missing.front().remedy);
+  return machine_lacks;
 }
 
 }  // namespace
@@ -38,7 +41,7 @@ Command doctor_command() {
                         .destination = format.get(),
                         .help = "text, or json: for programs."}}}},
           .notes = {"Each finding comes with what to do about it. Nothing is changed. Exit status: 0 done, 2 unusable "
-                    "arguments."},
+                    "arguments, 3 nothing can be measured here."},
           .run = [format] { return examine(*format); }};
 }
 

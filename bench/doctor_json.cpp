@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/findings.h"
+#include "harness/machine/processors.h"
 
 namespace connbench {
 namespace {
@@ -26,12 +27,13 @@ Json json_of(const std::vector<ConnectorFinding>& findings) {
 
 }  // namespace
 
-std::string findings_json() {
+std::string findings_json(const Diagnosis& diagnosis) {
   Json cpus;
-  if (const auto suggested = suggested_cpus()) cpus = {{"client", suggested->client}, {"server", suggested->server}};
-  const Json document = {{"machine", json_of(examine_machine())},
-                         {"capacity", json_of(examine_capacity())},
-                         {"connectors", json_of(examine_connectors())},
+  if (const auto suggested = usable_suggested_cpus())
+    cpus = {{"client", suggested->client}, {"server", suggested->server}};
+  const Json document = {{"machine", json_of(diagnosis.machine)},
+                         {"capacity", json_of(diagnosis.capacity)},
+                         {"connectors", json_of(diagnosis.connectors)},
                          {"cpus", std::move(cpus)}};
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
 }

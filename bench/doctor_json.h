@@ -3,9 +3,11 @@
 
 #include <string>
 
+#include "bench/doctor_table.h"
+
 namespace connbench {
 
-/// One JSON object, with a final newline. Call it while this process has one thread.
-std::string findings_json();
+/// One JSON object, with a final newline. Asks the machine only which processors to suggest.
+std::string findings_json(const Diagnosis& diagnosis);
 
 }  // namespace connbench

@@ -7,9 +7,11 @@
 
 #include "bench/commands.h"
 #include "bench/exhaust_ramps.h"
+#include "bench/requirements.h"
 #include "bench/run_description.h"
 #include "bench/screen.h"
 #include "harness/lab/lab.h"
+#include "harness/machine/ipv6.h"
 #include "harness/machine/machine.h"
 #include "harness/record/lab_json.h"
 #include "harness/support/units.h"
@@ -54,8 +56,9 @@ int report(Ramps& ramps, const ExhaustionRecorder& recorder) {
 }
 
 int measure(const ExhaustOptions& options, ResourceLimit& limit, const Environment& environment) {
-  if (options.family == Family::ipv6 && environment.lab != nullptr && !environment.lab->has_ipv6())
-    throw MachineLacks("this machine has no IPv6");
+  if (environment.lab == nullptr) require_proc();
+  if (options.family == Family::ipv6)
+    if (const auto why_not = why_no_ipv6()) throw MachineLacks(*why_not);
   const std::vector<PlannedRamp> planned = plan_ramps(options);
   if (std::ranges::none_of(planned, [](const PlannedRamp& p) { return p.skipped.empty(); }))
     throw MachineLacks(fmt::format("nothing that was asked for can run here: {}: {}", planned.front().connector->name,
@@ -90,13 +93,15 @@ std::unique_ptr<ResourceLimit> make_limit(const ExhaustOptions& options) {
       case Resource::fds:
         return to_the_end ? machine_limit(options.limit, options.machine_limit) : limit_descriptors(options.limit);
       case Resource::ports:
-        return to_the_end ? machine_limit(options.limit, options.machine_limit) : limit_ports(options.limit);
+        return to_the_end ? limit_ports_as_here() : limit_ports(options.limit);
       case Resource::memory:
         return limit_address_space(options.limit);
     }
     throw std::logic_error("a resource without a limit");
   } catch (const CannotLimit& cannot) {
-    throw MachineLacks(fmt::format("{} cannot be limited here: {}", to_string(options.resource), cannot.reason));
+    throw MachineLacks(fmt::format(
+        "{} cannot be limited here: {}. Run it as an ordinary user, or where cgroups have a pids controller",
+        to_string(options.resource), cannot.reason));
   }
 }
 
@@ -105,6 +110,8 @@ std::unique_ptr<ResourceLimit> make_limit(const ExhaustOptions& options) {
 int exhaust(const ExhaustFlags& flags) {
   raise_descriptor_limit();
   const ExhaustOptions options = parse(flags);
+  require_machine();
+  if (options.resource == Resource::threads) require_proc();  // they are counted there
   const auto limit = make_limit(options);
   if (options.family == Family::unix_domain) return measure(options, *limit, {});
   try {

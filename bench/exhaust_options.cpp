@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "bench/commands.h"
 #include "bench/flags.h"
 #include "bench/selection.h"
 #include "harness/exhaust/meter.h"
@@ -93,7 +94,7 @@ void check_limit(Resource resource, uint64_t limit) {
       return refuse_above(limit, descriptor_limit());
     }
     case Resource::ports:
-      return refuse_above(limit, {most_ports_of_a_limit, "the ports below the kernel's usual range",
+      return refuse_above(limit, {most_ports_of_a_limit, "the ports that no server of the run has",
                                   "take all of them with --to-the-end"});
     case Resource::memory: {
       const uint64_t smallest = (address_space() + room_for_the_harness) / mebibyte + 1;
@@ -116,7 +117,12 @@ void choose_limit(const ExhaustFlags& flags, ExhaustOptions& options) {
     options.limit = for_flag("--limit", [&] { return parse_size(flags.limit); });
   else
     options.limit = read_count("--limit", flags.limit);
-  check_limit(options.resource, options.limit);
+  try {
+    check_limit(options.resource, options.limit);
+  } catch (const std::invalid_argument& error) {  // nobody asked for the usual limit by name
+    if (flags.limit.empty()) throw MachineLacks(error.what());
+    throw;
+  }
 }
 
 size_t usual_step_of(const ExhaustOptions& options) {

@@ -6,8 +6,12 @@
 
 #include "bench/inventory.h"
 #include "harness/lab/lab.h"
+#include "harness/machine/ipv6.h"
 #include "harness/machine/kernel_timeout.h"
 #include "harness/machine/machine.h"
+#include "harness/machine/processors.h"
+#include "harness/process/affinity.h"
+#include "harness/process/ask_in_child.h"
 #include "harness/run/pending_room.h"
 #include "harness/support/units.h"
 #include "harness/syscalls/syscall_counter.h"
@@ -16,22 +20,39 @@ namespace connbench {
 namespace {
 
 Finding about_limit(std::string subject, const Limit& limit) {
+  if (limit.value == UINT64_MAX) return {std::move(subject), limit.name, limit.how_to_raise};
   return {std::move(subject), fmt::format("{} ({})", limit.value, limit.name), "to raise: " + limit.how_to_raise};
 }
 
 Finding about_cpus() {
-  Finding finding{"processors", fmt::format("{}", online_cpus().size()), ""};
-  if (const auto cpus = suggested_cpus())
-    finding.remedy = fmt::format("to keep the sides apart: --cpus client={},server={}", cpus->client, cpus->server);
+  const size_t available = available_cpus().size();
+  const size_t online = std::max(online_cpus().size(), available);
+  Finding finding{"processors", fmt::format("{}", available), ""};
+  if (available < online) finding.value += fmt::format(" of {}, by this process's affinity or cpuset", online);
+  if (const auto cpus = usable_suggested_cpus())
+    finding.remedy = "to keep the sides apart: --cpus " + cpus->text();
   else
-    finding.remedy = "client and servers share one: rates are lower bounds";
+    finding.remedy = "client and servers share them: rates are lower bounds";
+  if (available == 1) finding.remedy = "client and servers share it: rates are lower bounds";
   return finding;
 }
 
+void add_cpu_quota(std::vector<Finding>& findings) {
+  const auto quota = cpu_quota();
+  if (!quota) return;
+  findings.push_back({"processor time", fmt::format("{:.3g} processors ({})", quota->processors, quota->name),
+                      "a wave that uses more is stopped for up to 100 ms; to raise: " + quota->how_to_raise});
+}
+
 Finding about_ports() {
-  const PortRange range = ephemeral_ports();
-  return {"ephemeral ports", fmt::format("{} ({}-{})", range.size(), range.first, range.last),
-          "to widen: sysctl -w net.ipv4.ip_local_port_range='1024 65535'"};
+  constexpr size_t widest = 65535 - 1024 + 1;
+  try {
+    const PortRange range = ephemeral_ports();
+    return {"ephemeral ports", fmt::format("{} ({}-{})", range.size(), range.first, range.last),
+            range.size() < widest ? "to widen: sysctl -w net.ipv4.ip_local_port_range='1024 65535'" : ""};
+  } catch (const std::system_error&) {
+    return {"ephemeral ports", "unknown", ""};
+  }
 }
 
 Finding about_backlog() {
@@ -42,7 +63,7 @@ Finding about_backlog() {
 Finding about_kernel_timeout() {
   const auto timeout = kernel_connect_timeout();
   return {"kernel gives up a connect() after", timeout ? "about " + human_readable(*timeout) : "unknown",
-          "computed from net.ipv4.tcp_syn_retries and tcp_syn_linear_timeouts"};
+          "computed from net.ipv4.tcp_syn_retries, tcp_syn_linear_timeouts and tcp_rto_max_ms"};
 }
 
 Finding about_syscalls() {
@@ -53,9 +74,8 @@ Finding about_syscalls() {
 }
 
 Finding about_ipv6() {
-  const auto disabled = sysctl("net.ipv6.conf.lo.disable_ipv6");
-  if (disabled == "0") return {"IPv6 on loopback", "yes", ""};
-  return {"IPv6 on loopback", "no", "sysctl -w net.ipv6.conf.lo.disable_ipv6=0"};
+  const auto why_not = why_no_ipv6();
+  return {"IPv6 on loopback", why_not ? "no: it is skipped" : "yes", why_not.value_or("")};
 }
 
 Finding about_lab() {
@@ -66,6 +86,7 @@ Finding about_lab() {
 // Each shard has a descriptor table of its own, so RLIMIT_NOFILE does not bound all of them together. A tenth is left
 // to the rest of the machine, which connects too.
 Finding about_shards(const std::vector<Limit>& limits) {
+  if (limits.empty()) return {"pending attempts, in shards", "unknown", ""};
   const Limit& tightest = *std::ranges::min_element(limits, {}, &Limit::value);
   const uint64_t table = pending_by_descriptors().value;
   const uint64_t pending = tightest.value / 10 * 9;
@@ -82,22 +103,24 @@ Finding about_shards(const std::vector<Limit>& limits) {
 
 }  // namespace
 
-std::optional<SuggestedCpus> suggested_cpus() {
-  const std::vector<int> cpus = online_cpus();
-  if (cpus.size() < 2) return std::nullopt;
-  return SuggestedCpus{cpus[0], cpus[1]};
+std::optional<SuggestedCpus> usable_suggested_cpus() {
+  const auto cpus = suggested_cpus();
+  if (!cpus) return std::nullopt;
+  const ChildAnswer answer = ask_in_child([&cpus] {
+    for (const int cpu : {cpus->client, cpus->server}) run_on(0, {&cpu, 1});
+    return "";
+  });
+  return answer.ok ? cpus : std::nullopt;
 }
 
 std::vector<Finding> examine_machine() {
-  return {about_cpus(),
-          about_limit("descriptors", descriptor_limit()),
-          about_limit("threads", thread_limit()),
-          about_ports(),
-          about_backlog(),
-          about_kernel_timeout(),
-          about_ipv6(),
-          about_syscalls(),
-          about_lab()};
+  std::vector<Finding> findings{about_cpus()};
+  add_cpu_quota(findings);
+  for (const Finding& finding :
+       {about_limit("descriptors", descriptor_limit()), about_limit("threads", thread_limit()), about_ports(),
+        about_backlog(), about_kernel_timeout(), about_ipv6(), about_syscalls(), about_lab()})
+    findings.push_back(finding);
+  return findings;
 }
 
 std::vector<Finding> examine_capacity() {

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "harness/machine/processors.h"
+
 namespace connbench {
 
 /// What was looked at, what was seen, and what to do about it where that may be wanted.
@@ -17,10 +19,9 @@ struct ConnectorFinding {
   std::string skip_reason;  ///< "" = it can be used
 };
 
-/// A processor for each side of a measurement.
-struct SuggestedCpus {
-  int client, server;
-};
+/// A processor for each side of a measurement, which a process may be confined to. nullopt when only one is available,
+/// or sched_setaffinity() is refused. Call it while this process has one thread.
+std::optional<SuggestedCpus> usable_suggested_cpus();
 
 /// Limits and features.
 std::vector<Finding> examine_machine();
@@ -31,8 +32,5 @@ std::vector<Finding> examine_capacity();
 
 /// Makes each connector in a child: call it while this process has one thread.
 std::vector<ConnectorFinding> examine_connectors();
-
-/// nullopt when there is only one processor.
-std::optional<SuggestedCpus> suggested_cpus();
 
 }  // namespace connbench

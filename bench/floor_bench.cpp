@@ -16,7 +16,7 @@
 #include "bench/bare_ring.h"
 #include "bench/bench_support.h"
 #include "bench/pending_bytes.h"
-#include "harness/machine/machine.h"
+#include "harness/machine/processors.h"
 
 namespace {
 
@@ -34,7 +34,7 @@ double seconds_of(const Block& block) {
 }
 
 std::vector<int> server_cpu() {
-  return {online_cpus().back()};
+  return {available_cpus().back()};
 }
 
 // The ratios time(b) / time(a), one per ABBA group.

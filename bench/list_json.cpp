@@ -6,6 +6,7 @@
 
 #include "bench/inventory.h"
 #include "harness/lab/lab.h"
+#include "harness/machine/ipv6.h"
 #include "harness/record/capabilities_json.h"
 #include "harness/record/schema.h"
 #include "harness/record/thresholds.h"
@@ -86,16 +87,21 @@ Json expected_outcomes(const TargetEntry& entry) {
   return names;
 }
 
-Json target_json(const TargetEntry& entry, const std::optional<std::string>& why_no_lab) {
-  const bool available = !entry.needs_lab || !why_no_lab;
+// Why this machine has none of some targets.
+struct Lacks {
+  std::optional<std::string> lab, ipv6;
+};
+
+Json target_json(const TargetEntry& entry, const Lacks& lacks) {
+  const auto reason = entry.needs_lab && lacks.lab ? lacks.lab : entry.needs_ipv6 ? lacks.ipv6 : std::nullopt;
   return {{"name", entry.name},
           {"parameter", text_or_null(entry.parameter)},
           {"default", text_or_null(entry.default_value)},
           {"families", names_of(entry.families)},
           {"network", network_of(entry)},
           {"summary", entry.summary},
-          {"available", available},
-          {"skip_reason", available ? Json() : Json(*why_no_lab)},
+          {"available", !reason},
+          {"skip_reason", reason ? Json(*reason) : Json()},
           {"expected_outcomes", expected_outcomes(entry)}};
 }
 
@@ -110,7 +116,7 @@ Json each(const Entries& entries, Describe describe) {
 }  // namespace
 
 std::string inventory_json() {
-  const std::optional<std::string> why_no_lab = lab::why_no_lab();
+  const Lacks lacks{.lab = lab::why_no_lab(), .ipv6 = why_no_ipv6()};
   const Json document = {
       {"schema_version", record_schema_version},
       {"outcomes", outcome_names()},
@@ -120,8 +126,7 @@ std::string inventory_json() {
       {"families", names_of(every_family)},
       {"connectors", each(all_connectors(), [](const ConnectorEntry* entry) { return connector_json(*entry); })},
       {"options", each(all_options(), option_json)},
-      {"targets",
-       each(all_target_entries(), [&](const TargetEntry* entry) { return target_json(*entry, why_no_lab); })},
+      {"targets", each(all_target_entries(), [&](const TargetEntry* entry) { return target_json(*entry, lacks); })},
       {"scenarios", each(all_scenarios(), [](const ScenarioEntry* entry) {
          return Json{{"name", entry->name}, {"arrival", entry->arrivals}, {"summary", entry->summary}};
        })}};

@@ -9,7 +9,7 @@
 #include <algorithm>
 
 #include "bench/bench_support.h"
-#include "harness/machine/machine.h"
+#include "harness/machine/processors.h"
 #include "harness/support/statistics.h"
 
 namespace {
@@ -66,9 +66,8 @@ class Driven {
  private:
   static std::span<const Endpoint> endpoints_of(const char* target) {
     static OpenTargets targets;
-    const std::vector<int> cpus = online_cpus();
-    return targets
-        .open(target, Family::ipv4, in_flight, cpus.size() > 1 ? std::vector<int>{cpus[1]} : std::vector<int>{})
+    const auto cpus = suggested_cpus();
+    return targets.open(target, Family::ipv4, in_flight, cpus ? std::vector<int>{cpus->server} : std::vector<int>{})
         .endpoints();
   }
 

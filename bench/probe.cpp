@@ -6,6 +6,7 @@
 
 #include "bench/commands.h"
 #include "bench/flags.h"
+#include "bench/requirements.h"
 #include "bench/run_description.h"
 #include "bench/screen.h"
 #include "harness/lab/lab.h"
@@ -82,6 +83,7 @@ class ProbeRecords {
 };
 
 int examine(const ProbeOptions& options, const probe::Place& place) {
+  if (place.lab == nullptr) require_proc();
   StopSignal stop;  // before the first file: from then on, an interruption ends the session cleanly
   ProbeRecords records(options, place);
   probe::Findings findings;
@@ -99,6 +101,7 @@ int examine(const ProbeOptions& options, const probe::Place& place) {
 int probe_all(const ProbeFlags& flags) {
   raise_descriptor_limit();
   const ProbeOptions options = parse(flags);
+  require_machine();
   const auto gives_up = kernel_connect_timeout();
   try {
     return lab::run_in_lab(probe::lab_options(), [&](lab::Lab& lab) {
@@ -113,27 +116,28 @@ int probe_all(const ProbeFlags& flags) {
 
 Command probe_command() {
   auto flags = std::make_shared<ProbeFlags>();
-  return {.name = "probe",
-          .summary = "check on this kernel what is claimed about connect()",
-          .groups =
-              {{"Options",
-                {{.name = "--only",
-                  .value = "LIST",
-                  .destination = &flags->only,
-                  .help = "Some claims (S6,S9), or the matrix of all states (matrix).",
-                  .shown_default = "everything"},
-                 {.name = "--format", .value = "FORM", .destination = &flags->format, .help = "text, markdown or csv."},
-                 {.name = "--out",
-                  .value = "FOLDER",
-                  .destination = &flags->out,
-                  .help = "Folder for the records.",
-                  .shown_default = "results/<time>-<id>"}}}},
-          .usual_flag = "--only",
-          .notes = {"A verdict is a finding, whatever it says. docs/connect.md sums the verdicts up.",
-                    "Exit status: 0 done, 1 a probe itself failed, 2 unusable arguments, 5 the run broke (disk), 130 "
-                    "interrupted."},
-          .examples = {{"Two claims, as a table for a document", "connbench probe --only S6,S7 --format markdown"}},
-          .run = [flags] { return probe_all(*flags); }};
+  return {
+      .name = "probe",
+      .summary = "check on this kernel what is claimed about connect()",
+      .groups =
+          {{"Options",
+            {{.name = "--only",
+              .value = "LIST",
+              .destination = &flags->only,
+              .help = "Some claims (S6,S9), or the matrix of all states (matrix).",
+              .shown_default = "everything"},
+             {.name = "--format", .value = "FORM", .destination = &flags->format, .help = "text, markdown or csv."},
+             {.name = "--out",
+              .value = "FOLDER",
+              .destination = &flags->out,
+              .help = "Folder for the records.",
+              .shown_default = "results/<time>-<id>"}}}},
+      .usual_flag = "--only",
+      .notes = {"A verdict is a finding, whatever it says. docs/connect.md sums the verdicts up.",
+                "Exit status: 0 done, 1 a probe itself failed, 2 unusable arguments, 3 the machine lacks what every "
+                "probe needs, 5 the run broke (disk), 130 interrupted."},
+      .examples = {{"Two claims, as a table for a document", "connbench probe --only S6,S7 --format markdown"}},
+      .run = [flags] { return probe_all(*flags); }};
 }
 
 }  // namespace connbench

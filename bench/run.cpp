@@ -9,6 +9,7 @@
 #include "bench/commands.h"
 #include "bench/progress.h"
 #include "bench/rate_table.h"
+#include "bench/requirements.h"
 #include "bench/run_description.h"
 #include "bench/run_options.h"
 #include "bench/screen.h"
@@ -131,6 +132,8 @@ void finish_lab(lab::Lab* lab, Recorder& recorder) {
 }
 
 int measure(const RunOptions& options) {
+  if (options.request.lab == nullptr) require_proc();
+  require_placement(options.placement);
   const Plan plan = make_plan(options.request);
   if (plan.cases.empty())
     throw MachineLacks(fmt::format("nothing that was asked for can run here: {}: {}",
@@ -158,6 +161,7 @@ int run(const RunFlags& flags) {
   raise_descriptor_limit();
   note_tcp_memory();
   RunOptions options = parse(flags);
+  require_machine();
   if (!options.lab) return measure(options);
   try {
     return lab::run_in_lab(*options.lab, [&](lab::Lab& lab) {

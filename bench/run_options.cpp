@@ -8,7 +8,7 @@
 #include "bench/flags.h"
 #include "bench/run_checks.h"
 #include "bench/selection.h"
-#include "harness/machine/machine.h"
+#include "harness/machine/processors.h"
 #include "harness/support/joined.h"
 #include "harness/support/units.h"
 #include "harness/targets/external.h"
@@ -38,13 +38,19 @@ std::vector<Family> read_families(const std::vector<std::string>& texts) {
   return families;
 }
 
+// How --cpus may be given here.
+std::string example_of_cpus() {
+  const auto suggested = suggested_cpus();
+  return suggested ? suggested->text() : fmt::format("client={}", available_cpus().front());
+}
+
 int read_cpu(const std::string& text) {
-  const std::vector<int> online = online_cpus();
+  const std::vector<int> available = available_cpus();
   int cpu = -1;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), cpu);
-  if (error != std::errc{} || end != text.data() + text.size() || std::ranges::count(online, cpu) == 0)
-    refuse_flag("--cpus", fmt::format("'{}' is not a processor of this machine ({})", text,
-                                      joined(online, ", ", [](int number) { return std::to_string(number); })));
+  if (error != std::errc{} || end != text.data() + text.size() || std::ranges::count(available, cpu) == 0)
+    refuse_flag("--cpus", fmt::format("'{}' is not a processor that this process may use ({})", text,
+                                      joined(available, ", ", [](int number) { return std::to_string(number); })));
   return cpu;
 }
 
@@ -58,7 +64,7 @@ Placement read_placement(const std::string& text) {
     const std::string side = part.substr(0, equals);
     if (equals == std::string::npos || (side != "client" && side != "server" && side != "link"))
       refuse_flag("--cpus",
-                  fmt::format("'{}' does not say which side '{}' is for; write client=0,server=1", text, part));
+                  fmt::format("'{}' does not say which side '{}' is for; write {}", text, part, example_of_cpus()));
     const int cpu = read_cpu(part.substr(equals + 1));
     (side == "client" ? placement.client : side == "server" ? placement.server : placement.link).push_back(cpu);
   }

@@ -10,6 +10,8 @@
 #include "bench/commands.h"
 #include "bench/flags.h"
 #include "bench/progress_line.h"
+#include "bench/requirements.h"
+#include "harness/machine/ipv6.h"
 #include "harness/machine/machine.h"
 #include "harness/run/plan.h"
 #include "harness/support/units.h"
@@ -103,7 +105,11 @@ struct CaptureFile {
 
   explicit CaptureFile(const std::string& pcap) : inside(pcap) {
     if (!pcap.empty()) return;
-    memory.reset(checked(::memfd_create("connbench-trace", MFD_CLOEXEC), "memfd_create"));
+    memory.reset(::memfd_create("connbench-trace", MFD_CLOEXEC));
+    if (!memory)
+      throw MachineLacks(fmt::format(
+          "the packets need a file without a name, and memfd_create() is refused ({}): give one, --pcap FILE",
+          strerror(errno)));
     inside = fmt::format("/proc/1/fd/{}", memory.get());
   }
 };
@@ -148,6 +154,7 @@ void print(const TraceOptions& options, const trace::Trace& seen) {
 int run(const TraceFlags& flags) {
   raise_descriptor_limit();
   const TraceOptions options = parse(flags);
+  require_machine();
   const Capabilities capabilities = require_usable(options);
   require_writable("--pcap", options.pcap);
   require_writable("--out", options.out);
@@ -158,6 +165,8 @@ int run(const TraceFlags& flags) {
     return MachineLacks(fmt::format("nothing can be traced here: {}", error.what()));
   };
   const auto inside = [&](lab::Lab& lab) {
+    if (options.family == Family::ipv6 || options.target.entry->needs_ipv6)
+      if (const auto why_not = why_no_ipv6()) throw MachineLacks(*why_not);
     StopSignal stop;
     try {
       const trace::Trace seen = trace::follow(request(options, capabilities, capture), lab, stop);

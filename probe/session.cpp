@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "harness/machine/machine.h"
+#include "harness/machine/shortage.h"
 #include "probe/children.h"
 #include "probe/surroundings.h"
 
@@ -13,21 +14,34 @@ namespace {
 constexpr size_t at_once = 6;
 constexpr Duration limit = std::chrono::seconds(45);  // for one probe: only a defect exceeds it
 
+// A probe says so itself, or this machine has too little of something.
+bool says_not_testable(const std::exception& reason) {
+  return dynamic_cast<const NotTestable*>(&reason) != nullptr || remedy_for(reason);
+}
+
 std::string run_claim(const Entry& claim, const Place& place) {
   Finding finding;
   try {
     if (claim.needs_lab && place.lab == nullptr) throw NotTestable("it needs the lab: " + place.why_no_lab);
     Surroundings here(place.lab, place.machine_gives_up);
     finding = claim.run(here);
-  } catch (const NotTestable& reason) {
-    finding = {Verdict::not_testable, {reason.what()}};
+  } catch (const std::exception& reason) {
+    if (!says_not_testable(reason)) throw;
+    finding = {Verdict::not_testable, {with_remedy(reason)}};
   }
   return to_text(finding);
 }
 
 std::string run_row(AttemptState state, const Place& place) {
-  Surroundings here(place.lab, place.machine_gives_up);
-  return to_text(observe(state, here));
+  try {
+    Surroundings here(place.lab, place.machine_gives_up);
+    return to_text(observe(state, here));
+  } catch (const std::exception& reason) {
+    if (!says_not_testable(reason)) throw;
+    MatrixRow row{.state = state};
+    row.why_not = with_remedy(reason);
+    return to_text(row);
+  }
 }
 
 // A probe that failed has no finding; record the failure in its place.

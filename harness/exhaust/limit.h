@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/machine/machine.h"
+
 namespace connbench {
 
 enum class Resource : uint8_t { threads, fds, ports, memory };
@@ -55,7 +57,9 @@ std::unique_ptr<ResourceLimit> limit_descriptors(uint64_t descriptors);
 std::unique_ptr<ResourceLimit> limit_address_space(uint64_t bytes);
 /// Sets net.ipv4.ip_local_port_range of the lab's network, in prepare().
 std::unique_ptr<ResourceLimit> limit_ports(uint64_t ports);
-inline constexpr uint64_t most_ports_of_a_limit = 31'744;  ///< from 1024 up to the kernel's default range
+inline constexpr uint64_t most_ports_of_a_limit = 31'744;  ///< up to the last one, and none that a server has
+/// Sets the lab's range to that of this machine. Call it outside the lab. @throws std::system_error
+std::unique_ptr<ResourceLimit> limit_ports_as_here();
 
 /// Sets nothing: the machine's own limit `value`, described as `name`.
 std::unique_ptr<ResourceLimit> machine_limit(uint64_t value, std::string name);

@@ -112,7 +112,7 @@ class PidsLimit final : public ResourceLimit {
 
 std::unique_ptr<ResourceLimit> limit_threads_by_cgroup(uint64_t threads) {
   std::string reasons;
-  for (const std::string& group : pids_cgroups()) {
+  for (const std::string& group : cgroups_of("pids")) {
     try {
       return std::make_unique<PidsLimit>(threads, fmt::format("{}/connbench-{}", group, ::getpid()));
     } catch (const CannotLimit& cannot) {

@@ -16,6 +16,7 @@
 #include <cstring>
 
 #include "harness/machine/machine.h"
+#include "harness/machine/shortage.h"
 #include "harness/process/child_process.h"
 #include "harness/process/shared.h"
 #include "harness/support/clock.h"
@@ -34,10 +35,11 @@ struct Handover {
   std::atomic<pid_t> first = 0;  // PID of process 1 as seen from the creator's namespace
 
   void take(const std::exception& error) {
-    threw = dynamic_cast<const Unavailable*>(&error) != nullptr             ? Threw::unavailable
+    const bool unavailable = dynamic_cast<const Unavailable*>(&error) != nullptr || remedy_for(error);
+    threw = unavailable                                                     ? Threw::unavailable
             : dynamic_cast<const std::invalid_argument*>(&error) != nullptr ? Threw::invalid_argument
                                                                             : Threw::something;
-    std::strncpy(what, error.what(), sizeof what - 1);
+    std::strncpy(what, with_remedy(error).c_str(), sizeof what - 1);
   }
   void rethrow() const {
     switch (threw) {
@@ -72,21 +74,24 @@ void map_own_user(uid_t user, gid_t group) {
 }
 
 // Checks the settings that are known to forbid namespaces and adds the remedy for the one that does.
-std::string why_refused(const char* refused) {
+std::string why_refused(const std::system_error& error) {
   struct Suspect {
     const char* name;
     const char* forbidding;
     const char* remedy;
   };
-  std::string why = fmt::format("creating namespaces is refused ({})", refused);
+  std::string why = fmt::format("creating namespaces is refused ({})", error.what());
   for (const auto& [name, forbidding, remedy] : {
            Suspect{"user.max_user_namespaces", "0", "sysctl -w user.max_user_namespaces=10000"},
            Suspect{"user.max_net_namespaces", "0", "sysctl -w user.max_net_namespaces=10000"},
+           Suspect{"user.max_mnt_namespaces", "0", "sysctl -w user.max_mnt_namespaces=10000"},
+           Suspect{"user.max_pid_namespaces", "0", "sysctl -w user.max_pid_namespaces=10000"},
            Suspect{"kernel.unprivileged_userns_clone", "0", "sysctl -w kernel.unprivileged_userns_clone=1"},
            Suspect{"kernel.apparmor_restrict_unprivileged_userns", "1",
                    "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"},
        })
     if (sysctl(name) == forbidding) return fmt::format("{}: {} is {}; as root: {}", why, name, forbidding, remedy);
+  if (const auto remedy = remedy_for(error)) return fmt::format("{}: {}", why, *remedy);
   return why + ": run as root or, in a container, with CAP_SYS_ADMIN (docker run --privileged)";
 }
 
@@ -101,7 +106,7 @@ Rights enter_namespaces() {
     map_own_user(user, group);
     return Rights::user_space;
   } catch (const std::system_error& error) {
-    throw Unavailable(why_refused(error.what()));
+    throw Unavailable(why_refused(error));
   }
 }
 

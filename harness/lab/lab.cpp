@@ -13,10 +13,13 @@ namespace {
 
 constexpr Duration start_limit = std::chrono::seconds(5);
 
-void wait_until_ready(const std::atomic<bool>& ready, pid_t process, const char* name) {
+void wait_until_ready(const std::atomic<bool>& ready, const ServerProcess& process, const char* name) {
   const TimePoint end = now() + start_limit;
   while (!ready) {
-    if (has_ended(process) || now() > end) throw Unavailable(fmt::format("the lab's {} did not start", name));
+    if (has_ended(process.pid()) || now() > end) {
+      const std::string why = process.failure();
+      throw Unavailable(fmt::format("the lab's {} did not start{}{}", name, why.empty() ? "" : ": ", why));
+    }
     sleep_until(now() + std::chrono::microseconds(50));
   }
 }
@@ -43,7 +46,7 @@ Lab::Lab(const Options& options, Rights rights)
     ::prctl(PR_SET_NAME, "connbench-link");
     run_link(near_end, far_end, state);
   });
-  wait_until_ready(state.report.ready, link_->pid(), "link");
+  wait_until_ready(state.report.ready, *link_, "link");
   if (options.pcap) start_capture(*options.pcap);
   enter(network_.client);
 }
@@ -64,7 +67,7 @@ void Lab::start_capture(const std::string& file) {
     run_capture(UniqueFd(fds[0]), UniqueFd(fds[1]), file, state);
   });
   try {
-    wait_until_ready(state.ready, capture_->pid(), "capture");
+    wait_until_ready(state.ready, *capture_, "capture");
   } catch (const Unavailable&) {
     if (state.error[0] != '\0') throw std::runtime_error(fmt::format("the capture failed: {}", state.error));
     throw;

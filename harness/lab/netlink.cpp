@@ -14,8 +14,10 @@
 #include <netlink/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 #include "harness/support/clock.h"
 
@@ -34,15 +36,23 @@ using Handle = std::unique_ptr<Object, Release<release>>;
 
 using AddressHandle = Handle<nl_addr, nl_addr_put>;
 
-// Maps libnl's own codes back to errno, for the errors that can happen here.
+// Maps libnl's own codes back to errno, the reverse of nl_syserr2nlerr(). For an errno that has no code of libnl, as
+// EMFILE, only errno itself still tells.
+int errno_of(int code, int last_errno) {
+  constexpr std::pair<int, int> pairs[] = {{NLE_PERM, EPERM},           {NLE_EXIST, EEXIST},
+                                           {NLE_NOMEM, ENOMEM},         {NLE_OPNOTSUPP, EOPNOTSUPP},
+                                           {NLE_NOADDR, EADDRNOTAVAIL}, {NLE_OBJ_NOTFOUND, ENOENT},
+                                           {NLE_INTR, EINTR},           {NLE_AGAIN, EAGAIN},
+                                           {NLE_NOACCESS, EACCES},      {NLE_AF_NOSUPPORT, EAFNOSUPPORT},
+                                           {NLE_BUSY, EBUSY},           {NLE_RANGE, ERANGE},
+                                           {NLE_NODEV, ENODEV},         {NLE_PROTO_MISMATCH, EPROTONOSUPPORT}};
+  for (const auto& [of_libnl, error] : pairs)
+    if (code == of_libnl) return error;
+  return code == NLE_FAILURE && last_errno != 0 ? last_errno : EINVAL;
+}
+
 void succeed(int result, const std::string& what) {
-  if (result >= 0) return;
-  const int error = result == -NLE_PERM        ? EPERM
-                    : result == -NLE_EXIST     ? EEXIST
-                    : result == -NLE_NOMEM     ? ENOMEM
-                    : result == -NLE_OPNOTSUPP ? EOPNOTSUPP
-                                               : EINVAL;
-  throw std::system_error(error, std::generic_category(), what);
+  if (result < 0) throw std::system_error(errno_of(-result, errno), std::generic_category(), what);
 }
 
 AddressHandle handle_of(const IpPrefix& prefix) {
@@ -89,6 +99,7 @@ void Netlink::Close::operator()(nl_sock* socket) const noexcept {
 
 Netlink::Netlink() : socket_(nl_socket_alloc()) {
   if (!socket_) throw std::bad_alloc();
+  errno = 0;
   succeed(nl_connect(socket_.get(), NETLINK_ROUTE), "connecting a netlink socket");
 }
 
@@ -99,8 +110,9 @@ void Netlink::add_veth(const VethEnd& here, const VethEnd& there, int there_name
   const Handle<rtnl_link, rtnl_link_put> peer(rtnl_link_veth_get_peer(link.get()));  // returns its own reference
   describe(peer.get(), there);
   rtnl_link_set_ns_fd(peer.get(), there_namespace);
-  succeed(rtnl_link_add(socket_.get(), link.get(), NLM_F_CREATE | NLM_F_EXCL),
-          fmt::format("adding the veth pair {} and {}", here.name, there.name));
+  const int added = rtnl_link_add(socket_.get(), link.get(), NLM_F_CREATE | NLM_F_EXCL);
+  const char* remedy = added == -NLE_OPNOTSUPP ? " (as root: modprobe veth)" : "";
+  succeed(added, fmt::format("adding the veth pair {} and {}{}", here.name, there.name, remedy));
 }
 
 void Netlink::set_up(int interface) {

@@ -19,6 +19,7 @@
 #include "harness/lab/addresses.h"
 #include "harness/lab/capsule.h"
 #include "harness/lab/netlink.h"
+#include "harness/machine/shortage.h"
 
 namespace connbench::lab {
 namespace {
@@ -46,6 +47,9 @@ class Builder {
     sockets_[side].emplace();
     ipv6_ = ::access("/proc/sys/net/ipv6", F_OK) == 0;
     if (!ipv6_) return;
+    // A machine that disables IPv6 everywhere may do so for new namespaces too.
+    for (const char* which : {"all", "default", "lo"})
+      write_sysctl(fmt::format("net.ipv6.conf.{}.disable_ipv6", which), "0");
     // No autoconfigured addresses: the kernel would send packets to announce them and to detect duplicates.
     write_sysctl("net.ipv6.conf.default.addr_gen_mode", "1");
     write_sysctl("net.ipv6.conf.default.accept_ra", "0");
@@ -69,25 +73,38 @@ class Builder {
   // Sysctls named "default" affect only interfaces created after them.
   void set_default_sysctls() const {
     for (const auto& [name, value] : sysctls_)
-      if (is_default(name)) write_sysctl(name, value);
+      if (is_default(name)) write_wanted_sysctl(name, value);
   }
   // All others may name an interface, which must exist first.
   void set_other_sysctls() const {
     for (const auto& [name, value] : sysctls_)
-      if (!is_default(name)) write_sysctl(name, value);
+      if (!is_default(name)) write_wanted_sysctl(name, value);
   }
 
  private:
   static bool is_default(const std::string& name) { return name.find(".default.") != std::string::npos; }
 
-  static void write_sysctl(const std::string& name, const std::string& value) {
+  static UniqueFd open_sysctl(const std::string& name) {
     std::string path = "/proc/sys/" + name;
     std::replace(path.begin() + 10, path.end(), '.', '/');
-    const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    return UniqueFd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  }
+
+  // One of the lab's own.
+  static void write_sysctl(const std::string& name, const std::string& value) {
+    const UniqueFd file = open_sysctl(name);
+    checked(file.get(), name.c_str());
+    checked(static_cast<int>(::write(file.get(), value.data(), value.size())), name.c_str());
+  }
+
+  // One that the user asked for.
+  static void write_wanted_sysctl(const std::string& name, const std::string& value) {
+    const UniqueFd file = open_sysctl(name);
     if (!file && errno == ENOENT)
       throw std::invalid_argument(fmt::format("{} does not exist in a network namespace of this kernel", name));
-    if (!file)
+    if (!file && (errno == EACCES || errno == EPERM || errno == EROFS || errno == EISDIR))
       throw std::invalid_argument(fmt::format("{} cannot be set in a network namespace: {}", name, strerror(errno)));
+    checked(file.get(), name.c_str());
     if (::write(file.get(), value.data(), value.size()) < 0)
       throw std::invalid_argument(fmt::format("{}: the kernel rejects '{}': {}", name, value, strerror(errno)));
   }
@@ -239,8 +256,15 @@ size_t network_steps() {
 }
 
 Network build_network(const std::vector<Sysctl>& sysctls, size_t fail_at) {
+  const auto cannot_be_built = [](const char* step, const std::system_error& error) {
+    return Unavailable(fmt::format("the lab's network cannot be built: {}: {}", step, with_remedy(error)));
+  };
   Builder builder(sysctls);
-  for (const Side side : {client_side, server_side, link_side}) builder.open(side);
+  try {
+    for (const Side side : {client_side, server_side, link_side}) builder.open(side);
+  } catch (const std::system_error& error) {
+    throw cannot_be_built("its namespaces", error);
+  }
   for (size_t i = 0; i < std::size(steps); ++i) {
     const Step& step = steps[i];
     if (step.condition == with_ipv6 && !builder.ipv6()) continue;
@@ -249,7 +273,7 @@ Network build_network(const std::vector<Sysctl>& sysctls, size_t fail_at) {
       builder.enter(step.side);
       step.run(builder);
     } catch (const std::system_error& error) {
-      throw Unavailable(fmt::format("the lab's network cannot be built: {}: {}", step.name, error.what()));
+      throw cannot_be_built(step.name, error);
     }
   }
   builder.enter(link_side);

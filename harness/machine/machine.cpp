@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/machine/cpu_accounting.h"
+#include "harness/machine/processors.h"
 #include "harness/machine/usage.h"
 #include "harness/support/proc_file.h"
 
@@ -33,14 +34,34 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* reported_sysctls[] = {
+    // ports
     "net.ipv4.ip_local_port_range",
+    "net.ipv4.ip_local_port_step_width",
+    "net.ipv4.ip_local_reserved_ports",
+    "net.ipv4.ip_unprivileged_port_start",
+    // queues
     "net.core.somaxconn",
     "net.ipv4.tcp_max_syn_backlog",
+    "net.ipv4.tcp_syncookies",
+    "net.ipv4.tcp_abort_on_overflow",
+    // TCP's timers
     "net.ipv4.tcp_syn_retries",
     "net.ipv4.tcp_syn_linear_timeouts",
-    "net.ipv4.tcp_syncookies",
-    "net.ipv4.tcp_tw_reuse",
+    "net.ipv4.tcp_synack_retries",
+    "net.ipv4.tcp_rto_max_ms",
+    "net.ipv4.tcp_rto_min_us",
+    "net.ipv4.tcp_retries1",
+    "net.ipv4.tcp_retries2",
+    "net.ipv4.tcp_orphan_retries",
+    "net.ipv4.tcp_thin_linear_timeouts",
     "net.ipv4.tcp_fin_timeout",
+    "net.ipv4.tcp_tw_reuse",
+    "net.ipv4.tcp_tw_reuse_delay",
+    "net.ipv4.tcp_max_tw_buckets",
+    "net.ipv4.tcp_keepalive_time",
+    "net.ipv4.tcp_keepalive_intvl",
+    "net.ipv4.tcp_keepalive_probes",
+    // memory, processes, permissions
     "net.ipv4.tcp_mem",
     "kernel.pid_max",
     "kernel.threads-max",
@@ -81,9 +102,16 @@ Json describe_kernel() {
 }
 
 Json describe_cpu(std::string_view cpuinfo) {
-  return {{"model", value_of(cpu_field(cpuinfo, "model name"))},
-          {"online", online_cpus()},
-          {"governor", value_of(read_text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"))}};
+  const std::vector<int> available = available_cpus();
+  const std::vector<int> online = online_cpus();
+  const auto quota = cpu_quota();
+  return {
+      {"model", value_of(cpu_field(cpuinfo, "model name"))},
+      {"online", online.empty() ? Json(nullptr) : Json(online)},
+      {"governor",
+       value_of(read_text(fmt::format("/sys/devices/system/cpu/cpu{}/cpufreq/scaling_governor", available.front())))},
+      {"available", available},
+      {"quota", quota ? Json(quota->processors) : Json(nullptr)}};
 }
 
 Json describe_virtualisation(std::string_view cpuinfo) {
@@ -109,7 +137,10 @@ Json describe_limit(int resource) {
 
 Json describe_sysctls() {
   Json values = Json::object();
-  for (const char* name : reported_sysctls) values[name] = value_of(sysctl(name));
+  for (const char* name : reported_sysctls) {
+    const auto value = sysctl(name);
+    values[name] = value && value->empty() ? Json("") : value_of(value);  // an empty list is a value
+  }
   return values;
 }
 

@@ -33,6 +33,8 @@ struct PortRange {
 /// The ports that the kernel assigns to clients: net.ipv4.ip_local_port_range, which holds for IPv6 too.
 /// @throws std::system_error when it cannot be read
 PortRange ephemeral_ports();
+/// The lowest port that needs no privilege: net.ipv4.ip_unprivileged_port_start, usually 1024.
+uint16_t first_unprivileged_port() noexcept;
 
 /// A bound, what sets it, and how to raise it.
 struct Limit {
@@ -44,17 +46,15 @@ struct Limit {
 /// How many more threads this process can make: the tightest bound, apart from memory and address space.
 Limit thread_limit();
 
-/// The folders of the cgroups that may bound this process's threads. For each mounted hierarchy that may have a pids
-/// controller: the process's own group, then its ancestors.
-std::vector<std::string> pids_cgroups();
+/// The folders of the cgroups through which a controller ("pids", "cpu") may bound this process. For each mounted
+/// hierarchy that may have it: the process's own group, then its ancestors.
+std::vector<std::string> cgroups_of(std::string_view controller);
 
 /// How many descriptors this process may have: the soft RLIMIT_NOFILE.
 Limit descriptor_limit();
 /// Raises it to the hard limit. @return the soft limit that holds now
 uint64_t raise_descriptor_limit() noexcept;
 
-/// The processors that are online, in ascending order.
-std::vector<int> online_cpus();
 /// How late the kernel may end this thread's timed waits.
 Duration timer_slack() noexcept;
 /// Sockets in TIME_WAIT in the current network namespace; -1 when that cannot be read.

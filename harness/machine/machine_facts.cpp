@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 
 #include "harness/machine/machine.h"
@@ -22,6 +23,15 @@ int64_t of_sockstat(const char* path, std::string_view protocol, std::string_vie
   return number_after(sockstat.substr(std::min(sockstat.find(protocol), sockstat.size())), label);
 }
 
+// fs.nr_open bounds both the soft and the hard limit.
+std::string how_to_raise_descriptors(const rlimit& limit) {
+  if (limit.rlim_cur < limit.rlim_max) return fmt::format("ulimit -n {}", limit.rlim_max);
+  const int64_t most = leading_number(sysctl("fs.nr_open").value_or(""));
+  if (most > 0 && limit.rlim_max < static_cast<rlim_t>(most))
+    return fmt::format("as root: prlimit --pid $$ --nofile={0}:{0}, or 'nofile' in /etc/security/limits.conf", most);
+  return "as root: sysctl -w fs.nr_open=N, then prlimit --pid $$ --nofile=N:N";
+}
+
 }  // namespace
 
 std::optional<std::string> sysctl(const std::string& name) {
@@ -31,26 +41,31 @@ std::optional<std::string> sysctl(const std::string& name) {
 }
 
 PortRange ephemeral_ports() {
-  const std::string range = sysctl("net.ipv4.ip_local_port_range").value_or("");
+  errno = 0;
+  const auto known = sysctl("net.ipv4.ip_local_port_range");
+  const int why_not = !known && errno != 0 ? errno : ENOENT;  // also when no descriptor is left to read it with
+  const std::string range = known.value_or("");
   const int64_t first = leading_number(word(range, 0));
   const int64_t last = leading_number(word(range, 1));
   if (first < 0 || last < first || last > UINT16_MAX) {
-    throw std::system_error(ENOENT, std::generic_category(), "net.ipv4.ip_local_port_range");
+    throw std::system_error(why_not, std::generic_category(), "net.ipv4.ip_local_port_range");
   }
   return {static_cast<uint16_t>(first), static_cast<uint16_t>(last)};
 }
 
+uint16_t first_unprivileged_port() noexcept {
+  const int64_t first = leading_number(sysctl("net.ipv4.ip_unprivileged_port_start").value_or(""));
+  return first < 0 || first > UINT16_MAX ? 1024 : static_cast<uint16_t>(first);
+}
+
 Limit descriptor_limit() {
   rlimit limit;
-  checked(::getrlimit(RLIMIT_NOFILE, &limit), "getrlimit(RLIMIT_NOFILE)");
-  const std::string how =
-      limit.rlim_cur < limit.rlim_max
-          ? fmt::format("ulimit -n {}", limit.rlim_max)
-          : fmt::format(
-                "as root: prlimit --pid $$ --nofile={0}:{0}, or 'nofile' in /etc/security/limits.conf "
-                "(fs.nr_open, {0}, bounds both)",
-                sysctl("fs.nr_open").value_or("unknown"));
-  return {limit.rlim_cur, "RLIMIT_NOFILE", how};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) {  // refused by a seccomp profile
+    const int64_t soft = number_after(read_text("/proc/self/limits").value_or(""), "Max open files");
+    if (soft < 0) return {UINT64_MAX, "unknown: getrlimit() is refused", ""};
+    return {static_cast<uint64_t>(soft), "RLIMIT_NOFILE", "'nofile' in /etc/security/limits.conf (as root)"};
+  }
+  return {limit.rlim_cur, "RLIMIT_NOFILE", how_to_raise_descriptors(limit)};
 }
 
 uint64_t raise_descriptor_limit() noexcept {
@@ -58,23 +73,6 @@ uint64_t raise_descriptor_limit() noexcept {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
   const rlimit raised{limit.rlim_max, limit.rlim_max};
   return ::setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : limit.rlim_cur;
-}
-
-std::vector<int> online_cpus() {
-  // Ranges and single numbers, such as "0-3,8".
-  const std::string list = read_text("/sys/devices/system/cpu/online").value_or("");
-  const char* at = list.data();
-  const char* const end = at + list.size();
-  std::vector<int> cpus;
-  int first = 0;
-  while (at < end && std::from_chars(at, end, first).ec == std::errc()) {
-    int last = first;
-    at = std::find_if(at, end, [](char c) { return c == '-' || c == ','; });
-    if (at < end && *at == '-') at = std::from_chars(at + 1, end, last).ptr;
-    for (int cpu = first; cpu <= last; ++cpu) cpus.push_back(cpu);
-    if (at < end) ++at;
-  }
-  return cpus;
 }
 
 Duration timer_slack() noexcept {

@@ -87,7 +87,7 @@ std::string group_path(std::string_view controllers, std::string_view root) {
 }
 
 void add_cgroups(std::vector<Limit>& limits) {
-  for (const std::string& group : pids_cgroups()) {
+  for (const std::string& group : cgroups_of("pids")) {
     const std::string file = group + "/pids.max";
     const int64_t limit = leading_number(read_text(file).value_or(""));  // "max": no limit
     const int64_t used = leading_number(read_text(group + "/pids.current").value_or(""));
@@ -113,16 +113,17 @@ uint64_t memory_maps() {
 
 // Follows each hierarchy up to its mount point, because the limit of an ancestor binds too. A line of mountinfo:
 // id parent device root place options… - type source options.
-std::vector<std::string> pids_cgroups() {
+std::vector<std::string> cgroups_of(std::string_view controller) {
   std::vector<std::string> groups;
   const std::string mounts = read_text("/proc/self/mountinfo").value_or("");
   for_each_line(mounts, [&](std::string_view line) {
     const std::string_view tail = line.substr(std::min(line.find(" - "), line.size()));
     const std::string options = fmt::format(",{},", word(tail, 3));
     const bool version_2 = word(tail, 1) == "cgroup2";
-    if (!version_2 && (word(tail, 1) != "cgroup" || options.find(",pids,") == std::string::npos)) return;
+    if (!version_2 && (word(tail, 1) != "cgroup" || options.find(fmt::format(",{},", controller)) == std::string::npos))
+      return;
     const std::string mount(word(line, 4));
-    for (std::string group = group_path(version_2 ? "" : "pids", word(line, 3));; group.erase(group.rfind('/'))) {
+    for (std::string group = group_path(version_2 ? "" : controller, word(line, 3));; group.erase(group.rfind('/'))) {
       groups.push_back(mount + group);
       if (group.rfind('/') == std::string::npos) return;
     }
@@ -137,7 +138,7 @@ Limit thread_limit() {
   add_sysctl(limits, "kernel.threads-max", threads_of_machine(), 1);
   add_sysctl(limits, "kernel.pid_max", threads_of_machine(), 1);
   add_sysctl(limits, "vm.max_map_count", memory_maps(), 2);  // a stack and its guard page
-  if (limits.empty()) return {UINT64_MAX, "no limit that the kernel reports", ""};
+  if (limits.empty()) return {UINT64_MAX, "unknown: the kernel reports no limit", ""};
   return *std::ranges::min_element(limits, {}, &Limit::value);
 }
 

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <exception>
 
+#include "harness/machine/shortage.h"
 #include "harness/process/child_process.h"
 
 namespace connbench {
@@ -23,7 +24,7 @@ constexpr char threw = '-';
   try {
     text = answered + question();
   } catch (const std::exception& error) {
-    text = std::string(1, threw) + error.what();
+    text = std::string(1, threw) + with_remedy(error);
   }
   for (size_t at = 0; at < text.size();) {
     const ssize_t written = ::write(to, text.data() + at, text.size() - at);

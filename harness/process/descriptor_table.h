@@ -12,4 +12,8 @@ inline constexpr size_t descriptors_of_the_harness = 64;
 /// second thread shares the table: from then on the kernel waits for a grace period at each doubling, 5–15 ms.
 void grow_descriptor_table(size_t descriptors) noexcept;
 
+/// Closes the descriptors from `first` to `last`, both included. Works where close_range() is missing (before
+/// Linux 5.9) or refused.
+void close_descriptors(unsigned first, unsigned last);
+
 }  // namespace connbench

@@ -1,11 +1,12 @@
 #include "harness/process/measured_child.h"
 
 #include <fmt/format.h>
-#include <linux/close_range.h>
 #include <string.h>
 
 #include <algorithm>
 
+#include "harness/machine/shortage.h"
+#include "harness/process/descriptor_table.h"
 #include "harness/process/privileges.h"
 
 namespace connbench {
@@ -23,13 +24,23 @@ void ChildError::fail(std::string_view why) noexcept {
   ::_exit(1);
 }
 
+void ChildError::fail(const std::exception& error) noexcept {
+  std::string why;
+  try {
+    why = with_remedy(error);
+  } catch (...) {
+    fail(error.what());
+  }
+  fail(why);
+}
+
 std::string ChildError::text() const {
   return {text_, ::strnlen(text_, sizeof text_)};
 }
 
 void begin_measured_child(const ChildStart& start) {
   die_with_parent(start.parent);
-  ::close_range(STDERR_FILENO + 1, ~0U, 0);
+  close_descriptors(STDERR_FILENO + 1, ~0U);
   if (start.drop_capabilities) drop_capabilities();
 }
 

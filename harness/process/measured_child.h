@@ -22,6 +22,8 @@ class ChildError {
   /// Ends the process with status 1, whatever its other threads do. When several threads fail, the first one's reason
   /// is kept.
   [[noreturn]] void fail(std::string_view why) noexcept;
+  /// The same with what `error` says, and what to do about it (with_remedy()).
+  [[noreturn]] void fail(const std::exception& error) noexcept;
   /// "" = it has not failed.
   std::string text() const;
 
@@ -42,7 +44,7 @@ void or_fail(ChildError& error, Work work) noexcept {
   try {
     work();
   } catch (const std::exception& thrown) {
-    error.fail(thrown.what());
+    error.fail(thrown);
   } catch (...) {
     error.fail("the connector threw something that is not a std::exception");
   }

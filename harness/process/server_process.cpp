@@ -1,6 +1,5 @@
 #include "harness/process/server_process.h"
 
-#include <linux/close_range.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -11,6 +10,7 @@
 #include "harness/machine/machine.h"
 #include "harness/process/affinity.h"
 #include "harness/process/child_process.h"
+#include "harness/process/descriptor_table.h"
 
 namespace connbench {
 namespace {
@@ -25,20 +25,23 @@ void close_all_but_standard_and(std::vector<int> kept) {
   unsigned from = STDERR_FILENO + 1;
   for (const int fd : kept) {
     const auto number = static_cast<unsigned>(fd);
-    if (number > from) checked(::close_range(from, number - 1, 0), "close_range");
+    if (number > from) close_descriptors(from, number - 1);
     from = std::max(from, number + 1);
   }
-  checked(::close_range(from, ~0U, 0), "close_range");
+  close_descriptors(from, ~0U);
 }
 
-// noexcept: an exception must not unwind into the frames inherited from the parent. std::terminate() prints it.
-[[noreturn]] void run_child(pid_t parent, const std::vector<int>& sockets, const ServerProcess::Serve& serve) noexcept {
-  die_with_parent(parent);
-  ignore_the_terminal();
-  ::prctl(PR_SET_NAME, "connbench-serve");
-  close_all_but_standard_and(sockets);
-  raise_descriptor_limit();
-  serve(sockets);
+// noexcept: an exception must not unwind into the frames inherited from the parent.
+[[noreturn]] void run_child(pid_t parent, const std::vector<int>& sockets, const ServerProcess::Serve& serve,
+                            ChildError& failure) noexcept {
+  or_fail(failure, [&] {
+    die_with_parent(parent);
+    ignore_the_terminal();
+    ::prctl(PR_SET_NAME, "connbench-serve");
+    close_all_but_standard_and(sockets);
+    raise_descriptor_limit();
+    serve(sockets);
+  });
   ::_exit(0);
 }
 
@@ -49,7 +52,7 @@ ServerProcess::ServerProcess(const std::vector<UniqueFd>& sockets, const Serve& 
   for (const UniqueFd& socket : sockets) fds.push_back(socket.get());
   const pid_t parent = ::getpid();
   pid_ = checked(::fork(), "fork");
-  if (pid_ == 0) run_child(parent, fds, serve);
+  if (pid_ == 0) run_child(parent, fds, serve, *failure_);
 }
 
 ServerProcess::ServerProcess(std::vector<UniqueFd> sockets, const std::vector<int>& cpus, const Serve& serve)

@@ -5,8 +5,11 @@
 
 #include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
+#include "harness/process/measured_child.h"
+#include "harness/process/shared.h"
 #include "harness/support/unique_fd.h"
 
 namespace connbench {
@@ -26,10 +29,13 @@ class ServerProcess {
   ServerProcess& operator=(const ServerProcess&) = delete;
 
   pid_t pid() const noexcept { return pid_; }
+  /// Why it could not go on; "" = it is alive, or did not say.
+  std::string failure() const { return failure_->text(); }
 
  private:
   ServerProcess(const std::vector<UniqueFd>& sockets, const Serve& serve);
 
+  Shared<ChildError> failure_{};
   pid_t pid_;
 };
 

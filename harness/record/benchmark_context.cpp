@@ -14,6 +14,8 @@
 #include <optional>
 #include <string>
 
+#include "harness/machine/processors.h"
+
 namespace connbench {
 namespace {
 
@@ -36,8 +38,8 @@ std::optional<int> mhz_per_cpu() {
 }
 
 // As Google Benchmark defines it: some processor has a governor other than performance.
-bool cpu_scaling_enabled(long cpus) {
-  for (long cpu = 0; cpu < cpus; ++cpu) {
+bool cpu_scaling_enabled() {
+  for (const int cpu : online_cpus()) {
     const auto governor = line_of(fmt::format("/sys/devices/system/cpu/cpu{}/cpufreq/scaling_governor", cpu));
     if (!governor.empty() && governor != "performance") return true;
   }
@@ -57,7 +59,8 @@ int count_bits(const std::string& mask) {
 Json caches() {
   Json all = Json::array();
   for (int index = 0;; ++index) {
-    const std::filesystem::path folder = fmt::format("/sys/devices/system/cpu/cpu0/cache/index{}", index);
+    const std::filesystem::path folder =
+        fmt::format("/sys/devices/system/cpu/cpu{}/cache/index{}", available_cpus().front(), index);
     const auto size = line_of(folder / "size");  // "32K"
     if (size.empty()) return all;
     all.push_back({{"type", line_of(folder / "type")},
@@ -86,7 +89,7 @@ Json benchmark_context() {
                   {"executable", std::filesystem::read_symlink("/proc/self/exe", ignored).string()},
                   {"num_cpus", cpus}};
   if (const auto mhz = mhz_per_cpu()) context["mhz_per_cpu"] = *mhz;
-  context["cpu_scaling_enabled"] = cpu_scaling_enabled(cpus);
+  context["cpu_scaling_enabled"] = cpu_scaling_enabled();
   context["caches"] = caches();
   double load[3];
   if (::getloadavg(load, 3) == 3) context["load_avg"] = load;

@@ -147,18 +147,21 @@ std::optional<Limit> pending_by_epoll_watches() {
                .how_to_raise = "sysctl -w fs.epoll.max_user_watches=N"};
 }
 
-Limit pending_by_ports() {
+std::optional<Limit> pending_by_ports() try {
   const size_t ports = ephemeral_ports().size();
-  return {.value = ports * lab::blackhole_addresses,
-          .name = fmt::format("{} ephemeral ports x {} addresses of the blackhole", ports, lab::blackhole_addresses),
-          .how_to_raise = "--sysctl net.ipv4.ip_local_port_range='16384 65535' (of the lab)"};
+  return Limit{
+      .value = ports * lab::blackhole_addresses,
+      .name = fmt::format("{} ephemeral ports x {} addresses of the blackhole", ports, lab::blackhole_addresses),
+      .how_to_raise = "--sysctl net.ipv4.ip_local_port_range='1024 65535' (of the lab)"};
+} catch (const std::system_error&) {
+  return std::nullopt;
 }
 
 std::vector<Limit> pending_limits(const PendingCost& cost) {
   std::vector<Limit> limits;
-  for (auto& limit : {pending_by_tcp_memory(cost), pending_by_memory(cost), pending_by_epoll_watches()})
+  for (auto& limit :
+       {pending_by_tcp_memory(cost), pending_by_memory(cost), pending_by_epoll_watches(), pending_by_ports()})
     if (limit) limits.push_back(*limit);
-  limits.push_back(pending_by_ports());
   return limits;
 }
 

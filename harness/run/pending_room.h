@@ -38,8 +38,8 @@ std::optional<Limit> pending_by_tcp_memory(const PendingCost& cost);
 std::optional<Limit> pending_by_memory(const PendingCost& cost);
 /// How many descriptors this user can watch with epoll. nullopt when there is no such limit.
 std::optional<Limit> pending_by_epoll_watches();
-/// The ephemeral ports × the addresses of the lab's blackhole.
-Limit pending_by_ports();
+/// The ephemeral ports × the addresses of the lab's blackhole. nullopt when the former cannot be read.
+std::optional<Limit> pending_by_ports();
 
 /// All of these except the descriptors: the bounds that hold however many shards there are.
 std::vector<Limit> pending_limits(const PendingCost& cost);

@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <cstring>
+#include <system_error>
+#include <thread>
 #include <type_traits>
 #include <utility>
 
 #include "harness/lab/lab.h"
 #include "harness/machine/kernel_timeout.h"
 #include "harness/process/ask_in_child.h"
+#include "harness/run/openable.h"
 #include "harness/scenarios/scenario.h"
 #include "harness/support/seeded_order.h"
 #include "harness/support/units.h"
@@ -68,16 +71,27 @@ Capabilities from_bytes(const std::string& bytes) {
   return capabilities;
 }
 
-// Why a case cannot run here; nullopt when it can, and then its capabilities are filled in.
-std::optional<std::string> why_skipped(const RunRequest& request, PlannedCase& planned) {
-  if (planned.what.family == Family::ipv6 && request.lab != nullptr && !request.lab->has_ipv6())
-    return "this machine has no IPv6";
-  for (const NamedTarget* target : planned.targets()) {
-    if (target->entry->needs_lab && request.lab == nullptr)
-      return fmt::format("{} needs the lab: {}", target->name, request.why_no_lab);
-    if (!target->entry->serves(planned.what.family))
-      return fmt::format("{} does not exist on family {}", target->name, to_string(planned.what.family));
+// What a case connects to must open. Where nobody answers, connectors warm up at `accepting`.
+std::optional<std::string> why_not_openable(Openable& openable, const PlannedCase& planned) {
+  for (const NamedTarget* target : planned.targets())
+    if (auto reason = openable.why_not(*target, planned.what.family)) return reason;
+  return planned.target->entry->answers ? std::nullopt
+                                        : openable.why_not(find_target("accepting"), planned.what.family);
+}
+
+// Some containers refuse clone3() in a way that the C library does not expect, and then no thread can be made.
+std::string try_a_thread() {
+  try {
+    std::thread([] {}).join();
+    return "";
+  } catch (const std::system_error& error) {
+    throw std::system_error(error.code(), "pthread_create");
   }
+}
+
+// Why a case cannot run here; nullopt when it can, and then its capabilities are filled in.
+std::optional<std::string> why_skipped(Openable& openable, PlannedCase& planned) {
+  if (auto reason = why_not_openable(openable, planned)) return reason;
   if (!planned.connector->entry->serves(planned.what.family))
     return fmt::format("{} cannot connect over family {}", planned.connector->entry->name,
                        to_string(planned.what.family));
@@ -87,6 +101,8 @@ std::optional<std::string> why_skipped(const RunRequest& request, PlannedCase& p
   const CapabilitiesAnswer answer = ask_capabilities(*planned.connector, planned.policy);
   if (!answer.capabilities) return fmt::format("cannot be made: {}", answer.why_not);
   planned.capabilities = *answer.capabilities;
+  if (planned.what.shards > 1)
+    if (const ChildAnswer threads = ask_in_child(try_a_thread); !threads.ok) return "no shards: " + threads.text;
   return why_no_end(planned);
 }
 
@@ -188,7 +204,9 @@ std::optional<Assignment> PlannedCase::assignment(uint64_t seed, unsigned repeti
 CapabilitiesAnswer ask_capabilities(const NamedConnector& connector, const ConnectionPolicy& policy) {
   const ChildAnswer answer = ask_in_child([&] {
     Retirement retirement(policy, 0);
-    return as_bytes(connector.entry->make({connector.options, 1, retirement})->capabilities());
+    const Capabilities capabilities = connector.entry->make({connector.options, 1, retirement})->capabilities();
+    if (capabilities.threads == Capabilities::Threads::per_attempt) try_a_thread();
+    return as_bytes(capabilities);
   });
   if (!answer.ok) return {std::nullopt, answer.text};
   return {from_bytes(answer.text), ""};
@@ -204,8 +222,9 @@ Duration default_wave_limit(size_t attempts, size_t concurrency, Duration timeou
 Plan make_plan(const RunRequest& request) {
   Plan plan;
   const Duration arrivals = last_due(request.arrival, request.seed + 1, request.attempts);
+  Openable openable(request.lab, request.why_no_lab);
   for_each_case(request, arrivals, [&](PlannedCase planned) {
-    if (auto reason = why_skipped(request, planned)) {
+    if (auto reason = why_skipped(openable, planned)) {
       plan.skipped.push_back({planned.what, *std::move(reason)});
     } else {
       if (!request.wave_limit) planned.limit = arrivals + wave_limit_for(planned);

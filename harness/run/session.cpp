@@ -64,7 +64,14 @@ class Session::Servers final : public WaveParent {
     return should_stop() ? SessionEnd::broke : SessionEnd::complete;
   }
 
-  std::string died() { return watch_.died(); }
+  // With the reasons that the servers gave.
+  std::string died() {
+    std::string text = watch_.died();
+    for (const auto& [name, target] : open_)
+      if (const std::string why = target ? target->why_server_failed() : ""; !why.empty())
+        text += fmt::format(" ({}: {})", name.first, why);
+    return text;
+  }
 
  private:
   StopSignal& stop_;

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "harness/machine/machine.h"
+#include "harness/machine/processors.h"
 #include "harness/record/thresholds.h"
 #include "harness/support/units.h"
 
@@ -55,6 +56,12 @@ bool cut_short_only(const PlannedCase& planned, const std::vector<const SummaryR
   return only;
 }
 
+std::string advice_when_server_bound() {
+  const auto cpus = suggested_cpus();
+  return cpus ? fmt::format("Give the server a processor of its own (--cpus {}).", cpus->text())
+              : "Client and server share the only processor that is available here; give the run more of them.";
+}
+
 // The largest share of one processor that the server used in any wave.
 double highest_server_share(const std::vector<const SummaryRow*>& rows) {
   double share = 0;
@@ -100,9 +107,8 @@ std::vector<std::string> case_warnings(const PlannedCase& planned, const std::ve
   const double share = highest_server_share(rows);
   if (share > server_bound)
     warnings.push_back(
-        fmt::format("{}: server-bound. The server used {:.0f} % of a processor, so the rate is a lower bound. Give the "
-                    "server a processor of its own (--cpus client=0,server=1).",
-                    name, share * 100));
+        fmt::format("{}: server-bound. The server used {:.0f} % of a processor, so the rate is a lower bound. {}", name,
+                    share * 100, advice_when_server_bound()));
   return warnings;
 }
 

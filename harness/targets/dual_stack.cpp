@@ -23,6 +23,7 @@ class DualStack final : public Target {
   size_t endpoints_per_attempt() const override { return 2; }
   /// The server that accepts. The other one only holds its sockets open.
   pid_t server() const override { return live_->server(); }
+  std::string why_server_failed() const override { return live_->why_server_failed(); }
 
  private:
   static std::unique_ptr<Target> open_for(std::string_view name, Family family, TargetRequest request) {
@@ -43,6 +44,7 @@ const TargetEntry dual_stack{
     .name = "dual-stack",
     .summary = "hosts with two addresses: first ::1, which drops SYNs, then IPv4, which accepts",
     .families = std::span(ip_families).first<1>(),
+    .needs_ipv6 = true,
     .answers = false,
     .expected_outcomes = connected_eventually,
     .open = [](const TargetRequest& request) -> std::unique_ptr<Target> {

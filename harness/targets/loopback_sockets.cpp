@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <atomic>
-#include <fstream>
+#include <climits>
 #include <random>
+
+#include "harness/support/proc_file.h"
 
 namespace connbench {
 namespace {
@@ -21,17 +23,28 @@ void add(BoundSockets& bound, UniqueFd socket, const Endpoint& endpoint) {
   bound.endpoints.push_back(endpoint);
 }
 
-/// Without SO_REUSEADDR, a port is either exclusively ours or taken; then another one is tried.
-void bind_ip(BoundSockets& bound, Family family, size_t index, PortRange ports, std::mt19937& random) {
+/// Without SO_REUSEADDR, a port is either exclusively ours or taken; then the next one is tried, from a random one on.
+/// @return false when none is free
+bool bind_one_of(BoundSockets& bound, Family family, size_t index, PortRange ports, std::mt19937& random) {
   UniqueFd socket = stream_socket(family);
-  std::uniform_int_distribution<uint16_t> any_port(ports.first, ports.last);
-  for (size_t tries = 2 * ports.size(); tries > 0; --tries) {
-    const Endpoint endpoint = loopback(family, index, any_port(random));
-    if (::bind(socket.get(), endpoint.address(), endpoint.size()) == 0) return add(bound, std::move(socket), endpoint);
+  const size_t start = std::uniform_int_distribution<size_t>(0, ports.size() - 1)(random);
+  for (size_t tries = 0; tries < ports.size(); ++tries) {
+    const auto port = static_cast<uint16_t>(ports.first + (start + tries) % ports.size());
+    const Endpoint endpoint = loopback(family, index, port);
+    if (::bind(socket.get(), endpoint.address(), endpoint.size()) == 0) {
+      add(bound, std::move(socket), endpoint);
+      return true;
+    }
     if (errno != EADDRINUSE) checked(-1, fmt::format("bind {}", endpoint.to_string()).c_str());
   }
+  return false;
+}
+
+void bind_ip(BoundSockets& bound, Family family, size_t index, const PortsForServers& ports, std::mt19937& random) {
+  if (bind_one_of(bound, family, index, ports.preferred, random)) return;
+  if (bind_one_of(bound, family, index, ports.all, random)) return;
   throw std::system_error(EADDRINUSE, std::generic_category(),
-                          fmt::format("bind: every port tried in {}-{} is in use", ports.first, ports.last));
+                          fmt::format("bind: every port from {} to {} is in use", ports.all.first, ports.all.last));
 }
 
 void bind_unix(BoundSockets& bound) {
@@ -48,21 +61,21 @@ UniqueFd stream_socket(Family family) {
   return UniqueFd(checked(::socket(address_family(family), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket"));
 }
 
-PortRange server_ports(PortRange ephemeral) {
+PortsForServers server_ports(PortRange ephemeral, uint16_t first_unprivileged) {
   constexpr int roomy = 1000;  // many services use ports below 10000: go there only when there is no other room
+  const int lowest = std::max<int>(first_unprivileged, 1024);
   const int below = ephemeral.first - 1;
   const int above = ephemeral.last + 1;
   const auto range = [](int first, int last) {
     return PortRange{static_cast<uint16_t>(first), static_cast<uint16_t>(last)};
   };
-  if (below - 10000 >= roomy) return range(10000, below);
-  if (65535 - above >= roomy) return range(above, 65535);
-  if (below >= 1024) return range(1024, below);
-  if (above <= 65535) return range(above, 65535);
-  throw std::system_error(EADDRNOTAVAIL, std::generic_category(),
-                          fmt::format("no unprivileged port is outside net.ipv4.ip_local_port_range ({} to {}); narrow "
-                                      "it, for example to 16384 to 65535",
-                                      ephemeral.first, ephemeral.last));
+  const PortRange all = range(lowest, 65535);
+  const int usual = std::max(lowest, 10000);
+  if (below - usual >= roomy) return {range(usual, below), all};
+  if (above >= lowest && 65535 - above >= roomy) return {range(above, 65535), all};
+  if (below >= lowest) return {range(lowest, below), all};
+  if (above >= lowest && above <= 65535) return {range(above, 65535), all};
+  return {all, all};
 }
 
 BoundSockets bind_loopback(const TargetRequest& request) {
@@ -72,7 +85,7 @@ BoundSockets bind_loopback(const TargetRequest& request) {
     return bound;
   }
   const PortRange ephemeral = ephemeral_ports();
-  const PortRange ports = server_ports(ephemeral);
+  const PortsForServers ports = server_ports(ephemeral, first_unprivileged_port());
   const size_t each = std::max<size_t>(1, ephemeral.size() / 4);
   const size_t count = std::max<size_t>(1, (request.open_at_once + each - 1) / each);
   std::mt19937 random(std::random_device{}());
@@ -84,11 +97,9 @@ void listen_on(const BoundSockets& bound, int backlog) {
   for (const UniqueFd& socket : bound.sockets) checked(::listen(socket.get(), backlog), "listen");
 }
 
-int longest_backlog() {
-  int somaxconn = 0;
-  constexpr const char* path = "/proc/sys/net/core/somaxconn";
-  if (!(std::ifstream(path) >> somaxconn)) throw std::system_error(EIO, std::generic_category(), path);
-  return somaxconn;
+int longest_backlog() noexcept {
+  const int64_t somaxconn = leading_number(sysctl("net.core.somaxconn").value_or(""));
+  return somaxconn < 0 ? INT_MAX : static_cast<int>(std::min<int64_t>(somaxconn, INT_MAX));
 }
 
 }  // namespace connbench

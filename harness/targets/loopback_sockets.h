@@ -1,4 +1,8 @@
 // Sockets bound to loopback addresses, on ports that no client can get and that cannot be reached from outside.
+//
+// A port that a socket is bound to, whether that listens or not, is never chosen as a source port by connect()
+// (net/ipv4/inet_hashtables.c, __inet_hash_connect: it skips every port that bind() has taken). So a client cannot get
+// the port of a server, and no socket connects to itself, even if every port is ephemeral.
 #pragma once
 
 #include <cstdint>
@@ -20,10 +24,12 @@ struct BoundSockets {
 /// A non-blocking stream socket. @throws std::system_error
 UniqueFd stream_socket(Family family);
 
-/// Ports for servers: outside `ephemeral`, so that no client gets one as its source port and no socket connects to
-/// itself.
-/// @throws std::system_error when there are none
-PortRange server_ports(PortRange ephemeral);
+/// Where to look for ports for servers.
+struct PortsForServers {
+  PortRange preferred;  ///< outside the ephemeral ports if there are others, because clients then keep all of those
+  PortRange all;        ///< when none of the preferred ones is free
+};
+PortsForServers server_ports(PortRange ephemeral, uint16_t first_unprivileged = 1024);
 
 /// Non-blocking stream sockets, bound but not yet listening. There are enough of them that each is the destination of
 /// at most a quarter of the ephemeral ports when `request.open_at_once` connections are open: beyond half, the kernel's
@@ -35,7 +41,8 @@ BoundSockets bind_loopback(const TargetRequest& request);
 /// @throws std::system_error
 void listen_on(const BoundSockets& bound, int backlog);
 
-/// The longest accept queue that listen() grants: net.core.somaxconn. @throws std::system_error
-int longest_backlog();
+/// The longest accept queue that listen() grants: net.core.somaxconn; INT_MAX when it cannot be read, because the
+/// kernel then shortens it.
+int longest_backlog() noexcept;
 
 }  // namespace connbench

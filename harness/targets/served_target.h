@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -20,6 +21,7 @@ class ServedTarget final : public Target {
 
   std::span<const Endpoint> endpoints() const override { return endpoints_; }
   pid_t server() const override { return server_.pid(); }
+  std::string why_server_failed() const override { return server_.failure(); }
 
  private:
   std::vector<Endpoint> endpoints_;

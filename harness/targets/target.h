@@ -55,6 +55,8 @@ class Target {
   virtual size_t endpoints_per_attempt() const { return 1; }
   /// The server's process, for measuring its CPU time and noticing its death; 0 = the target has no server.
   virtual pid_t server() const = 0;
+  /// Why the server could not go on; "" = it did not say.
+  virtual std::string why_server_failed() const { return ""; }
 };
 
 /// One row of the table.
@@ -65,6 +67,7 @@ struct TargetEntry {
   std::string_view summary;             ///< one line for `connbench list`
   std::span<const Family> families;
   bool needs_lab = false;
+  bool needs_ipv6 = false;  ///< whatever the family of its addresses
   bool answers;  ///< every connect is answered soon; false: a connect may stay pending until it times out or is
                  ///< cancelled
   /// Throws std::invalid_argument for an invalid parameter; nullptr = the target takes none.

@@ -71,8 +71,12 @@ def cpus_flag(program):
         cpus = ask(program, "doctor").get("cpus")
     except Unusable:  # a program from before doctor answered in JSON: the flag is only advice
         return []
-    known = isinstance(cpus, dict) and {"client", "server"} <= cpus.keys()
-    return ["--cpus", f"client={cpus['client']},server={cpus['server']}"] if known else []
+    if not isinstance(cpus, dict) or not {"client", "server"} <= cpus.keys():
+        return []
+    # An older program advises processors that are online, whether we may use them or not.
+    if not {cpus["client"], cpus["server"]} <= os.sched_getaffinity(0):
+        return []
+    return ["--cpus", f"client={cpus['client']},server={cpus['server']}"]
 
 
 def print_cpus_flag():

@@ -89,7 +89,7 @@ std::vector<BadInput> more_bad_inputs() {
        {"--shards 2", "127.0.0.1:9", "gap"}},
       {"FamilyUnknown", {"--family", "5"}, {"--family", "5", "both"}},
       {"CpuUnknown", {"--cpus", "client=99999"}, {"--cpus", "99999"}},
-      {"CpusWithoutSide", {"--cpus", "0,1"}, {"--cpus", "client=0,server=1"}},
+      {"CpusWithoutSide", {"--cpus", "0,1"}, {"--cpus", "write client="}},
       {"CloseUnknown", {"--close", "slam"}, {"--close", "slam", "rst"}},
       {"CloseInOtherWords", {"--close", "reset"}, {"--close", "did you mean rst?"}},
       {"SamplesUnknown", {"--samples", "some"}, {"--samples", "some"}},

@@ -48,7 +48,7 @@ class Exhaust : public testing::Test {
   // Folders of cgroups that a program with this pid may have made.
   static std::vector<std::string> groups_of(pid_t pid) {
     std::vector<std::string> found;
-    for (const std::string& group : pids_cgroups()) {
+    for (const std::string& group : cgroups_of("pids")) {
       const std::string own = group + "/connbench-" + std::to_string(pid);
       if (std::filesystem::exists(own)) found.push_back(own);
     }

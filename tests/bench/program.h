@@ -2,18 +2,14 @@
 #pragma once
 
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <algorithm>
-#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -24,25 +20,12 @@
 #include "harness/support/proc_file.h"
 #include "harness/support/sanitized.h"
 #include "harness/support/unique_fd.h"
+#include "tests/support/refused_calls.h"
 
 namespace connbench {
 
 /// How long a program may take before it counts as hanging. No test bounds a time more tightly.
 inline constexpr Duration patience = std::chrono::minutes(4);
-inline constexpr int could_not_execute = 127;
-
-/// From now on the system call with this number fails with EPERM, as under the seccomp profile of a container.
-inline void refuse(unsigned system_call) {
-  sock_filter program[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, system_call, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  const sock_fprog filter{static_cast<unsigned short>(std::size(program)), program};
-  ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) ::_exit(could_not_execute);
-}
 
 /// How a program ended.
 struct Ended {

@@ -4,6 +4,7 @@ import csv
 import importlib.machinery
 import importlib.util
 import json
+import os
 import sys
 import tempfile
 import unittest
@@ -60,6 +61,11 @@ class RunsTest(unittest.TestCase):
             writer.writeheader()
             writer.writerows(rows)
         return folder
+
+
+_CPUS = sorted(os.sched_getaffinity(0))
+SIDES = {"client": _CPUS[0], "server": _CPUS[-1]}  # what a pretended doctor advises
+SIDES_FLAG = f"--cpus client={_CPUS[0]},server={_CPUS[-1]}"
 
 
 def pretended_answers(folder, *connectors, cpus=None):

@@ -1,7 +1,6 @@
 #include "harness/lab/link/link.h"
 
 #include <poll.h>
-#include <sched.h>
 #include <sys/prctl.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include "harness/lab/link/packet_socket.h"
 #include "harness/lab/link/stamp_clock.h"
 #include "harness/lab/link/unreachable.h"
+#include "harness/machine/processors.h"
 
 namespace connbench::lab {
 namespace {
@@ -26,9 +26,7 @@ constexpr Duration housekeeping_interval = std::chrono::milliseconds(100);
 constexpr Duration spin_window = std::chrono::microseconds(50);
 
 bool may_spin() {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  return ::sched_getaffinity(0, sizeof allowed, &allowed) == 0 && CPU_COUNT(&allowed) > 1;
+  return available_cpus().size() > 1;
 }
 
 /// Hints to the CPU that this is a spin loop.

@@ -48,7 +48,7 @@ def build(tree, targets):
     if shutil.which("ccache"):  # compiles files that both sides share only once
         environment.setdefault("CMAKE_CXX_COMPILER_LAUNCHER", "ccache")
         environment |= {"CCACHE_BASEDIR": str(tree), "CCACHE_NOHASHDIR": "1"}
-    log, jobs = tree / "build.log", str(os.cpu_count() or 1)
+    log, jobs = tree / "build.log", str(len(os.sched_getaffinity(0)))
     configure = ["cmake", "--preset", "release"]
     compile_all = ["cmake", "--build", "build/release", "-j", jobs, "--target", *targets]
     for command in (configure, compile_all):

@@ -43,7 +43,7 @@ int threads_until_eagain() {
 
 std::vector<std::string> groups_of(pid_t pid) {
   std::vector<std::string> found;
-  for (const std::string& group : pids_cgroups()) {
+  for (const std::string& group : cgroups_of("pids")) {
     const std::string own = group + "/connbench-" + std::to_string(pid);
     if (std::filesystem::exists(own)) found.push_back(own);
   }

@@ -5,13 +5,18 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <fstream>
 #include <memory>
+#include <system_error>
+#include <tuple>
 
+#include "harness/process/ask_in_child.h"
 #include "tests/support/pipe.h"
 #include "tests/support/plain_sockets.h"
+#include "tests/support/refused_calls.h"
 
 namespace connbench {
 namespace {
@@ -134,6 +139,36 @@ TEST(ServerProcess, NamesTheCallForAProcessorThatDoesNotExistAndLeavesNoChild) {
 TEST(ServerProcess, EndsWhenServeReturns) {
   const ServerProcess server({}, {}, [](std::span<const int>) {});
   EXPECT_TRUE(plain::ready_within(plain::watch_process(server.pid()), plain::patience_ms));
+}
+
+TEST(ServerProcess, SaysWhyItCouldNotGoOn) {
+  const ServerProcess server(
+      {}, {}, [](std::span<const int>) { throw std::system_error(EACCES, std::generic_category(), "the reason"); });
+  const UniqueFd end = plain::watch_process(server.pid());
+  ASSERT_TRUE(plain::ready_within(end, plain::patience_ms));
+  EXPECT_EQ(server.failure(), "the reason: Permission denied");
+}
+
+// As in a container for an older kernel: the server has the sockets that were handed to it, and no others.
+TEST(ServerProcess, KeepsNoOtherDescriptorsWhereCloseRangeIsRefused) {
+  const ChildAnswer answer = ask_in_child([] {
+    refuse(SYS_close_range);
+    Pipe other;
+    Pipe reply;
+    std::vector<UniqueFd> kept;
+    kept.push_back(UniqueFd(::dup(reply.writing.get())));
+    const int unwanted = other.writing.get();
+    const ServerProcess server(std::move(kept), {}, [unwanted](std::span<const int> fds) {
+      const char seen = ::fcntl(unwanted, F_GETFD) < 0 ? 'n' : 'y';
+      std::ignore = ::write(fds[0], &seen, 1);
+      ::pause();
+    });
+    char seen = '?';
+    if (!plain::ready_within(reply.reading, plain::patience_ms) || ::read(reply.reading.get(), &seen, 1) != 1)
+      return std::string("nothing");
+    return std::string(1, seen);
+  });
+  EXPECT_EQ(answer.text, "n");
 }
 
 }  // namespace

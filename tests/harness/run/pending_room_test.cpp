@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 
+#include <string>
+
 #include "harness/lab/lab.h"
 #include "harness/process/descriptor_table.h"
 
@@ -59,8 +61,17 @@ TEST(PendingRoom, IsMeasuredInALabOrNotAtAll) {
 }
 
 TEST(PendingRoom, OfPortsCoversTheWholeBlackhole) {
-  EXPECT_EQ(pending_by_ports().value % ephemeral_ports().size(), 0U);
-  EXPECT_GT(pending_by_ports().value, ephemeral_ports().size());
+  EXPECT_EQ(pending_by_ports()->value % ephemeral_ports().size(), 0U);
+  EXPECT_GT(pending_by_ports()->value, ephemeral_ports().size());
+}
+
+// Only the machine's own network has the sysctl, so its advice is checked by its arithmetic.
+TEST(PendingRoom, OfTcpMemoryIsAMillionWithTheAdvisedLimit) {
+  const PendingCost cost = usual_pending_cost;
+  const auto limit = pending_by_tcp_memory(cost);
+  if (!limit) GTEST_SKIP() << "this network does not show net.ipv4.tcp_mem";
+  const size_t last = limit->how_to_raise.rfind(' ') + 1;
+  EXPECT_GE(std::stod(limit->how_to_raise.substr(last)) / cost.tcp_pages, 1e6);
 }
 
 }  // namespace

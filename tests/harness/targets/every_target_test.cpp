@@ -63,7 +63,8 @@ TEST_P(EveryTarget, IsReachableOnlyOnLoopback) {
   }
 }
 
-TEST_P(EveryTarget, UsesNoEphemeralPort) {
+TEST_P(EveryTarget, UsesNoEphemeralPortIfThereAreOthers) {
+  if (server_ports(ephemeral_ports()).preferred.size() == 65536 - 1024) GTEST_SKIP() << "every port is ephemeral";
   const auto target = open(100'000);
   for (const Endpoint& endpoint : target->endpoints()) {
     EXPECT_FALSE(ephemeral_ports().contains(endpoint.port())) << endpoint.to_string();

@@ -4,7 +4,7 @@ import contextlib
 import time
 from pathlib import Path
 
-from made_runs import RunsTest, pretended_answers, wave
+from made_runs import SIDES, RunsTest, pretended_answers, wave
 
 # Answers like connbench: copies the run that was made for the load, and records its arguments.
 CONNBENCH = """#!/bin/sh
@@ -40,7 +40,7 @@ class PretendedBuilds(RunsTest):
         )
         self.run_of(f"{side}/bin/added", [wave("epoll", 1, added_p50_ns=40, cpu_ns=1, **ADDED)], **facts)
         (place / "before").write_text(before)
-        pretended_answers(place, cpus={"client": 3, "server": 4})
+        pretended_answers(place, cpus=SIDES)
         (place / "connbench").write_text(CONNBENCH)
         (place / "connbench").chmod(0o755)
         return self.folder / side

@@ -10,7 +10,7 @@ from unittest import mock
 from connbench_tools.gate import regression, suite
 from connbench_tools.gate.runs import JudgedRun
 from gate.pretended import PretendedBuilds, first_of, wait_until_gone
-from made_runs import ENVIRONMENT, ROOT, RunsTest, script, wave
+from made_runs import ENVIRONMENT, ROOT, SIDES_FLAG, RunsTest, script, wave
 
 REGRESS = script("regress")  # not in a process of its own, because scipy takes most of a second to import
 
@@ -68,7 +68,7 @@ class RegressTest(PretendedBuilds):
         for side, lines in asked.items():
             self.assertGreaterEqual(len(lines), 6 * len(suite.LOADS))
             for line in lines:
-                self.assertIn(" --cpus client=3,server=4 --samples none --syscalls off --out ", line)
+                self.assertIn(f" {SIDES_FLAG} --samples none --syscalls off --out ", line)
                 self.assertIn(f"/{side}-", line)
         with open(self.folder / "out/pairs.csv", newline="") as file:
             orders = [row["order"] for row in csv.DictReader(file)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from connbench_tools.failures import Unusable
 from connbench_tools.method import experiments, laboratory, memory
 from made_records import Records
-from made_runs import ROOT, RunsTest, pretended_answers, wave
+from made_runs import ROOT, SIDES, SIDES_FLAG, RunsTest, pretended_answers, wave
 
 
 class ArgumentsTest(unittest.TestCase):
@@ -134,7 +134,7 @@ class LaboratoryTest(RunsTest):
     def test_measures_what_it_was_asked_for_and_refuses_a_run_that_broke(self):
         programs = self.folder / "bin"
         programs.mkdir()
-        pretended_answers(programs, ("epoll", True), cpus={"client": 3, "server": 4})
+        pretended_answers(programs, ("epoll", True), cpus=SIDES)
         program = programs / "connbench"
         answer = 'case "$*" in "doctor --format json") cat "${0%/*}/doctor.json"; exit ;; esac\n'
         program.write_text(f'#!/bin/sh\n{answer}echo "$*" >> "${{0%/*}}/asked"; exit 5\n')
@@ -143,7 +143,7 @@ class LaboratoryTest(RunsTest):
             laboratory.measure("distance", programs, self.folder / "out", quick=True)
         asked = (programs / "asked").read_text()
         self.assertIn("--attempts 64 --repetitions 2", asked)
-        self.assertIn("--cpus client=3,server=4", asked)
+        self.assertIn(SIDES_FLAG, asked)
 
     def test_replaces_only_the_table_of_its_experiment(self):
         document = self.folder / "method.md"

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 from connbench_tools.table.measure import FULL, QUICK
-from made_runs import ROOT, RunsTest, pretended_answers, wave
+from made_runs import ROOT, SIDES, SIDES_FLAG, RunsTest, pretended_answers, wave
 
 
 class MeasuringTest(RunsTest):
@@ -36,7 +36,7 @@ esac
             ("epoll", True),
             ("syncnt-threads", True, {"granularity_ns": 4 * 10**9}),
         ]
-        pretended_answers(programs, *connectors, cpus={"client": 3, "server": 4})
+        pretended_answers(programs, *connectors, cpus=SIDES)
         for name, text in (("connbench", self.CONNBENCH.replace("$STATUS", str(status))), ("floor_bench", "#!/bin/sh")):
             (programs / name).write_text(text)
             (programs / name).chmod(0o755)
@@ -69,7 +69,7 @@ esac
         }
         for folder, words in self.asked().items():
             self.assertEqual(words[:3], ["run", "--connector", expected.pop(folder)], folder)
-            self.assertIn("client=3,server=4", words)
+            self.assertIn(SIDES_FLAG, " ".join(words))
         self.assertEqual(expected, {})
 
     def test_repeats_often_enough_to_tell_rows_apart(self):
