@@ -1,15 +1,22 @@
 #include "bench/bench_support.h"
 
 #include <fmt/format.h>
+#include <poll.h>
+#include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <iostream>
 #include <stdexcept>
+#include <string_view>
 
 #include "harness/machine/machine.h"
 #include "harness/machine/processors.h"
 #include "harness/process/affinity.h"
 #include "harness/run/plan.h"
 #include "harness/scenarios/scenario.h"
+#include "harness/support/standard_streams.h"
 #include "harness/support/statistics.h"
 #include "harness/support/unique_fd.h"
 #include "harness/wave/runner.h"
@@ -188,13 +195,29 @@ void run_waves(benchmark::State& state, const Case& what, const std::string& arr
   pool.report(state);
 }
 
+namespace {
+
+// As connbench does it.
+int checked_output() {
+  std::cout.flush();
+  if (std::fflush(stdout) == 0 && std::cout && std::ferror(stdout) == 0) return 0;
+  pollfd out{.fd = STDOUT_FILENO, .events = 0, .revents = 0};
+  if (::poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0) return reader_left;
+  constexpr std::string_view message = "cannot write to stdout\n";
+  std::fwrite(message.data(), 1, message.size(), stderr);
+  return 5;
+}
+
+}  // namespace
+
 int bench_main(int argc, char** argv) {
+  prepare_standard_streams();
   raise_descriptor_limit();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
-  return 0;
+  return checked_output();
 }
 
 }  // namespace connbench

@@ -112,8 +112,8 @@ void add_comparison(const std::string& name, Function function) {
   benchmark::RegisterBenchmark(name.c_str(), function)->Iterations(1)->UseRealTime()->Unit(benchmark::kSecond);
 }
 
-/// Parses Google Benchmark's own command line and runs the registered benchmarks. Returns the exit status, 2 for
-/// unusable arguments.
+/// Parses Google Benchmark's own command line and runs the registered benchmarks. Returns the exit status: 2 for
+/// unusable arguments; 5 when stdout cannot be written, reader_left when nobody reads it.
 int bench_main(int argc, char** argv);
 
 }  // namespace connbench

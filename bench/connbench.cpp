@@ -1,21 +1,18 @@
 // connbench: a laboratory for connect(). All of the program but main().
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
-#include <signal.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
+#include <cstring>
 #include <exception>
-#include <system_error>
 #include <vector>
 
 #include "bench/command_help.h"
 #include "bench/commands.h"
+#include "bench/screen.h"
 #include "bench/version.h"
 #include "harness/machine/shortage.h"
+#include "harness/support/standard_streams.h"
 #include "harness/support/units.h"
 
 namespace {
@@ -23,7 +20,7 @@ namespace {
 using namespace connbench;
 
 int complain(const std::exception& error, int status) {
-  fmt::print(stderr, "connbench: {}\n", with_remedy(error));
+  say(with_remedy(error));
   return status;
 }
 
@@ -33,7 +30,7 @@ int complain_of_failure(const std::exception& error) {
 }
 
 int print(const std::string& text) {
-  fmt::print("{}", text);
+  print_out(text);
   return done;
 }
 
@@ -68,30 +65,14 @@ int run(const std::vector<std::string>& words) {
   return command.run();
 }
 
-// A record file must never get the number of a standard stream that was closed: the table would be written into it.
-void fill_standard_descriptors() {
-  int fd = 0;
-  do fd = ::open("/dev/null", O_RDWR);
-  while (fd >= 0 && fd <= STDERR_FILENO);
-  if (fd >= 0) ::close(fd);
-}
-
-// What a shell shows for a program that SIGPIPE ended. In the lab the signal does not end it, because there it is the
-// first process of its namespace.
-constexpr int reader_left = signal_base + SIGPIPE;
-
-// Whether stdout is a pipe whose reader has ended, as "head" does when it has seen enough.
-bool reader_is_gone() {
-  pollfd out{STDOUT_FILENO, 0, 0};
-  return ::poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
-}
-
-// Output that could not be written was not reported: that is a failure.
+// Output that could not be written was not reported: that is a failure, unless the command has a worse one. A reader
+// that has left, as "head" does when it has seen enough, needs no message.
 int checked_output(int status) {
-  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
-  if (reader_is_gone()) return reader_left;
-  fmt::print(stderr, "connbench: cannot write to stdout\n");
-  return broke;
+  const int error = flush_out();
+  if (error == 0) return status;
+  if (error == EPIPE) return status == done ? reader_left : status;
+  say(fmt::format("cannot write to stdout: {}", std::strerror(error)));
+  return status == done ? broke : status;
 }
 
 }  // namespace
@@ -103,16 +84,12 @@ int connbench::guarded(const std::function<int()>& command) {
     return complain(error, unusable);
   } catch (const MachineLacks& error) {
     return complain(error, machine_lacks);
-  } catch (const std::system_error& error) {
-    if (error.code().value() == EPIPE && reader_is_gone()) return reader_left;
-    return complain_of_failure(error);
   } catch (const std::exception& error) {
     return complain_of_failure(error);
   }
 }
 
 int connbench::command_line(int argc, char** argv) {
-  fill_standard_descriptors();
-  ::signal(SIGXFSZ, SIG_IGN);  // a file at its size limit is then an error of write(), and reported as one
+  prepare_standard_streams();
   return guarded([&] { return run({argv + std::min(argc, 1), argv + argc}); });
 }

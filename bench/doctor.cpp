@@ -22,10 +22,10 @@ int examine(const std::string& format) {
   const std::vector<Finding> missing = missing_requirements();
   Diagnosis diagnosis{.machine = missing, .capacity = examine_capacity(), .connectors = examine_connectors()};
   std::ranges::move(examine_machine(), std::back_inserter(diagnosis.machine));
-  fmt::print("{}", json ? findings_json(diagnosis) : doctor_screen(diagnosis, screen_width()));
+  print_out(json ? findings_json(diagnosis) : doctor_screen(diagnosis, screen_width()));
   if (missing.empty()) return done;
-  fmt::print(stderr, "connbench: nothing can be measured here: {}: {}: {}\n", missing.front().subject,
-             missing.front().value, missing.front().remedy);
+  say(fmt::format("nothing can be measured here: {}: {}: {}", missing.front().subject, missing.front().value,
+                  missing.front().remedy));
   return machine_lacks;
 }
 

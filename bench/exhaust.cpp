@@ -43,16 +43,40 @@ nlohmann::ordered_json describe_choice(const ExhaustOptions& options, const Reso
           {"timeout_ns", options.timeout.count()}};
 }
 
-int report(Ramps& ramps, const ExhaustionRecorder& recorder) {
-  const int signal = ramps.watch().signal();
+int report(Ramps& ramps, const std::filesystem::path& folder, int signal, const std::string& failure) {
   const std::string died = ramps.watch().died();
-  fmt::print("{}", verdict_table(ramps.verdicts(), screen_width()));
+  print_out(verdict_table(ramps.verdicts(), screen_width()));
   print_warnings(ramps.warnings());
-  print_records(recorder.folder().path(), signal == 0 && died.empty());
-  if (signal != 0) return interrupted(recorder.folder().path(), signal);
+  print_records(folder, signal == 0 && died.empty() && failure.empty());
+  if (!failure.empty()) say(failure);
+  if (signal != 0) return interrupted(folder, signal);
+  if (!failure.empty()) return broke;
   if (!died.empty()) return broken_by_death_of(died);
   const bool fine = std::ranges::all_of(ramps.verdicts(), [](const Verdict& v) { return v.result.failure.empty(); });
   return fine ? done : check_failed;
+}
+
+// @return why the records are not complete although everything was measured; "" = they are
+std::string finish(Ramps& ramps, const Environment& environment, ExhaustionRecorder& recorder) {
+  try {
+    if (environment.lab != nullptr) recorder.lab(describe_lab(*environment.lab));
+    recorder.finish(!ramps.watch().should_stop(), describe_load());
+    return "";
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
+void print_heading(const ExhaustOptions& options, const ResourceLimit& limit, const Environment& environment) {
+  const bool described = options.machine_limit.empty() || limit.kind() == "machine";
+  const TableWriter writer(screen_width());
+  print_out(fmt::format(
+      "{}{}\n",
+      writer.paragraph(fmt::format("exhausting {}: {}{}", to_string(options.resource), limit.describe(),
+                                   described ? "" : fmt::format(" ({})", options.machine_limit))),
+      writer.paragraph(fmt::format("{}, at most {} attempts, timeout {}", environment.describe(options.family),
+                                   grouped(options.pending), format_duration(options.timeout)))));
+  flush_out();
 }
 
 int measure(const ExhaustOptions& options, ResourceLimit& limit, const Environment& environment) {
@@ -63,25 +87,19 @@ int measure(const ExhaustOptions& options, ResourceLimit& limit, const Environme
   if (std::ranges::none_of(planned, [](const PlannedRamp& p) { return p.skipped.empty(); }))
     throw MachineLacks(fmt::format("nothing that was asked for can run here: {}: {}", planned.front().connector->name,
                                    planned.front().skipped));
+  print_heading(options, limit, environment);  // a signal ends it, should it wait for its reader
   StopSignal stop;
   const std::string run_id = new_run_id();
   ExhaustionRecorder recorder(RunFolder(options.out.value_or(default_run_folder(run_id))),
                               describe_run(options, environment, run_id), describe_choice(options, limit, environment));
   if (environment.lab != nullptr) recorder.lab(describe_lab(*environment.lab));
-  const bool described = options.machine_limit.empty() || limit.kind() == "machine";
-  const TableWriter writer(screen_width());
-  fmt::print("{}{}\n",
-             writer.paragraph(fmt::format("exhausting {}: {}{}", to_string(options.resource), limit.describe(),
-                                          described ? "" : fmt::format(" ({})", options.machine_limit))),
-             writer.paragraph(fmt::format("{}, at most {} attempts, timeout {}", environment.describe(options.family),
-                                          grouped(options.pending), format_duration(options.timeout))));
-  std::fflush(stdout);
   Ramps ramps(options, limit, environment, recorder, stop);
   if (!environment.why_no_lab.empty()) ramps.warn(fmt::format("there is no lab: {}", environment.why_no_lab));
   ramps.run(planned);
-  if (environment.lab != nullptr) recorder.lab(describe_lab(*environment.lab));
-  recorder.finish(!ramps.watch().should_stop(), describe_load());
-  return report(ramps, recorder);
+  const std::string failure = finish(ramps, environment, recorder);
+  const int signal = stop.pending();
+  stop.release();  // nothing is lost any more: a signal may end this process while it waits for a reader
+  return report(ramps, recorder.folder().path(), signal, failure);
 }
 
 std::unique_ptr<ResourceLimit> make_limit(const ExhaustOptions& options) {

@@ -8,6 +8,7 @@
 #include "harness/process/descriptor_table.h"
 #include "harness/run/plan.h"
 #include "harness/support/seeded_order.h"
+#include "harness/support/units.h"
 
 namespace connbench {
 namespace {
@@ -173,6 +174,7 @@ void Ramps::one(const PlannedRamp& planned, unsigned repetition) {
   const RampName name = name_of(planned, repetition);
   wait_for_the_sockets_of_others(name.connector);
   watch_.begin(name);
+  watch_.take_suspension();  // what was before this ramp is not its concern
   const bool drops = environment_.lab != nullptr && environment_.lab->rights() == lab::Rights::user_space;
   conclude(name, run_ramp({.connector = planned.connector,
                            .capacity = planned.capacity,
@@ -184,6 +186,11 @@ void Ramps::one(const PlannedRamp& planned, unsigned repetition) {
 }
 
 void Ramps::conclude(const RampName& name, RampResult result) {
+  if (const Suspension seen = watch_.take_suspension()) {
+    recorder_.suspended(seen, name);
+    warn(fmt::format("{}: the run was suspended for {} during this ramp, so its times mean nothing. Repeat the run.",
+                     name.connector, human_readable(seen.stopped + seen.asleep)));
+  }
   if (result.last) recorder_.end(name, *result.last, result.end);
   if (!result.failure.empty()) recorder_.fail(case_of(name), name.repetition, result.failure);
   if (result.end.ended_otherwise > 0)

@@ -7,6 +7,7 @@
 #include "bench/exhaust_table.h"
 #include "bench/progress_line.h"
 #include "harness/process/process_watch.h"
+#include "harness/process/suspension_watch.h"
 
 namespace connbench {
 
@@ -22,13 +23,18 @@ class RampWatch final : public RampParent {
   /// When this process dies, nothing measured afterwards can be trusted; 0 = there is none. @throws std::system_error
   void watch(pid_t pid, std::string name);
 
-  bool should_stop() override { return watch_.should_stop(); }
+  bool should_stop() override {
+    suspensions_.look();
+    return watch_.should_stop();
+  }
   void on_step(const RampStep& step) override;
 
   /// A ramp is about to begin.
   void begin(RampName name);
   /// The first reading of the ramp.
   const std::optional<RampStep>& first() const { return first_; }
+  /// What was seen since the last call.
+  Suspension take_suspension() { return suspensions_.take(); }
   /// The name of the process that has died; "" = none.
   std::string died() { return watch_.died(); }
   /// The signal that came; 0 = none.
@@ -42,6 +48,7 @@ class RampWatch final : public RampParent {
   StopSignal& stop_;
   ExhaustionRecorder& recorder_;
   ProcessWatch watch_;
+  SuspensionWatch suspensions_;
   RampName name_{};
   std::optional<RampStep> first_{};
   ProgressLine line_;

@@ -109,14 +109,11 @@ void create_lab(benchmark::State& state) try {
 }  // namespace
 
 int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::RegisterBenchmark("lab/up", create_lab)->Iterations(100)->UseRealTime()->Unit(benchmark::kMillisecond);
   for (const size_t pending : {size_t{10'000}, size_t{500'000}})
     benchmark::RegisterBenchmark(fmt::format("blackhole/{}", pending).c_str(),
                                  [pending](benchmark::State& state) { keep_waiting(state, pending); })
         ->Iterations(1)
         ->UseRealTime();
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
+  return bench_main(argc, argv);
 }

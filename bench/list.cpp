@@ -21,10 +21,10 @@ Listing listing() {
 
 int list(const std::string& format) {
   if (one_of("--format", format, {"text", "json"}) == "json") {
-    fmt::print("{}", inventory_json());
+    print_out(inventory_json());
     return done;
   }
-  fmt::print("{}", list_screen(listing(), screen_width()));
+  print_out(list_screen(listing(), screen_width()));
   return done;
 }
 

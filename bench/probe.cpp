@@ -13,7 +13,6 @@
 #include "harness/machine/kernel_timeout.h"
 #include "harness/machine/machine.h"
 #include "harness/process/stop_signal.h"
-#include "harness/record/file.h"
 #include "harness/record/lab_json.h"
 #include "harness/record/run_folder.h"
 #include "harness/record/run_json.h"
@@ -56,21 +55,21 @@ class ProbeRecords {
         matrix_(options.choice.matrix) {
     if (place.lab != nullptr) run_.lab(describe_lab(*place.lab));
     if (place.lab == nullptr) run_.warn("there is no lab: " + place.why_no_lab);
-    write_atomically(folder_.file(run_file::run), run_.text(false));
+    folder_.write(run_file::run, run_.text(false));
   }
 
-  void write(const probe::Findings& findings) const {
-    write_atomically(folder_.file("probe.csv"), probe::findings_csv(findings.results));
-    write_atomically(folder_.file("probe.md"),
-                     probe::report(probe::Format::markdown, findings.results, findings.matrix));
-    if (matrix_) write_atomically(folder_.file("matrix.csv"), probe::matrix_csv(findings.matrix));
+  void write(const probe::Findings& findings) {
+    folder_.write("probe.csv", probe::findings_csv(findings.results));
+    folder_.write("probe.md", probe::report(probe::Format::markdown, findings.results, findings.matrix));
+    if (matrix_) folder_.write("matrix.csv", probe::matrix_csv(findings.matrix));
   }
 
   void finish(bool complete, const probe::Findings& findings, const lab::Lab* lab) {
     for (const std::string& defect : findings.defects) run_.warn(defect);
     if (lab != nullptr) run_.lab(describe_lab(*lab));
     run_.environment_after(describe_load());
-    write_atomically(folder_.file(run_file::run), run_.text(complete));
+    folder_.write(run_file::run, run_.text(false));
+    if (complete) folder_.finish(run_file::run, run_.text(true));
   }
 
   std::string path() const { return folder_.path().string(); }
@@ -90,11 +89,13 @@ int examine(const ProbeOptions& options, const probe::Place& place) {
   const bool complete = probe::run_probes(options.choice, place, stop.fd(), findings, [&] { records.write(findings); });
   records.finish(complete, findings, place.lab);
 
-  fmt::print("{}", probe::report(options.format, findings.results, findings.matrix, screen_width()));
-  std::fflush(stdout);
-  fmt::print(stderr, "records: {}\n", records.path());
-  if (!complete) return interrupted(records.path(), stop.pending());
-  for (const std::string& defect : findings.defects) fmt::print(stderr, "connbench: {}\n", defect);
+  const int signal = stop.pending();
+  stop.release();  // nothing is lost any more: a signal may end this process while it waits for a reader
+  print_out(probe::report(options.format, findings.results, findings.matrix, screen_width()));
+  flush_out();
+  say(fmt::format("records: {}", records.path()));
+  if (!complete) return interrupted(records.path(), signal);
+  for (const std::string& defect : findings.defects) say(defect);
   return findings.defects.empty() ? done : check_failed;
 }
 

@@ -1,9 +1,12 @@
 #include "bench/progress_line.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <utility>
 
 #include "harness/support/text_table.h"
 #include "harness/support/wrapped.h"
@@ -13,6 +16,12 @@ namespace {
 
 constexpr Duration between_lines = std::chrono::seconds(10);
 constexpr size_t room_for_subject = 14;  // less of it says too little
+
+// To a pipe that nobody reads, or a terminal that was stopped, nothing is written: the run must not wait for it.
+void write_if_read(std::string_view text) {
+  pollfd out{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+  if (::poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0) std::fwrite(text.data(), 1, text.size(), stderr);
+}
 
 }  // namespace
 
@@ -30,19 +39,15 @@ void ProgressLine::show(std::string_view head, std::string_view subject, const s
   if (!due()) return;
   last_ = now();
   if (kind_ == Kind::lines) {
-    fmt::print(stderr, "{}\n", fitted_line(head, subject, tails, SIZE_MAX));
+    write_if_read(fitted_line(head, subject, tails, SIZE_MAX) + '\n');
   } else {
-    fmt::print(stderr, "\r\033[K{}", fitted_line(head, subject, tails, terminal_columns(STDERR_FILENO) - 1));
+    write_if_read("\r\033[K" + fitted_line(head, subject, tails, terminal_columns(STDERR_FILENO) - 1));
     shown_ = true;
   }
-  std::fflush(stderr);
 }
 
 void ProgressLine::clear() {
-  if (!shown_) return;
-  fmt::print(stderr, "\r\033[K");
-  std::fflush(stderr);
-  shown_ = false;
+  if (std::exchange(shown_, false)) write_if_read("\r\033[K");
 }
 
 std::string fitted_line(std::string_view head, std::string_view subject, const std::vector<std::string>& tails,

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "bench/capacity.h"
 #include "bench/commands.h"
@@ -19,6 +20,7 @@
 #include "harness/record/lab_json.h"
 #include "harness/run/pending_room.h"
 #include "harness/run/warnings.h"
+#include "harness/support/output_file.h"
 #include "harness/support/units.h"
 
 namespace connbench {
@@ -40,27 +42,29 @@ void print_plan(const RunOptions& options, const Plan& plan) {
   for (const PlannedWave& wave : plan.waves) {
     const PlannedCase& planned = plan.cases[wave.which];
     const Case& what = planned.what;
-    fmt::print("repetition {}  {}  {}  family {}  {} attempts, {} in flight, timeout {}, wave limit {}\n",
-               wave.repetition, what.connector, what.destination(), to_string(what.family), what.attempts,
-               what.concurrency, format_duration(what.timeout), format_duration(planned.limit));
+    print_out(fmt::format("repetition {}  {}  {}  family {}  {} attempts, {} in flight, timeout {}, wave limit {}\n",
+                          wave.repetition, what.connector, what.destination(), to_string(what.family), what.attempts,
+                          what.concurrency, format_duration(what.timeout), format_duration(planned.limit)));
   }
   if (options.request.find_rate)
     for (const PlannedCase& planned : plan.cases)
-      fmt::print("{}: search for the highest rate with {}, from {:.6g}/s, at most {} waves per rate\n",
-                 planned.what.describe(), options.request.find_rate->text, options.request.first_rate,
-                 options.request.repetitions);
+      print_out(fmt::format("{}: search for the highest rate with {}, from {:.6g}/s, at most {} waves per rate\n",
+                            planned.what.describe(), options.request.find_rate->text, options.request.first_rate,
+                            options.request.repetitions));
   std::vector<const Case*> run;
   for (const PlannedCase& planned : plan.cases) run.push_back(&planned.what);
-  fmt::print("{}", skip_lines(run, plan.skipped, screen_width()));
+  print_out(skip_lines(run, plan.skipped, screen_width()));
   if (options.request.find_rate) {
-    fmt::print("each wave depends on the results of those before it; seed {}, about {} and perhaps much more\n",
-               options.request.seed, human_readable(plan.expected));
+    print_out(
+        fmt::format("each wave depends on the results of those before it; seed {}, about {} and perhaps much more\n",
+                    options.request.seed, human_readable(plan.expected)));
     return;
   }
-  fmt::print("{} waves{}, seed {}, about {}, samples.csv about {:.1f} MB\n", plan.waves.size(),
-             options.request.count_syscalls ? fmt::format(" and {} that count system calls", plan.cases.size()) : "",
-             options.request.seed, human_readable(plan.expected),
-             static_cast<double>(estimated_sample_bytes(options, plan, new_run_id())) / 1e6);
+  print_out(fmt::format(
+      "{} waves{}, seed {}, about {}, samples.csv about {:.1f} MB\n", plan.waves.size(),
+      options.request.count_syscalls ? fmt::format(" and {} that count system calls", plan.cases.size()) : "",
+      options.request.seed, human_readable(plan.expected),
+      static_cast<double>(estimated_sample_bytes(options, plan, new_run_id())) / 1e6));
 }
 
 RunInfo describe_run(const RunOptions& options, std::string run_id) {
@@ -78,20 +82,29 @@ RunInfo describe_run(const RunOptions& options, std::string run_id) {
           .environment = std::make_shared<nlohmann::ordered_json>(describe_environment())};
 }
 
-int report(const RunOptions& options, const Session& session, const Plan& plan, const Recorder& recorder,
-           SessionEnd end, int signal) {
+// How a run ended, once its records are finished.
+struct RunEnd {
+  SessionEnd session;
+  int signal = 0;                       // that interrupted it
+  std::string failure{};                // of the capture or of the records; "" = neither failed
+  std::vector<std::string> warnings{};  // beyond those of the session
+};
+
+int report(const RunOptions& options, const Session& session, const Plan& plan, const std::filesystem::path& folder,
+           const RunEnd& end) {
   const RunRequest& request = options.request;
-  if (end == SessionEnd::interrupted && !session.counted()) {
-    print_warnings(session.warnings());
-    print_records(recorder.folder().path(), false);
-    return interrupted_while_counting(signal);
-  }
-  fmt::print("{}", request.find_rate ? rate_table(request, session.rates(), plan.skipped, screen_width())
-                                     : result_table(session.results(), plan.skipped, screen_width()));
+  const bool counted = end.session != SessionEnd::interrupted || session.counted();
+  if (counted)
+    print_out(request.find_rate ? rate_table(request, session.rates(), plan.skipped, screen_width())
+                                : result_table(session.results(), plan.skipped, screen_width()));
+  print_warnings(end.warnings);
   print_warnings(session.warnings());
-  print_records(recorder.folder().path(), end == SessionEnd::complete);
-  if (end == SessionEnd::interrupted) return interrupted(recorder.folder().path(), signal);
-  if (end == SessionEnd::broke) return broken_by_death_of(session.died());
+  print_records(folder, end.session == SessionEnd::complete && end.failure.empty());
+  if (!end.failure.empty()) say(end.failure);
+  if (!counted) return interrupted_while_counting(end.signal);
+  if (end.session == SessionEnd::interrupted) return interrupted(folder, end.signal);
+  if (end.session == SessionEnd::broke && end.failure.empty()) return broken_by_death_of(session.died());
+  if (!end.failure.empty()) return broke;
   const bool fine = std::ranges::all_of(session.results(), [](const CaseResult& result) {
     return result.failures.empty() && std::ranges::none_of(result.rows, [&](const SummaryRow& row) {
              return has_unexplained_outcome(*result.planned, row);
@@ -121,14 +134,41 @@ std::vector<std::string> link_warnings(const lab::LinkReport& link) {
   return warnings;
 }
 
-// The capture ends before the result is reported.
-void finish_lab(lab::Lab* lab, Recorder& recorder) {
+void finish_lab(lab::Lab* lab, Recorder& recorder, StopSignal& stop, RunEnd& end) {
   if (lab == nullptr) return;
-  lab->finish_capture();
+  try {
+    lab->finish_capture([&] { return stop.pending() != 0; });
+  } catch (const std::runtime_error& error) {
+    end.failure = error.what();
+    recorder.warn(end.failure);
+  }
   recorder.lab(describe_lab(*lab));
-  const std::vector<std::string> warnings = link_warnings(lab->link_report());
-  for (const std::string& warning : warnings) recorder.warn(warning);
-  print_warnings(warnings);
+  end.warnings = link_warnings(lab->link_report());
+  for (const std::string& warning : end.warnings) recorder.warn(warning);
+}
+
+// Everything is recorded before anything is printed: stdout may have no room, no reader, or one that does not read.
+RunEnd finish(SessionEnd end, lab::Lab* lab, Recorder& recorder, StopSignal& stop) {
+  RunEnd all{.session = end};
+  try {
+    finish_lab(lab, recorder, stop, all);
+    recorder.finish(end == SessionEnd::complete && all.failure.empty(), describe_load());
+  } catch (const std::exception& error) {
+    all.failure = error.what();
+  }
+  all.signal = stop.pending();
+  if (all.signal != 0 && !all.failure.empty()) all.session = SessionEnd::interrupted;
+  return all;
+}
+
+// The file for the packets must not be one of the records. Its name does not tell: links may lead to one.
+void start_capture(OutputFile& file, const RunFolder& folder, lab::Lab& lab) {
+  const struct stat status = file.status();
+  if (folder.has_as_record({status.st_dev, status.st_ino, status.st_size}))
+    throw std::invalid_argument(fmt::format("--pcap {} is one of the files of this run (--out {}): choose another one",
+                                            file.path(), folder.path().string()));
+  file.begin();
+  lab.start_capture(file.fd());
 }
 
 int measure(const RunOptions& options) {
@@ -145,15 +185,23 @@ int measure(const RunOptions& options) {
   }
   StopSignal stop;  // before the first file: from then on, an interruption ends the run cleanly
   const std::string run_id = new_run_id();
-  Recorder recorder(RunFolder(options.out.value_or(default_run_folder(run_id))), describe_run(options, run_id));
-  if (options.request.lab != nullptr) recorder.lab(describe_lab(*options.request.lab));
+  RunFolder folder(options.out.value_or(default_run_folder(run_id)));
+  lab::Lab* const lab = options.request.lab;
+  std::optional<OutputFile> packets;
+  if (!options.pcap.empty()) {
+    packets.emplace("--pcap", options.pcap, [&] { return stop.pending() != 0; });
+    if (!*packets) return interrupted_while_waiting(stop.pending());
+    start_capture(*packets, folder, *lab);
+  }
+  Recorder recorder(std::move(folder), describe_run(options, run_id));
+  if (lab != nullptr) recorder.lab(describe_lab(*lab));
   Progress progress(plan, options.progress);
   Session session(options.request, plan, options.placement, recorder, stop, progress);
   const SessionEnd end = session.run();
   progress.clear();
-  finish_lab(options.request.lab, recorder);
-  recorder.finish(end == SessionEnd::complete, describe_load());
-  return report(options, session, plan, recorder, end, stop.pending());
+  const RunEnd finished = finish(end, lab, recorder, stop);
+  stop.release();  // nothing is lost any more: a signal may end this process while it waits for a reader
+  return report(options, session, plan, recorder.folder().path(), finished);
 }
 
 // Without a lab its targets are skipped, with the reason. What the lab itself was asked to do cannot be skipped.

@@ -79,7 +79,8 @@ void choose_network(const RunFlags& flags, RunOptions& options) {
   options.lab = {.sysctls = for_each_text<lab::Sysctl>("--sysctl", flags.sysctls, lab::parse_sysctl),
                  .cpus = options.placement.link,
                  .seed = options.request.seed};
-  if (!flags.pcap.empty()) options.lab->pcap = flags.pcap;
+  options.lab->capture = !flags.pcap.empty();
+  options.pcap = flags.pcap;
 }
 
 }  // namespace connbench

@@ -19,6 +19,7 @@ struct RunOptions {
   bool needs_lab = false;             ///< and cannot do without
   Placement placement;
   SamplesKept samples;
+  std::string pcap{};  ///< the file for the lab's packets; "" = none
   std::optional<std::filesystem::path> out;
   bool dry_run;
   ProgressLine::Wanted progress;

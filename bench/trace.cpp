@@ -1,19 +1,22 @@
 // connbench trace: follows one attempt on three timelines.
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <fstream>
+#include <iterator>
 #include <memory>
+#include <optional>
 
 #include "bench/commands.h"
 #include "bench/flags.h"
 #include "bench/progress_line.h"
 #include "bench/requirements.h"
+#include "bench/screen.h"
 #include "harness/machine/ipv6.h"
 #include "harness/machine/machine.h"
 #include "harness/run/plan.h"
+#include "harness/support/output_file.h"
 #include "harness/support/units.h"
 #include "harness/trace/follow.h"
 #include "harness/trace/greeting.h"
@@ -91,38 +94,57 @@ Capabilities require_usable(const TraceOptions& options) {
   return *answer.capabilities;
 }
 
-// Checked before anything starts: a trace that cannot be written is lost.
-void require_writable(const char* name, const std::string& file) {
-  if (file.empty()) return;
-  const UniqueFd opened(::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
-  if (!opened) throw std::invalid_argument(fmt::format("{}: {} cannot be written: {}", name, file, strerror(errno)));
-}
+// Where the trace and its packets go. Opened before anything starts: a trace that cannot be written is lost.
+class Output {
+ public:
+  Output(const TraceOptions& options, StopSignal& stop) {
+    const auto give_up = [&stop] { return stop.pending() != 0; };
+    if (!options.pcap.empty()) pcap_.emplace("--pcap", options.pcap, give_up);
+    if (!options.out.empty() && !interrupted()) out_.emplace("--out", options.out, give_up);
+    if (pcap_ && out_ && !interrupted() && would_mix(pcap_->status(), out_->status()))
+      throw std::invalid_argument(fmt::format("--out {} is the file of --pcap: choose another one", options.out));
+  }
 
-// Without --pcap the capture goes to a file without a name, which vanishes with the last process that has it open.
-struct CaptureFile {
-  UniqueFd memory{-1};
-  std::string inside;  // its path in the lab, where this process is number 1
+  /// While it waited for the reader of a FIFO.
+  bool interrupted() const { return (pcap_ && !*pcap_) || (out_ && !*out_); }
 
-  explicit CaptureFile(const std::string& pcap) : inside(pcap) {
-    if (!pcap.empty()) return;
-    memory.reset(::memfd_create("connbench-trace", MFD_CLOEXEC));
-    if (!memory)
+  /// The file to capture into. A trace reads its packets again: what cannot be read again gets them from memory, at the
+  /// end. That memory is a file without a name, which vanishes with the last process that has it open.
+  int begin_capture() {
+    if (pcap_) pcap_->begin();
+    if (pcap_ && S_ISREG(pcap_->status().st_mode)) return pcap_->fd();
+    memory_.reset(::memfd_create("connbench-trace", MFD_CLOEXEC));
+    if (!memory_)
       throw MachineLacks(fmt::format(
           "the packets need a file without a name, and memfd_create() is refused ({}): give one, --pcap FILE",
           strerror(errno)));
-    inside = fmt::format("/proc/1/fd/{}", memory.get());
+    return memory_.get();
   }
+
+  /// May wait for the reader of a pipe.
+  void write(const std::string& text) {
+    if (pcap_ && memory_) {
+      std::ifstream packets(fmt::format("/proc/self/fd/{}", memory_.get()), std::ios::binary);
+      pcap_->write(std::string(std::istreambuf_iterator<char>(packets), {}));
+    }
+    if (!out_) return print_out(text);
+    out_->begin();
+    out_->write(text);
+  }
+
+ private:
+  std::optional<OutputFile> pcap_, out_;
+  UniqueFd memory_{-1};
 };
 
-trace::FollowRequest request(const TraceOptions& options, const Capabilities& capabilities,
-                             const CaptureFile& capture) {
+trace::FollowRequest request(const TraceOptions& options, const Capabilities& capabilities, int capture) {
   const auto waiting = [line = std::make_shared<ProgressLine>(options.progress)](const std::string& what) {
     what.empty() ? line->clear() : line->show("", what);
   };
   trace::FollowRequest request{.client = {},
                                .target_name = "greeting",
                                .open_target = {},
-                               .capture_file = capture.inside,
+                               .capture_file = fmt::format("/proc/self/fd/{}", capture),
                                .until_closed = options.until_closed,
                                .waiting = waiting};
   if (options.greeting) {
@@ -142,13 +164,18 @@ trace::FollowRequest request(const TraceOptions& options, const Capabilities& ca
   return request;
 }
 
-void print(const TraceOptions& options, const trace::Trace& seen) {
-  const std::string text = options.json ? trace::to_json(seen).dump(2) + '\n' : trace::full_text(seen);
-  FILE* file = options.out.empty() ? stdout : std::fopen(options.out.c_str(), "w");
-  if (file == nullptr) throw std::system_error(errno, std::generic_category(), options.out);
-  const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  if ((options.out.empty() ? std::fflush(file) : std::fclose(file)) != 0 || !written)
-    throw std::system_error(errno, std::generic_category(), options.out.empty() ? "stdout" : options.out);
+int follow(const TraceOptions& options, const Capabilities& capabilities, lab::Lab& lab) {
+  StopSignal stop;
+  Output output(options, stop);
+  if (output.interrupted()) return interrupted_while_waiting(stop.pending());
+  const int capture = output.begin_capture();
+  lab.start_capture(capture);
+  const trace::Trace seen = trace::follow(request(options, capabilities, capture), lab, stop);
+  const int signal = stop.pending();
+  stop.release();  // nothing is lost any more: a signal may end this process while it waits for a reader
+  output.write(options.json ? trace::to_json(seen).dump(2) + '\n' : trace::full_text(seen));
+  if (signal != 0) return signal_base + signal;
+  return seen.client_failed ? broke : done;
 }
 
 int run(const TraceFlags& flags) {
@@ -156,10 +183,7 @@ int run(const TraceFlags& flags) {
   const TraceOptions options = parse(flags);
   require_machine();
   const Capabilities capabilities = require_usable(options);
-  require_writable("--pcap", options.pcap);
-  require_writable("--out", options.out);
-  const CaptureFile capture(options.pcap);
-  const lab::Options lab_options{.sysctls = options.sysctls, .pcap = capture.inside, .seed = read_seed("")};
+  const lab::Options lab_options{.sysctls = options.sysctls, .capture = true, .seed = read_seed("")};
   // Thrown where no lab can be made here, and where the client cannot be followed in the lab.
   const auto lacks = [](const lab::Unavailable& error) {
     return MachineLacks(fmt::format("nothing can be traced here: {}", error.what()));
@@ -167,12 +191,8 @@ int run(const TraceFlags& flags) {
   const auto inside = [&](lab::Lab& lab) {
     if (options.family == Family::ipv6 || options.target.entry->needs_ipv6)
       if (const auto why_not = why_no_ipv6()) throw MachineLacks(*why_not);
-    StopSignal stop;
     try {
-      const trace::Trace seen = trace::follow(request(options, capabilities, capture), lab, stop);
-      print(options, seen);
-      if (stop.pending() != 0) return signal_base + stop.pending();
-      return static_cast<int>(seen.client_failed ? broke : done);
+      return follow(options, capabilities, lab);
     } catch (const lab::Unavailable& error) {
       throw lacks(error);
     }

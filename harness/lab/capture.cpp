@@ -6,6 +6,7 @@
 #include <pcap/pcap.h>
 #include <pcap/sll.h>
 #include <poll.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <array>
@@ -13,6 +14,7 @@
 #include <cstring>
 #include <memory>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 namespace connbench::lab {
@@ -74,14 +76,18 @@ bool earlier(const Packet& a, const Packet& b) {
 
 class Capture {
  public:
-  Capture(const UniqueFd& client, const UniqueFd& server, const std::string& file, CaptureState& state)
-      : sides_{open_in(client), open_in(server)}, dump_(pcap_dump_open(sides_[0].get(), file.c_str())), state_(state) {
+  Capture(const UniqueFd& client, const UniqueFd& server, UniqueFd file, CaptureState& state)
+      : sides_{open_in(client), open_in(server)}, state_(state) {
+    state_.ready = true;  // what follows may wait for the reader of a pipe; the kernel keeps the packets meanwhile
+    FILE* stream = ::fdopen(file.get(), "w");
+    if (stream == nullptr) throw std::runtime_error(strerror(errno));
+    file.release();
+    dump_.reset(pcap_dump_fopen(sides_[0].get(), stream));
     if (!dump_) throw std::runtime_error(pcap_geterr(sides_[0].get()));
     flush();
   }
 
   void run() {
-    state_.ready = true;
     std::array<pollfd, 2> readable{};
     for (size_t i = 0; i < sides_.size(); ++i)
       readable[i] = {.fd = pcap_get_selectable_fd(sides_[i].get()), .events = POLLIN, .revents = 0};
@@ -125,9 +131,10 @@ class Capture {
 
 }  // namespace
 
-void run_capture(const UniqueFd& client, const UniqueFd& server, const std::string& file, CaptureState& state) {
+void run_capture(const UniqueFd& client, const UniqueFd& server, UniqueFd file, CaptureState& state) {
+  ::signal(SIGPIPE, SIG_IGN);  // a reader that has gone is then an error with a name
   try {
-    Capture(client, server, file, state).run();
+    Capture(client, server, std::move(file), state).run();
   } catch (const std::exception& error) {
     std::strncpy(state.error, error.what(), sizeof state.error - 1);
   }

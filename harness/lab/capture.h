@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <string>
 
 #include "harness/lab/network.h"
 
@@ -18,9 +17,9 @@ struct CaptureState {
   char error[256]{};                 ///< why it ended early; "" = it did not
 };
 
-/// Captures every interface of two network namespaces into `file`, in libpcap's format with nanosecond timestamps and
-/// Linux "cooked" v2 headers, which record interface and direction. Packets over lo are recorded once. Returns after
-/// `state.finish` was set, or earlier with `state.error` set.
-void run_capture(const UniqueFd& client, const UniqueFd& server, const std::string& file, CaptureState& state);
+/// Captures every interface of two network namespaces into an open file, in libpcap's format with nanosecond timestamps
+/// and Linux "cooked" v2 headers, which record interface and direction. Packets over lo are recorded once. Returns
+/// after `state.finish` was set, or earlier with `state.error` set. If the file is a pipe, it may wait for the reader.
+void run_capture(const UniqueFd& client, const UniqueFd& server, UniqueFd file, CaptureState& state);
 
 }  // namespace connbench::lab

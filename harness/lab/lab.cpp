@@ -12,6 +12,7 @@ namespace connbench::lab {
 namespace {
 
 constexpr Duration start_limit = std::chrono::seconds(5);
+constexpr Duration stop_grace = std::chrono::milliseconds(500);
 
 void wait_until_ready(const std::atomic<bool>& ready, const ServerProcess& process, const char* name) {
   const TimePoint end = now() + start_limit;
@@ -37,9 +38,8 @@ Lab::Lab(const Options& options, Rights rights)
     : shared_(std::make_unique<Shared<State>>()),
       network_(build_network(options.sysctls, options.fail_at)),
       rights_(rights),
-      sysctls_(options.sysctls),
-      captures_(options.pcap) {
-  if (options.pcap) show_blackhole(network_);
+      sysctls_(options.sysctls) {
+  if (options.capture) show_blackhole(network_);
   LinkState& state = (*shared_)->link;
   state.seed = options.seed;
   link_.emplace(std::vector<UniqueFd>{}, options.cpus, [&state](std::span<const int>) {
@@ -47,25 +47,22 @@ Lab::Lab(const Options& options, Rights rights)
     run_link(near_end, far_end, state);
   });
   wait_until_ready(state.report.ready, *link_, "link");
-  if (options.pcap) start_capture(*options.pcap);
   enter(network_.client);
 }
 
 Lab::~Lab() = default;
 
 // The capture gets descriptors of both namespaces, which it has to enter.
-void Lab::start_capture(const std::string& file) {
+void Lab::start_capture(int file) {
   CaptureState& state = (*shared_)->capture;
-  const auto copy = [](const UniqueFd& fd) {
-    return UniqueFd(checked(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3), "fcntl"));
-  };
-  std::vector<UniqueFd> namespaces;
-  namespaces.push_back(copy(network_.client));
-  namespaces.push_back(copy(network_.server));
-  capture_.emplace(std::move(namespaces), std::vector<int>{}, [&](std::span<const int> fds) {
+  std::vector<UniqueFd> copies;
+  for (const int fd : {network_.client.get(), network_.server.get(), file})
+    copies.emplace_back(checked(::fcntl(fd, F_DUPFD_CLOEXEC, 3), "fcntl"));
+  capture_.emplace(std::move(copies), std::vector<int>{}, [&](std::span<const int> fds) {
     ::prctl(PR_SET_NAME, "connbench-pcap");
-    run_capture(UniqueFd(fds[0]), UniqueFd(fds[1]), file, state);
+    run_capture(UniqueFd(fds[0]), UniqueFd(fds[1]), UniqueFd(fds[2]), state);
   });
+  captures_ = true;
   try {
     wait_until_ready(state.ready, *capture_, "capture");
   } catch (const Unavailable&) {
@@ -74,12 +71,18 @@ void Lab::start_capture(const std::string& file) {
   }
 }
 
-void Lab::finish_capture() {
+void Lab::finish_capture(const std::function<bool()>& should_stop) {
   if (!capture_) return;
   CaptureState& state = (*shared_)->capture;
   state.finish = true;
-  while (!has_ended(capture_->pid())) sleep_until(now() + std::chrono::milliseconds(1));
-  capture_.reset();  // stops watching it: it has ended as intended
+  TimePoint end = TimePoint::max();
+  while (!has_ended(capture_->pid()) && now() < end) {
+    if (end == TimePoint::max() && should_stop()) end = now() + stop_grace;
+    sleep_until(now() + std::chrono::milliseconds(1));
+  }
+  const bool stuck = !has_ended(capture_->pid());
+  capture_.reset();  // ends it if it still waits, and stops watching it
+  if (stuck) throw std::runtime_error("the capture was cut short by a signal, while nobody read its file");
   if (state.error[0] != '\0') throw std::runtime_error(fmt::format("the capture failed: {}", state.error));
 }
 

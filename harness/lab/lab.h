@@ -19,11 +19,11 @@ namespace connbench::lab {
 
 /// How to set up a lab.
 struct Options {
-  std::vector<Sysctl> sysctls{};      ///< set in the client's and the server's namespace
-  std::optional<std::string> pcap{};  ///< capture every packet of both sides into this file; nullopt = no capture
-  std::vector<int> cpus{};            ///< CPUs for the link's process; empty = any
-  uint64_t seed = 0;                  ///< seed for random loss and jitter
-  size_t fail_at = SIZE_MAX;          ///< for tests: fail at this step of building the network
+  std::vector<Sysctl> sysctls{};  ///< set in the client's and the server's namespace
+  bool capture = false;           ///< packets that nobody answers can be captured too; start_capture() begins
+  std::vector<int> cpus{};        ///< CPUs for the link's process; empty = any
+  uint64_t seed = 0;              ///< seed for random loss and jitter
+  size_t fail_at = SIZE_MAX;      ///< for tests: fail at this step of building the network
 };
 
 /// The lab's processes end when this object is destroyed or the process that created it dies.
@@ -54,24 +54,26 @@ class Lab {
   };
   std::vector<Watched> watched() const;
   const LinkReport& link_report() const noexcept;
-  /// nullptr when no capture was requested.
+  /// nullptr when no capture was started.
   const CaptureState* capture_state() const noexcept;
+  /// Captures every packet of both sides from now on, into a file that is open for writing. Call it once, with a single
+  /// thread. @throws Unavailable, std::runtime_error
+  void start_capture(int file);
   /// Ends the capture once every packet seen so far is in its file. Does nothing when there is no capture.
-  /// @throws std::runtime_error when the file could not be written
-  void finish_capture();
+  /// @param should_stop asked meanwhile. When it is true, the file gets half a second more: it may be a pipe that
+  /// nobody reads. @throws std::runtime_error when the file could not be written, or not to its end
+  void finish_capture(const std::function<bool()>& should_stop = [] { return false; });
 
  private:
   struct State;
-
-  void start_capture(const std::string& file);
 
   std::unique_ptr<Shared<State>> shared_;
   Network network_;
   Rights rights_;
   std::vector<Sysctl> sysctls_;
-  bool captures_;
   std::optional<ServerProcess> link_;
   std::optional<ServerProcess> capture_;
+  bool captures_ = false;
 };
 
 /// Runs `inside` in a lab, inside a capsule. @throws whatever run_in_capsule() and Lab() throw

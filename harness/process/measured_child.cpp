@@ -48,6 +48,10 @@ void ChildWatch::set_deadline(TimePoint deadline) noexcept {
   if (!stopping_) deadline_ = deadline;
 }
 
+void ChildWatch::postpone(Duration suspended) noexcept {
+  if (!stopping_ && !killed_) deadline_ += suspended;
+}
+
 void ChildWatch::wait_for_end(const std::function<void()>& look, const std::function<bool()>& should_stop) {
   while (!child_.ended_within(looking_interval)) {
     look();

@@ -78,6 +78,8 @@ class ChildWatch {
   pid_t pid() const noexcept { return child_.pid(); }
   /// Moves the deadline, unless the child was already asked to stop.
   void set_deadline(TimePoint deadline) noexcept;
+  /// The child was suspended meanwhile, and gets this much more time, unless it was asked to stop.
+  void postpone(Duration suspended) noexcept;
   /// The child was asked to stop.
   bool stopping() const noexcept { return stopping_; }
 

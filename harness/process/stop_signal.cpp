@@ -2,6 +2,8 @@
 
 #include <sys/signalfd.h>
 
+#include <utility>
+
 namespace connbench {
 
 StopSignal::StopSignal() : fd_(-1) {
@@ -13,7 +15,11 @@ StopSignal::StopSignal() : fd_(-1) {
 }
 
 StopSignal::~StopSignal() {
-  ::sigprocmask(SIG_SETMASK, &before_, nullptr);
+  release();
+}
+
+void StopSignal::release() noexcept {
+  if (!std::exchange(released_, true)) ::sigprocmask(SIG_SETMASK, &before_, nullptr);
 }
 
 int StopSignal::pending() noexcept {

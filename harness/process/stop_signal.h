@@ -21,11 +21,14 @@ class StopSignal {
   int fd() const noexcept { return fd_.get(); }
   /// The first signal that came; 0 = none so far.
   int pending() noexcept;
+  /// From now on signals do again what they did before: for the last output, whose reader may not read.
+  void release() noexcept;
 
  private:
   sigset_t before_;
   UniqueFd fd_;
   int signal_ = 0;
+  bool released_ = false;
 };
 
 }  // namespace connbench

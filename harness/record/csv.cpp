@@ -5,8 +5,7 @@
 #include <unistd.h>
 
 #include <system_error>
-
-#include "harness/record/file.h"
+#include <utility>
 
 namespace connbench {
 
@@ -17,21 +16,30 @@ std::string csv_field(std::string_view field) {
   return quoted.append("\"");
 }
 
-CsvFile::CsvFile(const std::filesystem::path& path, std::string_view header)
-    : path_(path), fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644)) {
-  if (!fd_) throw std::system_error(errno, std::generic_category(), path.string());
+CsvFile::CsvFile(FilePlace place, std::string_view header)
+    : place_(std::move(place)),
+      fd_(::openat(place_.folder, place_.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644)) {
+  if (!fd_) throw std::system_error(errno, std::generic_category(), place_.path.string());
+  written_ = identity_of(fd_.get(), place_.path);
   append(std::string(header).append(csv_row_end));
 }
 
 void CsvFile::append(std::string_view rows) {
+  require_unchanged(place_, written_);
   try {
-    write_all(fd_.get(), rows, path_);
-    size_ += static_cast<off_t>(rows.size());
+    write_all(fd_.get(), rows, place_.path);
+    written_.size += static_cast<off_t>(rows.size());
   } catch (const std::system_error&) {
     // Shrinking needs no space, so it works on a full disk. If it fails, the first error is still the one to report.
-    [[maybe_unused]] const int ignored = ::ftruncate(fd_.get(), size_);
+    [[maybe_unused]] const int ignored = ::ftruncate(fd_.get(), written_.size);
     throw;
   }
+}
+
+void CsvFile::finish() {
+  require_unchanged(place_, written_);
+  flush_to_disk(fd_.get(), place_.path);
+  if (::close(fd_.release()) != 0) throw std::system_error(errno, std::generic_category(), place_.path.string());
 }
 
 }  // namespace connbench

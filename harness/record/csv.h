@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "harness/record/file.h"
 #include "harness/support/unique_fd.h"
 
 namespace connbench {
@@ -50,18 +51,22 @@ class CsvRow {
 /// void.
 class CsvFile {
  public:
-  /// Creates `path` and writes `header` ("a,b,c") as its first row.
-  /// @throws std::system_error that names the file, also when the file exists
-  CsvFile(const std::filesystem::path& path, std::string_view header);
+  /// Creates the file and writes `header` ("a,b,c") as its first row.
+  /// @throws std::system_error that names the file, also when something of that name exists
+  CsvFile(FilePlace place, std::string_view header);
 
   /// Appends whole rows, each with its CRLF: all of them or none.
-  /// @throws std::system_error that names the file; the file then ends with the last row of the previous call
+  /// @throws std::system_error that names the file when they cannot be written; the file then ends with the last row of
+  /// the previous call. std::runtime_error when another program has removed or changed the file
   void append(std::string_view rows);
 
+  /// The end of the file: it is in its place, and the disk has it. @throws as append()
+  void finish();
+
  private:
-  std::filesystem::path path_;
+  FilePlace place_;
   UniqueFd fd_;
-  off_t size_ = 0;  // up to the last whole row
+  FileIdentity written_;  // up to the last whole row
 };
 
 }  // namespace connbench

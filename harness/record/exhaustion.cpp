@@ -3,7 +3,6 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "harness/record/file.h"
 #include "harness/record/schema.h"
 
 namespace connbench {
@@ -101,6 +100,11 @@ void ExhaustionRecorder::skip(const Case& what, std::string_view reason) {
   write_run();
 }
 
+void ExhaustionRecorder::suspended(const Suspension& seen, const RampName& name) {
+  run_.suspended(seen, {{"connector", name.connector}, {"repetition", name.repetition}});
+  write_run();
+}
+
 void ExhaustionRecorder::warn(std::string_view warning) {
   run_.warn(warning);
   write_run();
@@ -113,11 +117,14 @@ void ExhaustionRecorder::lab(Json description) {
 
 void ExhaustionRecorder::finish(bool complete, Json environment_after) {
   run_.environment_after(std::move(environment_after));
-  write_run(complete);
+  write_run();
+  if (!complete) return;
+  file_.finish();
+  folder_.finish(run_file::run, run_.text(true));
 }
 
-void ExhaustionRecorder::write_run(bool complete) {
-  write_atomically(folder_.file(run_file::run), run_.text(complete));
+void ExhaustionRecorder::write_run() {
+  folder_.write(run_file::run, run_.text(false));
 }
 
 }  // namespace connbench

@@ -50,13 +50,15 @@ class ExhaustionRecorder {
   /// See RunJson::skip().
   void skip(const Case& what, std::string_view reason);
   void warn(std::string_view warning);
+  /// The run was suspended during this ramp.
+  void suspended(const Suspension& seen, const RampName& name);
   void lab(nlohmann::ordered_json description);
   void finish(bool complete, nlohmann::ordered_json environment_after);
 
   const RunFolder& folder() const noexcept { return folder_; }
 
  private:
-  void write_run(bool complete = false);
+  void write_run();
   size_t number_of(const RampName& name);
 
   RunFolder folder_;

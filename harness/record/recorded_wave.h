@@ -1,11 +1,15 @@
 // A finished wave with its samples, as the records take it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <numeric>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "harness/scenarios/mix.h"
+#include "harness/wave/division.h"
 #include "harness/wave/sample.h"
 #include "harness/wave/wave.h"
 
@@ -17,6 +21,25 @@ struct RecordedWave {
   const WaveResult& wave;
   std::span<const Sample> samples;
   const Assignment* assignment = nullptr;  ///< of a fleet: which target each attempt had
+
+  /// Whether the attempt was offered before the wave was stopped, so that its sample says something.
+  bool offered(size_t attempt) const {
+    const size_t shards = wave.what.shards;
+    return wave.offered.empty() || attempt / shards < wave.offered[attempt % shards];
+  }
+  /// No attempt from this one on was offered.
+  size_t end_of_offered() const {
+    if (wave.offered.empty()) return samples.size();
+    return std::min(samples.size(), *std::ranges::max_element(wave.offered) * wave.what.shards);
+  }
+  /// How many were not.
+  size_t never_offered() const {
+    if (wave.offered.empty()) return 0;
+    return samples.size() - std::accumulate(wave.offered.begin(), wave.offered.end(), size_t{0});
+  }
+  const Sample& sample(size_t attempt) const {
+    return samples[Division{samples.size(), wave.what.shards}.place(attempt)];
+  }
 };
 
 }  // namespace connbench

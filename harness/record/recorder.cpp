@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "harness/record/benchmark_context.h"
-#include "harness/record/file.h"
 #include "harness/record/schema.h"
 
 namespace connbench {
@@ -42,21 +41,21 @@ void Recorder::count(const WaveResult& wave, std::string_view method) {
   write_run();
 }
 
-SummaryRow Recorder::add(const WaveResult& wave, std::span<const Sample> samples, const Assignment* assignment) {
+SummaryRow Recorder::add(const WaveResult& wave, std::span<const Sample> samples, const Assignment* assignment,
+                         const std::function<bool()>& should_stop) {
   const RecordedWave recorded{
       .run_id = run_id_, .origin_ns = origin_ns_, .wave = wave, .samples = samples, .assignment = assignment};
   SummaryRow row = summarise(recorded, syscalls_of(wave.what));
-  if (samples_) append_samples(*samples_, recorded, kept_);
+  const size_t omitted = samples_ ? append_samples(*samples_, recorded, kept_, should_stop) : 0;
   summary_.append(csv_row(row));
   if (open_loop_) run_.arrivals(row);
   if (wave.failure.empty()) {
     for (const SummaryRow& part : row.by_target) benchmarks_.add(part);
     benchmarks_.add(row);
     write_benchmarks();
-  } else {  // the remains of a broken wave are no benchmark
-    run_.fail(wave);
-  }
-  if (open_loop_ || !wave.failure.empty()) write_run();
+  }  // the remains of a broken wave are no benchmark
+  if (!wave.failure.empty() || omitted > 0) run_.fail(wave, omitted);
+  if (open_loop_ || !wave.failure.empty() || omitted > 0) write_run();
   return row;
 }
 
@@ -67,6 +66,11 @@ void Recorder::rate(const FoundRate& found) {
 
 void Recorder::skip(const Case& what, std::string_view reason) {
   run_.skip(what, reason);
+  write_run();
+}
+
+void Recorder::suspended(const Suspension& seen, const WaveResult* wave) {
+  run_.suspended(seen, wave == nullptr ? nlohmann::ordered_json::object() : RunJson::name_of(*wave));
   write_run();
 }
 
@@ -82,7 +86,11 @@ void Recorder::lab(nlohmann::ordered_json description) {
 
 void Recorder::finish(bool complete, nlohmann::ordered_json environment_after) {
   run_.environment_after(std::move(environment_after));
-  write_run(complete);
+  write_run();  // even if a file is missing, the rest is recorded
+  if (!complete) return;
+  if (samples_) samples_->finish();
+  summary_.finish();
+  folder_.finish(run_file::run, run_.text(true));
 }
 
 std::optional<uint64_t> Recorder::syscalls_of(const Case& what) const {
@@ -90,13 +98,13 @@ std::optional<uint64_t> Recorder::syscalls_of(const Case& what) const {
   return found == counted_.end() ? std::nullopt : std::optional(found->second);
 }
 
-void Recorder::write_run(bool complete) const {
-  write_atomically(folder_.file(run_file::run), run_.text(complete));
+void Recorder::write_run() {
+  folder_.write(run_file::run, run_.text(false));
 }
 
-void Recorder::write_benchmarks() const {
-  write_atomically(folder_.file(run_file::benchmark), benchmarks_.raw());
-  write_atomically(folder_.file(run_file::aggregate), benchmarks_.aggregate());
+void Recorder::write_benchmarks() {
+  folder_.write(run_file::benchmark, benchmarks_.raw());
+  folder_.write(run_file::aggregate, benchmarks_.aggregate());
 }
 
 }  // namespace connbench

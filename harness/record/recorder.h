@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
@@ -27,8 +28,9 @@ namespace connbench {
 
 /// The records of one run. Used from one thread, between waves.
 ///
-/// Every method writes before it returns. When it cannot, it throws std::system_error that names the file; what was
-/// recorded before is then still readable, and run.json says `"complete": false`.
+/// Every method writes before it returns. When it cannot, or when another program has removed or changed a file, it
+/// throws std::system_error or std::runtime_error that names the file; what was recorded before is then still readable,
+/// and run.json says `"complete": false`.
 class Recorder {
  public:
   /// Claims `folder`: writes the headers, and run.json as far as it is known.
@@ -40,15 +42,21 @@ class Recorder {
   void count(const WaveResult& wave, std::string_view method);
   /// A timed wave. @return its figures
   /// @param assignment of a fleet: which target each attempt had
-  SummaryRow add(const WaveResult& wave, std::span<const Sample> samples, const Assignment* assignment = nullptr);
+  /// @param should_stop asked while samples are written; true leaves out the rest of them, and says so in run.json
+  SummaryRow add(
+      const WaveResult& wave, std::span<const Sample> samples, const Assignment* assignment = nullptr,
+      const std::function<bool()>& should_stop = [] { return false; });
   void rate(const FoundRate& found);
   /// See RunJson::skip().
   void skip(const Case& what, std::string_view reason);
   void warn(std::string_view warning);
+  /// The run was suspended. @param wave during which it was; nullptr = between two timed waves
+  void suspended(const Suspension& seen, const WaveResult* wave);
   /// The lab as it is now; replaces an earlier description.
   void lab(nlohmann::ordered_json description);
   /// The end of the run.
-  /// @param complete everything planned was measured, or skipped with a reason
+  /// @param complete everything planned was measured, or skipped with a reason. The record says so only if every file
+  /// is in its place and on the disk
   /// @param environment_after the load of the machine now
   void finish(bool complete, nlohmann::ordered_json environment_after);
 
@@ -56,8 +64,8 @@ class Recorder {
 
  private:
   std::optional<uint64_t> syscalls_of(const Case& what) const;
-  void write_run(bool complete = false) const;
-  void write_benchmarks() const;
+  void write_run();
+  void write_benchmarks();
 
   RunFolder folder_;
   std::string run_id_;

@@ -40,6 +40,7 @@ RunJson::RunJson(const RunInfo& info)
                {"skipped", Json::array()},
                {"warnings", Json::array()},
                {"failures", Json::array()},
+               {"suspensions", Json::array()},
                {"arrivals", Json::array()},
                {"rates", Json::array()},
                {"syscalls", Json::array()}})) {}
@@ -70,11 +71,23 @@ void RunJson::warn(std::string_view warning) {
   (*document_)["warnings"].push_back(warning);
 }
 
-void RunJson::fail(const WaveResult& wave) {
-  Json entry = json_of(wave.what);
-  entry["repetition"] = wave.repetition;
-  entry["wave"] = wave.wave;
-  entry["failure"] = wave.failure;
+Json RunJson::name_of(const WaveResult& wave) {
+  Json name = json_of(wave.what);
+  name["repetition"] = wave.repetition;
+  name["wave"] = wave.wave;
+  return name;
+}
+
+void RunJson::suspended(const Suspension& seen, Json during) {
+  during["stopped_ns"] = seen.stopped.count();
+  during["asleep_ns"] = seen.asleep.count();
+  (*document_)["suspensions"].push_back(std::move(during));
+}
+
+void RunJson::fail(const WaveResult& wave, size_t samples_omitted) {
+  Json entry = name_of(wave);
+  entry["failure"] = wave.failure.empty() ? "a signal ended the writing of its samples" : wave.failure;
+  if (samples_omitted > 0) entry["samples_omitted"] = samples_omitted;
   (*document_)["failures"].push_back(std::move(entry));
 }
 

@@ -12,6 +12,7 @@
 
 #include "harness/connector/connector.h"
 #include "harness/connector/registry.h"
+#include "harness/process/suspension_watch.h"
 #include "harness/record/origin.h"
 #include "harness/record/samples.h"
 #include "harness/record/summary.h"
@@ -60,8 +61,13 @@ class RunJson {
   /// A case that was asked for and that this machine cannot measure. @param remedy "" when none is known
   void skip(const Case& what, std::string_view reason, std::string_view remedy = "");
   void warn(std::string_view warning);
+  /// The run was suspended. @param during what: the keys that name the wave or ramp; empty = neither
+  void suspended(const Suspension& seen, nlohmann::ordered_json during);
+  /// The keys that name a wave.
+  static nlohmann::ordered_json name_of(const WaveResult& wave);
   /// A wave whose child process crashed, hung or threw.
-  void fail(const WaveResult& wave);
+  /// @param samples_omitted attempts of the wave that have no row in samples.csv, because the run was told to stop
+  void fail(const WaveResult& wave, size_t samples_omitted = 0);
   /// The account of an open-loop wave, and of each target of a fleet.
   void arrivals(const SummaryRow& row);
   void rate(const FoundRate& found);

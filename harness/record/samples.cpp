@@ -79,8 +79,9 @@ SamplesKept parse_samples_kept(std::string_view text) {
   throw std::invalid_argument(fmt::format("'{}' is not valid: expected all, failures or none", text));
 }
 
-void append_samples(CsvFile& file, const RecordedWave& recorded, SamplesKept kept) {
-  if (kept == SamplesKept::none) return;
+size_t append_samples(CsvFile& file, const RecordedWave& recorded, SamplesKept kept,
+                      const std::function<bool()>& should_stop) {
+  if (kept == SamplesKept::none) return 0;
   const auto& [run_id, origin_ns, wave, samples, assignment] = recorded;
   const Division division{samples.size(), wave.what.shards};
   const std::vector<std::string> targets = assignment == nullptr ? std::vector{wave.what.target} : assignment->targets;
@@ -89,16 +90,22 @@ void append_samples(CsvFile& file, const RecordedWave& recorded, SamplesKept kep
     for (size_t shard = 0; shard < division.shards; ++shard)
       beginnings.push_back(beginning_of(run_id, wave, target, shard));
   std::string block;
-  for (size_t i = 0; i < samples.size(); ++i) {
-    const Sample& sample = samples[division.place(i)];
+  size_t omitted = recorded.never_offered();
+  for (size_t i = 0; i < recorded.end_of_offered(); ++i) {
+    if (!recorded.offered(i)) continue;
+    const Sample& sample = recorded.sample(i);
     if (kept == SamplesKept::failures && sample.outcome == Outcome::connected) continue;
     const size_t target = assignment == nullptr ? 0 : assignment->of[i];
     append_row(block, beginnings[target * division.shards + division.shard_of(i)], i, sample, origin_ns);
     if (block.size() < block_bytes) continue;
     file.append(block);
     block.clear();
+    if (!should_stop()) continue;
+    for (size_t left = i + 1; left < recorded.end_of_offered(); ++left) omitted += recorded.offered(left) ? 1 : 0;
+    return omitted;
   }
   file.append(block);
+  return omitted;
 }
 
 uint64_t estimate_samples_bytes(std::string_view run_id, const Case& what, SamplesKept kept) {

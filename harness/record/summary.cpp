@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "harness/record/csv.h"
-#include "harness/wave/division.h"
 
 namespace connbench {
 namespace {
@@ -35,7 +34,8 @@ int64_t connecting_ns(const Sample& s) {
   return s.finished_ns - s.started_ns;
 }
 
-void summarise_times(SummaryRow& row, std::span<const Sample> samples) {
+// @param never_offered attempts that have no sample: they did not connect either
+void summarise_times(SummaryRow& row, std::span<const Sample> samples, size_t never_offered) {
   const auto connected = [](const Sample& s) { return ended(s) && s.outcome == Outcome::connected; };
   const auto late = [](const Sample& s) { return ended(s) && s.outcome == Outcome::deadline_exceeded; };
   // After a retransmitted SYN, the kernel's round trip covers only the last exchange.
@@ -46,7 +46,7 @@ void summarise_times(SummaryRow& row, std::span<const Sample> samples) {
   const auto any = [](const Sample&) { return true; };
   auto response =
       collect(samples, any, [&](const Sample& s) { return connected(s) ? s.finished_ns - s.scheduled_ns : never_ns; });
-  row.response = percentiles(response);
+  row.response = percentiles(response, never_offered);
   auto queue = collect(samples, started, [](const Sample& s) { return s.started_ns - s.scheduled_ns; });
   row.queue = percentiles(queue);
   auto overshoot = collect(samples, late, [&](const Sample& s) { return connecting_ns(s) - row.what.timeout.count(); });
@@ -103,8 +103,16 @@ void add(CsvRow& csv, const Usage& usage, const Footprint& peak) {
   }
 }
 
+// The samples of the attempts that were offered.
+std::vector<Sample> offered_samples(const RecordedWave& recorded) {
+  std::vector<Sample> own;
+  for (size_t i = 0; i < recorded.end_of_offered(); ++i)
+    if (recorded.offered(i)) own.push_back(recorded.sample(i));
+  return own;
+}
+
 // Everything but the makespan and the rates that follow from it.
-SummaryRow begin(const RecordedWave& recorded) {
+SummaryRow begin(const RecordedWave& recorded, std::span<const Sample> samples, size_t never_offered) {
   const WaveResult& wave = recorded.wave;
   SummaryRow row;
   row.run_id = recorded.run_id;
@@ -112,28 +120,30 @@ SummaryRow begin(const RecordedWave& recorded) {
   row.repetition = wave.repetition;
   row.wave = wave.wave;
   if (wave.started_ns != 0) row.wave_started_ns = wave.started_ns - recorded.origin_ns;
-  row.attempts = recorded.samples.size();
-  for (const Sample& s : recorded.samples) ++row.outcomes[static_cast<size_t>(s.outcome)];
+  row.failed = !wave.failure.empty();
+  row.attempts = samples.size() + never_offered;
+  for (const Sample& s : samples) ++row.outcomes[static_cast<size_t>(s.outcome)];
+  row.outcomes[static_cast<size_t>(Outcome::never_started)] += never_offered;
   row.usage = wave.usage;
   row.peak = wave.peak;
-  row.arrivals = account(recorded.samples);
-  summarise_times(row, recorded.samples);
+  row.arrivals = account(samples);
+  summarise_times(row, samples, never_offered);
   return row;
 }
 
 // The row of one target of a fleet.
 SummaryRow summarise_target(const RecordedWave& recorded, size_t target, std::optional<int64_t> makespan_ns) {
-  const auto& [run_id, origin_ns, wave, samples, assignment] = recorded;
-  const Division division{samples.size(), wave.what.shards};
+  const Assignment& assignment = *recorded.assignment;
   std::vector<Sample> own;
-  for (size_t i = 0; i < samples.size(); ++i)
-    if (assignment->of[i] == target) own.push_back(samples[division.place(i)]);
-  WaveResult part = wave;
-  part.what.target = assignment->targets[target];
-  part.what.attempts = own.size();
+  for (size_t i = 0; i < recorded.end_of_offered(); ++i)
+    if (recorded.offered(i) && assignment.of[i] == target) own.push_back(recorded.sample(i));
+  WaveResult part = recorded.wave;
+  part.what.target = assignment.targets[target];
+  part.what.attempts = static_cast<size_t>(std::ranges::count(assignment.of, target));
   part.usage = {};
   part.peak = {};
-  SummaryRow row = begin({.run_id = run_id, .origin_ns = origin_ns, .wave = part, .samples = own});
+  SummaryRow row = begin({.run_id = recorded.run_id, .origin_ns = recorded.origin_ns, .wave = part, .samples = own},
+                         own, part.what.attempts - own.size());
   row.makespan_ns = makespan_ns;
   summarise_rates(row, own);
   return row;
@@ -142,10 +152,12 @@ SummaryRow summarise_target(const RecordedWave& recorded, size_t target, std::op
 }  // namespace
 
 SummaryRow summarise(const RecordedWave& recorded, std::optional<uint64_t> syscalls) {
-  SummaryRow row = begin(recorded);
+  const std::vector<Sample> offered = recorded.wave.offered.empty() ? std::vector<Sample>() : offered_samples(recorded);
+  const std::span<const Sample> samples = recorded.wave.offered.empty() ? recorded.samples : std::span(offered);
+  SummaryRow row = begin(recorded, samples, recorded.never_offered());
   row.syscalls = syscalls;
-  row.makespan_ns = makespan_of(recorded.samples);
-  summarise_rates(row, recorded.samples);
+  row.makespan_ns = makespan_of(samples);
+  summarise_rates(row, samples);
   if (recorded.assignment == nullptr) return row;
   for (size_t target = 0; target < recorded.assignment->targets.size(); ++target)
     row.by_target.push_back(summarise_target(recorded, target, row.makespan_ns));

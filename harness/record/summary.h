@@ -42,6 +42,7 @@ struct SummaryRow {
   /// The following are not in summary.csv, whose columns are a contract. Tables and run.json use them.
   Percentiles response;  ///< finished − scheduled, over all attempts: how long a user waits; never_ns = did not connect
   OpenLoopAccount arrivals;
+  bool failed = false;  ///< the wave's process did not end properly, or was told to end: outcomes come from that
   /// Of a fleet: one row per target, without what the process cost.
   std::vector<SummaryRow> by_target;
 

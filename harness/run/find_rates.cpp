@@ -89,13 +89,16 @@ void Session::try_rate(RateSearch& search, RateResult& result) {
   const PlannedCase probe = probe_of(*result.planned, request_, rate, repetition);
   const size_t about = std::max<size_t>(waves_done_ + 1, rates_.size() * usual_waves_of_search(request_.repetitions));
   observer_.on_wave(probe, repetition, WavePurpose::timing, waves_done_, about);
+  note_suspension(nullptr);
   SampleBuffer samples(probe.what.attempts);
   WaveResult wave = this->wave(probe, samples, repetition, "");
   const SessionEnd so_far = state();
   if (so_far != SessionEnd::complete && wave.failure.empty()) wave.failure = "cut short";
   wave.wave = ++waves_done_;
+  note_suspension(&wave);
   const auto assignment = probe.assignment(request_.seed, repetition);
-  SummaryRow row = recorder_.add(wave, samples.samples(), assignment ? &*assignment : nullptr);
+  SummaryRow row = recorder_.add(wave, samples.samples(), assignment ? &*assignment : nullptr,
+                                 [this] { return state() == SessionEnd::interrupted; });
   if (!wave.failure.empty()) {
     result.failure = wave.failure;
     search.stop();

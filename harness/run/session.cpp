@@ -11,6 +11,7 @@
 #include "harness/lab/lab.h"
 #include "harness/machine/machine.h"
 #include "harness/process/process_watch.h"
+#include "harness/process/suspension_watch.h"
 #include "harness/run/destinations.h"
 #include "harness/run/phase_lock.h"
 #include "harness/run/warnings.h"
@@ -58,6 +59,12 @@ class Session::Servers final : public WaveParent {
   bool should_stop() override { return watch_.should_stop(); }
   bool wants_progress() const override { return observer_.wants_progress(); }
   void on_progress(const WaveProgress& progress) override { observer_.on_progress(progress); }
+  Duration suspended() override {
+    suspensions_.look();
+    return suspensions_.stopped();
+  }
+  /// What was seen since the last call.
+  Suspension take_suspension() { return suspensions_.take(); }
 
   SessionEnd state() {
     if (stop_.pending() != 0) return SessionEnd::interrupted;
@@ -78,6 +85,7 @@ class Session::Servers final : public WaveParent {
   SessionObserver& observer_;
   std::map<std::pair<std::string, Family>, std::unique_ptr<Target>> open_;
   ProcessWatch watch_;
+  SuspensionWatch suspensions_;
 };
 
 Session::Session(const RunRequest& request, const Plan& plan, const Placement& placement, Recorder& recorder,
@@ -153,6 +161,7 @@ SessionEnd Session::timed_waves() {
     if (const SessionEnd end = state(); end != SessionEnd::complete) return end;
     const PlannedCase& planned = plan_.cases[next.which];
     observer_.on_wave(planned, next.repetition, WavePurpose::timing, waves_done_, before + plan_.waves.size());
+    note_suspension(nullptr);
     SampleBuffer samples(planned.what.attempts);
     WaveResult result = wave(planned, samples, next.repetition, "");
     const SessionEnd so_far = state();
@@ -160,12 +169,14 @@ SessionEnd Session::timed_waves() {
       result.failure =
           so_far == SessionEnd::broke ? fmt::format("cut short: {} died", died()) : "cut short by a signal";
     result.wave = ++waves_done_ - before;
+    note_suspension(&result);
     if (!result.failure.empty() && so_far == SessionEnd::complete)
       results_[next.which].failures.push_back(result.failure);
     const auto assignment = planned.assignment(request_.seed, next.repetition);
-    SummaryRow row = recorder_.add(result, samples.samples(), assignment ? &*assignment : nullptr);
-    // Recorded, but no result: its outcomes come from the interruption.
-    if (so_far != SessionEnd::interrupted) results_[next.which].rows.push_back(std::move(row));
+    SummaryRow row = recorder_.add(result, samples.samples(), assignment ? &*assignment : nullptr,
+                                   [this] { return state() == SessionEnd::interrupted; });
+    // Recorded, but no result: its outcomes come from the end of the run.
+    if (so_far == SessionEnd::complete) results_[next.which].rows.push_back(std::move(row));
   }
   return state();
 }
@@ -250,6 +261,13 @@ std::string Session::died() const {
   return servers_->died();
 }
 
+void Session::note_suspension(const WaveResult* wave) {
+  const Suspension seen = servers_->take_suspension();
+  if (!seen) return;
+  recorder_.suspended(seen, wave);
+  warn(suspension_warning(seen, wave));
+}
+
 void Session::warn(std::string warning) {
   recorder_.warn(warning);
   warnings_.push_back(std::move(warning));
@@ -258,8 +276,9 @@ void Session::warn(std::string warning) {
 void Session::warn_about_cases() {
   std::vector<std::pair<const PlannedCase*, int64_t>> overflows;
   for (const CaseResult& result : results_) {
-    std::vector<const SummaryRow*> rows;
-    for (const SummaryRow& row : result.rows) rows.push_back(&row);
+    std::vector<const SummaryRow*> rows;  // the outcomes of a wave that failed come from its failure
+    for (const SummaryRow& row : result.rows)
+      if (!row.failed) rows.push_back(&row);
     overflows.emplace_back(result.planned, listen_overflows(*result.planned, rows));
     for (std::string& warning : case_warnings(*result.planned, rows)) warn(std::move(warning));
     if (!result.failures.empty())

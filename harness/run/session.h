@@ -102,6 +102,8 @@ class Session {
 
  private:
   class Servers;
+  /// @param wave during which it was; nullptr = between two timed waves
+  void note_suspension(const WaveResult* wave);
   void warn(std::string warning);
   void record_connectors();
   SessionEnd count_syscalls();

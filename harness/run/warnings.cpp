@@ -120,6 +120,18 @@ int64_t listen_overflows(const PlannedCase& planned, const std::vector<const Sum
   return overflows;
 }
 
+std::string suspension_warning(const Suspension& seen, const WaveResult* wave) {
+  const bool stopped = seen.stopped > Duration::zero();
+  const std::string what = stopped
+                               ? fmt::format("the run was suspended by a signal for {}{}", human_readable(seen.stopped),
+                                             seen.asleep > Duration::zero() ? ", and the machine slept" : "")
+                               : fmt::format("the machine slept for {}", human_readable(seen.asleep));
+  if (wave == nullptr) return fmt::format("{} between two timed waves: no figure includes that.", what);
+  return fmt::format(
+      "{}, repetition {}: {} during this wave, so its times, rates and timeouts mean nothing. Repeat the run.",
+      wave->what.describe(), wave->repetition, what);
+}
+
 std::string overflow_warning(const std::vector<std::pair<const PlannedCase*, int64_t>>& overflows) {
   std::string text, load;
   for (const auto& [planned, count] : overflows) {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "harness/process/suspension_watch.h"
 #include "harness/record/summary.h"
 #include "harness/run/plan.h"
 
@@ -18,6 +19,9 @@ std::vector<std::string> port_warnings(const RunRequest& request, const PlannedC
 /// After all timed waves of a case: outcomes that the target does not explain, and a server that was the bottleneck. At
 /// most one warning each.
 std::vector<std::string> case_warnings(const PlannedCase& planned, const std::vector<const SummaryRow*>& rows);
+
+/// That the run was suspended. @param wave during which it was; nullptr = between two timed waves
+std::string suspension_warning(const Suspension& seen, const WaveResult* wave);
 
 /// How often listen queues overflowed during the waves of a case. 0 unless its target accepts connections: the kernel
 /// counts for the whole network namespace, so an overflow would hardly be caused by this case.

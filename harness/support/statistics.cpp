@@ -11,21 +11,23 @@ size_t samples_needed(double q) noexcept {
   return static_cast<size_t>(std::ceil(std::log(1 - percentile_confidence) / std::log(q)));
 }
 
-std::optional<int64_t> quantile(std::vector<int64_t>& values, double q) {
-  if (values.size() < samples_needed(q)) return std::nullopt;
+std::optional<int64_t> quantile(std::vector<int64_t>& values, double q, size_t beyond) {
+  const size_t all = values.size() + beyond;
+  if (all < samples_needed(q)) return std::nullopt;
   // 0.07 × 100 is 7.000000000000001 in binary. A rank that is whole in decimal must stay whole.
-  const double rank = std::ceil(q * static_cast<double>(values.size()) - 1e-6);
+  const double rank = std::ceil(q * static_cast<double>(all) - 1e-6);
+  if (rank > static_cast<double>(values.size())) return INT64_MAX;
   const auto nth = values.begin() + static_cast<std::ptrdiff_t>(std::max(rank, 1.0)) - 1;
   std::nth_element(values.begin(), nth, values.end());
   return *nth;
 }
 
-Percentiles percentiles(std::vector<int64_t>& values) {
-  return {.p50 = quantile(values, 0.5),
-          .p90 = quantile(values, 0.9),
-          .p99 = quantile(values, 0.99),
-          .p999 = quantile(values, 0.999),
-          .max = quantile(values, 1.0)};
+Percentiles percentiles(std::vector<int64_t>& values, size_t beyond) {
+  return {.p50 = quantile(values, 0.5, beyond),
+          .p90 = quantile(values, 0.9, beyond),
+          .p99 = quantile(values, 0.99, beyond),
+          .p999 = quantile(values, 0.999, beyond),
+          .max = quantile(values, 1.0, beyond)};
 }
 
 std::optional<double> median(std::vector<double> values) {

@@ -20,11 +20,11 @@ struct Percentiles {
   std::optional<int64_t> p50, p90, p99, p999, max;
 };
 
-/// Nearest-rank percentiles. Reorders `values`.
-Percentiles percentiles(std::vector<int64_t>& values);
+/// Nearest-rank percentiles. Reorders `values`. @param beyond how many more values there are, each INT64_MAX
+Percentiles percentiles(std::vector<int64_t>& values, size_t beyond = 0);
 
 /// The nearest-rank q-quantile (0 < q ≤ 1); nullopt when there are too few values. Reorders `values`.
-std::optional<int64_t> quantile(std::vector<int64_t>& values, double q);
+std::optional<int64_t> quantile(std::vector<int64_t>& values, double q, size_t beyond = 0);
 
 /// Median with linear interpolation between the middle two; nullopt when empty.
 std::optional<double> median(std::vector<double> values);

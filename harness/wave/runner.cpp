@@ -31,7 +31,7 @@ class Wave {
     const TimePoint end = begun_ + plan_.load.limit;
     TimePoint time = begun_;
     while (reaped_ < samples_.size()) {
-      if (time >= end || (plan_.stop != nullptr && plan_.stop->load(std::memory_order_relaxed))) return give_up(time);
+      if (stopped() || time >= end) return give_up(time);
       offer(time);
       const TimePoint next = next_submission();
       const TimePoint wake = std::min({end, time + stop_check_interval, next});
@@ -142,12 +142,16 @@ class Wave {
     sample.state = Sample::State::done;
   }
 
+  bool stopped() const { return plan_.stop != nullptr && plan_.stop->load(std::memory_order_relaxed); }
+
   void give_up(TimePoint time) {
     connector_.cancel_all();
     while (connector_.in_flight() > 0) reap(plan_.clock() + stop_check_interval);
     // Attempts that were due by then were wanted, even if there never was room for them.
     while (plan_.pacing->open_loop() && is_due(time)) schedule(time);
-    for (uint64_t id = submitted_; id < samples_.size(); ++id) {
+    // Somebody waits for the end: millions that were never offered are not written one by one.
+    const uint64_t end = stopped() ? offered_ : samples_.size();
+    for (uint64_t id = submitted_; id < end; ++id) {
       if (id >= offered_) samples_[id] = Sample{};
       samples_[id].outcome = Outcome::never_started;
       samples_[id].state = Sample::State::done;

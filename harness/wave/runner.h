@@ -32,13 +32,14 @@ struct Drive {
   Duration timeout{};                       ///< of each attempt
   Pacing* pacing = nullptr;                 ///< when attempts are due
   TimePoint begin{};                        ///< of the wave, when this is one shard of several; TimePoint{} = now
-  const std::atomic<bool>* stop = nullptr;  ///< set from outside: end as if the limit had passed
+  const std::atomic<bool>* stop = nullptr;  ///< set from outside: end now, and leave alone what was never offered
   TimePoint (*clock)() = &now;              ///< replaced in tests
   void (*sleep)(TimePoint) = &sleep_until;  ///< replaced in tests
 };
 
 /// Makes samples.size() attempts and returns when each of them is accounted for. Allocates nothing per attempt. An
-/// attempt that had not started when the wave ended is `never_started`.
+/// attempt that had not started when the wave ended is `never_started`; if `stop` ended it, samples of attempts that
+/// were never offered are left as they were.
 void drive(Connector& connector, const Drive& drive, std::span<Sample> samples);
 
 }  // namespace connbench

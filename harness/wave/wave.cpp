@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "harness/process/measured_child.h"
 #include "harness/process/shared.h"
@@ -30,6 +31,7 @@ class WaveWatch {
         report_(report),
         parent_(parent),
         footprint_(spec.footprint),
+        suspended_(parent.suspended()),
         longest_(spec.load.limit + end_grace + end_grace_per_attempt * static_cast<int64_t>(spec.what->concurrency)) {}
 
   // @return why the child did not finish; "" = it finished
@@ -39,11 +41,14 @@ class WaveWatch {
         "the wave", running_ ? "hangs: did not end within its wave limit; killed" : "hangs while starting; killed");
   }
   const Footprint& peak() const noexcept { return peak_; }
+  bool stopped() const noexcept { return child_.stopping(); }
 
  private:
   void look() {
     sample();
     tell_progress();
+    const Duration suspended = parent_.suspended();
+    child_.postpone(suspended - std::exchange(suspended_, suspended));
     if (running_ || child_.stopping() || report_.started_ns == 0) return;
     running_ = true;
     child_.set_deadline(TimePoint(Duration(report_.started_ns)) + longest_);
@@ -73,6 +78,7 @@ class WaveWatch {
   WaveReport& report_;
   WaveParent& parent_;
   decltype(WaveSpec::footprint) footprint_;
+  Duration suspended_;
   Duration longest_;  // from its start until it is killed
   Footprint peak_{};
   TimePoint sample_again_{};
@@ -92,6 +98,26 @@ void close_samples(std::span<Sample> samples) {
     sample.outcome = sample.state == Sample::State::submitted ? Outcome::cancelled : Outcome::never_started;
     sample.state = Sample::State::done;
   }
+}
+
+// A shard offers its attempts in order, so bisection finds how many it has offered.
+std::vector<size_t> offered_by_shard(std::span<const Sample> samples, const Division& division) {
+  std::vector<size_t> offered;
+  for (size_t shard = 0; shard < division.shards; ++shard) {
+    const auto own = samples.subspan(division.first(shard), division.count(shard));
+    const auto end = std::ranges::partition_point(own, [](const Sample& s) { return s.scheduled_ns != 0; });
+    offered.push_back(static_cast<size_t>(end - own.begin()));
+  }
+  return offered;
+}
+
+// The samples of a wave whose child has ended.
+void close_samples(std::span<Sample> samples, bool stopped, WaveResult& result) {
+  if (!stopped) return close_samples(samples);
+  const Division division{samples.size(), result.what.shards};
+  result.offered = offered_by_shard(samples, division);
+  for (size_t shard = 0; shard < division.shards; ++shard)
+    close_samples(samples.subspan(division.first(shard), result.offered[shard]));
 }
 
 }  // namespace
@@ -129,7 +155,7 @@ WaveResult run_wave(const WaveSpec& spec, SampleBuffer& samples, WaveParent& par
   WaveWatch watch(pid, spec, samples, *report, parent);
   result.failure = watch.wait_for_end();
   result.peak = watch.peak();
-  close_samples(samples.samples());
+  close_samples(samples.samples(), watch.stopped(), result);
   result.started_ns = report->started_ns;
   result.usage = report->usage;
   for (size_t i = 0; i < report->syscall_names; ++i)

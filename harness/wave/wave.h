@@ -46,6 +46,9 @@ struct WaveResult {
   Footprint peak{};                      ///< sampled by the parent: a peak between two samples is missed
   std::vector<SyscallCount> syscalls{};  ///< only of a counting wave
   std::string failure{};                 ///< why the child did not finish (signal, exception, hang); "" = it finished
+  /// Of a wave that was stopped: how many attempts each shard had offered. The samples of the others were not touched;
+  /// they count as never_started. Empty = every sample is complete.
+  std::vector<size_t> offered{};
 };
 
 /// How far a wave has come.
@@ -66,13 +69,16 @@ class WaveParent {
   virtual bool should_stop() = 0;
   /// Whether to call on_progress(), and to do the work for it.
   virtual bool wants_progress() const { return false; }
+  /// For how long the run has been suspended so far. A wave gets this time in addition to its limit.
+  virtual Duration suspended() { return {}; }
   /// Called twice a second while attempts are being made.
   virtual void on_progress(const WaveProgress&) {}
 };
 
 /// Runs one wave in a child, in `Case::shards` threads. Each has its share of the attempts and of the concurrency, as
 /// harness/wave/division.h divides them. `samples` must be unused. It is complete afterwards, even if the child was
-/// killed: attempts that were submitted and had not ended are `cancelled`, the rest `never_started`.
+/// killed: attempts that were submitted and had not ended are `cancelled`, the rest `never_started`. If `parent` asked
+/// for the end, it is complete as far as WaveResult::offered says, so that the end takes no time per attempt.
 /// @throws std::system_error when no child can be made
 WaveResult run_wave(const WaveSpec& spec, SampleBuffer& samples, WaveParent& parent);
 

@@ -100,8 +100,10 @@ TEST_F(LabRun, SaysThatItCannotWriteTheCapture) {
   auto arguments = short_run();
   arguments.insert(arguments.end(), {"--pcap", folder_.path() / "nowhere" / "lab.pcap"});
   const Ended ended = connbench(arguments);
-  EXPECT_EQ(ended.status, 5);
+  EXPECT_EQ(ended.status, 2);
+  EXPECT_THAT(ended.err, HasSubstr("--pcap"));
   EXPECT_THAT(ended.err, HasSubstr("nowhere"));
+  EXPECT_FALSE(std::filesystem::exists(out()));
 }
 
 TEST_F(LabRun, SaysThatThereIsNoRoomForTheCapture) {
@@ -199,6 +201,7 @@ class DyingRun : public LabRun {
     const Ended ended = program.wait();
     EXPECT_EQ(ended.status, 5) << ended.err;
     EXPECT_THAT(ended.err, HasSubstr(who));
+    EXPECT_THAT(ended.out, Not(HasSubstr("--wave-limit"))) << "the end comes from a death, not from a limit";
     EXPECT_THAT(program.left_behind(), IsEmpty());
     EXPECT_EQ(json_of(out() + "/run.json").at("complete"), false);
   }

@@ -6,7 +6,10 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include <functional>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "harness/record/file.h"
 #include "tests/support/python_csv.h"
@@ -115,6 +118,78 @@ TEST(CsvFile, LosesNoAppendedRowWhenTheProcessIsKilled) {
   });
   EXPECT_TRUE(WIFSIGNALED(status));
   EXPECT_EQ(content_of(path), "a\r\n1\r\n");
+}
+
+// Each way in which another program can take the file away.
+TEST(CsvFile, NoticesThatItsFileIsNoLongerTheSame) {
+  using Change = std::function<void(const std::filesystem::path&)>;
+  const auto append = [](const std::filesystem::path& path, const char* more) {
+    std::ofstream(path, std::ios::app) << more;
+  };
+  const std::vector<std::pair<const char*, Change>> changes{
+      {"disappeared", [](const auto& path) { std::filesystem::remove(path); }},
+      {"disappeared", [](const auto& path) { std::filesystem::rename(path, path.string() + ".old"); }},
+      {"replaced or changed", [](const auto& path) { write_atomically(path, "a\r\n1\r\n"); }},
+      {"replaced or changed", [](const auto& path) { std::filesystem::resize_file(path, 1); }},
+      {"replaced or changed", [&](const auto& path) { append(path, "2\r\n"); }},
+      {"replaced or changed", [](const auto& path) {
+         std::filesystem::rename(path, path.string() + ".old");
+         std::filesystem::create_symlink(path.string() + ".old", path);
+       }}};
+  for (const auto& [said, change] : changes) {
+    TemporaryFolder folder;
+    const auto path = folder.path() / "x.csv";
+    CsvFile file(path, "a");
+    file.append("1\r\n");
+    change(path);
+    const auto matches =
+        testing::ThrowsMessage<std::runtime_error>(testing::AllOf(HasSubstr("x.csv"), HasSubstr(said)));
+    EXPECT_THAT([&] { file.append("3\r\n"); }, matches);
+    EXPECT_THAT([&] { file.finish(); }, matches);
+  }
+}
+
+// In a child, in which a system call fails: status 7 when `write` says so with the file's name.
+int status_without(unsigned system_call, const std::function<void()>& write) {
+  const int status = in_child([&] {
+    refuse(system_call);
+    try {
+      write();
+    } catch (const std::system_error& error) {
+      return std::string(error.what()).find("x.") != std::string::npos ? 7 : 8;
+    }
+    return 9;
+  });
+  return WEXITSTATUS(status);
+}
+
+TEST(CsvFile, ReportsThatTheDiskHasNotTakenIt) {
+  TemporaryFolder folder;
+  CsvFile file(folder.path() / "x.csv", "a");
+  for (const unsigned call : {SYS_fsync, SYS_close}) EXPECT_EQ(status_without(call, [&] { file.finish(); }), 7) << call;
+}
+
+TEST(WriteAtomically, ReportsEveryCallThatFailsAndKeepsTheOldContent) {
+  TemporaryFolder folder;
+  const auto path = folder.path() / "x.json";
+  write_atomically(path, "old");
+  for (const unsigned call : {SYS_openat, SYS_write, SYS_fsync, SYS_close, SYS_renameat}) {
+    EXPECT_EQ(status_without(call, [&] { write_atomically(path, "new", Durable::yes); }), 7) << call;
+    EXPECT_EQ(content_of(path), "old") << call;
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1) << call;
+  }
+}
+
+TEST(WriteAtomically, LeavesAloneWhatALinkOfItsNamesPointsTo) {
+  TemporaryFolder folder;
+  write_atomically(folder.path() / "victim", "mine");
+  for (const char* link : {"x.json", "x.json.tmp"}) {
+    std::filesystem::create_symlink(folder.path() / "victim", folder.path() / link);
+    write_atomically(folder.path() / "x.json", "new");
+    EXPECT_EQ(content_of(folder.path() / "victim"), "mine") << link;
+    EXPECT_EQ(content_of(folder.path() / "x.json"), "new") << link;
+    EXPECT_FALSE(std::filesystem::is_symlink(folder.path() / "x.json")) << link;
+  }
 }
 
 TEST(WriteAll, NamesTheFileOnAFullDevice) {

@@ -190,6 +190,91 @@ TEST_F(RecorderTest, OnlyAFinishedRunIsComplete) {
   EXPECT_EQ(document("run.json").at("environment_after").at("load"), 0.5);
 }
 
+TEST_F(RecorderTest, ARunIsCompleteOnlyIfAllItsFilesAreThere) {
+  for (const std::string_view name : {"samples.csv", "summary.csv", "benchmark.json", "benchmark-aggregate.json"}) {
+    const auto path = folder_.path() / std::string(name).append(".run");
+    Recorder recorder(RunFolder(path), info_of());
+    recorder.add(wave_of(), ten());
+    std::filesystem::remove(path / name);
+    EXPECT_THAT(
+        [&] {
+          recorder.finish(true, {{"load", 0.5}});
+        },
+        testing::ThrowsMessage<std::runtime_error>(testing::HasSubstr(name)));
+    const json run = json::parse(content_of(path / "run.json"));
+    EXPECT_EQ(run.at("complete"), false) << name;
+    EXPECT_EQ(run.at("environment_after").at("load"), 0.5) << name;
+  }
+}
+
+// Four attempts of ten were offered before the wave was stopped, in two shards: 0, 2 and 4, and 1.
+TEST_F(RecorderTest, AttemptsThatAStoppedWaveNeverOfferedAreCountedButHaveNoRow) {
+  RunInfo info = info_of();
+  info.arrival = "uniform:5000/s";
+  Recorder recorder(claim(), info);
+  auto wave = wave_of();
+  wave.what.shards = 2;
+  wave.failure = "cut short by a signal";
+  wave.offered = {3, 1};
+  std::vector<Sample> samples(10);  // as the kernel gives the memory: all zero
+  for (const size_t place : {0, 1, 2, 5}) samples[place] = sample_of(Outcome::connected, 0, 10, 100);
+  const SummaryRow row = recorder.add(wave, samples);
+  EXPECT_EQ(row.attempts, 10U);
+  EXPECT_EQ(row.count(Outcome::connected), 4U);
+  EXPECT_EQ(row.count(Outcome::never_started), 6U);
+  EXPECT_EQ(row.connecting.max, 100);
+  EXPECT_EQ(row.response.p50, never_ns) << "the median of ten is one that did not connect";
+  std::vector<std::string> attempts;
+  for (const auto& cells : rows("samples.csv")) attempts.push_back(cells.at(9));
+  EXPECT_EQ(attempts, (std::vector<std::string>{"attempt", "0", "1", "2", "4"}));
+  const json run = document("run.json");
+  EXPECT_EQ(run.at("failures").at(0).at("samples_omitted"), 6);
+  EXPECT_EQ(run.at("arrivals").at(0).at("offered"), 4);
+}
+
+TEST_F(RecorderTest, TheTargetsOfAStoppedFleetKeepTheirShares) {
+  Recorder recorder(claim(), info_of());
+  auto wave = fleet_wave();
+  wave.offered = {2};
+  std::vector<Sample> samples = fleet_samples();
+  samples[2] = samples[3] = {};
+  const SummaryRow row = recorder.add(wave, samples, &fleet_assignment);
+  ASSERT_EQ(row.by_target.size(), 2U);
+  EXPECT_EQ(row.by_target[0].attempts, 3U);
+  EXPECT_EQ(row.by_target[0].count(Outcome::connected), 1U);
+  EXPECT_EQ(row.by_target[0].count(Outcome::never_started), 2U);
+  EXPECT_EQ(row.by_target[1].attempts, 1U);
+  EXPECT_EQ(row.by_target[1].count(Outcome::never_started), 0U);
+}
+
+TEST_F(RecorderTest, StopsWritingSamplesWhenToldToAndSaysHowManyAreMissing) {
+  constexpr size_t many = 100'000;
+  Recorder recorder(claim(), info_of());
+  auto wave = wave_of();
+  wave.what.attempts = many;
+  const std::vector<Sample> samples(many, sample_of(Outcome::connected, 0, 10, 100));
+  const SummaryRow row = recorder.add(wave, samples, nullptr, [] { return true; });
+  EXPECT_EQ(row.count(Outcome::connected), many);
+  const size_t written = rows("samples.csv").size() - 1;
+  EXPECT_LT(written, many / 2);
+  const json failure = document("run.json").at("failures").at(0);
+  EXPECT_EQ(failure.at("samples_omitted"), many - written);
+  EXPECT_EQ(failure.at("failure"), "a signal ended the writing of its samples");
+}
+
+TEST_F(RecorderTest, SaysDuringWhichWaveTheRunWasSuspended) {
+  Recorder recorder(claim(), info_of());
+  const WaveResult wave = wave_of();
+  recorder.suspended({.stopped = std::chrono::seconds(2), .asleep = {}}, &wave);
+  recorder.suspended({.stopped = {}, .asleep = std::chrono::hours(1)}, nullptr);
+  const json seen = document("run.json").at("suspensions");
+  ASSERT_EQ(seen.size(), 2U);
+  EXPECT_EQ(seen[0].at("wave"), 7);
+  EXPECT_EQ(seen[0].at("stopped_ns"), 2'000'000'000);
+  EXPECT_FALSE(seen[1].contains("wave"));
+  EXPECT_EQ(seen[1].at("asleep_ns"), 3'600'000'000'000);
+}
+
 TEST_F(RecorderTest, AStoppedRunStaysIncomplete) {
   Recorder recorder(claim(), info_of());
   recorder.finish(false, {{"load", 0.5}});

@@ -23,7 +23,43 @@ TEST(RunFolder, IsCreatedWithItsParents) {
   TemporaryFolder folder;
   const RunFolder run(folder.path() / "a" / "b");
   EXPECT_TRUE(std::filesystem::is_directory(run.path()));
-  EXPECT_EQ(run.file(run_file::run), folder.path() / "a" / "b" / "run.json");
+  EXPECT_EQ(run.file(run_file::run).path, folder.path() / "a" / "b" / "run.json");
+}
+
+TEST(RunFolder, LeavesNothingWhenNothingWasWritten) {
+  TemporaryFolder folder;
+  { const RunFolder run(folder.path() / "a" / "b"); }
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+  {
+    RunFolder run(folder.path() / "a" / "b");
+    run.write(run_file::run, "{}");
+  }
+  EXPECT_EQ(content_of(folder.path() / "a" / "b" / "run.json"), "{}");
+}
+
+TEST(RunFolder, StaysTheSameFolderWhenAnotherOneTakesItsName) {
+  TemporaryFolder folder;
+  RunFolder run(folder.path() / "mine");
+  std::filesystem::rename(folder.path() / "mine", folder.path() / "moved");
+  std::filesystem::create_directory(folder.path() / "mine");
+  run.write(run_file::run, "{}");
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path() / "mine"));
+  EXPECT_EQ(content_of(folder.path() / "moved" / "run.json"), "{}");
+  EXPECT_THAT([&] { run.finish(run_file::run, "complete"); },
+              ThrowsMessage<std::runtime_error>(HasSubstr("mine was moved or removed")));
+  EXPECT_EQ(content_of(folder.path() / "moved" / "run.json"), "{}");
+}
+
+TEST(RunFolder, KnowsItsRecordsByWhateverNameTheyAreReached) {
+  TemporaryFolder folder;
+  const RunFolder run(folder.path() / "run");
+  for (const char* name : {"samples.csv", "run.json.tmp", "exhaustion.csv", "matrix.csv", "lab.pcap"}) {
+    write_atomically(folder.path() / "run" / name, "");
+    std::filesystem::create_symlink(folder.path() / "run" / name, folder.path() / "link");
+    const UniqueFd fd(::open((folder.path() / "link").c_str(), O_RDONLY | O_CLOEXEC));
+    EXPECT_EQ(run.has_as_record(identity_of(fd.get(), "link")), std::string(name) != "lab.pcap") << name;
+    std::filesystem::remove(folder.path() / "link");
+  }
 }
 
 TEST(RunFolder, MayExistAndHoldUnrelatedFiles) {
@@ -35,13 +71,22 @@ TEST(RunFolder, MayExistAndHoldUnrelatedFiles) {
 }
 
 TEST(RunFolder, RefusesAFolderThatHoldsARun) {
-  for (std::string_view name : {run_file::run, run_file::summary, run_file::samples}) {
+  for (std::string_view name : {run_file::run, run_file::summary, run_file::samples, run_file::benchmark,
+                                run_file::aggregate, run_file::exhaustion, std::string_view("probe.csv"),
+                                std::string_view("probe.md"), std::string_view("matrix.csv")}) {
     TemporaryFolder folder;
     write_atomically(folder.path() / name, "");
     EXPECT_THAT([&] { RunFolder run(folder.path()); },
                 ThrowsMessage<std::invalid_argument>(
                     AllOf(HasSubstr(folder.path().string()), HasSubstr(std::string(name)), HasSubstr("--out"))));
   }
+}
+
+// Whoever could write into the folder before decides where such a link leads.
+TEST(RunFolder, RefusesALinkWithTheNameOfARecordWhereverItLeads) {
+  TemporaryFolder folder;
+  std::filesystem::create_symlink("/nowhere/at/all", folder.path() / "benchmark.json");
+  EXPECT_THROW(RunFolder{folder.path()}, std::invalid_argument);
 }
 
 TEST(RunFolder, ReportsThatItCannotBeCreated) {

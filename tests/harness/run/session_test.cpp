@@ -26,6 +26,7 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 
 std::optional<std::string> always_available(const ConnectorSettings&) {
@@ -216,6 +217,7 @@ TEST_F(Sessions, ContinueAfterAWaveThatCrashes) {
   EXPECT_THAT(session_->results()[1].rows, SizeIs(2));
   EXPECT_THAT(document().at("failures"), SizeIs(2));
   EXPECT_THAT(warnings(), HasSubstr("crashing on fake (IPv4, 2 in flight, timeout 1s): 2 of 2 waves failed"));
+  EXPECT_THAT(warnings(), Not(HasSubstr("--wave-limit"))) << "the outcomes come from the crash";
 }
 
 TEST_F(Sessions, WarnAboutAnOutcomeThatTheTargetDoesNotExplain) {
@@ -233,6 +235,7 @@ TEST_F(Sessions, StopAtASignalAndRecordTheWaveThatItCutShort) {
   EXPECT_THAT(observer_.waves, SizeIs(2));
   EXPECT_THAT(session_->results().front().rows, SizeIs(1)) << "the wave that was cut short is no result";
   EXPECT_THAT(session_->results().front().failures, IsEmpty()) << "the connector is not to blame";
+  EXPECT_THAT(warnings(), Not(HasSubstr("--wave-limit")));
   EXPECT_THAT(document().at("failures"), SizeIs(1));
 }
 
@@ -243,8 +246,9 @@ TEST_F(Sessions, BreakOffWhenAServerDies) {
   EXPECT_EQ(run({&working}), SessionEnd::broke);
   EXPECT_EQ(session_->died(), "the server of fake (4)");
   EXPECT_THAT(observer_.waves, SizeIs(2));
-  EXPECT_THAT(session_->results().front().rows, SizeIs(2));
+  EXPECT_THAT(session_->results().front().rows, SizeIs(1)) << "the wave that was cut short is no result";
   EXPECT_THAT(document().at("failures"), SizeIs(1));
+  EXPECT_THAT(warnings(), Not(HasSubstr("--wave-limit")));
 }
 
 TEST_F(Sessions, GiveEveryTargetOfAFleetItsShare) {
