@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import threading
 import traceback
 
 from .environment import forget_git
@@ -27,6 +28,8 @@ def run(name, main, interrupted=""):
     A reader of stdout that has gone changes no status; a stdout that cannot be written is UNUSABLE.
     """
     forget_git()
+    if threading.current_thread() is threading.main_thread():
+        interrupt_on_termination()
     with safe_streams():
         try:
             try:

@@ -8,7 +8,10 @@ are shown by their number, as in \\x1b.
 import contextlib
 import os
 import re
+import stat
 import sys
+import tempfile
+from pathlib import Path
 
 # Control characters other than tab and line feed, marks that change the direction of writing, and half surrogates.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -36,10 +39,45 @@ def _number(match):
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
-def write_text(path, text):
-    """Writes a text file in UTF-8. What cannot be encoded is written as its number."""
-    with open(path, "wb") as file:
-        file.write(text.encode("utf-8", "backslashreplace"))
+def write_text(path, text, follow_links=True):
+    """Writes a text file in UTF-8, as write_bytes() does. What cannot be encoded is written as its number."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"), follow_links)
+
+
+def write_bytes(path, data, follow_links=True):
+    """Creates a file, or replaces it as a whole: when that fails, the old one is as it was.
+
+    A file that the user named is the one to which links lead, and a FIFO or device is written to as it is. For a name
+    that the script chose, in a folder where others may have prepared a link: follow_links=False replaces the link.
+    """
+    try:
+        _write_bytes(Path(os.path.realpath(path) if follow_links else path), data, follow_links)
+    except OSError as error:  # with the name that the user knows
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _write_bytes(path, data, in_place):
+    """`in_place`: the file may be written where it is, if it cannot be replaced."""
+    if in_place and path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
+    try:
+        file = tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}.", delete=False)
+    except PermissionError:  # the file may be writable where its folder is not
+        if not in_place:
+            raise
+        path.write_bytes(data)
+        return
+    with file:
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode) if path.is_file() else 0o644)
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise
 
 
 class Stream:

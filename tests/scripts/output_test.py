@@ -1,8 +1,13 @@
 """What the scripts print: on any terminal, in any locale, and when nobody reads it."""
 
+import contextlib
 import os
 import subprocess
+import tempfile
+import time
 import unittest
+from pathlib import Path
+from unittest import mock
 
 from connbench_tools import output
 from made_runs import ENVIRONMENT, ROOT, RunsTest, wave
@@ -23,6 +28,48 @@ class PrintableTest(unittest.TestCase):
         )
         self.assertEqual(output.one_line("a\n\r b"), "a \\x0d b")
         self.assertEqual(output.in_cell("a|b\nc"), "a\\|b c")
+
+
+class WritingTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.file, self.victim = self.folder / "file", self.folder / "victim"
+        self.victim.write_text("mine")
+
+    def test_replaces_a_file_as_a_whole_and_keeps_its_mode(self):
+        self.victim.chmod(0o600)
+        output.write_text(self.victim, "new\udcff")
+        self.assertEqual((self.victim.read_text(), self.victim.stat().st_mode & 0o777), ("new\\udcff", 0o600))
+        self.assertEqual(list(self.folder.iterdir()), [self.victim])
+
+    def test_keeps_the_old_file_when_there_is_no_room(self):
+        with mock.patch("os.fsync", side_effect=OSError(28, "No space left on device")):
+            self.assertRaises(OSError, output.write_text, self.victim, "new")
+        self.assertEqual(self.victim.read_text(), "mine")
+        self.assertEqual(list(self.folder.iterdir()), [self.victim])
+
+    def test_follows_a_link_that_the_user_named_and_no_other(self):
+        self.file.symlink_to(self.victim)
+        output.write_text(self.file, "new")
+        self.assertEqual((self.victim.read_text(), self.file.is_symlink()), ("new", True))
+        output.write_text(self.file, "own", follow_links=False)
+        self.assertEqual((self.victim.read_text(), self.file.read_text()), ("new", "own"))
+        self.assertFalse(self.file.is_symlink())
+
+    def test_writes_to_a_pipe_as_it_is(self):
+        os.mkfifo(self.file)
+        reader = os.open(self.file, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        output.write_text(self.file, "table")
+        self.assertEqual(os.read(reader, 100), b"table")
+
+    def test_writes_a_file_in_a_folder_that_cannot_be_written(self):
+        with mock.patch("tempfile.NamedTemporaryFile", side_effect=PermissionError):
+            output.write_text(self.victim, "new")
+            self.assertRaises(PermissionError, output.write_text, self.victim, "x", follow_links=False)
+        self.assertEqual(self.victim.read_text(), "new")
 
 
 class ProgramsTest(RunsTest):
@@ -80,6 +127,43 @@ class ProgramsTest(RunsTest):
                 done = subprocess.run(self.command(name), stdout=full, stderr=subprocess.PIPE, text=True)
             self.assertEqual(done.returncode, 2, name)
             self.assertRegex(done.stderr, rf"\Ascripts/{name}: .*No space left on device\n\Z")
+
+    def test_follows_no_link_that_was_prepared_in_a_folder(self):
+        victim = self.folder / "victim"
+        victim.write_text("mine")
+        (self.folder / "far/figures").mkdir()
+        names = [
+            "report.html",
+            "report.html.new",
+            *(f"figures/{name}.{ending}" for name in ("latency", "throughput") for ending in ("svg", "png")),
+        ]
+        for name in names:
+            (self.folder / "far" / name).symlink_to(victim)
+        words = [ROOT / "scripts/report", self.folder / "far", "--figures"]
+        done = subprocess.run(words, capture_output=True, text=True)
+        self.assertIn(done.returncode, (0, 2), done.stderr)
+        self.assertEqual(victim.read_text(), "mine")
+        self.assertFalse((self.folder / "far/report.html").is_symlink())
+
+    def test_the_verdict_is_in_its_files_before_it_is_printed(self):
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        os.set_blocking(writer, False)
+        with contextlib.suppress(BlockingIOError):  # full, and nobody reads: printing waits for ever
+            while True:
+                os.write(writer, b"x")
+        os.set_blocking(writer, True)
+        files = self.folder / "verdicts.csv", self.folder / "table.md"
+        words = [*self.command("compare"), "--csv", files[0], "--markdown", files[1]]
+        with subprocess.Popen(words, stdout=writer, stderr=subprocess.PIPE) as process:
+            os.close(writer)
+            while process.poll() is None and not all(file.exists() for file in files):
+                time.sleep(0.01)
+            process.terminate()
+            self.assertEqual(process.wait(60), 130, "SIGTERM ends it as Ctrl-C does")
+            process.stderr.close()
+        self.assertIn("unstable", files[0].read_text())
+        self.assertIn("unstable", files[1].read_text())
 
     def test_help_is_silent_without_a_reader_too(self):
         for name in (*self.commands, "exact", "regress", "vocabulary", "lint-python", "lint-workflows", "build-cost"):

@@ -137,7 +137,4 @@ def _bench(copies, delay, folder, more):
 
 
 def _keep(pairs_file, facts):
-    path = pairs_file.with_name("collection.json")
-    fresh = path.with_suffix(".new")
-    write_text(fresh, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
-    fresh.replace(path)
+    write_text(pairs_file.with_name("collection.json"), json.dumps(facts, indent=2, ensure_ascii=False) + "\n")

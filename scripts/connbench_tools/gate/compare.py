@@ -20,11 +20,13 @@ def compare(given):
     noise, more = self_test.kept_noise(SELF_TEST)
     rows = judge_cases(first, second, noise, statistics.numpy.random.default_rng(given.seed))
     notes += [*too_few(rows), *more]
-    print(verdicts.table(rows) + "\n" + "\n".join([*notes, verdicts.summary(rows)]))
-    if given.markdown:
-        write_text(given.markdown, verdicts.markdown(rows, "Two runs, not paired", notes))
-    if given.csv:
-        verdicts.write_csv(given.csv, rows)
+    try:  # files first: nobody may read what is printed. But what they cannot take is seen at least
+        if given.csv:
+            verdicts.write_csv(given.csv, rows)
+        if given.markdown:
+            write_text(given.markdown, verdicts.markdown(rows, "Two runs, not paired", notes))
+    finally:
+        print(verdicts.table(rows) + "\n" + "\n".join([*notes, verdicts.summary(rows)]), flush=True)
     return verdicts.status(rows)
 
 

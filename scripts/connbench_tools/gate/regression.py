@@ -42,13 +42,22 @@ def _compare(given):
         ends = time.monotonic() + given.budget
         exact_status, exact_notes = run_exact(given, tree, head.program.parent.parent)
         rows, more, _ = judge_sides(given, base, head, out, ends - time.monotonic())
-        print(verdicts.table(rows), end="", flush=True)  # before writing files, which may fail
-        verdicts.write_csv(out / "verdicts.csv", rows)
-    notes += more + exact_notes
-    print("\n" + "\n".join([*notes, f"{verdicts.summary(rows)}. Records: {out}"]))
-    if given.markdown:
-        write_text(given.markdown, verdicts.markdown(rows, TITLE, notes))
+        notes += more + exact_notes
+        report(rows, notes, out, given.markdown)
     return verdicts.worst(verdicts.status(rows), exact_status)
+
+
+def report(rows, notes, out, markdown):
+    """Writes the verdict to its files, then prints it: nobody may read stdout. What the files cannot take is printed
+    all the same."""
+    try:
+        verdicts.write_csv(out / "verdicts.csv", rows)
+        if markdown:
+            write_text(markdown, verdicts.markdown(rows, TITLE, notes))
+    finally:
+        print(
+            verdicts.table(rows) + "\n" + "\n".join([*notes, f"{verdicts.summary(rows)}. Records: {out}"]), flush=True
+        )
 
 
 def sides_of(given, stack):

@@ -1,8 +1,10 @@
 """verdicts.csv: the judgements of scripts/compare and scripts/regress, which scripts/report shows."""
 
 import csv
+import io
 
 from ..failures import Unusable
+from ..output import write_text
 from .tables import read_table
 
 FILE = "verdicts.csv"
@@ -20,7 +22,8 @@ def read(folders, file=None):
 
 def write(path, rows):
     """Writes rows of values in the order of COLUMNS."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        writer.writerows(rows)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    writer.writerows(rows)
+    write_text(path, text.getvalue())

@@ -1,6 +1,5 @@
 """From folders to files."""
 
-import os
 from collections import namedtuple
 
 from ..failures import Unusable
@@ -28,13 +27,10 @@ def build(folders, verdicts_file=None, out=None, figures=None, most_bytes=2_000_
     whole = one_line(folders[0].resolve().name) if len(folders) == 1 and len(runs) > 1 else None
     material = Material(runs, lines_of(runs), parts.colour_order(runs), POINTS[0], whole)
     drawn, text = _fitting(material, judged, most_bytes)
-    out = out or folders[0] / "report.html"
+    named, out = out is not None, out or folders[0] / "report.html"
     if out.is_dir():
         raise Unusable(f"{out} is a folder: name a file with --out")
-    # The old page stays whole until the new one is.
-    new = out.with_name(out.name + ".new")
-    write_text(new, text)
-    os.replace(new, out)
+    write_text(out, text, follow_links=named)
     made = [out]
     if figures:
         try:

@@ -1,5 +1,6 @@
 """The charts as SVG and PNG, from the same data as the page. The same records give the same bytes."""
 
+import io
 import math
 
 import matplotlib
@@ -28,6 +29,7 @@ from matplotlib import pyplot  # noqa: E402
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator  # noqa: E402
 
 from ..failures import Unusable  # noqa: E402
+from ..output import write_bytes  # noqa: E402
 from ..units import exact_duration  # noqa: E402
 from .sections import PALETTE, shown_at_first  # noqa: E402
 
@@ -83,8 +85,14 @@ def _draw(material, chart, view, curves, path):
         axes.set_title(view["label"], loc="left", fontsize=8.5, color="#5b6472")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=4, frameon=False, fontsize=9)
         made = [path.with_name(path.name + ending) for ending in (".svg", ".png")]
-        figure.savefig(made[0], metadata={"Date": None, "Creator": "connbench"})
-        figure.savefig(made[1], dpi=144, metadata={"Software": "connbench"})
+        formats = {"metadata": {"Date": None, "Creator": "connbench"}}, {
+            "dpi": 144,
+            "metadata": {"Software": "connbench"},
+        }
+        for file, how in zip(made, formats):
+            drawn = io.BytesIO()
+            figure.savefig(drawn, format=file.suffix[1:], **how)
+            write_bytes(file, drawn.getvalue(), follow_links=False)
         return made
     finally:
         pyplot.close(figure)
