@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -55,6 +56,39 @@ class EnvironmentTest(unittest.TestCase):
             done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
             self.assertTrue(self.found.exists(), f"{words}: {done.stdout}{done.stderr}")
             self.assertEqual(self.found.read_text(), "GIT_CONFIG_GLOBAL=/dev/null\n", words)
+
+    def test_a_bash_script_whose_output_cannot_be_written_ends_with_2(self):
+        for name in ("bench", "test", "reference", "check-headers", "setup", "test-on"):
+            for redirection, status in ((">/dev/full", 2), (">&-", 0), ("2>/dev/full", 0), ("2>&-", 0), ("| true", 0)):
+                script = f"'{ROOT}/scripts/{name}' --help {redirection}; exit ${{PIPESTATUS[0]}}"
+                done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+                allowed = {status, 141} if redirection == "| true" else {status}  # the pipe may still be open
+                self.assertIn(done.returncode, allowed, f"{name} {redirection}: {done.stderr}")
+        with open("/dev/full", "w") as full:  # not only the help: an `echo` on the way
+            words = [ROOT / "scripts/bench", "--quick", "--no-install", "--out", self.folder / "out"]
+            done = subprocess.run(words, env=self.environment, stdout=full, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertFalse(self.found.exists(), "it ends before it builds")
+
+    def test_what_a_script_measures_ends_with_the_script(self):
+        """scripts/reference with a program that never ends by itself."""
+        program, marks = self.folder / "connbench", self.folder / "marks"
+        program.write_text(
+            f'#!/bin/sh\n[ "$1" = run ] || exit 0\necho $$ > {marks}\n'
+            f"trap 'echo ended > {marks}; exit 0' TERM\nwhile :; do sleep 0.05; done\n"
+        )
+        program.chmod(0o755)
+        words = [ROOT / "scripts/reference", "--quick", "--out", self.folder / "out", "--program", program]
+        with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            while not (marks.exists() and marks.read_text()) and process.poll() is None:
+                time.sleep(0.01)
+            process.terminate()
+            process.wait(60)
+        for _ in range(6000):
+            if marks.read_text() == "ended\n":
+                break
+            time.sleep(0.01)
+        self.assertEqual(marks.read_text(), "ended\n")
 
     def test_every_script_forgets_it(self):
         """All Python programs by failures.run, all Bash programs by environment.sh, before anything else happens."""

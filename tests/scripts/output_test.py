@@ -66,7 +66,7 @@ class WritingTest(unittest.TestCase):
         self.assertEqual(os.read(reader, 100), b"table")
 
     def test_writes_a_file_in_a_folder_that_cannot_be_written(self):
-        with mock.patch("tempfile.NamedTemporaryFile", side_effect=PermissionError):
+        with mock.patch("tempfile.NamedTemporaryFile", side_effect=PermissionError(13, "Permission denied")):
             output.write_text(self.victim, "new")
             self.assertRaises(PermissionError, output.write_text, self.victim, "x", follow_links=False)
         self.assertEqual(self.victim.read_text(), "new")
@@ -157,7 +157,9 @@ class ProgramsTest(RunsTest):
         words = [*self.command("compare"), "--csv", files[0], "--markdown", files[1]]
         with subprocess.Popen(words, stdout=writer, stderr=subprocess.PIPE) as process:
             os.close(writer)
-            while process.poll() is None and not all(file.exists() for file in files):
+            for _ in range(6000):  # a minute: only a script that prints first takes it
+                if process.poll() is not None or all(file.exists() for file in files):
+                    break
                 time.sleep(0.01)
             process.terminate()
             self.assertEqual(process.wait(60), 130, "SIGTERM ends it as Ctrl-C does")

@@ -12,6 +12,14 @@ from .tables import Row, Table, read_exhaustion, read_summary, require_columns
 from .waves import is_fleet
 
 
+def _suspended_waves(facts):
+    """Waves during which the run was suspended, as failures: every time in them includes the pause."""
+    for seen in facts.get("suspensions") or ():
+        if seen.get("wave") is not None:
+            pause = (seen.get("stopped_ns") or 0) + (seen.get("asleep_ns") or 0)
+            yield {**seen, "failure": f"the run was suspended for {pause / 1e9:.1f} s"}
+
+
 class Run:
     """A run that may be incomplete. `label` names it in messages, `name` tells it from other runs in a report."""
 
@@ -22,6 +30,7 @@ class Run:
         self.summary = self._table("summary.csv", read_summary)
         self.exhaustion = self._table("exhaustion.csv", read_exhaustion).rows
         self.all_rows = self.summary.rows
+        self.facts["failures"] = [*self.facts["failures"], *_suspended_waves(self.facts)]
         # A wave whose process failed is reported, but no figure includes it.
         failed = {failure.get("wave") for failure in self.facts["failures"]}
         self.rows = [row for row in self.all_rows if int(row["wave"]) not in failed]

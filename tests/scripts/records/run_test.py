@@ -78,6 +78,19 @@ class RunTest(RunsTest):
         with self.assertRaisesRegex(Unusable, "1 wave failed, .* killed by signal 9"):
             run.require_no_failures()
 
+    def test_leaves_out_waves_during_which_the_run_was_suspended(self):
+        rows = [wave("epoll", 1), wave("epoll", 2)]
+        pauses = [{"stopped_ns": 5, "asleep_ns": 0}, {"wave": 2, "stopped_ns": 2_500_000_000, "asleep_ns": 0}]
+        run = Run(self.run_of("run", rows, suspensions=pauses))
+        self.assertEqual([row["wave"] for row in run.rows], ["1"])
+        with self.assertRaisesRegex(Unusable, "1 wave failed, .* suspended for 2.5 s"):
+            run.require_no_failures()
+
+    def test_a_wave_without_all_its_samples_is_no_figure(self):
+        cut = {"wave": 1, "failure": "cut short by a signal", "samples_omitted": 4999936}
+        run = Run(self.run_of("run", [wave("epoll", 1)], failures=[cut], complete=False))
+        self.assertEqual(run.rows, [])
+
     def test_orders_connectors_as_given_then_as_planned(self):
         rows = [wave(name, number) for number, name in enumerate(("asio", "poll", "epoll", "null"), 1)]
         command = ["connbench", "run", "--connector", "null,nobody", "epoll", "--target", "accepting"]
