@@ -13,6 +13,7 @@
 
 #include "harness/record/file.h"
 #include "tests/support/python_csv.h"
+#include "tests/support/refused_calls.h"
 #include "tests/support/temporary_folder.h"
 
 namespace connbench {
