@@ -116,6 +116,8 @@ TEST_F(Loads, SystemCallsAreThoseOfACountingWaveOfTheSameCase) {
   EXPECT_NE(total_of[5], total_of[2]) << "the two cases cannot be told apart";
   const auto summary = rows("summary.csv");
   ASSERT_EQ(summary.size(), 2U) << "a counting wave is no timed one";
+  EXPECT_EQ(summary.front().at("wave"), "1") << "nor does it count among them";
+  EXPECT_EQ(summary.back().at("wave"), "2");
   for (const Row& row : summary) EXPECT_EQ(number(row, "syscalls"), total_of[number(row, "concurrency")]);
 }
 
