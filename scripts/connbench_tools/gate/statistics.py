@@ -5,7 +5,6 @@ pairs is the 20 %-trimmed mean of their log ratios: one pair that was disturbed 
 from the caller's generator, so that the same seed gives the same judgement.
 """
 
-import argparse
 import math
 
 from ..failures import exit_without
@@ -19,13 +18,6 @@ except ImportError as error:
 TRIMMED = 0.2  # of each end
 CONFIDENCE = 0.95
 RESAMPLES = 2000
-
-
-def seed(text):
-    """The value of --seed: a number that a generator accepts."""
-    if text.isascii() and text.isdigit():
-        return int(text)
-    raise argparse.ArgumentTypeError(f"'{text}' is not a seed: expected a whole number, 0 or more")
 
 
 def _centre(values, axis=-1):

@@ -231,7 +231,7 @@ class CompareTest(RunsTest):
             with contextlib.redirect_stderr(io.StringIO()) as err, self.assertRaises(SystemExit) as ended:
                 COMPARE.run(["a", "b", "--seed", seed])
             self.assertEqual(ended.exception.code, 2)
-            self.assertIn(f"--seed: '{seed}' is not a seed", err.getvalue())
+            self.assertIn(f"--seed: '{seed}' is not valid: expected a whole number from 0", err.getvalue())
 
     def test_names_a_file_that_cannot_be_written_and_prints_the_table_anyway(self):
         first, second = (self.run_of(name, self.waves()) for name in "ab")

@@ -1,0 +1,94 @@
+"""Types for argparse: text to numbers, as strict as connbench's own conversion (harness/support/quantity.h).
+
+int() and float() accept too much: " 5", "1_000", "٣", "nan", "1e400". Every complaint states the valid range.
+"""
+
+import argparse
+import re
+from decimal import Decimal
+from pathlib import Path
+
+# ASCII digits without sign, exponent or leading zeros ("010" is 8 to some and 10 to others).
+_WHOLE = re.compile(r"0|[1-9][0-9]*")
+_DECIMAL = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
+_DURATION = re.compile(rf"({_DECIMAL.pattern})(min|s)")
+_SECONDS = {"s": 1, "min": 60}
+_LONGEST = 400  # characters: to convert more takes time that grows with the square, and no range needs it
+
+
+def whole(least, most):
+    """The type of a whole number from `least` to `most`."""
+
+    def read(text):
+        if len(text) <= _LONGEST and _WHOLE.fullmatch(text) and least <= int(text) <= most:
+            return int(text)
+        raise _invalid(text, f"a whole number from {least} to {most}")
+
+    return read
+
+
+def decimal(least, most):
+    """The type of a number from `least` to `most`, as a float."""
+
+    def read(text):
+        if len(text) <= _LONGEST and _DECIMAL.fullmatch(text) and least <= Decimal(text) <= most:
+            return float(text)
+        raise _invalid(text, f"a number from {least} to {most}")
+
+    return read
+
+
+def duration(least, most):
+    """The type of a time such as 90s or 3min, from `least` to `most` seconds, as seconds in a float."""
+
+    def read(text):
+        found = _DURATION.fullmatch(text) if len(text) <= _LONGEST else None
+        if found and least <= Decimal(found[1]) * _SECONDS[found[2]] <= most:
+            return float(Decimal(found[1]) * _SECONDS[found[2]])
+        raise _invalid(text, f"a time from {_time_text(least)} to {_time_text(most)}, such as 90s or 3min")
+
+    return read
+
+
+def increasing(least, most):
+    """The type of several whole numbers, each above the one before: "20,28,40", as a tuple."""
+    one = whole(least, most)
+
+    def read(text):
+        numbers = [one(word) for word in text.split(",")]
+        if numbers != sorted(set(numbers)):
+            raise _invalid(text, "increasing numbers, as in 20,28,40")
+        return tuple(numbers)
+
+    return read
+
+
+def names(text):
+    """The type of a list such as "epoll,poll-pool"."""
+    if all(found := text.split(",")):
+        return found
+    raise _invalid(text, "names, separated by commas")
+
+
+def path(text):
+    """The type of a file or folder. Path("") is the current folder: where a variable is not set, nobody means that."""
+    if text and "\0" not in text:
+        return Path(text)
+    raise _invalid(text, "the name of a file or folder")
+
+
+def paths(text):
+    """The type of a list of files or folders."""
+    return [path(word) for word in text.split(",")]
+
+
+seed = whole(0, 2**64 - 1)
+
+
+def _time_text(seconds):
+    return f"{seconds // 60}min" if seconds and seconds % 60 == 0 else f"{seconds}s"
+
+
+def _invalid(text, expected):
+    shown = text if len(text) <= 60 else text[:57] + "..."
+    return argparse.ArgumentTypeError(f"'{shown}' is not valid: expected {expected}")
