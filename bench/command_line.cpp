@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "harness/support/joined.h"
 #include "harness/support/units.h"
 
 namespace connbench {
@@ -140,18 +141,30 @@ class Reader {
     throw std::invalid_argument(unknown_option(word.substr(0, word.find('=')), known, where_));
   }
 
+  // An empty value is a mistake, such as a variable of a script that is not set. It must not mean the default.
+  static void refuse_empty(const Flag& flag, const std::vector<std::string>& values) {
+    if (std::ranges::none_of(values, &std::string::empty)) return;
+    throw std::invalid_argument(values.size() == 1
+                                    ? fmt::format("{} needs a value: {} {}", flag.name, flag.name, flag.value)
+                                    : fmt::format("{}: a value in '{}' is empty", flag.name, joined(values, ",")));
+  }
+
   static void store(const Flag& flag, const std::vector<std::string>& values) {
     const auto store_text = [&](std::string* text) {
       if (values.size() > 1) throw std::invalid_argument(fmt::format("{} is given twice", flag.name));
+      refuse_empty(flag, values);
       *text = values.front();
     };
     const auto store_list = [&](CommaList list) {  // CLI11's delimiter would drop what is empty between two commas
       list.values->clear();
       for (const std::string& value : values) std::ranges::move(split_list(value), std::back_inserter(*list.values));
+      refuse_empty(flag, *list.values);
     };
-    std::visit(
-        Overloaded{[](bool* on) { *on = true; }, store_text, store_list, [&](Repeated list) { *list.values = values; }},
-        flag.destination);
+    const auto store_each = [&](Repeated list) {
+      for (const std::string& value : values) refuse_empty(flag, {value});
+      *list.values = values;
+    };
+    std::visit(Overloaded{[](bool* on) { *on = true; }, store_text, store_list, store_each}, flag.destination);
   }
 
   void refuse_missing_positionals() const {

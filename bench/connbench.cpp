@@ -19,8 +19,18 @@ namespace {
 
 using namespace connbench;
 
+// One line, whatever the user's own words contain: control characters are shown as \xNN, and move no cursor.
+std::string on_one_line(std::string_view text) {
+  std::string line;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    line += byte < 0x20 || byte == 0x7f ? fmt::format("\\x{:02x}", byte) : std::string(1, c);
+  }
+  return line;
+}
+
 int complain(const std::exception& error, int status) {
-  say(with_remedy(error));
+  say(on_one_line(with_remedy(error)));
   return status;
 }
 

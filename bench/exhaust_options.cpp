@@ -83,6 +83,12 @@ Limit machine_allows(Resource resource) {
       "--to-the-end: at the end of this machine's memory the kernel kills processes; give memory a --limit");
 }
 
+// At the end of the machine's memory the kernel kills processes, and not only this one.
+Limit all_memory() {
+  const int64_t kib = number_after(read_text("/proc/meminfo").value_or(""), "MemTotal:");
+  return {kib < 0 ? UINT64_MAX : static_cast<uint64_t>(kib) * 1024, "its memory", "add some"};
+}
+
 void check_limit(Resource resource, uint64_t limit) {
   switch (resource) {
     case Resource::threads:
@@ -99,6 +105,7 @@ void check_limit(Resource resource, uint64_t limit) {
     case Resource::memory: {
       const uint64_t smallest = (address_space() + room_for_the_harness) / mebibyte + 1;
       refuse_below(limit, smallest * mebibyte, fmt::format("{}MiB", smallest), "code, libraries, records");
+      return refuse_above(limit, all_memory());
     }
   }
 }
@@ -116,7 +123,7 @@ void choose_limit(const ExhaustFlags& flags, ExhaustOptions& options) {
   else if (options.resource == Resource::memory)
     options.limit = for_flag("--limit", [&] { return parse_size(flags.limit); });
   else
-    options.limit = read_count("--limit", flags.limit);
+    options.limit = read_count("--limit", flags.limit, UINT64_MAX);
   try {
     check_limit(options.resource, options.limit);
   } catch (const std::invalid_argument& error) {  // nobody asked for the usual limit by name
@@ -197,7 +204,7 @@ std::vector<FlagGroup> describe(ExhaustFlags& flags) {
 }
 
 ExhaustOptions parse(const ExhaustFlags& flags) {
-  constexpr TimeBound an_hour{std::chrono::hours(1), "an hour (60min)"};
+  constexpr Range<Duration> up_to_an_hour{Duration(1), std::chrono::hours(1)};
   ExhaustOptions options{.resource = parse_resource(flags.resource),
                          .limit = 0,
                          .machine_limit = "",
@@ -205,7 +212,7 @@ ExhaustOptions parse(const ExhaustFlags& flags) {
                          .pending = usual_pending,
                          .step = 0,
                          .healthy = read_count("--healthy", flags.healthy, 100'000),
-                         .timeout = read_time("--timeout", flags.timeout, an_hour),
+                         .timeout = read_time("--timeout", flags.timeout, up_to_an_hour),
                          .repetitions = static_cast<unsigned>(read_count("--repetitions", flags.repetitions, 10'000)),
                          .family = read_family("--family", flags.family, {"4", "6", "unix"}),
                          .out = flags.out.empty() ? std::nullopt : std::optional<std::filesystem::path>(flags.out),

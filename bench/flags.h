@@ -12,6 +12,7 @@
 #include "harness/connector/endpoint.h"
 #include "harness/connector/retirement.h"
 #include "harness/support/clock.h"
+#include "harness/support/quantity.h"
 
 namespace connbench {
 
@@ -36,29 +37,28 @@ std::vector<Value> for_each_text(std::string_view name, const std::vector<std::s
   return values;
 }
 
-/// The same name twice would make two rows that nobody can tell apart.
-void refuse_repetition(std::string_view name, std::vector<std::string> texts);
+/// Refuses equal values, which would make two rows that nobody can tell apart. @param texts how each was spelt
+template <class Value>
+void refuse_equal(std::string_view name, const std::vector<Value>& values, const std::vector<std::string>& texts) {
+  for (size_t i = 0; i < values.size(); ++i)
+    for (size_t j = 0; j < i; ++j)
+      if (values[i] == values[j])
+        refuse_flag(name, texts[j] + " is given twice" + (texts[i] == texts[j] ? "" : " (as " + texts[i] + ")"));
+}
 
 /// One of `known`; otherwise the complaint suggests the nearest.
 std::string_view one_of(std::string_view name, std::string_view text, const std::vector<std::string_view>& known);
 
-/// A whole number from 1 to `most`. A spelling such as 10k is explained.
-size_t read_count(std::string_view name, std::string_view text, size_t most = SIZE_MAX);
+/// A whole number from 1 to `most`.
+size_t read_count(std::string_view name, std::string_view text, size_t most);
 
-/// A time above zero and at most `most`, which the complaint calls `most_text`. `unit` is suggested when none is given.
-struct TimeBound {
-  Duration most;
-  std::string_view most_text;
-  std::string_view unit = "ms";
-};
-Duration read_time(std::string_view name, std::string_view text, const TimeBound& bound);
+/// @param unit what is suggested when the time has none
+Duration read_time(std::string_view name, std::string_view text, Range<Duration> valid, std::string_view unit = "ms");
 
-/// The items of a list, each as read_count() and read_time() read it. The parts of "1,000" and "1,5s" are explained.
+/// The items of a list, each as read_count() and read_time() read it. The parts of "1,024" and "1,5s" are explained.
+/// Equal values, however they are spelt, would make two rows that nobody can tell apart: they are refused.
 std::vector<size_t> read_counts(std::string_view name, const std::vector<std::string>& texts, size_t most);
-std::vector<Duration> read_times(std::string_view name, const std::vector<std::string>& texts, const TimeBound& bound);
-
-/// Per second: "1000/s".
-double read_rate(std::string_view name, std::string_view text);
+std::vector<Duration> read_times(std::string_view name, const std::vector<std::string>& texts, Range<Duration> valid);
 
 /// The seed in `text`, or a random one for "".
 uint64_t read_seed(std::string_view text);

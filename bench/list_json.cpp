@@ -75,7 +75,9 @@ Json option_json(const SharedOption& option) {
           {"default", text_or_null(spec.default_value)},
           {"help", spec.help},
           {"connectors", option.connectors},
-          {"misleading", values_of(spec.misleading)}};
+          {"misleading", values_of(spec.misleading)},
+          {"least", text_or_null(spec.least)},
+          {"most", text_or_null(spec.most)}};
 }
 
 Json expected_outcomes(const TargetEntry& entry) {

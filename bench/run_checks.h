@@ -12,6 +12,10 @@ void check_arrival(const RunFlags& flags);
 /// no rate can meet, and for requests that a search cannot serve
 void prepare_search(const RunFlags& flags, RunRequest& request);
 
+/// Refuses waves whose attempts would take longer than a day to arrive. After bound_external(), which sets their gap.
+/// @throws std::invalid_argument
+void bound_arrivals(const RunRequest& request);
+
 /// Keeps attempts at hosts outside within their bounds; each holds unless its own flag raises it.
 /// @throws std::invalid_argument that names the flag to lower or to raise
 void bound_external(const RunFlags& flags, RunRequest& request);
@@ -19,6 +23,11 @@ void bound_external(const RunFlags& flags, RunRequest& request);
 /// Decides whether the run takes place in a lab. A lab has no way out, so hosts outside and lab targets exclude each
 /// other. @throws std::invalid_argument
 void choose_network(const RunFlags& flags, RunOptions& options);
+
+/// Looks up the hosts outside. It comes last: whatever else is wrong is found before the network is asked.
+/// @throws std::invalid_argument for a host that does not exist, or not in the families that were asked for
+/// @throws MachineLacks when this machine cannot find out
+void find_hosts(RunRequest& request);
 
 bool is_external(const NamedTarget& target);
 

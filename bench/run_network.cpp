@@ -3,10 +3,11 @@
 
 #include <algorithm>
 
+#include "bench/commands.h"
 #include "bench/flags.h"
 #include "bench/run_checks.h"
 #include "harness/scenarios/scenario.h"
-#include "harness/support/units.h"
+#include "harness/support/quantity.h"
 #include "harness/targets/external.h"
 
 namespace connbench {
@@ -14,10 +15,12 @@ namespace {
 
 ExternalBounds read_bounds(const RunFlags& flags) {
   ExternalBounds bounds;
-  if (!flags.external_rate.empty()) bounds.per_second = read_rate("--external-rate", flags.external_rate);
-  if (!flags.external_attempts.empty()) bounds.attempts = read_count("--external-attempts", flags.external_attempts);
+  if (!flags.external_rate.empty())
+    bounds.per_second = for_flag("--external-rate", [&] { return parse_rate(flags.external_rate); });
+  if (!flags.external_attempts.empty())
+    bounds.attempts = read_count("--external-attempts", flags.external_attempts, SIZE_MAX);
   if (!flags.external_concurrency.empty())
-    bounds.concurrency = read_count("--external-concurrency", flags.external_concurrency);
+    bounds.concurrency = read_count("--external-concurrency", flags.external_concurrency, SIZE_MAX);
   return bounds;
 }
 
@@ -33,6 +36,16 @@ std::vector<NamedTarget> all_targets_of(const RunRequest& request) {
   for (const Mix& mix : request.mixes)
     for (const Mix::Part& part : mix.parts) targets.push_back(part.target);
   return targets;
+}
+
+// Two names of one host would make two rows of one load.
+void refuse_same_address(const RunRequest& request, const NamedTarget& host) {
+  for (const NamedTarget& other : request.targets)
+    for (const HostAddress& address : host.addresses)
+      if (const HostAddress* same = other.address(address.family);
+          &other != &host && same != nullptr && same->endpoint == address.endpoint)
+        refuse_flag("--target", fmt::format("{} and {} are the same address, {}", other.name, host.name,
+                                            address.endpoint.to_string()));
 }
 
 }  // namespace
@@ -57,13 +70,40 @@ void bound_external(const RunFlags& flags, RunRequest& request) {
         fmt::format("--concurrency {} at hosts outside; at most {} is allowed. Lower it, or give "
                     "--external-concurrency {}",
                     most, bounds.concurrency, most));
-  const auto pacing = find_scenario(request.arrival).entry->pacing(request.arrival, request.seed);
-  const size_t colon = request.arrival.find(':');
-  if (pacing->open_loop() && parse_rate(request.arrival.substr(colon + 1)) > bounds.per_second)
+  if (const auto rate = offered_rate(request.arrival); rate && *rate > bounds.per_second)
     throw std::invalid_argument(
-        fmt::format("--arrival {} at hosts outside; at most {}/s is allowed. Lower it, or raise --external-rate",
-                    request.arrival, bounds.per_second));
+        fmt::format("--arrival {} at hosts outside; at most {} is allowed. Lower it, or raise --external-rate",
+                    request.arrival, format_rate(bounds.per_second)));
   request.external_gap = Duration(static_cast<int64_t>(1e9 / bounds.per_second));
+}
+
+void bound_arrivals(const RunRequest& request) {
+  if (request.find_rate) return;  // its waves are short at every rate
+  const auto rate = offered_rate(request.arrival);
+  const double gap_s = rate ? 1 / *rate : std::chrono::duration<double>(request.external_gap).count();
+  const double lasts_s = gap_s * static_cast<double>(request.attempts);
+  constexpr double a_day_s = 24 * 60 * 60;
+  if (lasts_s > a_day_s)
+    throw std::invalid_argument(fmt::format(
+        "{}: {} attempts would arrive over {:.3g} days; a wave may take one. Raise the rate, or lower "
+        "--attempts",
+        rate ? fmt::format("--arrival {}", request.arrival) : "--external-rate", request.attempts, lasts_s / a_day_s));
+}
+
+void find_hosts(RunRequest& request) {
+  for (NamedTarget& host : request.targets) {
+    if (!is_external(host)) continue;
+    std::string why_not = fmt::format("{} can be reached over families 4 and 6 only", host.name);
+    for (const Family family : request.families) {
+      if (!external_target.serves(family)) continue;
+      Lookup lookup = look_up(host, family);
+      if (lookup.machine_failed) throw MachineLacks(fmt::format("--target: {}", lookup.why_not));
+      if (lookup.found) host.addresses.push_back(*lookup.found);
+      if (!lookup.found) why_not = std::move(lookup.why_not);
+    }
+    if (host.addresses.empty()) refuse_flag("--target", why_not);
+    refuse_same_address(request, host);
+  }
 }
 
 void choose_network(const RunFlags& flags, RunOptions& options) {

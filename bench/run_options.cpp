@@ -3,12 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "bench/flags.h"
 #include "bench/run_checks.h"
 #include "bench/selection.h"
+#include "harness/machine/machine.h"
 #include "harness/machine/processors.h"
+#include "harness/scenarios/scenario.h"
 #include "harness/support/joined.h"
 #include "harness/support/units.h"
 #include "harness/targets/external.h"
@@ -17,16 +18,6 @@ namespace connbench {
 namespace {
 
 constexpr size_t most_attempts = 100'000'000;
-constexpr TimeBound a_day{std::chrono::hours(24), "a day (1440min)"};
-
-// Equal values, however they are spelt, would make two rows that nobody can tell apart.
-template <class Value>
-void refuse_equal(std::string_view name, const std::vector<Value>& values, const std::vector<std::string>& texts) {
-  for (size_t i = 0; i < values.size(); ++i)
-    for (size_t j = 0; j < i; ++j)
-      if (values[i] == values[j]) refuse_flag(name, fmt::format("{} is given twice (as {})", texts[j], texts[i]));
-}
-
 std::vector<Family> read_families(const std::vector<std::string>& texts) {
   std::vector<Family> families;
   for (const std::string& text : texts) {
@@ -44,29 +35,31 @@ std::string example_of_cpus() {
   return suggested ? suggested->text() : fmt::format("client={}", available_cpus().front());
 }
 
-int read_cpu(const std::string& text) {
+int read_cpu(std::string_view text) {
   const std::vector<int> available = available_cpus();
-  int cpu = -1;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), cpu);
-  if (error != std::errc{} || end != text.data() + text.size() || std::ranges::count(available, cpu) == 0)
+  const auto given = whole_number(text);
+  const auto found = std::ranges::find_if(available, [&](int cpu) { return given == static_cast<uint64_t>(cpu); });
+  if (found == available.end())
     refuse_flag("--cpus", fmt::format("'{}' is not a processor that this process may use ({})", text,
                                       joined(available, ", ", [](int number) { return std::to_string(number); })));
-  return cpu;
+  return *found;
 }
 
 // "client=0,server=1": any number of processors on each side, "client=0,client=2" or "client=0"; "link=1" for the lab's
 // link.
 Placement read_placement(const std::string& text) {
   Placement placement;
+  if (text.empty()) return placement;
   for (const std::string& part : split_list(text)) {
-    if (part.empty()) continue;
     const size_t equals = part.find('=');
     const std::string side = part.substr(0, equals);
     if (equals == std::string::npos || (side != "client" && side != "server" && side != "link"))
       refuse_flag("--cpus",
                   fmt::format("'{}' does not say which side '{}' is for; write {}", text, part, example_of_cpus()));
     const int cpu = read_cpu(part.substr(equals + 1));
-    (side == "client" ? placement.client : side == "server" ? placement.server : placement.link).push_back(cpu);
+    auto& cpus = side == "client" ? placement.client : side == "server" ? placement.server : placement.link;
+    if (std::ranges::count(cpus, cpu) > 0) refuse_flag("--cpus", fmt::format("'{}' says {} twice", text, part));
+    cpus.push_back(cpu);
   }
   return placement;
 }
@@ -74,17 +67,14 @@ Placement read_placement(const std::string& text) {
 NamedTarget read_target(const RunFlags& flags, const std::string& text) {
   const size_t colon = text.find(':');
   if (colon == std::string::npos || is_target(text.substr(0, colon))) return find_target(text);
-  std::optional<NamedTarget> host = parse_external(text);
-  if (host && flags.external) return *std::move(host);
-  if (host)
-    throw std::invalid_argument(fmt::format(
-        "'{}' is a host outside this program: --external allows it, within bounds (see connbench run --help)", text));
-  if (flags.external)
-    throw std::invalid_argument(
-        fmt::format("'{}' is neither a target nor host:port: a port is 1 to 65535, and an IPv6 address is put in "
-                    "brackets, [::1]:80",
-                    text));
-  return find_target(text);
+  if (flags.external) return parse_external(text);
+  try {
+    parse_external(text);
+  } catch (const std::invalid_argument&) {
+    return find_target(text);
+  }
+  throw std::invalid_argument(fmt::format(
+      "'{}' is a host outside this program: --external allows it, within bounds (see connbench run --help)", text));
 }
 
 std::vector<NamedTarget> read_targets(const RunFlags& flags) {
@@ -93,11 +83,11 @@ std::vector<NamedTarget> read_targets(const RunFlags& flags) {
                                             [&](const std::string& text) { return read_target(flags, text); });
   std::vector<std::string> names;
   for (const NamedTarget& target : targets) names.push_back(target.name);
-  refuse_repetition("--target", names);
+  refuse_equal("--target", names, flags.targets);
   return targets;
 }
 
-void check_mixes(const RunRequest& request) {
+void check_mixes(const RunFlags& flags, const RunRequest& request) {
   std::vector<std::string> names;
   for (const Mix& mix : request.mixes) {
     names.push_back(mix.name());
@@ -107,7 +97,16 @@ void check_mixes(const RunRequest& request) {
         refuse_flag("--mix", fmt::format("of {} attempts, {} would get none: raise --attempts", request.attempts,
                                          mix.parts[i].target.name));
   }
-  refuse_repetition("--mix", names);
+  refuse_equal("--mix", names, flags.mixes);
+}
+
+// Options that say what holds anyway make no other connector: +close:rst where the run resets its connections.
+void check_connectors(const RunRequest& request) {
+  const auto& all = request.connectors;
+  for (size_t i = 0; i < all.size(); ++i)
+    for (size_t j = 0; j < i; ++j)
+      if (all[i].is_same_as(all[j], request.policy))
+        refuse_flag("--connector", fmt::format("{} is given twice (as {})", all[j].name, all[i].name));
 }
 
 void check_shards(const RunRequest& request) {
@@ -136,11 +135,11 @@ RunRequest read_request(const RunFlags& flags) {
                      .mixes = for_each_text<Mix>("--mix", flags.mixes, parse_mix),
                      .families = read_families(flags.families),
                      .concurrency = read_counts("--concurrency", flags.concurrency, most_attempts),
-                     .timeouts = read_times("--timeout", flags.timeouts, a_day),
+                     .timeouts = read_times("--timeout", flags.timeouts, up_to_a_day),
                      .shards = read_count("--shards", flags.shards, 10'000),
                      .attempts = read_count("--attempts", flags.attempts, most_attempts),
                      .repetitions = static_cast<unsigned>(read_count("--repetitions", flags.repetitions, 10'000)),
-                     .arrival = flags.arrival,
+                     .arrival = canonical_arrival(flags.arrival),
                      .spin = flags.spin,
                      .spin_server = flags.spin_server,
                      .wave_limit = std::nullopt,
@@ -148,8 +147,7 @@ RunRequest read_request(const RunFlags& flags) {
                      .handshake = read_handshake(flags.handshake),
                      .seed = read_seed(flags.seed),
                      .count_syscalls = one_of("--syscalls", flags.syscalls, {"on", "off"}) == "on"};
-  if (!flags.wave_limit.empty())
-    request.wave_limit = read_time("--wave-limit", flags.wave_limit, {a_day.most, a_day.most_text, "s"});
+  if (!flags.wave_limit.empty()) request.wave_limit = read_time("--wave-limit", flags.wave_limit, up_to_a_day, "s");
   return request;
 }
 
@@ -158,14 +156,14 @@ RunRequest read_request(const RunFlags& flags) {
 RunOptions parse(const RunFlags& given) {
   RunFlags flags = given;
   if (flags.arrival.empty()) flags.arrival = flags.find_rate.empty() ? "closed" : default_search_start;
-  RunRequest request = read_request(flags);
-  refuse_equal("--concurrency", request.concurrency, flags.concurrency);
-  refuse_equal("--timeout", request.timeouts, flags.timeouts);
   check_arrival(flags);
+  RunRequest request = read_request(flags);
+  check_connectors(request);
   if (!flags.find_rate.empty()) for_flag("--find-rate", [&] { prepare_search(flags, request); });
-  check_mixes(request);
+  check_mixes(flags, request);
   check_shards(request);
   bound_external(flags, request);
+  bound_arrivals(request);
   RunOptions options{.request = std::move(request),
                      .placement = read_placement(flags.cpus),
                      .samples = for_flag("--samples", [&] { return parse_samples_kept(flags.samples); }),
@@ -173,6 +171,7 @@ RunOptions parse(const RunFlags& given) {
                      .dry_run = flags.dry_run,
                      .progress = flags.quiet ? ProgressLine::Wanted::no : ProgressLine::Wanted::yes};
   choose_network(flags, options);
+  find_hosts(options.request);
   return options;
 }
 

@@ -6,7 +6,7 @@
 #include "bench/flags.h"
 #include "bench/run_checks.h"
 #include "harness/scenarios/scenario.h"
-#include "harness/support/units.h"
+#include "harness/support/quantity.h"
 
 namespace connbench {
 namespace {
@@ -70,7 +70,7 @@ void prepare_search(const RunFlags& flags, RunRequest& request) {
   const RateGoal goal = parse_rate_goal(flags.find_rate);
   refuse_unsearchable(flags, request);
   refuse_hopeless(goal, request);
-  const double first = parse_rate(flags.arrival.substr(flags.arrival.find(':') + 1));
+  const double first = *offered_rate(request.arrival);
   if (first < goal.lowest_rate() || first > highest_rate)
     throw std::invalid_argument(
         fmt::format("the search starts at the rate of --arrival, which must lie between {:.6g}/s and {:.6g}/s; "

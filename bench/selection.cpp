@@ -4,6 +4,7 @@
 #include <fnmatch.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "bench/flags.h"
 #include "harness/support/units.h"
@@ -72,18 +73,22 @@ class Selection {
   std::vector<NamedConnector> take() { return std::move(selected_); }
 
  private:
-  void add_name(const std::string& name) {
-    if (std::ranges::count(given_, name) > 0) throw std::invalid_argument(fmt::format("{} is given twice", name));
+  void add_name(const std::string& text) {
+    const std::string name = find_connector(text).name;
+    if (std::ranges::count(given_, name) > 0)
+      throw std::invalid_argument(
+          fmt::format("{} is given twice{}", name, text == name ? "" : fmt::format(" (as {})", text)));
     given_.push_back(name);
-    add_once(name);
+    add_once(text);
   }
   void add_member(const std::string& text, const std::string& name) try {
     add_once(name);
   } catch (const std::invalid_argument& error) {
     throw std::invalid_argument(fmt::format("'{}' selects {}", text, error.what()));
   }
-  void add_once(const std::string& name) {
-    if (std::ranges::count(selected_, name, &NamedConnector::name) == 0) selected_.push_back(find_connector(name));
+  void add_once(const std::string& text) {
+    NamedConnector named = find_connector(text);
+    if (std::ranges::count(selected_, named.name, &NamedConnector::name) == 0) selected_.push_back(std::move(named));
   }
 
   std::vector<NamedConnector> selected_;

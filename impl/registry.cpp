@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include "harness/support/units.h"
@@ -17,7 +18,8 @@ NamedConnector find_connector(std::string_view name) {
       std::vector<OptionSpec> specs(entry->options.begin(), entry->options.end());
       specs.insert(specs.end(), std::begin(common_options), std::end(common_options));
       try {
-        return {entry, std::string(name), Options(name.substr(base.size()), specs)};
+        Options options(name.substr(base.size()), specs);
+        return {entry, fmt::format("{}{}", base, options.canonical()), std::move(options)};
       } catch (const std::invalid_argument& error) {
         throw std::invalid_argument(fmt::format("{}: {}", base, error.what()));
       }

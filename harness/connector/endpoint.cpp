@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <net/if.h>
 
 #include <cstddef>
 #include <cstring>
@@ -10,6 +11,16 @@
 #include "harness/support/unique_fd.h"
 
 namespace connbench {
+namespace {
+
+// "%eth0", or the number of an interface that is gone; "" without a scope.
+std::string scope_text(uint32_t scope) {
+  char name[IF_NAMESIZE] = "";
+  if (scope == 0) return "";
+  return ::if_indextoname(scope, name) != nullptr ? fmt::format("%{}", name) : fmt::format("%{}", scope);
+}
+
+}  // namespace
 
 std::string_view to_string(Family family) noexcept {
   switch (family) {
@@ -48,11 +59,12 @@ Endpoint Endpoint::ipv4(uint32_t address, uint16_t port) noexcept {
   return e;
 }
 
-Endpoint Endpoint::ipv6(const in6_addr& address, uint16_t port) noexcept {
+Endpoint Endpoint::ipv6(const in6_addr& address, uint16_t port, uint32_t scope) noexcept {
   Endpoint e;
   e.storage_.ipv6.sin6_family = AF_INET6;
   e.storage_.ipv6.sin6_addr = address;
   e.storage_.ipv6.sin6_port = htons(port);
+  e.storage_.ipv6.sin6_scope_id = scope;
   e.size_ = sizeof(sockaddr_in6);
   return e;
 }
@@ -102,6 +114,13 @@ uint16_t Endpoint::port() const noexcept {
   }
 }
 
+bool Endpoint::same_host_as(const Endpoint& other) const noexcept {
+  if (family() != other.family()) return false;
+  if (family() == AF_INET) return storage_.ipv4.sin_addr.s_addr == other.storage_.ipv4.sin_addr.s_addr;
+  return family() == AF_INET6 && storage_.ipv6.sin6_scope_id == other.storage_.ipv6.sin6_scope_id &&
+         std::memcmp(&storage_.ipv6.sin6_addr, &other.storage_.ipv6.sin6_addr, sizeof(in6_addr)) == 0;
+}
+
 std::string Endpoint::to_string() const {
   char text[INET6_ADDRSTRLEN] = "";
   switch (family()) {
@@ -110,7 +129,7 @@ std::string Endpoint::to_string() const {
       return fmt::format("{}:{}", text, port());
     case AF_INET6:
       inet_ntop(AF_INET6, &storage_.ipv6.sin6_addr, text, sizeof text);
-      return fmt::format("[{}]:{}", text, port());
+      return fmt::format("[{}{}]:{}", text, scope_text(storage_.ipv6.sin6_scope_id), port());
     case AF_UNIX: {
       const char* path = storage_.unix_domain.sun_path;
       const size_t length = size_ - offsetof(sockaddr_un, sun_path);

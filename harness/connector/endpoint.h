@@ -26,7 +26,8 @@ class Endpoint {
  public:
   /// `address` in host byte order, e.g. 0x7f000001 for 127.0.0.1.
   static Endpoint ipv4(uint32_t address, uint16_t port) noexcept;
-  static Endpoint ipv6(const in6_addr& address, uint16_t port) noexcept;
+  /// @param scope the index of the interface of a link-local address; 0 = none
+  static Endpoint ipv6(const in6_addr& address, uint16_t port, uint32_t scope = 0) noexcept;
   /// A name in Linux's abstract namespace. It is no file, and vanishes with its last socket.
   /// @throws std::invalid_argument when the name does not fit (107 bytes)
   static Endpoint abstract_unix(std::string_view name);
@@ -42,7 +43,9 @@ class Endpoint {
   sa_family_t family() const noexcept { return storage_.any.sa_family; }
   /// 0 for UNIX sockets.
   uint16_t port() const noexcept;
-  /// "127.0.0.1:9000", "[::1]:9000", "unix:/path", "unix:@name".
+  /// The same IP address, on the same interface if that matters, whatever the ports. False for UNIX sockets.
+  bool same_host_as(const Endpoint& other) const noexcept;
+  /// "127.0.0.1:9000", "[::1]:9000", "[fe80::1%eth0]:9000", "unix:/path", "unix:@name".
   std::string to_string() const;
 
   bool operator==(const Endpoint& other) const noexcept;

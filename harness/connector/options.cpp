@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "harness/support/joined.h"
+#include "harness/support/quantity.h"
 #include "harness/support/units.h"
 
 namespace connbench {
@@ -29,21 +30,35 @@ void check_choice(std::string_view value, std::string_view choices) {
                                           nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest)));
 }
 
-void check_kind(std::string_view value, const OptionSpec& spec) {
-  switch (spec.kind) {
-    case OptionSpec::Kind::choice:
-      return check_choice(value, spec.choices);
-    case OptionSpec::Kind::duration:
-      return static_cast<void>(parse_duration(value));
-    case OptionSpec::Kind::size:
-      return static_cast<void>(parse_size(value));
-    case OptionSpec::Kind::count:
-      return static_cast<void>(parse_count(value));
-  }
+// The range of `spec`, whose bounds `parse` reads.
+template <class Value, class Parse>
+Range<Value> range_of(const OptionSpec& spec, Range<Value> widest, Parse parse) {
+  if (!spec.least.empty()) widest.least = parse(spec.least);
+  if (!spec.most.empty()) widest.most = parse(spec.most);
+  return widest;
 }
 
-void check(std::string_view value, const OptionSpec& spec) try {
-  check_kind(value, spec);
+// The shortest spelling of `value`. @throws std::invalid_argument when it is none
+std::string canonical_value(std::string_view value, const OptionSpec& spec) {
+  const auto time = [](std::string_view text) { return parse_duration(text); };
+  const auto bytes = [](std::string_view text) { return parse_size(text); };
+  const auto number = [](std::string_view text) { return parse_count(text); };
+  switch (spec.kind) {
+    case OptionSpec::Kind::choice:
+      check_choice(value, spec.choices);
+      return std::string(value);
+    case OptionSpec::Kind::duration:
+      return format_duration(parse_duration(value, range_of(spec, any_time, time)));
+    case OptionSpec::Kind::size:
+      return format_size(parse_size(value, range_of(spec, any_size, bytes)));
+    case OptionSpec::Kind::count:
+      return std::to_string(parse_count(value, range_of(spec, any_count, number)));
+  }
+  return "";
+}
+
+std::string checked_value(std::string_view value, const OptionSpec& spec) try {
+  return canonical_value(value, spec);
 } catch (const std::invalid_argument& e) {
   throw std::invalid_argument(fmt::format("option '{}': {}", spec.name, e.what()));
 }
@@ -95,8 +110,7 @@ std::string_view to_string(OptionSpec::Kind kind) noexcept {
 
 Options::Options(std::string_view text, std::span<const OptionSpec> specs) {
   for (const auto& spec : specs) {
-    if (!spec.default_value.empty()) check(spec.default_value, spec);
-    values_.emplace(spec.name, spec.default_value);
+    values_.emplace(spec.name, spec.default_value.empty() ? "" : checked_value(spec.default_value, spec));
   }
   if (text.empty()) return;
   if (text.front() != '+') throw std::invalid_argument(fmt::format("'{}': an option is written +name:value", text));
@@ -108,9 +122,11 @@ Options::Options(std::string_view text, std::span<const OptionSpec> specs) {
       throw std::invalid_argument(fmt::format("option '{}' is given twice", name));
     }
     seen.push_back(name);
-    check(value, spec);
-    values_.find(name)->second = value;
+    values_.find(name)->second = checked_value(value, spec);
   }
+  for (const auto& spec : specs)
+    if (std::ranges::count(seen, spec.name) > 0)
+      canonical_ += fmt::format("+{}:{}", spec.name, values_.find(spec.name)->second);
 }
 
 const std::string& Options::specified(std::string_view name) const {
@@ -139,6 +155,12 @@ size_t Options::count(std::string_view name) const {
 }
 bool Options::given(std::string_view name) const {
   return !specified(name).empty();
+}
+
+bool Options::equals_except(const Options& other, std::string_view except) const {
+  return std::ranges::equal(values_, other.values_, [&](const auto& a, const auto& b) {
+    return a == b || (a.first == except && b.first == except);
+  });
 }
 
 std::string_view base_name(std::string_view connector_name) noexcept {

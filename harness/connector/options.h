@@ -23,6 +23,8 @@ struct OptionSpec {
   std::string_view default_value;  ///< the value when the name has none; "" = the connector decides
   std::string_view help;
   std::string_view misleading = {};  ///< those choices that are known to report false outcomes
+  /// The valid range of a duration, size or count, in the spelling of its values; "" = as wide as the type.
+  std::string_view least = {}, most = {};
 
   bool operator==(const OptionSpec&) const = default;
 };
@@ -51,10 +53,17 @@ class Options {
   /// The value of every specified option, as written in a name; "" = it has none. For the records.
   const std::map<std::string, std::string, std::less<>>& values() const noexcept { return values_; }
 
+  /// The options that were given, in the order of their specifications and with their values in the shortest spelling:
+  /// "+wait:1s+stack:64KiB". One text for every spelling of the same options.
+  const std::string& canonical() const noexcept { return canonical_; }
+  /// Whether all options but `except` have the same values, given or by default.
+  bool equals_except(const Options& other, std::string_view except) const;
+
  private:
   const std::string& specified(std::string_view name) const;
   const std::string& value(std::string_view name) const;
-  std::map<std::string, std::string, std::less<>> values_;  // of every specified option; "" = no value
+  std::map<std::string, std::string, std::less<>> values_;  // of every specified option, canonical; "" = no value
+  std::string canonical_;
 };
 
 /// "epoll+wait:pwait2" → "epoll".

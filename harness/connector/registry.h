@@ -65,11 +65,13 @@ inline constexpr OptionSpec common_options[] = {{.name = "close",
 /// A connector as a run names it: entry and checked options.
 struct NamedConnector {
   const ConnectorEntry* entry;
-  std::string name;  ///< as given, with its options; the name in every record
+  std::string name;  ///< with the options that were given, in their canonical spelling; the name in every record
   Options options;
 
   /// The run's policy, overridden by the options.
   ConnectionPolicy policy(ConnectionPolicy run) const;
+  /// Whether both would do the same in a run of that policy, however their options are spelt.
+  bool is_same_as(const NamedConnector& other, const ConnectionPolicy& run) const;
 };
 
 /// @throws std::invalid_argument for an unknown name (with the nearest known one) or a bad option

@@ -79,6 +79,11 @@ void Recorder::warn(std::string_view warning) {
   write_run();
 }
 
+void Recorder::host(const std::string& target, const Endpoint& address, size_t others) {
+  run_.host(target, address, others);
+  write_run();
+}
+
 void Recorder::lab(nlohmann::ordered_json description) {
   run_.lab(std::move(description));
   write_run();

@@ -52,6 +52,8 @@ class Recorder {
   void warn(std::string_view warning);
   /// The run was suspended. @param wave during which it was; nullptr = between two timed waves
   void suspended(const Suspension& seen, const WaveResult* wave);
+  /// See RunJson::host().
+  void host(const std::string& target, const Endpoint& address, size_t others);
   /// The lab as it is now; replaces an earlier description.
   void lab(nlohmann::ordered_json description);
   /// The end of the run.

@@ -43,7 +43,8 @@ RunJson::RunJson(const RunInfo& info)
                {"suspensions", Json::array()},
                {"arrivals", Json::array()},
                {"rates", Json::array()},
-               {"syscalls", Json::array()}})) {}
+               {"syscalls", Json::array()},
+               {"hosts", Json::array()}})) {}
 
 RunJson::~RunJson() = default;
 RunJson::RunJson(RunJson&&) noexcept = default;
@@ -131,6 +132,10 @@ void RunJson::count(const WaveResult& wave, std::string_view method) {
   entry["calls"] = Json::object();
   for (const auto& [name, calls] : wave.syscalls) entry["calls"][name] = calls;
   (*document_)["syscalls"].push_back(std::move(entry));
+}
+
+void RunJson::host(const std::string& target, const Endpoint& address, size_t others) {
+  (*document_)["hosts"].push_back({{"target", target}, {"address", address.to_string()}, {"others", others}});
 }
 
 void RunJson::lab(Json description) {

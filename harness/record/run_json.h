@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "harness/connector/connector.h"
+#include "harness/connector/endpoint.h"
 #include "harness/connector/registry.h"
 #include "harness/process/suspension_watch.h"
 #include "harness/record/origin.h"
@@ -73,6 +74,8 @@ class RunJson {
   void rate(const FoundRate& found);
   /// A counting wave. @param method how its system calls were counted
   void count(const WaveResult& wave, std::string_view method);
+  /// A host outside, and the address at which it is measured. @param others addresses in that family that are not
+  void host(const std::string& target, const Endpoint& address, size_t others);
   /// The lab, if there is one: described at the beginning, and again at the end.
   void lab(nlohmann::ordered_json description);
   /// What `connbench exhaust` was to run out of. Only its runs have this key.

@@ -36,7 +36,9 @@ std::optional<std::string> Openable::why_not(const NamedTarget& target, Family f
 std::optional<std::string> Openable::try_it(const NamedTarget& target, Family family) const {
   const TargetEntry& entry = *target.entry;
   if (entry.needs_lab && lab_ == nullptr) return fmt::format("{} needs the lab: {}", target.name, why_no_lab_);
-  if (!entry.serves(family)) return fmt::format("{} does not exist on family {}", target.name, to_string(family));
+  if (!target.serves(family))
+    return fmt::format("{} {} family {}", target.name,
+                       target.addresses.empty() ? "does not exist on" : "has no address of", to_string(family));
   if (family == Family::ipv6 || entry.needs_ipv6)
     if (auto reason = why_no_ipv6()) return reason;
   if (entry.needs_lab || &entry == &external_target) return std::nullopt;

@@ -14,6 +14,7 @@
 #include "harness/process/ask_in_child.h"
 #include "harness/run/openable.h"
 #include "harness/scenarios/scenario.h"
+#include "harness/support/saturating.h"
 #include "harness/support/seeded_order.h"
 #include "harness/support/units.h"
 #include "harness/wave/division.h"
@@ -50,12 +51,14 @@ std::optional<std::string> why_no_end(const PlannedCase& planned) {
   if (!capabilities.opens_sockets || planned.answers() || capabilities.has_deadline() || capabilities.cancellable)
     return std::nullopt;
   const auto kernel = planned.what.family == Family::unix_domain ? std::nullopt : kernel_connect_timeout();
-  const auto needed = kernel ? *kernel * static_cast<int64_t>(silent_attempts(planned)) : Duration::max();
+  const auto needed = kernel ? saturating_product(*kernel, silent_attempts(planned)) : Duration::max();
   if (kernel && needed <= planned.limit) return std::nullopt;
   const std::string end =
       kernel ? fmt::format("gives up each attempt only after {}", human_readable(*kernel)) : "never gives up";
-  return fmt::format("has no deadline and cannot be cancelled, while {} never answers and the kernel {}",
-                     silent_target(planned), end);
+  const std::string remedy =
+      needed <= up_to_a_day.most ? fmt::format("; --wave-limit {} waits for that", format_duration(needed)) : "";
+  return fmt::format("has no deadline and cannot be cancelled; if {} does not answer, the kernel {}{}",
+                     silent_target(planned), end, remedy);
 }
 
 // Capabilities come from a child as bytes. They are read there because some libraries leave things behind in the
@@ -147,6 +150,13 @@ std::vector<Load> loads(const RunRequest& request) {
   return all;
 }
 
+// How long the attempts of a wave take to arrive: in a closed loop, no longer than they wait for room in flight, except
+// at a host outside, where each keeps its distance from the one before.
+Duration arrivals_last(const RunRequest& request) {
+  return std::max(last_due(request.arrival, request.seed + 1, request.attempts),
+                  saturating_product(request.external_gap, request.attempts));
+}
+
 bool needs_lab(const PlannedCase& planned) {
   return std::ranges::any_of(planned.targets(), [](const NamedTarget* target) { return target->entry->needs_lab; });
 }
@@ -178,6 +188,8 @@ void for_each_case(const RunRequest& request, Duration arrivals, Visit visit) {
                                 .mix = load.mix,
                                 .load = load.text};
             planned.policy.handshake = request.handshake.value_or(needs_lab(planned));
+            const HostAddress* outside = planned.target->address(family);
+            planned.policy.may_self_connect = outside != nullptr && outside->may_self_connect;
             visit(std::move(planned));
           }
   }
@@ -221,27 +233,29 @@ Duration default_wave_limit(size_t attempts, size_t concurrency, Duration timeou
 
 Plan make_plan(const RunRequest& request) {
   Plan plan;
-  const Duration arrivals = last_due(request.arrival, request.seed + 1, request.attempts);
+  const Duration arrivals = arrivals_last(request);
   Openable openable(request.lab, request.why_no_lab);
   for_each_case(request, arrivals, [&](PlannedCase planned) {
     if (auto reason = why_skipped(openable, planned)) {
       plan.skipped.push_back({planned.what, *std::move(reason)});
     } else {
       if (!request.wave_limit) planned.limit = arrivals + wave_limit_for(planned);
-      planned.expected = request.find_rate ? request.find_rate->wave_lasts() : arrivals + expected_time(planned);
+      planned.expected =
+          request.find_rate ? request.find_rate->wave_lasts() : saturating_sum(arrivals, expected_time(planned));
       plan.cases.push_back(std::move(planned));
     }
   });
   if (request.find_rate) {  // each wave depends on the results of those before it
-    const auto waves = static_cast<int64_t>(plan.cases.size() * usual_waves_of_search(request.repetitions));
-    plan.expected = request.find_rate->wave_lasts() * waves;
+    const size_t waves = plan.cases.size() * usual_waves_of_search(request.repetitions);
+    plan.expected = saturating_product(request.find_rate->wave_lasts(), waves);
     return plan;
   }
   for (unsigned repetition = 1; repetition <= request.repetitions; ++repetition)
     for (const size_t which : seeded_order(plan.cases.size(), request.seed + repetition))
       plan.waves.push_back({which, repetition});
   const unsigned times = request.repetitions + (request.count_syscalls ? 1 : 0);
-  for (const PlannedCase& planned : plan.cases) plan.expected += planned.expected * times;
+  for (const PlannedCase& planned : plan.cases)
+    plan.expected = saturating_sum(plan.expected, saturating_product(planned.expected, times));
   return plan;
 }
 

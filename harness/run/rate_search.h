@@ -14,8 +14,8 @@ namespace connbench {
 
 /// "p99<5ms": that share of all attempts must connect within the bound, counted from when they were due.
 struct RateGoal {
-  std::string text;
-  double quantile;  ///< 0.99; 1 for "max"
+  std::string text;  ///< in its canonical spelling
+  double quantile;   ///< 0.99; 1 for "max"
   Duration bound;
 
   /// Whether a wave met the goal: the attempt at the quantile's rank connected less than `bound` after it was due. An

@@ -104,6 +104,7 @@ Session::~Session() = default;
 
 SessionEnd Session::run() {
   record_connectors();
+  record_hosts();
   for (const SkippedCase& skipped : plan_.skipped) recorder_.skip(skipped.what, skipped.reason);
   const NamedTarget accepting = find_target("accepting");
   const size_t most = most_ports_held(request_, plan_, most_time_waits());
@@ -131,6 +132,19 @@ void Session::record_connectors() {
   std::set<std::string_view> recorded;  // each connector once, in the order in which they were selected
   for (const PlannedCase& planned : plan_.cases)
     if (recorded.insert(planned.what.connector).second) recorder_.connector(*planned.connector, planned.capabilities);
+}
+
+// Of hosts outside: which address stands behind the name. Another run may find another one.
+void Session::record_hosts() {
+  for (const NamedTarget& target : request_.targets)
+    for (const HostAddress& address : target.addresses) {
+      recorder_.host(target.name, address.endpoint, address.others);
+      if (address.others > 0)
+        warn(
+            fmt::format("{} has {} addresses of family {}, which may be different hosts. All attempts went to the "
+                        "first, {}; give another one as the target to measure it.",
+                        target.name, address.others + 1, to_string(address.family), address.endpoint.to_string()));
+    }
 }
 
 SessionEnd Session::count_syscalls() {

@@ -106,6 +106,7 @@ class Session {
   void note_suspension(const WaveResult* wave);
   void warn(std::string warning);
   void record_connectors();
+  void record_hosts();
   SessionEnd count_syscalls();
   SessionEnd timed_waves();
   SessionEnd find_rates();

@@ -3,22 +3,22 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <iterator>
 #include <numeric>
 #include <stdexcept>
 
+#include "harness/support/quantity.h"
 #include "harness/support/seeded_order.h"
 
 namespace connbench {
 namespace {
 
+constexpr unsigned decimals = 2;
 constexpr unsigned whole = 100 * 100;  // hundredths of a percent
 constexpr size_t most_parts = 255;     // Assignment::of is a byte
 
-std::string percent(unsigned hundredths) {
-  return fmt::format("{:.6g}", static_cast<double>(hundredths) / 100);
+std::string percent(uint64_t hundredths) {
+  return format_percent(hundredths, decimals);
 }
 
 [[noreturn]] void unreadable(std::string_view part) {
@@ -27,15 +27,10 @@ std::string percent(unsigned hundredths) {
       part.ends_with('%') ? fmt::format("; did you mean {}?", part.substr(0, part.size() - 1)) : ""));
 }
 
-unsigned parse_share(std::string_view part, std::string_view text) {
-  double value = -1;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value, std::chars_format::fixed);
-  if (error != std::errc{} || stop != end || !(value >= 0 && value <= 100)) unreadable(part);
-  const double hundredths = value * 100;
-  const auto rounded = static_cast<unsigned>(hundredths + 0.5);
-  if (std::abs(hundredths - rounded) > 1e-6) unreadable(part);
-  return rounded;
+unsigned parse_share(std::string_view part, std::string_view text) try {
+  return static_cast<unsigned>(parse_percent(text, decimals, {0, whole}));
+} catch (const std::invalid_argument&) {
+  unreadable(part);
 }
 
 Mix::Part parse_part(std::string_view text) {
@@ -62,7 +57,7 @@ std::string Mix::name() const {
 
 Mix parse_mix(std::string_view text) {
   Mix mix;
-  unsigned sum = 0;
+  uint64_t sum = 0;
   for (size_t begin = 0; begin <= text.size();) {
     const size_t end = std::min(text.find(',', begin), text.size());
     mix.parts.push_back(parse_part(text.substr(begin, end - begin)));

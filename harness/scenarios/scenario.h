@@ -36,6 +36,11 @@ struct ChosenScenario {
 /// The scenario that `arrival` chooses. @throws std::invalid_argument that lists the known forms
 ChosenScenario find_scenario(std::string_view arrival);
 
+/// Attempts per second that a valid `arrival` offers; nullopt in a closed loop.
+std::optional<double> offered_rate(std::string_view arrival);
+/// The spelling that all spellings of a valid `arrival` share: "poisson:500.0/s" → "poisson:500/s".
+std::string canonical_arrival(std::string_view arrival);
+
 /// When the last of `attempts` is due, counted from the start of the wave; zero in a closed loop.
 Duration last_due(std::string_view arrival, uint64_t seed, size_t attempts);
 

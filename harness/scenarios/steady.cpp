@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "harness/scenarios/scenario.h"
-#include "harness/support/units.h"
+#include "harness/support/quantity.h"
 
 namespace connbench::scenarios {
 namespace {
@@ -21,7 +21,7 @@ double rate_of(std::string_view arrival) {
 std::optional<std::string> label(std::string_view arrival) {
   if (!arrival.starts_with(uniform) && !arrival.starts_with(poisson)) return std::nullopt;
   rate_of(arrival);
-  return "steady:" + std::string(arrival);
+  return "steady:" + canonical_arrival(arrival);
 }
 
 std::unique_ptr<Pacing> pacing(std::string_view arrival, uint64_t seed) {

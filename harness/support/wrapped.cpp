@@ -3,10 +3,10 @@
 #include <sys/ioctl.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
-#include <cstring>
 #include <string_view>
+
+#include "harness/support/quantity.h"
 
 namespace connbench {
 namespace {
@@ -50,10 +50,8 @@ size_t output_columns(int fd) noexcept {
   const size_t columns = terminal_columns(fd);
   const char* wanted = std::getenv("COLUMNS");
   if (columns == SIZE_MAX || wanted == nullptr) return columns;
-  size_t chosen = 0;
-  const char* end = wanted + std::strlen(wanted);
-  const auto [stopped, error] = std::from_chars(wanted, end, chosen);
-  return error == std::errc{} && stopped == end && chosen > 1 ? chosen : columns;
+  const auto chosen = whole_number(wanted);
+  return chosen && *chosen > 1 ? *chosen : columns;
 }
 
 }  // namespace connbench

@@ -11,7 +11,7 @@ const TargetEntry delayed{
     .families = ip_families,
     .needs_lab = true,
     .answers = true,
-    .check = lab::check_round_trip,
+    .canonical = lab::canonical_round_trip,
     .round_trip = lab::parse_round_trip,
     .expected_outcomes = [](Family) { return OutcomeSet{Outcome::connected}; },
     .open =

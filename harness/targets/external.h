@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "harness/targets/target.h"
@@ -19,7 +21,18 @@ struct ExternalBounds {
 /// The entry of such a target. It is not in the table, because it has no name of its own.
 extern const TargetEntry external_target;
 
-/// Parses "host:port", "192.0.2.1:80" or "[2001:db8::1]:80"; nullopt when the text is none of these.
-std::optional<NamedTarget> parse_external(std::string_view text);
+/// Reads "host:80", "192.0.2.1:80", "[2001:db8::1]:80" or "[fe80::1%eth0]:80". Looks nothing up: the target has no
+/// addresses yet. Its name is the same for all spellings of one address.
+/// @throws std::invalid_argument that says how it should have been written
+NamedTarget parse_external(std::string_view text);
+
+/// The addresses of a host in one family.
+struct Lookup {
+  std::optional<HostAddress> found;  ///< nullopt: none
+  std::string why_not;               ///< "" when there is one
+  bool machine_failed = false;       ///< nothing was found because the machine could not ask; another time it may
+};
+/// @param host of parse_external()
+Lookup look_up(const NamedTarget& host, Family family);
 
 }  // namespace connbench

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "harness/machine/machine.h"
-#include "harness/support/units.h"
+#include "harness/support/quantity.h"
 
 namespace connbench::lab {
 namespace {
@@ -68,24 +68,19 @@ std::unique_ptr<Target> unserved(const TargetRequest& request, Block block) {
 }
 
 Duration parse_round_trip(std::string_view text) {
-  constexpr Duration longest = std::chrono::seconds(10);
-  const Duration round_trip = parse_duration(text);
-  if (round_trip > longest) throw std::invalid_argument("a round trip of at most 10s");
-  return round_trip;
+  return parse_duration(text, {Duration::zero(), std::chrono::seconds(10)});
 }
 
-void check_round_trip(std::string_view text) {
-  parse_round_trip(text);
+std::string canonical_round_trip(std::string_view text) {
+  return format_duration(parse_round_trip(text));
 }
 
 uint8_t parse_losses(std::string_view text) {
-  const size_t losses = parse_count(text);
-  if (losses < 1 || losses > 10) throw std::invalid_argument("1 to 10 packets can be lost");
-  return static_cast<uint8_t>(losses);
+  return static_cast<uint8_t>(parse_count(text, {1, 10}));
 }
 
-void check_losses(std::string_view text) {
-  parse_losses(text);
+std::string canonical_losses(std::string_view text) {
+  return std::to_string(parse_losses(text));
 }
 
 }  // namespace connbench::lab

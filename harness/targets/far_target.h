@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "harness/lab/lab.h"
@@ -24,13 +25,13 @@ std::unique_ptr<Target> unserved_far(const TargetRequest& request, const LinkRul
 /// Addresses of a block on the client's side that no server handles.
 std::unique_ptr<Target> unserved(const TargetRequest& request, Block block);
 
-/// Parses a round trip such as "20ms". @throws std::invalid_argument
+/// Parses a round trip of at most 10 s, such as "20ms". @throws std::invalid_argument
 Duration parse_round_trip(std::string_view text);
 
-/// For TargetEntry::check.
-void check_round_trip(std::string_view text);
+/// For TargetEntry::canonical.
+std::string canonical_round_trip(std::string_view text);
 /// Parses the number of losses, 1 to 10. @throws std::invalid_argument
 uint8_t parse_losses(std::string_view text);
-void check_losses(std::string_view text);
+std::string canonical_losses(std::string_view text);
 
 }  // namespace connbench::lab

@@ -1,23 +1,25 @@
-#include <charconv>
+#include <fmt/format.h>
+
 #include <stdexcept>
 
+#include "harness/support/quantity.h"
 #include "harness/targets/connected_eventually.h"
 #include "harness/targets/far_target.h"
 
 namespace connbench::targets {
 namespace {
 
+constexpr unsigned decimals = 4;  // a percentage with four of them is a whole number of losses per million
+
 uint32_t losses_per_million(std::string_view parameter) {
-  double percent = 0;
-  const char* const end = parameter.data() + parameter.size();
-  const auto [stop, error] = std::from_chars(parameter.data(), end, percent);
-  if (error != std::errc() || stop + 1 != end || *stop != '%' || !(percent > 0 && percent <= 100))
-    throw std::invalid_argument("a share above 0% and up to 100%");
-  return static_cast<uint32_t>(percent * 10'000);
+  if (!parameter.ends_with('%'))
+    throw std::invalid_argument(fmt::format("'{}' is not valid: expected a percentage with its sign", parameter));
+  parameter.remove_suffix(1);
+  return static_cast<uint32_t>(parse_percent(parameter, decimals, {1, 1'000'000}));
 }
 
-void check(std::string_view parameter) {
-  losses_per_million(parameter);
+std::string canonical(std::string_view parameter) {
+  return format_percent(losses_per_million(parameter), decimals) + '%';
 }
 
 }  // namespace
@@ -31,7 +33,7 @@ const TargetEntry lossy{
     .families = ip_families,
     .needs_lab = true,
     .answers = false,
-    .check = check,
+    .canonical = canonical,
     .expected_outcomes = connected_eventually,
     .open =
         [](const TargetRequest& request) {

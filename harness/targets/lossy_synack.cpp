@@ -12,7 +12,7 @@ const TargetEntry lossy_synack{
     .families = ip_families,
     .needs_lab = true,
     .answers = false,
-    .check = lab::check_losses,
+    .canonical = lab::canonical_losses,
     .expected_outcomes = connected_eventually,
     .open =
         [](const TargetRequest& request) {

@@ -1,6 +1,4 @@
-#include <stdexcept>
-
-#include "harness/support/units.h"
+#include "harness/support/quantity.h"
 #include "harness/targets/connected_eventually.h"
 #include "harness/targets/served_target.h"
 
@@ -10,13 +8,11 @@ namespace {
 constexpr Duration between_rounds = std::chrono::milliseconds(50);
 
 int backlog_of(std::string_view parameter) {
-  const size_t backlog = parse_count(parameter);
-  if (backlog > 4096) throw std::invalid_argument("a backlog of at most 4096");
-  return static_cast<int>(backlog);
+  return static_cast<int>(parse_count(parameter, {1, 4096}));
 }
 
-void check(std::string_view parameter) {
-  backlog_of(parameter);
+std::string canonical(std::string_view parameter) {
+  return std::to_string(backlog_of(parameter));
 }
 
 [[noreturn]] void accept_in_rounds(std::span<const int> listeners) {
@@ -41,7 +37,7 @@ const TargetEntry overflowing{
     .summary = "a backlog of N, emptied every 50ms; SYNs beyond N are dropped",
     .families = ip_families,
     .answers = false,
-    .check = check,
+    .canonical = canonical,
     .expected_outcomes = connected_eventually,
     .open = open_overflowing,
 };

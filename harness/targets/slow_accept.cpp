@@ -1,9 +1,8 @@
 #include <time.h>
 
 #include <algorithm>
-#include <stdexcept>
 
-#include "harness/support/units.h"
+#include "harness/support/quantity.h"
 #include "harness/targets/connected_eventually.h"
 #include "harness/targets/served_target.h"
 
@@ -11,14 +10,11 @@ namespace connbench::targets {
 namespace {
 
 Duration interval_of(std::string_view parameter) {
-  const Duration interval = parse_duration(parameter);
-  if (interval <= Duration::zero() || interval > std::chrono::seconds(10))
-    throw std::invalid_argument("an interval above 0 and up to 10s");
-  return interval;
+  return parse_duration(parameter, {Duration(1), std::chrono::seconds(10)});
 }
 
-void check(std::string_view parameter) {
-  interval_of(parameter);
+std::string canonical(std::string_view parameter) {
+  return format_duration(interval_of(parameter));
 }
 
 // The kernel completes handshakes while there is room in the queue. Then it drops SYNs, which clients retransmit after
@@ -44,7 +40,7 @@ const TargetEntry slow_accept{
     .summary = "accepts one connection every D; connects wait while its queue is full",
     .families = ip_families,
     .answers = false,
-    .check = check,
+    .canonical = canonical,
     .expected_outcomes = connected_eventually,
     .open = open_slow_accept,
 };

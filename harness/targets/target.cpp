@@ -13,17 +13,17 @@ namespace {
 NamedTarget named(const TargetEntry& entry, std::string_view name) {
   const size_t colon = name.find(':');
   const std::string_view given = colon == std::string_view::npos ? entry.default_value : name.substr(colon + 1);
-  if (entry.check == nullptr) {
+  if (entry.canonical == nullptr) {
     if (colon != std::string_view::npos) throw std::invalid_argument(fmt::format("{} takes no parameter", entry.name));
     return {&entry, std::string(entry.name), ""};
   }
   try {
-    entry.check(given);
+    const std::string parameter = entry.canonical(given);
+    return {&entry, fmt::format("{}:{}", entry.name, parameter), parameter};
   } catch (const std::invalid_argument& error) {
     throw std::invalid_argument(
-        fmt::format("'{}': {}. Example: {}:{}", name, error.what(), entry.name, entry.default_value));
+        fmt::format("{}: {} (example: {}:{})", entry.name, error.what(), entry.name, entry.default_value));
   }
-  return {&entry, fmt::format("{}:{}", entry.name, given), std::string(given)};
 }
 
 }  // namespace
@@ -32,8 +32,18 @@ bool TargetEntry::serves(Family family) const noexcept {
   return std::find(families.begin(), families.end(), family) != families.end();
 }
 
+const HostAddress* NamedTarget::address(Family family) const noexcept {
+  const auto found = std::ranges::find(addresses, family, &HostAddress::family);
+  return found == addresses.end() ? nullptr : &*found;
+}
+
+bool NamedTarget::serves(Family family) const noexcept {
+  return entry->serves(family) && (addresses.empty() || address(family) != nullptr);
+}
+
 std::unique_ptr<Target> NamedTarget::open(TargetRequest request) const {
   request.parameter = parameter;
+  request.address = address(request.family);
   return entry->open(request);
 }
 

@@ -34,15 +34,25 @@ class OutcomeSet {
   unsigned bits_ = 0;
 };
 
+/// The address of a host outside at which it is measured: the first that its name has in that family. The others could
+/// be other hosts.
+struct HostAddress {
+  Family family;
+  Endpoint endpoint;
+  size_t others = 0;              ///< addresses in that family that are not measured
+  bool may_self_connect = false;  ///< a socket may connect to itself there: a port of this machine that clients get
+};
+
 /// How a target is to be opened.
 struct TargetRequest {
   Family family = Family::ipv4;
   size_t open_at_once = 1;  ///< connections, pending or established, that a wave may have open at one time; decides how
                             ///< many addresses the target spreads over
-  std::vector<int> cpus = {};       ///< CPUs for the server; empty = any
-  bool spin = false;                ///< a server that accepts never sleeps, so that no connect() has to wake it
-  std::string_view parameter = {};  ///< what follows the name: "20ms" of delayed:20ms
-  lab::Lab* lab = nullptr;          ///< the lab this process is in; nullptr = the machine's own network
+  std::vector<int> cpus = {};            ///< CPUs for the server; empty = any
+  bool spin = false;                     ///< a server that accepts never sleeps, so that no connect() has to wake it
+  std::string_view parameter = {};       ///< what follows the name: "20ms" of delayed:20ms
+  const HostAddress* address = nullptr;  ///< of a host outside; otherwise nullptr
+  lab::Lab* lab = nullptr;               ///< the lab this process is in; nullptr = the machine's own network
 };
 
 /// An open target. Its servers run until it is destroyed or this process dies, however it dies.
@@ -70,8 +80,9 @@ struct TargetEntry {
   bool needs_ipv6 = false;  ///< whatever the family of its addresses
   bool answers;  ///< every connect is answered soon; false: a connect may stay pending until it times out or is
                  ///< cancelled
-  /// Throws std::invalid_argument for an invalid parameter; nullptr = the target takes none.
-  void (*check)(std::string_view parameter) = nullptr;
+  /// The parameter in its shortest spelling, which all spellings of one value share; nullptr = the target takes none.
+  /// @throws std::invalid_argument for an invalid one
+  std::string (*canonical)(std::string_view parameter) = nullptr;
   /// The time from a SYN to its answer where that is always the same; nullptr: at once, at random, or never.
   Duration (*round_trip)(std::string_view parameter) = nullptr;
   /// The outcomes an attempt may have; any other is worth a warning.
@@ -88,8 +99,13 @@ std::span<const TargetEntry* const> all_targets();
 /// A target as named by the user: "delayed:20ms".
 struct NamedTarget {
   const TargetEntry* entry;
-  std::string name;       ///< in full, with the default parameter when none was given
-  std::string parameter;  ///< "20ms"; "" where the entry takes none
+  std::string name;                      ///< in full, with the parameter in its canonical spelling, or the default one
+  std::string parameter;                 ///< "20ms"; "" where the entry takes none
+  std::vector<HostAddress> addresses{};  ///< of a host outside, at most one per family; of other targets, none
+
+  /// nullptr when it has none in that family.
+  const HostAddress* address(Family family) const noexcept;
+  bool serves(Family family) const noexcept;
 
   /// Calls TargetEntry::open with the parameter filled in.
   std::unique_ptr<Target> open(TargetRequest request) const;

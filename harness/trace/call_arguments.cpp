@@ -82,7 +82,7 @@ std::optional<Endpoint> read_endpoint(const Memory& memory, uint64_t address, si
   }
   if (storage.ss_family == AF_INET6 && got >= offsetof(sockaddr_in6, sin6_scope_id)) {
     const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage);
-    return Endpoint::ipv6(v6.sin6_addr, ntohs(v6.sin6_port));
+    return Endpoint::ipv6(v6.sin6_addr, ntohs(v6.sin6_port), v6.sin6_scope_id);
   }
   return std::nullopt;
 }

@@ -22,7 +22,8 @@ class Pacing {
 };
 
 std::unique_ptr<Pacing> closed_loop();
-/// One attempt every 1/rate seconds. Rounding does not accumulate.
+/// One attempt every 1/rate seconds. Rounding does not accumulate. No attempt may be due after more than 292 years: the
+/// command line keeps to a day.
 std::unique_ptr<Pacing> uniform_arrivals(double rate_per_s);
 /// Exponential gaps of mean 1/rate; the same seed gives the same times on every platform.
 std::unique_ptr<Pacing> poisson_arrivals(double rate_per_s, uint64_t seed);

@@ -185,7 +185,9 @@ constexpr OptionSpec options[] = {
      .kind = OptionSpec::Kind::size,
      .choices = {},
      .default_value = "64KiB",
-     .help = "stack size of each fiber"},
+     .help = "stack size of each fiber",
+     .least = "16KiB",
+     .most = "1GiB"},
 };
 
 }  // namespace

@@ -13,7 +13,8 @@ constexpr OptionSpec options[] = {{.name = "stagger",
                                    .kind = OptionSpec::Kind::duration,
                                    .choices = "",
                                    .default_value = "250ms",  // RFC 8305, section 8: Connection Attempt Delay
-                                   .help = "delay between the start of one try and the start of the next"}};
+                                   .help = "delay between the start of one try and the start of the next",
+                                   .most = "1440min"}};
 
 }  // namespace
 

@@ -15,7 +15,9 @@ constexpr OptionSpec options[] = {{.name = "each",
                                    .kind = OptionSpec::Kind::duration,
                                    .choices = "",
                                    .default_value = "",
-                                   .help = "time to try each address; by default an equal share of the timeout"}};
+                                   .help = "time to try each address; by default an equal share of the timeout",
+                                   .least = "1ns",
+                                   .most = "1440min"}};
 
 }  // namespace
 

@@ -15,11 +15,15 @@
 
 namespace connbench {
 
+/// Below 16 KiB (PTHREAD_STACK_MIN of most architectures) no thread can be made. Beyond 1 GiB the address space is full
+/// after some ten thousand threads.
 inline constexpr OptionSpec stack_option{.name = "stack",
                                          .kind = OptionSpec::Kind::size,
                                          .choices = "",
                                          .default_value = "64KiB",
-                                         .help = "stack size of each thread (glibc's own default is RLIMIT_STACK)"};
+                                         .help = "stack size of each thread (glibc's own default is RLIMIT_STACK)",
+                                         .least = "16KiB",
+                                         .most = "1GiB"};
 
 /// Attributes of the threads that an executor creates.
 class ThreadAttributes {

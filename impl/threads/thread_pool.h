@@ -10,7 +10,8 @@ inline constexpr OptionSpec threads_option{
     .kind = OptionSpec::Kind::count,
     .choices = "",
     .default_value = "64",
-    .help = "number of threads in the pool; never more than attempts may be in flight"};
+    .help = "number of threads in the pool; never more than attempts may be in flight",
+    .most = "1000000"};  // above what Linux allows per process on any machine so far
 inline constexpr OptionSpec pool_options[] = {source_port_option, stack_option, threads_option};
 
 /// The threads exist from the constructor to the destructor, so creating them is not part of any attempt. With more

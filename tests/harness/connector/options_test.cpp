@@ -55,6 +55,49 @@ TEST(Options, SaysWhatIsValidInsteadOfABadValue) {
   refuses("+detect:", HasSubstr("detect"));
 }
 
+constexpr OptionSpec bounded[] = {
+    {.name = "wait",
+     .kind = OptionSpec::Kind::duration,
+     .choices = "",
+     .default_value = "",
+     .help = "",
+     .least = "1ms",
+     .most = "1min"},
+    {.name = "stack",
+     .kind = OptionSpec::Kind::size,
+     .choices = "",
+     .default_value = "",
+     .help = "",
+     .least = "16KiB",
+     .most = "1GiB"},
+    {.name = "threads", .kind = OptionSpec::Kind::count, .choices = "", .default_value = "", .help = "", .most = "64"}};
+
+TEST(Options, KeepsToTheRangeOfEach) {
+  for (const char* text : {"+wait:1ms", "+wait:60s", "+stack:16KiB", "+stack:1024MiB", "+threads:1", "+threads:64"})
+    EXPECT_NO_THROW(Options(text, bounded)) << text;
+  const std::pair<const char*, const char*> refused[] = {
+      {"+wait:999999ns", "from 1ms to 1min"}, {"+wait:60001ms", "from 1ms to 1min"},
+      {"+stack:16383", "from 16KiB to 1GiB"}, {"+stack:1048577KiB", "from 16KiB to 1GiB"},
+      {"+threads:0", "from 1 to 64"},         {"+threads:65", "from 1 to 64"}};
+  for (const auto& [text, range] : refused)
+    EXPECT_THAT([&] { Options(text, bounded); }, ThrowsMessage<std::invalid_argument>(HasSubstr(range))) << text;
+}
+
+TEST(Options, HasOneCanonicalTextForEverySpelling) {
+  EXPECT_EQ(Options("", specs).canonical(), "");
+  EXPECT_EQ(Options("+stack:65536+wait:0.02s", specs).canonical(), "+wait:20ms+stack:64KiB");
+  EXPECT_EQ(Options("+wait:20ms+stack:64KiB", specs).canonical(), "+wait:20ms+stack:64KiB");
+  EXPECT_EQ(Options("+wait:50ms", specs).canonical(), "+wait:50ms") << "given, though it is the default";
+}
+
+TEST(Options, AreEqualWhenTheirValuesAre) {
+  const Options usual("", specs);
+  EXPECT_TRUE(usual.equals_except(Options("+wait:0.05s", specs), ""));
+  EXPECT_FALSE(usual.equals_except(Options("+wait:51ms", specs), ""));
+  EXPECT_TRUE(usual.equals_except(Options("+wait:51ms", specs), "wait"));
+  EXPECT_FALSE(usual.equals_except(Options("+wait:51ms+threads:2", specs), "wait"));
+}
+
 TEST(Options, RefusesAnOptionGivenTwice) {
   refuses("+wait:1ms+wait:1ms", AllOf(HasSubstr("'wait'"), HasSubstr("twice")));
 }

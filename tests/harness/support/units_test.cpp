@@ -26,7 +26,7 @@ TEST(Units, ReadsADurationInEveryUnit) {
 
 TEST(Units, RefusesTextThatIsNotADuration) {
   for (const char* text : {"", "5", "ms", "-5ms", "+5ms", " 5ms", "5 ms", "5MS", "1.ms", ".5ms", "1e3ms", "5msx",
-                           "0.5ns", "9223372037s", "99999999999999999999s"}) {
+                           "0.5ns", "9223372037s", "99999999999999999999s", "05ms", "00s", "1.5.5s"}) {
     EXPECT_THROW(parse_duration(text), std::invalid_argument) << text;
   }
 }
@@ -74,14 +74,14 @@ TEST(Units, ReadsSizes) {
   EXPECT_EQ(parse_size("64KiB"), 65536U);
   EXPECT_EQ(parse_size("8MiB"), 8U << 20);
   EXPECT_EQ(parse_size("1GiB"), 1U << 30);
-  for (const char* text : {"", "KiB", "-1", "64KB", "64k", "1.5MiB", "64 KiB", "17179869184GiB"}) {
+  for (const char* text : {"", "KiB", "-1", "64KB", "64k", "1.5MiB", "64 KiB", "17179869184GiB", "064KiB"}) {
     EXPECT_THROW(parse_size(text), std::invalid_argument) << text;
   }
 }
 
 TEST(Units, ReadsCountsOfAtLeastOne) {
   EXPECT_EQ(parse_count("5000"), 5000U);
-  for (const char* text : {"", "0", "-1", "1.5", "5k", "0x10", "18446744073709551616"}) {
+  for (const char* text : {"", "0", "-1", "1.5", "5k", "0x10", "18446744073709551616", "010", "+5", " 5", "5 "}) {
     EXPECT_THROW(parse_count(text), std::invalid_argument) << text;
   }
 }
@@ -89,7 +89,8 @@ TEST(Units, ReadsCountsOfAtLeastOne) {
 TEST(Units, ReadsRatesPerSecond) {
   EXPECT_DOUBLE_EQ(parse_rate("5000/s"), 5000.0);
   EXPECT_DOUBLE_EQ(parse_rate("0.5/s"), 0.5);
-  for (const char* text : {"", "5000", "/s", "0/s", "-1/s", "5000/min", "5000/sx", "inf/s", "nan/s"}) {
+  for (const char* text : {"", "5000", "/s", "0/s", "-1/s", "5000/min", "5000/sx", "inf/s", "nan/s", "1e3/s", "05/s",
+                           ".5/s", "5./s", "0.0000000001/s", "1000000001/s"}) {
     EXPECT_THROW(parse_rate(text), std::invalid_argument) << text;
   }
 }

@@ -1,4 +1,4 @@
-// Every choice that a connector offers, once: attempts end correctly with each of them.
+// Every choice that a connector offers, and both ends of every range: attempts end correctly with each of them.
 #include <fmt/format.h>
 
 #include <iostream>
@@ -18,6 +18,8 @@ std::vector<Variant> variants(const ConnectorEntry& entry) {
   std::vector<Variant> found;
   for (const OptionSpec& spec : entry.options) {
     const auto misleading = values_of(spec.misleading);
+    for (const std::string_view bound : {spec.least, spec.most})
+      if (!bound.empty()) found.push_back({fmt::format("+{}:{}", spec.name, bound), false});
     for (const std::string_view value : values_of(spec.choices))
       if (value != spec.default_value)
         found.push_back({fmt::format("+{}:{}", spec.name, value), std::ranges::count(misleading, value) > 0});
