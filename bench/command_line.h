@@ -51,7 +51,8 @@ struct Command {
   std::string usual_flag{};          ///< suggested for a word without a flag: "--connector"; "" = none is
   std::vector<std::string> notes{};  ///< paragraphs below the flags
   std::vector<Example> examples{};
-  std::function<int()> run;  ///< called after the flags were read; returns the exit status
+  std::function<int()> run;     ///< called after the flags were read; returns the exit status
+  std::function<void()> check;  ///< the same, but only refuses what run() refuses before it starts anything
 };
 
 /// Writes what `words` (the command line behind the command's name) say to the destinations of the command's flags.

@@ -16,8 +16,12 @@
 namespace connbench {
 namespace {
 
+bool asks_for_json(const std::string& format) {
+  return one_of("--format", format, {"text", "json"}) == "json";
+}
+
 int examine(const std::string& format) {
-  const bool json = one_of("--format", format, {"text", "json"}) == "json";
+  const bool json = asks_for_json(format);
   raise_descriptor_limit();
   const std::vector<Finding> missing = missing_requirements();
   Diagnosis diagnosis{.machine = missing, .capacity = examine_capacity(), .connectors = examine_connectors()};
@@ -42,7 +46,8 @@ Command doctor_command() {
                         .help = "text, or json: for programs."}}}},
           .notes = {"Each finding comes with what to do about it. Nothing is changed. Exit status: 0 done, 2 unusable "
                     "arguments, 3 nothing can be measured here."},
-          .run = [format] { return examine(*format); }};
+          .run = [format] { return examine(*format); },
+          .check = [format] { asks_for_json(*format); }};
 }
 
 }  // namespace connbench

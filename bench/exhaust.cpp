@@ -159,7 +159,8 @@ Command exhaust_command() {
                     "for, 5 the run broke, 130 interrupted."},
           .examples = {{"Run out of threads", "connbench exhaust threads --limit 512"},
                        {"Run out of descriptors, event loops only", "connbench exhaust fds --connector loops"}},
-          .run = [flags] { return exhaust(*flags); }};
+          .run = [flags] { return exhaust(*flags); },
+          .check = [flags] { parse(*flags); }};
 }
 
 }  // namespace connbench

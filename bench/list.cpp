@@ -19,8 +19,12 @@ Listing listing() {
   return all;
 }
 
+bool lists_as_json(const std::string& format) {
+  return one_of("--format", format, {"text", "json"}) == "json";
+}
+
 int list(const std::string& format) {
-  if (one_of("--format", format, {"text", "json"}) == "json") {
+  if (lists_as_json(format)) {
     print_out(inventory_json());
     return done;
   }
@@ -43,7 +47,8 @@ Command list_command() {
           .examples = {{"The connectors that start no threads",
                         "connbench list --format json | jq -r '.connectors[] | select(.capabilities.threads==\"none\") "
                         "| .name'"}},
-          .run = [format] { return list(*format); }};
+          .run = [format] { return list(*format); },
+          .check = [format] { lists_as_json(*format); }};
 }
 
 }  // namespace connbench

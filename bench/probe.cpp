@@ -138,7 +138,8 @@ Command probe_command() {
                 "Exit status: 0 done, 1 a probe itself failed, 2 unusable arguments, 3 the machine lacks what every "
                 "probe needs, 5 the run broke (disk), 130 interrupted."},
       .examples = {{"Two claims, as a table for a document", "connbench probe --only S6,S7 --format markdown"}},
-      .run = [flags] { return probe_all(*flags); }};
+      .run = [flags] { return probe_all(*flags); },
+      .check = [flags] { parse(*flags); }};
 }
 
 }  // namespace connbench

@@ -241,7 +241,8 @@ Command run_command() {
                         "connbench run --connector loops,'*-threads' --target blackhole --timeout 100ms"},
                        {"Latency at a given rate, when a tenth of the hosts is dead",
                         "connbench run --connector epoll --mix accepting=90,blackhole=10 --arrival poisson:1000/s"}},
-          .run = [flags] { return run(*flags); }};
+          .run = [flags] { return run(*flags); },
+          .check = [flags] { parse(*flags); }};
 }
 
 }  // namespace connbench

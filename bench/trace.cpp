@@ -61,12 +61,12 @@ struct TraceOptions {
 
 TraceOptions parse(const TraceFlags& flags) {
   constexpr size_t most_attempts = 100;  // nobody reads more
-  constexpr TimeBound ten_minutes{std::chrono::minutes(10), "10min"};
+  constexpr Range<Duration> up_to_ten_minutes{Duration(1), std::chrono::minutes(10)};
   TraceOptions options{.greeting = !flags.story.empty() && one_of("--story", flags.story, {"greeting"}) == "greeting",
                        .connector = for_flag("--connector", [&] { return find_connector(flags.connector); }),
                        .target = for_flag("--target", [&] { return find_target(flags.target); }),
                        .attempts = read_count("--attempts", flags.attempts, most_attempts),
-                       .timeout = read_time("--timeout", flags.timeout, ten_minutes),
+                       .timeout = read_time("--timeout", flags.timeout, up_to_ten_minutes),
                        .family = read_family("--family", flags.family, {"4", "6"}),
                        .close = read_close(flags.close),
                        .json = one_of("--format", flags.format, {"text", "json"}) == "json",
@@ -266,7 +266,8 @@ Command trace_command() {
                     "130 interrupted (what was seen until then is printed)."},
           .examples = {{"A lost SYN, and the packets in a file",
                         "connbench trace --connector epoll --target lossy-syn:1 --pcap syn.pcap"}},
-          .run = [flags] { return run(*flags); }};
+          .run = [flags] { return run(*flags); },
+          .check = [flags] { parse(*flags); }};
 }
 
 }  // namespace connbench
