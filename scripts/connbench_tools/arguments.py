@@ -71,7 +71,7 @@ def names(text):
 
 
 def path(text):
-    """The type of a file or folder. Path("") is the current folder: where a variable is not set, nobody means that."""
+    """The type of a file or folder. Path("") is the current folder, which nobody means when a variable is not set."""
     if text and "\0" not in text:
         return Path(text)
     raise _invalid(text, "the name of a file or folder")

@@ -63,7 +63,12 @@ class Conversions(unittest.TestCase):
     def test_no_name_and_no_path_is_empty(self):
         self.assertEqual(arguments.names("a,b"), ["a", "b"])
         self.assertEqual(arguments.path("a"), Path("a"))
-        for read, text in ((arguments.names, ""), (arguments.names, "a,"), (arguments.path, ""), (arguments.path, "\0")):
+        for read, text in (
+            (arguments.names, ""),
+            (arguments.names, "a,"),
+            (arguments.path, ""),
+            (arguments.path, "\0"),
+        ):
             with self.assertRaises(argparse.ArgumentTypeError):
                 read(text)
 
@@ -92,7 +97,10 @@ class Scripts(unittest.TestCase):
     def refused(self, script, words, option, text):
         with self.subTest(script, option=option, text=text):
             ended = subprocess.run(
-                [ROOT / "scripts" / script, *words, f"{option}={text}"], capture_output=True, text=True, encoding="utf-8"
+                [ROOT / "scripts" / script, *words, f"{option}={text}"],
+                capture_output=True,
+                text=True,
+                encoding="utf-8",
             )
             self.assertEqual(ended.returncode, 2, ended.stderr)
             self.assertIn(f"argument {option}", ended.stderr)
