@@ -91,6 +91,7 @@ class Scripts(unittest.TestCase):
         "report": (["run"], ["--verdicts", "--out", "--only", "--figures"]),
         "table": ([], ["--from", "--portrait", "--write", "--out", "--bin"]),
         "history": (["run"], ["--file"]),
+        "method": ([], ["--write", "--from", "--out", "--bin"]),
         "build-cost": ([], ["--log"]),
     }
 
