@@ -169,6 +169,23 @@ TEST(Plan, ExpectsNoMoreThanTheLimitEvenIfTheTimeoutsAddUpToMore) {
   EXPECT_LT(make_plan(request).expected, busy + 11s);
 }
 
+// 131 s, times 10^8 attempts, is more than 63 bits of nanoseconds hold.
+TEST(Plan, SkipsACaseThatMayTakeCenturies) {
+  RunRequest request = request_for({&stubborn}, "backlog-full");
+  request.attempts = 100'000'000;
+  request.repetitions = 10'000;
+  EXPECT_THAT(make_plan(request).cases, IsEmpty());
+}
+
+TEST(Plan, ExpectsALongTimeWhenItsWavesTakeLongerThanTheClockCounts) {
+  RunRequest request = request_for({&patient}, "backlog-full");
+  request.attempts = 100'000'000;
+  request.concurrency = {1};
+  request.timeouts = {24h};
+  request.repetitions = 10'000;
+  EXPECT_EQ(make_plan(request).expected, Duration::max());
+}
+
 TEST(Plan, SkipsOnlyTheCasesThatAConnectorRefuses) {
   RunRequest request = request_for({&willing, &small}, "accepting");
   request.concurrency = {10, 11};
