@@ -44,7 +44,7 @@ class Outside : public testing::Test {
   if (not_permitted_) GTEST_SKIP() << "no network namespace can be made here"
 
 bool opens_sockets(const Row& row) {
-  return row.at("connector") != "null";
+  return !row.at("connector").starts_with("null");  // the baselines connect to nothing
 }
 
 // With these ports, the kernel gives every client 40004 first, the port that it connects to.
