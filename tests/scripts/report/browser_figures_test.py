@@ -248,7 +248,7 @@ class FiguresTest(BrowserTest):
             self.assertRegex(said, re.escape(memory.text(curve["y"][0])))
 
     def test_the_range_over_the_repetitions_is_drawn_up_to_the_highest(self):
-        """On this scale, the median at the left is a quarter of the height below the top, and the highest at a tenth."""
+        """On this scale, the median at the left is a quarter of the height below the top, the highest a tenth."""
         self.open("on=epoll&theme=light")
         top = self.js(HEIGHT_OF.replace("sum / count", "first"), "scaling-rate", sections.PALETTE["light"][0])
         self.assertLess(top, 0.16)
@@ -260,7 +260,7 @@ class FiguresTest(BrowserTest):
         (path,) = build.build([run.write(self.folder / "many")])
         self.open(path=path)
         dashes = self.js(
-            "return [...document.querySelectorAll('.chips line')].map((line) => line.getAttribute('stroke-dasharray'))"
+            "return [...document.querySelectorAll('.chips line')].map((l) => l.getAttribute('stroke-dasharray'))"
         )
         second = " ".join(map(str, sections.PALETTE["dashes"][1]))
         self.assertEqual(dashes, [None] * 7 + [second] * 2)

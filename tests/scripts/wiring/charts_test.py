@@ -101,6 +101,10 @@ class SamplesTest(ReportTest):
         }
         self.check(self.section("overshoot", run), "overshoot", wanted)
 
+    def test_lateness_is_of_the_attempts_that_timed_out(self):
+        run = Records().wave("epoll", target="blackhole", times=[10**9] * 9, outcome="deadline_exceeded", failed=5)
+        self.assertEqual(self.curves(self.section("overshoot", run), "overshoot")[0]["of"], 9)
+
     def test_added_is_connecting_without_the_handshake(self):
         run = self.made()
 

@@ -114,9 +114,11 @@ class ComparisonTest(ReportTest):
                 "cpu_ns": 10**9,
             }
             run.wave(name, scenario="steady:uniform:1000/s", concurrency=64, times=[9], **figures)
+        for repetition, rate in ((1, 900), (2, 700), (3, 900)):  # one that did not suffices
+            run.wave("once", repetition, "accepting", "steady:uniform:1000/s", 64, times=[9], connects_per_s=rate)
         _, table = table_html(self.material(run))
         marks = {name: re.findall("[†‡]", mark) for name, mark in re.findall(r"</i>(\w+)(.*?)</th>", table)}
-        self.assertEqual(marks, {"fine": [], "slow": ["†"], "busy": ["‡"]})
+        self.assertEqual(marks, {"fine": [], "slow": ["†"], "busy": ["‡"], "once": ["†"]})
 
 
 class SentencesTest(ReportTest):
@@ -241,6 +243,7 @@ class PageTest(ReportTest):
     def test_the_heading_has_the_first_moment_and_all_attempts(self):
         for name, began, attempts in (("a", 1_700_000_000, 3), ("b", 1_600_000_000, 40)):
             run = Records(origin={"realtime_ns": began * 10**9}).wave("epoll", times=[9] * attempts)
+            run.wave("epoll", target="*", scenario="fleet:accepting=100", attempts=attempts)  # counts nobody twice
             run.write(self.folder / name)
         self.assertEqual(page.subtitle(runs_in([self.folder])), "2020-09-13 12:26 UTC · 2 runs: b, a · 43 attempts")
 
