@@ -147,7 +147,9 @@ def lateness_legend(records):
     skipped = {connector for connector, _ in records.skipped}
     endless = [name for name in records.named(ADDED) if name not in {*records.named(LATE), *skipped}]
     if records.rows[LATE] and endless:
-        lines.append(f"No deadline of their own, or none so short, and not measured where no host answers: {', '.join(endless)}.")
+        lines.append(
+            f"No deadline of their own, or none so short, and not measured where no host answers: {', '.join(endless)}."
+        )
     return lines
 
 

@@ -22,10 +22,13 @@ from wiring import known
 
 NAMES = ("epoll", "pool", "ring")
 SIZES = (1, 16, 64)
-UNITS = {"cpu": "ns", "memory": "KiB"} | dict.fromkeys(("p50", "p99", "queue", "late", "late99", "added"), "ns")
+UNITS = {"cpu": "ns", "memory": "KiB"} | dict.fromkeys(
+    ("p50", "p99", "queue", "late", "late99", "reaped", "reaped99", "added"), "ns"
+)
 MEASURED = (
     "connects_per_s cpu_ns rss_peak_kib threads_peak p50_ns p99_ns syscalls in_flight_mean queue_p99_ns "
-    "overshoot_p50_ns overshoot_p99_ns added_p50_ns voluntary_switches involuntary_switches".split()
+    "overshoot_p50_ns overshoot_p99_ns reaped_overshoot_p50_ns reaped_overshoot_p99_ns "
+    "added_p50_ns voluntary_switches involuntary_switches".split()
 )
 
 # The mean height of the pixels of a colour in a chart: 0 at the top, 1 at the bottom; null when there are none.

@@ -209,7 +209,10 @@ class TableTest(RunsTest):
     def test_names_connectors_without_a_deadline(self):
         far = {"target": "delayed:20ms", "scenario": "steady:poisson:1000/s"}
         self.run_of("a", [wave("blocking", 1, **far), wave("epoll", 2, **far), wave("epoll", 3, "blackhole")])
-        self.assertIn("No deadline of their own, or none so short, and not measured where no host answers: blocking.", self.table())
+        self.assertIn(
+            "No deadline of their own, or none so short, and not measured where no host answers: blocking.",
+            self.table(),
+        )
 
     def test_leaves_failed_waves_out_of_the_medians_and_says_so(self):
         rows = [wave("epoll", i, connects_per_s=i, makespan_ns=5) for i in (1, 2, 3)]

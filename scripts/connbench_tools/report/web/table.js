@@ -84,6 +84,8 @@ const table = {
       queue: "ns",
       late: "ns",
       late99: "ns",
+      reaped: "ns",
+      reaped99: "ns",
       added: "ns",
       memory: "KiB",
     };
