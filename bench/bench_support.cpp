@@ -14,6 +14,7 @@
 #include "harness/machine/machine.h"
 #include "harness/machine/processors.h"
 #include "harness/process/affinity.h"
+#include "harness/process/known_state.h"
 #include "harness/run/plan.h"
 #include "harness/scenarios/scenario.h"
 #include "harness/support/standard_streams.h"
@@ -211,7 +212,7 @@ int checked_output() {
 }  // namespace
 
 int bench_main(int argc, char** argv) {
-  prepare_standard_streams();
+  enter_known_state();
   raise_descriptor_limit();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;

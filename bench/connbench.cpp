@@ -11,7 +11,10 @@
 #include "bench/commands.h"
 #include "bench/screen.h"
 #include "bench/version.h"
+#include "harness/connector/registry.h"
+#include "harness/machine/inherited.h"
 #include "harness/machine/shortage.h"
+#include "harness/process/known_state.h"
 #include "harness/support/standard_streams.h"
 #include "harness/support/units.h"
 
@@ -75,6 +78,11 @@ int run(const std::vector<std::string>& words) {
   return command.run();
 }
 
+// Variables that would make a library work in another way under the name of its connector.
+void remove_steering_variables() {
+  for (const ConnectorEntry* entry : all_connectors()) remove_variables(entry->steered_by);
+}
+
 // Output that could not be written was not reported: that is a failure, unless the command has a worse one. A reader
 // that has left, as "head" does when it has seen enough, needs no message.
 int checked_output(int status) {
@@ -100,6 +108,8 @@ int connbench::guarded(const std::function<int()>& command) {
 }
 
 int connbench::command_line(int argc, char** argv) {
-  prepare_standard_streams();
+  enter_known_state();
+  remove_steering_variables();
+  inherited_state();  // read before a lab hides some of it
   return guarded([&] { return run({argv + std::min(argc, 1), argv + argc}); });
 }

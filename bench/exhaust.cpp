@@ -11,6 +11,7 @@
 #include "bench/run_description.h"
 #include "bench/screen.h"
 #include "harness/lab/lab.h"
+#include "harness/machine/inherited.h"
 #include "harness/machine/ipv6.h"
 #include "harness/machine/machine.h"
 #include "harness/record/lab_json.h"
@@ -95,6 +96,7 @@ int measure(const ExhaustOptions& options, ResourceLimit& limit, const Environme
   if (environment.lab != nullptr) recorder.lab(describe_lab(*environment.lab));
   Ramps ramps(options, limit, environment, recorder, stop);
   if (!environment.why_no_lab.empty()) ramps.warn(fmt::format("there is no lab: {}", environment.why_no_lab));
+  for (const std::string& warning : inherited_state_warnings(inherited_state(), timer_slack())) ramps.warn(warning);
   ramps.run(planned);
   const std::string failure = finish(ramps, environment, recorder);
   const int signal = stop.pending();

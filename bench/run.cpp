@@ -16,6 +16,7 @@
 #include "bench/screen.h"
 #include "bench/skip_lines.h"
 #include "bench/table.h"
+#include "harness/machine/inherited.h"
 #include "harness/machine/machine.h"
 #include "harness/record/lab_json.h"
 #include "harness/run/pending_room.h"
@@ -134,6 +135,11 @@ std::vector<std::string> link_warnings(const lab::LinkReport& link) {
   return warnings;
 }
 
+void warn(Recorder& recorder, RunEnd& end, const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings) recorder.warn(warning);
+  end.warnings.insert(end.warnings.end(), warnings.begin(), warnings.end());
+}
+
 void finish_lab(lab::Lab* lab, Recorder& recorder, StopSignal& stop, RunEnd& end) {
   if (lab == nullptr) return;
   try {
@@ -143,14 +149,14 @@ void finish_lab(lab::Lab* lab, Recorder& recorder, StopSignal& stop, RunEnd& end
     recorder.warn(end.failure);
   }
   recorder.lab(describe_lab(*lab));
-  end.warnings = link_warnings(lab->link_report());
-  for (const std::string& warning : end.warnings) recorder.warn(warning);
+  warn(recorder, end, link_warnings(lab->link_report()));
 }
 
 // Everything is recorded before anything is printed: stdout may have no room, no reader, or one that does not read.
 RunEnd finish(SessionEnd end, lab::Lab* lab, Recorder& recorder, StopSignal& stop) {
   RunEnd all{.session = end};
   try {
+    warn(recorder, all, inherited_state_warnings(inherited_state(), timer_slack()));
     finish_lab(lab, recorder, stop, all);
     recorder.finish(end == SessionEnd::complete && all.failure.empty(), describe_load());
   } catch (const std::exception& error) {

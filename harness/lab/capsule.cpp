@@ -19,13 +19,12 @@
 #include "harness/machine/shortage.h"
 #include "harness/process/child_process.h"
 #include "harness/process/shared.h"
+#include "harness/process/stop_signal.h"
 #include "harness/support/clock.h"
 #include "harness/support/unique_fd.h"
 
 namespace connbench::lab {
 namespace {
-
-constexpr int passed_on[] = {SIGINT, SIGTERM, SIGHUP};
 
 // What the processes of a capsule report to their creator, in shared memory.
 struct Handover {
@@ -122,7 +121,7 @@ void mount_own_proc() {
 // Process 1 of a PID namespace ignores signals without a handler. With these handlers they end it, as they would end
 // any other process.
 void end_by_signals() {
-  for (const int number : passed_on) {
+  for (const int number : stop_signals()) {
     struct sigaction action {};
     action.sa_handler = [](int signal_number) { ::_exit(128 + signal_number); };
     ::sigaction(number, &action, nullptr);
@@ -186,6 +185,8 @@ int pass_on_signals_until(pid_t supervisor, const sigset_t& waited_for, Handover
       if (WIFSIGNALED(status)) handover.killed_by = WTERMSIG(status);
       return WEXITSTATUS(status);
     }
+    if (ended < 0 && errno == ECHILD)
+      throw std::runtime_error("how the lab ended is not known: somebody else waited for it");
     siginfo_t info{};
     const int signal_number = ::sigwaitinfo(&waited_for, &info);
     if (signal_number > 0 && signal_number != SIGCHLD && info.si_code <= 0)
@@ -202,7 +203,7 @@ int run_in_capsule(const std::function<int(Rights)>& inside) {
   sigset_t waited_for;
   sigset_t before;
   sigemptyset(&waited_for);
-  for (const int number : passed_on) sigaddset(&waited_for, number);
+  for (const int number : stop_signals()) sigaddset(&waited_for, number);
   sigaddset(&waited_for, SIGCHLD);
   ::sigprocmask(SIG_BLOCK, &waited_for, &before);
   const pid_t supervisor = ::fork();

@@ -5,6 +5,7 @@
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <netlink/errno.h>
+#include <netlink/handlers.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
 #include <netlink/route/link/veth.h>
@@ -62,6 +63,12 @@ AddressHandle handle_of(const IpPrefix& prefix) {
   return address;
 }
 
+// nl_socket_alloc() would take its callbacks from the variable NLCB, which makes libnl print all messages.
+nl_sock* new_socket() {
+  const Handle<nl_cb, nl_cb_put> callbacks(nl_cb_alloc(NL_CB_DEFAULT));
+  return callbacks ? nl_socket_alloc_cb(callbacks.get()) : nullptr;
+}
+
 AddressHandle handle_of(const Mac& mac) {
   AddressHandle address(nl_addr_build(AF_LLC, mac.data(), mac.size()));
   if (!address) throw std::bad_alloc();
@@ -97,7 +104,7 @@ void Netlink::Close::operator()(nl_sock* socket) const noexcept {
   nl_socket_free(socket);
 }
 
-Netlink::Netlink() : socket_(nl_socket_alloc()) {
+Netlink::Netlink() : socket_(new_socket()) {
   if (!socket_) throw std::bad_alloc();
   errno = 0;
   succeed(nl_connect(socket_.get(), NETLINK_ROUTE), "connecting a netlink socket");

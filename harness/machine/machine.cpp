@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/machine/cpu_accounting.h"
+#include "harness/machine/inherited.h"
 #include "harness/machine/processors.h"
 #include "harness/machine/usage.h"
 #include "harness/support/proc_file.h"
@@ -135,6 +136,18 @@ Json describe_limit(int resource) {
   return {{"soft", text(limit.rlim_cur)}, {"hard", text(limit.rlim_max)}};
 }
 
+Json describe_limits() {
+  constexpr std::pair<const char*, int> limits[] = {{"nofile", RLIMIT_NOFILE},   {"nproc", RLIMIT_NPROC},
+                                                    {"stack", RLIMIT_STACK},     {"as", RLIMIT_AS},
+                                                    {"data", RLIMIT_DATA},       {"cpu", RLIMIT_CPU},
+                                                    {"fsize", RLIMIT_FSIZE},     {"core", RLIMIT_CORE},
+                                                    {"memlock", RLIMIT_MEMLOCK}, {"sigpending", RLIMIT_SIGPENDING},
+                                                    {"rtprio", RLIMIT_RTPRIO},   {"rttime", RLIMIT_RTTIME}};
+  Json described = Json::object();
+  for (const auto& [name, resource] : limits) described[name] = describe_limit(resource);
+  return described;
+}
+
 Json describe_sysctls() {
   Json values = Json::object();
   for (const char* name : reported_sysctls) {
@@ -170,12 +183,9 @@ Json describe_machine() {
           {"clock_source", value_of(read_text("/sys/devices/system/clocksource/clocksource0/current_clocksource"))},
           {"memory", describe_memory()},
           {"load", describe_load()},
-          {"limits",
-           {{"nofile", describe_limit(RLIMIT_NOFILE)},
-            {"nproc", describe_limit(RLIMIT_NPROC)},
-            {"stack", describe_limit(RLIMIT_STACK)},
-            {"as", describe_limit(RLIMIT_AS)}}},
+          {"limits", describe_limits()},
           {"timer_slack_ns", timer_slack().count()},
+          {"process", inherited_state()},
           {"sysctls", describe_sysctls()},
           {"build",
            {{"git_commit", CONNBENCH_GIT_COMMIT},

@@ -10,6 +10,7 @@
 
 #include "harness/machine/shortage.h"
 #include "harness/process/child_process.h"
+#include "harness/process/descriptor_table.h"
 
 namespace connbench {
 namespace {
@@ -20,6 +21,7 @@ constexpr char threw = '-';
 
 [[noreturn]] void answer_question(const Question& question, pid_t parent, int to) noexcept {
   die_with_parent(parent);
+  close_inherited_descriptors();  // a question may need low numbers: select() takes none above 1023
   std::string text;
   try {
     text = answered + question();

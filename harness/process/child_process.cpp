@@ -54,12 +54,14 @@ int ChildProcess::collect() noexcept {
 
 int wait_for_child(pid_t pid) noexcept {
   int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  return status;
+  pid_t ended = -1;
+  do ended = ::waitpid(pid, &status, 0);
+  while (ended < 0 && errno == EINTR);
+  return ended == pid ? status : unknown_status;
 }
 
 std::string how_it_ended(int status) {
+  if (status == unknown_status) return "ended in an unknown way (somebody else has waited for it)";
   if (WIFSIGNALED(status))
     return fmt::format("killed by signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)));
   return fmt::format("ended with status {}", WEXITSTATUS(status));

@@ -33,7 +33,7 @@ class ChildProcess {
   /// Waits until the child has ended, but no longer than `interval`.
   bool ended_within(Duration interval) const noexcept;
   void kill() const noexcept;
-  /// Waits without limit until the child has ended. @return its status, as waitpid() gives it
+  /// Waits without limit until the child has ended. @return as wait_for_child()
   int collect() noexcept;
 
  private:
@@ -45,10 +45,13 @@ class ChildProcess {
   bool collected_ = false;
 };
 
-/// Waits until a child of this process has ended. @return its status, as waitpid() gives it
+/// How a child ended, when somebody else has waited for it: the kernel, where SIGCHLD is ignored, or a library.
+inline constexpr int unknown_status = -1;
+
+/// Waits until a child of this process has ended. @return its status, as waitpid() gives it, or unknown_status
 int wait_for_child(pid_t pid) noexcept;
 
-/// "killed by signal 11 (Segmentation fault)", "ended with status 1".
+/// "killed by signal 11 (Segmentation fault)", "ended with status 1", "ended in an unknown way".
 std::string how_it_ended(int status);
 
 }  // namespace connbench

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <vector>
 
 #include "harness/support/proc_file.h"
@@ -36,6 +37,16 @@ void close_descriptors(unsigned first, unsigned last) {
   }
   for (const unsigned fd : open)
     if (fd >= first && fd <= last) ::close(static_cast<int>(fd));
+}
+
+void close_inherited_descriptors() noexcept {
+  DIR* entries = ::opendir("/proc/self/fd");  // closed on exec, too
+  if (entries == nullptr) return;
+  while (const dirent* entry = ::readdir(entries)) {
+    const int fd = std::atoi(entry->d_name);  // 0 for "." and ".."
+    if (fd > STDERR_FILENO && ::fcntl(fd, F_GETFD) == 0) ::close(fd);
+  }
+  ::closedir(entries);
 }
 
 }  // namespace connbench

@@ -16,4 +16,8 @@ void grow_descriptor_table(size_t descriptors) noexcept;
 /// Linux 5.9) or refused.
 void close_descriptors(unsigned first, unsigned last);
 
+/// Closes what this program's parent left open, apart from the standard descriptors. They are recognised by having
+/// survived exec: all descriptors of our own are closed on exec.
+void close_inherited_descriptors() noexcept;
+
 }  // namespace connbench

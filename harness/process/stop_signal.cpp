@@ -4,12 +4,20 @@
 
 #include <utility>
 
+#include "harness/process/known_state.h"
+
 namespace connbench {
+
+std::vector<int> stop_signals() {
+  std::vector<int> signals{SIGINT, SIGTERM, SIGHUP};
+  std::erase_if(signals, ignores);
+  return signals;
+}
 
 StopSignal::StopSignal() : fd_(-1) {
   sigset_t wanted;
   sigemptyset(&wanted);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&wanted, signal);
+  for (const int signal : stop_signals()) sigaddset(&wanted, signal);
   fd_.reset(checked(::signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC), "signalfd"));
   checked(::sigprocmask(SIG_BLOCK, &wanted, &before_), "sigprocmask");
 }

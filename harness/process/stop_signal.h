@@ -3,12 +3,18 @@
 
 #include <signal.h>
 
+#include <vector>
+
 #include "harness/support/unique_fd.h"
 
 namespace connbench {
 
-/// While this object lives, SIGINT, SIGTERM and SIGHUP are blocked, in this process and in children that it forks; the
-/// object reports them. Make it while the process has one thread.
+/// The signals that ask a run to stop: SIGINT, SIGTERM and SIGHUP, but none that this process ignores. Whoever started
+/// it with nohup, or in the background of a script, does not want that signal to end it.
+std::vector<int> stop_signals();
+
+/// While this object lives, stop_signals() are blocked, in this process and in children that it forks; the object
+/// reports them. Make it while the process has one thread.
 class StopSignal {
  public:
   /// @throws std::system_error

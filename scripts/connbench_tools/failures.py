@@ -5,6 +5,7 @@ import sys
 import threading
 import traceback
 
+from . import known_state
 from .environment import forget_git
 from .output import one_line, safe_streams
 
@@ -27,6 +28,7 @@ def run(name, main, interrupted=""):
 
     A reader of stdout that has gone changes no status; a stdout that cannot be written is UNUSABLE.
     """
+    known_state.enter()
     forget_git()
     if threading.current_thread() is threading.main_thread():
         interrupt_on_termination()
@@ -70,9 +72,11 @@ def exit_without(error):
 
 
 def interrupt_on_termination():
-    """Treats SIGTERM and SIGHUP like Ctrl-C, so that child processes are ended too."""
+    """Treats SIGTERM and SIGHUP like Ctrl-C, so that child processes are ended too; but none that the parent ignores
+    (nohup)."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+        if not known_state.ignores(number):
+            signal.signal(number, _interrupt)
 
 
 def _interrupt(number, _):

@@ -134,6 +134,13 @@ TEST(DieWithParent, EndsAChildWhoseParentHasDiedAlready) {
   EXPECT_EQ(how_it_ended(child.collect()), "ended with status 0");
 }
 
+// As where a library in this process has waited for all children.
+TEST(ChildProcess, DoesNotInventAStatusThatSomebodyElseHasTaken) {
+  ChildProcess child(fork_to([] { ::raise(SIGKILL); }));
+  checked(::waitpid(child.pid(), nullptr, 0), "waitpid");
+  EXPECT_THAT(how_it_ended(child.collect()), testing::HasSubstr("unknown way"));
+}
+
 TEST(HowItEnded, NamesSignalOrStatus) {
   EXPECT_EQ(how_it_ended(SIGSEGV), "killed by signal 11 (Segmentation fault)");
   EXPECT_EQ(how_it_ended(3 << 8), "ended with status 3");

@@ -51,6 +51,21 @@ TEST_P(StopSignals, AreBlockedInChildrenToo) {
   EXPECT_EQ(WEXITSTATUS(status), 5);
 }
 
+// nohup ignores SIGHUP, and a shell the SIGINT of what runs in the background of a script.
+TEST_P(StopSignals, AreNotTakenFromAProcessThatIgnoresThem) {
+  const pid_t child = checked(::fork(), "fork");
+  if (child == 0) {
+    ::signal(GetParam(), SIG_IGN);
+    StopSignal stop;
+    ::raise(GetParam());
+    const bool reported = plain::ready_within(UniqueFd(::dup(stop.fd())), 0);
+    ::_exit(reported || stop.pending() != 0 ? 1 : 0);
+  }
+  int status = 0;
+  checked(::waitpid(child, &status, 0), "waitpid");
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "it would stop all the same";
+}
+
 TEST(StopSignal, KeepsTheFirstOfSeveral) {
   StopSignal stop;
   ::raise(SIGTERM);
