@@ -1,0 +1,35 @@
+#!/usr/bin/python3 -EsSB
+"""Executes a command in a condition of one of the tables beside this file, to see by hand what a test complains about.
+
+  tests/robustness/enter.py "SIGCHLD is ignored" build/release/bin/connbench doctor
+"""
+
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from tables import CONDITIONS  # noqa: E402  (the folder must be known first)
+
+
+def main():
+    if len(sys.argv) < 3:
+        sys.exit(f"{__doc__}\nConditions:\n  " + "\n  ".join(CONDITIONS))
+    condition, command = CONDITIONS[sys.argv[1]], [*CONDITIONS[sys.argv[1]].wrap, *sys.argv[2:]]
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)  # Python ignores them
+    environment = dict(os.environ)
+    for name, value in condition.environment.items():
+        environment.pop(name, None)
+        if value is not None:
+            environment[name] = value
+    program = shutil.which(command[0])  # by the PATH of the tests
+    condition.enter()
+    os.execve(program, command, environment)
+
+
+if __name__ == "__main__":
+    main()
