@@ -17,6 +17,7 @@
 
 #include "harness/machine/kernel_timeout.h"
 #include "harness/process/ask_in_child.h"
+#include "harness/process/privileges.h"
 #include "harness/support/proc_file.h"
 #include "harness/support/units.h"
 #include "probe/probe.h"
@@ -126,6 +127,7 @@ rlim_t tasks_that_count() {
   if (::setresuid(spare_user, spare_user, spare_user) != 0)
     throw NotTestable(
         fmt::format("root is exempt from RLIMIT_NPROC and cannot become another user here ({})", error_name(errno)));
+  drop_capabilities();                 // an inherited securebit (no_setuid_fixup) would keep them, and the exemption
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // changing the user has reset the request to die with the parent
   return tasks_of(spare_user);
 }

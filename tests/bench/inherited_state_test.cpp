@@ -2,6 +2,7 @@
 // is what a state must do, or not do, to a run.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <linux/securebits.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/time.h>
@@ -148,6 +149,18 @@ TEST_F(InheritedState, VariablesCannotMakeALibraryWaitInAnotherWay) {
     EXPECT_THAT(calls, testing::AnyOf(Contains(Key("epoll_wait")), Contains(Key("epoll_pwait2")))) << counted;
     for (const char* other : {"select", "pselect6", "poll", "ppoll"}) EXPECT_THAT(calls, Not(Contains(Key(other))));
   }
+}
+
+// Root becomes another user there, to whom a limit on threads applies. With this bit it would keep its exemption.
+TEST_F(InheritedState, SecurebitsDoNotExemptTheProbeOfAThreadLimit) {
+  if (::getuid() != 0) GTEST_SKIP() << "only root may set securebits";
+  Program program({CONNBENCH_PROGRAM, "probe", "--only", "S11", "--out", out()}, [] {
+    if (::prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) != 0) ::_exit(could_not_execute);
+  });
+  const Ended ended = program.wait();
+  if (ended.status == could_not_execute) GTEST_SKIP() << "securebits cannot be set here";
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_THAT(ended.out, HasSubstr("EAGAIN")) << "no limit was reached";
 }
 
 TEST_F(InheritedState, IsRecordedWhereItChangesFigures) {
