@@ -52,7 +52,7 @@ struct Spoilt {
   }
 };
 
-std::vector<Spoilt> every_way() {
+std::vector<Spoilt> every_way_to_spoil() {
   std::vector<Spoilt> ways;
   for (const Stdout out : {Stdout::closed_pipe, Stdout::closed, Stdout::full}) {
     for (const bool ignored : {false, true})
@@ -64,7 +64,7 @@ std::vector<Spoilt> every_way() {
 }
 
 void expect_the_convention(const std::vector<std::string>& words, int otherwise,
-                           const std::vector<Spoilt>& ways = every_way()) {
+                           const std::vector<Spoilt>& ways = every_way_to_spoil()) {
   for (const Spoilt& way : ways) {
     const Ended ended = connbench(words, way);
     EXPECT_EQ(ended.status, way.status(otherwise)) << words.front() << " " << ended.signal << " " << ended.err;
@@ -82,7 +82,7 @@ class Pipes : public testing::Test {
   void expect_complete_records(const std::vector<std::string>& command, int otherwise = 0) {
     auto words = command;
     words.insert(words.end(), {"--out", out()});
-    for (const Spoilt& way : every_way()) {
+    for (const Spoilt& way : every_way_to_spoil()) {
       const Ended ended = connbench(words, way);
       EXPECT_EQ(ended.status, way.status(otherwise)) << ended.signal << " " << ended.err;
       EXPECT_EQ(json_of(out() + "/run.json").at("complete"), true) << ended.err;
@@ -170,7 +170,7 @@ INSTANTIATE_TEST_SUITE_P(Every, PipesOfBenchmarks,
                          [](const auto& test) { return std::string(test.param); });
 
 TEST_P(PipesOfBenchmarks, FailWhenTheirOutputCannotBeWritten) {
-  for (const Spoilt& way : every_way()) {
+  for (const Spoilt& way : every_way_to_spoil()) {
     const std::string program = std::string(CONNBENCH_PROGRAMS) + "/" + GetParam();
     const Ended ended = Program({program, "--benchmark_list_tests"}, way).wait();
     EXPECT_EQ(ended.status, way.status(0)) << ended.signal << " " << ended.err;

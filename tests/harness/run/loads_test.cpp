@@ -33,7 +33,9 @@ class Loads : public KnownSession {
 };
 
 TEST_F(Loads, AHostOutsideIsNeverAskedFasterThanAllowed) {
-  request_.targets = {*parse_external("127.0.0.1:9")};  // no one connects to it
+  NamedTarget host = parse_external("127.0.0.1:9");  // no one connects to it
+  host.addresses = {*look_up(host, Family::ipv4).found};
+  request_.targets = {host};
   request_.attempts = 6;
   request_.concurrency = {6};
   request_.repetitions = 3;

@@ -85,7 +85,7 @@ TEST(Openable, IsNothingThatNeedsMoreDescriptorsThanThereAre) {
 // Its owner must not notice that a run was planned.
 TEST(Openable, IsAHostOutsideWithoutATry) {
   const auto host = parse_external("192.0.2.1:9");
-  EXPECT_EQ(Openable(nullptr, "").why_not(*host, Family::ipv4), std::nullopt);
+  EXPECT_EQ(Openable(nullptr, "").why_not(host, Family::ipv4), std::nullopt);
 }
 
 }  // namespace
