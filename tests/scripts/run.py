@@ -4,6 +4,7 @@ CONNBENCH_BUILD names a build folder for tests that run our programs, CONNBENCH_
 Exit status: that of unittest, or 77 when the machine lacks what the tests need.
 """
 
+import signal
 import sys
 import unittest
 from pathlib import Path
@@ -13,6 +14,16 @@ sys.path.append(str(Path(__file__).resolve().parent.parent.parent / "scripts"))
 
 from connbench_tools.environment import forget_git  # noqa: E402
 
+
+def as_usual():
+    """Tests send signals. Whoever runs them may ignore some (nohup, a shell's "&"), which our programs honour."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
 if __name__ == "__main__":
+    as_usual()
     forget_git()  # the tests make repositories of their own
     unittest.main(module=sys.argv.pop(1))
