@@ -84,10 +84,10 @@ void bound_arrivals(const RunRequest& request) {
   const double lasts_s = gap_s * static_cast<double>(request.attempts);
   constexpr double a_day_s = 24 * 60 * 60;
   if (lasts_s > a_day_s)
-    throw std::invalid_argument(fmt::format(
-        "{}: {} attempts would arrive over {:.3g} days; a wave may take one. Raise the rate, or lower "
-        "--attempts",
-        rate ? fmt::format("--arrival {}", request.arrival) : "--external-rate", request.attempts, lasts_s / a_day_s));
+    throw std::invalid_argument(
+        fmt::format("{}: {} attempts would arrive over {:.3g} days; a wave may take one. Raise the rate, or lower "
+                    "--attempts",
+                    rate ? "--arrival " + request.arrival : "--external-rate", request.attempts, lasts_s / a_day_s));
 }
 
 void find_hosts(RunRequest& request) {

@@ -100,15 +100,6 @@ void check_mixes(const RunFlags& flags, const RunRequest& request) {
   refuse_equal("--mix", names, flags.mixes);
 }
 
-// Options that say what holds anyway make no other connector: +close:rst where the run resets its connections.
-void check_connectors(const RunRequest& request) {
-  const auto& all = request.connectors;
-  for (size_t i = 0; i < all.size(); ++i)
-    for (size_t j = 0; j < i; ++j)
-      if (all[i].is_same_as(all[j], request.policy))
-        refuse_flag("--connector", fmt::format("{} is given twice (as {})", all[j].name, all[i].name));
-}
-
 void check_shards(const RunRequest& request) {
   const size_t least = *std::ranges::min_element(request.concurrency);
   if (request.shards > least)
@@ -158,7 +149,6 @@ RunOptions parse(const RunFlags& given) {
   if (flags.arrival.empty()) flags.arrival = flags.find_rate.empty() ? "closed" : default_search_start;
   check_arrival(flags);
   RunRequest request = read_request(flags);
-  check_connectors(request);
   if (!flags.find_rate.empty()) for_flag("--find-rate", [&] { prepare_search(flags, request); });
   check_mixes(flags, request);
   check_shards(request);

@@ -57,8 +57,11 @@ void check_arrival(const RunFlags& flags) {
       return find_scenario(flags.arrival);
     } catch (const std::invalid_argument& error) {
       const std::string suggestion = suggested_arrival(flags.arrival);
-      refuse_flag("--arrival", suggestion.empty() ? std::string(error.what())
-                                                  : fmt::format("{}; did you mean {}?", error.what(), suggestion));
+      const std::string_view what = error.what();  // it may suggest a part of the value: the whole is better
+      refuse_flag("--arrival",
+                  suggestion.empty()
+                      ? std::string(what)
+                      : fmt::format("{}; did you mean {}?", what.substr(0, what.find("; did you mean")), suggestion));
     }
   }();
   if (chosen.label.starts_with("fleet:")) refuse_flag("--arrival", "a fleet is requested with --mix");

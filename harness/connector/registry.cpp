@@ -8,9 +8,4 @@ ConnectionPolicy NamedConnector::policy(ConnectionPolicy run) const {
   return run;
 }
 
-bool NamedConnector::is_same_as(const NamedConnector& other, const ConnectionPolicy& run) const {
-  return entry == other.entry && options.equals_except(other.options, "close") &&
-         policy(run).close == other.policy(run).close;
-}
-
 }  // namespace connbench

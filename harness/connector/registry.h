@@ -70,8 +70,6 @@ struct NamedConnector {
 
   /// The run's policy, overridden by the options.
   ConnectionPolicy policy(ConnectionPolicy run) const;
-  /// Whether both would do the same in a run of that policy, however their options are spelt.
-  bool is_same_as(const NamedConnector& other, const ConnectionPolicy& run) const;
 };
 
 /// @throws std::invalid_argument for an unknown name (with the nearest known one) or a bad option

@@ -165,8 +165,6 @@ std::vector<BadInput> repeated_values() {
       {"OptionInOtherWords",
        {"--connector", "poll-pool+stack:128KiB,poll-pool+stack:131072"},
        {"poll-pool+stack:128KiB is given twice (as poll-pool+stack:131072)"}},
-      {"OptionWithItsDefault", {"--connector", "epoll,epoll+wait:timerfd"}, {"epoll is given twice"}},
-      {"CloseAsTheRunDoes", {"--connector", "epoll,epoll+close:fin", "--close", "fin"}, {"epoll is given twice"}},
       {"ProcessorTwice", {"--cpus", "client=0,client=0"}, {"--cpus", "twice"}},
   };
 }

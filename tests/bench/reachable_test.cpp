@@ -1,12 +1,14 @@
 // What the documents promise can happen: every outcome, stage, column and warning can be had from the command line.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
-#include <sched.h>
+#include <linux/close_range.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <set>
 
 #include "harness/lab/lab.h"
+#include "harness/machine/processors.h"
 #include "harness/record/schema.h"
 #include "tests/bench/failing_calls.h"
 #include "tests/bench/own_network.h"
@@ -49,10 +51,11 @@ void connect_fails(int error) {
   fail({{.number = SYS_connect, .error = error}});
 }
 
-// glibc's way to make threads; without clone3 it uses clone, which fork() uses too.
-void no_threads() {
-  fail({{.number = SYS_clone3, .error = ENOSYS},
-        {.number = SYS_clone, .error = EAGAIN, .argument = 0, .mask = CLONE_THREAD, .value = CLONE_THREAD}});
+// The stack of a thread cannot be mapped. No other mapping is as large as that.
+constexpr uint32_t mebibytes_of_a_stack = 133;
+void no_such_stacks() {
+  fail(
+      {{.number = SYS_mmap, .error = ENOMEM, .argument = 1, .mask = 0xFFF00000, .value = mebibytes_of_a_stack << 20U}});
 }
 
 // A server's sockets do not block, those of threads do.
@@ -83,7 +86,7 @@ std::vector<Way> every_way() {
       {"refused", "wait", {"--connector", "epoll", "--target", "refusing"}},
       {"reset", "wait", {"--connector", "epoll", "--target", "resetting", "--attempts", "500"}},
       {"unreachable", "wait", {"--connector", "epoll", "--target", "host-unreachable:1ms"}, true},
-      {"unreachable", "connect", outside("epoll"), false, [] { connect_fails(ENETUNREACH); }},
+      {"unreachable", "connect", outside("epoll"), false, [] { connect_fails(EHOSTUNREACH); }},
       {"peer_timeout",
        "connect",
        {"--connector", "blocking-threads", "--target", "backlog-full", "--timeout", "1min"},
@@ -92,7 +95,7 @@ std::vector<Way> every_way() {
       {"deadline_exceeded", "wait", unanswered("10ms", "1min")},
       {"never_started", "", unanswered("1min", "100ms")},
       {"cancelled", "wait", unanswered("1min", "100ms")},
-      {"exhausted", "spawn", {"--connector", "blocking-threads"}, false, no_threads},
+      {"exhausted", "spawn", {"--connector", "blocking-threads+stack:133MiB"}, false, no_such_stacks},
       {"exhausted", "socket", {"--connector", "blocking-threads"}, false, no_blocking_sockets},
       {"exhausted", "option", {"--connector", "sndtimeo-threads"}, false, no_send_timeout},
       {"exhausted", "connect", outside("epoll"), false, [] { connect_fails(EADDRNOTAVAIL); }},
@@ -177,7 +180,8 @@ TEST_F(Reachable, AreAllColumnsOfARun) {
     summary.merge(filled(rows("summary.csv")));
     if (ended.out.find("system calls are not counted") != std::string::npos) summary.insert("syscalls");
   };
-  collect({"--connector", "epoll", "--attempts", "5000", "--handshake", "on", "--syscalls", "on"});
+  const std::string cpus = fmt::format("client={}", available_cpus().front());  // only then are its softirqs known
+  collect({"--connector", "epoll", "--attempts", "5000", "--handshake", "on", "--syscalls", "on", "--cpus", cpus});
   collect({"--connector", "epoll", "--target", "backlog-full", "--attempts", "5000", "--concurrency", "5000",
            "--timeout", "20ms"});
   collect({"--connector", "epoll", "--target", "refusing"});
@@ -218,9 +222,9 @@ void short_queues() {
   write_to("/proc/sys/net/core/somaxconn", "1");
 }
 
-// The client's processor is chosen in the process of each wave, and nowhere else.
-void no_affinity() {
-  fail({{.number = SYS_sched_setaffinity, .error = EPERM}});
+// Each shard takes a descriptor table of its own, in the process of a wave and nowhere else.
+void no_tables() {
+  fail({{.number = SYS_close_range, .error = EPERM, .argument = 2, .mask = ~0U, .value = CLOSE_RANGE_UNSHARE}});
 }
 
 std::vector<Warned> every_warning() {
@@ -247,13 +251,13 @@ std::vector<Warned> every_warning() {
        }},
       {"CountingFailed",
        "system calls are not counted, because the counting wave failed",
-       {"--connector", "epoll", "--syscalls", "on", "--cpus", "client=0"},
-       no_affinity},
-      {"WaveFailed", "1 of 1 waves failed", {"--connector", "epoll", "--cpus", "client=0"}, no_affinity},
+       {"--connector", "epoll", "--syscalls", "on", "--shards", "2"},
+       no_tables},
+      {"WaveFailed", "1 of 1 waves failed", {"--connector", "epoll", "--shards", "2"}, no_tables},
       {"SearchFailed",
        "the search for a rate ended early",
-       {"--connector", "epoll", "--find-rate", "p50<5ms", "--cpus", "client=0"},
-       no_affinity},
+       {"--connector", "epoll", "--find-rate", "p50<5ms", "--shards", "2"},
+       no_tables},
   };
 }
 

@@ -45,6 +45,8 @@ NOT_FOLLOWED = {
     "sysctl kernel.perf_event_paranoid=1": "the value is that of the whole machine",
     "ulimit -n {}": "connbench does that itself",
     "prlimit --pid $$ --as=": "it takes CAP_SYS_RESOURCE",
+    "of the evenly spaced rates that are tried": "a search takes too long; phase_lock_test checks the warning",
+    "; --wave-limit {} waits for that": "external_test follows it",
     "--cpus link=": "only a busy machine needs it; the flag is tested with the lab",
     "--cpus client=N": "only a busy machine needs it; the flag is tested with the lab",
 }
@@ -310,6 +312,22 @@ class Advice(unittest.TestCase):
         self.assertIn("--pcap FILE", self.connbench("trace", cannot, status=3))
         self.connbench(f"trace --pcap {self.folder}/packets", cannot, status=0)
 
+    @follows("--out {} is the file of --pcap: choose another one")
+    def test_another_file_for_the_packets_of_a_trace(self):
+        said = self.connbench("trace --connector epoll --out t.txt --pcap t.txt")
+        self.assertIn("choose another one", said)
+        self.connbench("trace --connector epoll --out t.txt --pcap t.pcap", status=0)
+
+    @follows("is one of the files of this run (--out {}): choose another one")
+    def test_another_file_for_the_packets_of_a_run(self):
+        run = (
+            "run --connector epoll --target delayed:1ms --attempts 4 --repetitions 1 --syscalls off --out {out} --pcap "
+        )
+        (self.folder / "records").mkdir()
+        said = self.connbench(run.replace("{out}", "records") + "records/run.json")
+        self.assertIn("choose another one", said)
+        self.connbench(run + "packets.pcap", status=0)
+
     # Flags
 
     @follows("did you mean")
@@ -350,6 +368,14 @@ class Advice(unittest.TestCase):
         self.connbench(run + "--external --target 127.0.0.1:9", status=0)
         self.connbench("run --dry-run --connector epoll --mix accepting=99,refusing=1 --attempts 10", status=2)
         self.connbench("run --dry-run --connector epoll --mix accepting=99,refusing=1 --attempts 200", status=0)
+
+    @follows("Use --arrival {}, or {} of {}.")
+    def test_arrivals_that_do_not_keep_step_with_the_timeout(self):
+        load = self.RUN.replace("--attempts 8", "--attempts 16") + "--target backlog-full "
+        said = self.connbench(load + "--timeout 10ms --arrival uniform:1000/s", status=0)
+        arrival, timeout = re.search(r"Use --arrival (\S+), or .* of (\S+)\.", said).groups()
+        for better in (f"--timeout 10ms --arrival {arrival}", f"--timeout {timeout} --arrival uniform:1000/s"):
+            self.assertNotIn("keeps step", self.connbench(load + better, status=0))
 
     @follows("The wave reached its limit: raise --wave-limit")
     def test_a_longer_wave(self):

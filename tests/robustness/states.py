@@ -162,7 +162,9 @@ RESOURCES = [
     Condition("an unlimited stack", limit(resource.RLIMIT_STACK, resource.RLIM_INFINITY), only=USUAL),
     Condition("an hour of CPU time", limit(resource.RLIMIT_CPU, 3600), only=USUAL),
     Condition("no locked memory", limit(resource.RLIMIT_MEMLOCK, 0), only=USUAL),
-    Condition("the lowest priority", lambda: os.nice(19) and None, only=USUAL, check=recorded(nice=19)),
+    Condition(
+        "the lowest priority", lambda: os.setpriority(os.PRIO_PROCESS, 0, 19), only=USUAL, check=recorded(nice=19)
+    ),
     Condition("scheduled as a batch", schedule(os.SCHED_BATCH), only=USUAL, check=recorded(scheduling="batch")),
     Condition("scheduled when idle", schedule(os.SCHED_IDLE), only=USUAL, check=recorded(scheduling="idle")),
     Condition("one processor", one_processor),

@@ -114,7 +114,7 @@ class Build:
         for name in names:
             for target in load.targets:
                 case = counted.get((name, target))
-                if case is not None and case.get("calls") and case.get("attempts"):
+                if case is not None and case.get("calls") is not None and case.get("attempts"):
                     self.facts["counted_by"] = case.get("method")
                     figures[name] |= per_attempt(case, target)
                 elif name not in self.skipped:
