@@ -96,6 +96,12 @@ class GateTest(unittest.TestCase):
         self.assertAlmostEqual(row.threshold, 0.6)
         self.assertEqual(self.judge({CPU: 0.0}, {CPU: 0.001}, spread=0.02)[CPU].threshold, 0.05)
 
+    def test_a_row_without_a_record_is_as_noisy_as_the_noisiest_of_its_metric(self):
+        noise = {("other", CPU[1]): 0.04, ("another", CPU[1]): 0.08, LATE: 0.9}
+        rows = self.judge({CPU: 0.0, RATE: 0.0}, noise, spread=0.02)
+        self.assertAlmostEqual(rows[CPU].threshold, judge.MARGIN * 0.08)
+        self.assertAlmostEqual(rows[RATE].threshold, judge.LEAST)
+
     def test_measures_undecided_rows_at_every_look_then_calls_them_unstable(self):
         self.assertEqual(self.verdicts({CPU: 0.0, LATE: 0.0}, spread=NOISY)[LATE], UNSTABLE)
         self.assertEqual(self.source.asked, [(20, ["a", "b"]), (8, ["b"]), (12, ["b"])])
