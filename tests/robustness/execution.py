@@ -92,8 +92,10 @@ def execute(place, condition, command):
             status = None
             end_all(environment[leftovers.MARK])
             process.wait()
+    left = leftovers.processes_that_stay(environment[leftovers.MARK])  # what passes output on may end a moment later
     texts = ((folder / name).read_text(encoding="utf-8", errors="replace") for name in ("stdout", "stderr"))
-    return Ended(status, *texts, names["out"]), environment[leftovers.MARK]
+    end_all(environment[leftovers.MARK])
+    return Ended(status, *texts, names["out"]), left
 
 
 def end_all(mark):
@@ -106,7 +108,7 @@ def end_all(mark):
 
 def complaints(place, condition, command):
     """Sentences; none when all is well."""
-    ended, mark = execute(place, condition, command)
+    ended, left = execute(place, condition, command)
     if ended.status is None:
         return [f"it did not end within {place.patience:.0f} s"]
     said = []
@@ -117,8 +119,7 @@ def complaints(place, condition, command):
         said += condition.check(command, ended)
     if command.records and ended.records.exists():
         said += wrong_records(ended)
-    said += [f"it left process {pid} behind ({name})" for pid, name in leftovers.processes_that_stay(mark)]
-    end_all(mark)
+    said += [f"it left process {pid} behind ({name})" for pid, name in left]
     return said
 
 
