@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <chrono>
 #include <random>
-#include <ranges>
 #include <stdexcept>
 #include <system_error>
 
@@ -79,7 +78,8 @@ RunFolder::RunFolder(std::filesystem::path path) : path_(std::move(path)), creat
 }
 
 RunFolder::~RunFolder() {
-  for (const auto& folder : created_ | std::views::reverse) ::rmdir(folder.c_str());  // fails where there is a record
+  for (auto folder = created_.rbegin(); folder != created_.rend(); ++folder)
+    ::rmdir(folder->c_str());  // fails where there is a record
 }
 
 bool RunFolder::has_as_record(const FileIdentity& file) const {
