@@ -80,7 +80,8 @@ TEST(Options, KeepsToTheRangeOfEach) {
       {"+stack:16383", "from 16KiB to 1GiB"}, {"+stack:1048577KiB", "from 16KiB to 1GiB"},
       {"+threads:0", "from 1 to 64"},         {"+threads:65", "from 1 to 64"}};
   for (const auto& [text, range] : refused)
-    EXPECT_THAT([&] { Options(text, bounded); }, ThrowsMessage<std::invalid_argument>(HasSubstr(range))) << text;
+    EXPECT_THAT(([given = text] { Options(given, bounded); }), ThrowsMessage<std::invalid_argument>(HasSubstr(range)))
+        << text;
 }
 
 TEST(Options, HasOneCanonicalTextForEverySpelling) {

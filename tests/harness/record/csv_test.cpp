@@ -167,15 +167,17 @@ int status_without(unsigned system_call, const std::function<void()>& write) {
 TEST(CsvFile, ReportsThatTheDiskHasNotTakenIt) {
   TemporaryFolder folder;
   CsvFile file(folder.path() / "x.csv", "a");
-  for (const unsigned call : {SYS_fsync, SYS_close}) EXPECT_EQ(status_without(call, [&] { file.finish(); }), 7) << call;
+  for (const int call : {SYS_fsync, SYS_close})
+    EXPECT_EQ(status_without(static_cast<unsigned>(call), [&] { file.finish(); }), 7) << call;
 }
 
 TEST(WriteAtomically, ReportsEveryCallThatFailsAndKeepsTheOldContent) {
   TemporaryFolder folder;
   const auto path = folder.path() / "x.json";
   write_atomically(path, "old");
-  for (const unsigned call : {SYS_openat, SYS_write, SYS_fsync, SYS_close, SYS_renameat}) {
-    EXPECT_EQ(status_without(call, [&] { write_atomically(path, "new", Durable::yes); }), 7) << call;
+  for (const int call : {SYS_openat, SYS_write, SYS_fsync, SYS_close, SYS_renameat}) {
+    EXPECT_EQ(status_without(static_cast<unsigned>(call), [&] { write_atomically(path, "new", Durable::yes); }), 7)
+        << call;
     EXPECT_EQ(content_of(path), "old") << call;
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1) << call;
   }

@@ -217,7 +217,7 @@ TEST_F(RecorderTest, AttemptsThatAStoppedWaveNeverOfferedAreCountedButHaveNoRow)
   wave.failure = "cut short by a signal";
   wave.offered = {3, 1};
   std::vector<Sample> samples(10);  // as the kernel gives the memory: all zero
-  for (const size_t place : {0, 1, 2, 5}) samples[place] = sample_of(Outcome::connected, 0, 10, 100);
+  for (const size_t place : {0U, 1U, 2U, 5U}) samples[place] = sample_of(Outcome::connected, 0, 10, 100);
   const SummaryRow row = recorder.add(wave, samples);
   EXPECT_EQ(row.attempts, 10U);
   EXPECT_EQ(row.count(Outcome::connected), 4U);
