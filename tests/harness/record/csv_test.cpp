@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "harness/record/file.h"
+#include "harness/support/sanitized.h"
 #include "tests/support/python_csv.h"
 #include "tests/support/refused_calls.h"
 #include "tests/support/temporary_folder.h"
@@ -176,6 +177,7 @@ TEST(WriteAtomically, ReportsEveryCallThatFailsAndKeepsTheOldContent) {
   const auto path = folder.path() / "x.json";
   write_atomically(path, "old");
   for (const int call : {SYS_openat, SYS_write, SYS_fsync, SYS_close, SYS_renameat}) {
+    if (sanitized && call == SYS_write) continue;  // the child says by write() what it found
     EXPECT_EQ(status_without(static_cast<unsigned>(call), [&] { write_atomically(path, "new", Durable::yes); }), 7)
         << call;
     EXPECT_EQ(content_of(path), "old") << call;

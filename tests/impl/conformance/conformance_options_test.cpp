@@ -19,7 +19,8 @@ std::vector<Variant> variants(const ConnectorEntry& entry) {
   for (const OptionSpec& spec : entry.options) {
     const auto misleading = values_of(spec.misleading);
     for (const std::string_view bound : {spec.least, spec.most})
-      if (!bound.empty()) found.push_back({fmt::format("+{}:{}", spec.name, bound), false});
+      if (!bound.empty() && !(sanitized && bound == "1GiB"))
+        found.push_back({fmt::format("+{}:{}", spec.name, bound), false});
     for (const std::string_view value : values_of(spec.choices))
       if (value != spec.default_value)
         found.push_back({fmt::format("+{}:{}", spec.name, value), std::ranges::count(misleading, value) > 0});
