@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/time.h>
 
+#include "harness/support/sanitized.h"
 #include "tests/bench/program.h"
 #include "tests/bench/records.h"
 #include "tests/support/temporary_folder.h"

@@ -3,6 +3,7 @@
 
 #include <iostream>
 
+#include "harness/support/sanitized.h"
 #include "tests/impl/conformance/conformance.h"
 
 namespace connbench::conformance {
