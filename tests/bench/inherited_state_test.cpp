@@ -62,21 +62,30 @@ void block_all() {
   ::sigprocmask(SIG_SETMASK, &all, nullptr);
 }
 
-// The child of a wave: neither the run itself nor a server, which has a name of its own. Once `begun` exists, no other
-// child is made.
-pid_t wave_child_of(const Program& program, const std::string& begun) {
+bool has_descriptors(pid_t pid, long least) {
+  std::error_code gone;
+  const std::filesystem::directory_iterator all(fmt::format("/proc/{}/fd", pid), gone);
+  return !gone && std::distance(all, {}) >= least;
+}
+
+// The child of a wave: neither the run itself nor a server, which has a name of its own, nor a child that tries
+// something before, which has few descriptors. `attempts`: those that are pending, each with a socket.
+pid_t wave_child_of(const Program& program, long attempts) {
   const TimePoint until = now() + patience;
-  while (!std::filesystem::exists(begun) && now() < until) program.ends_within(std::chrono::milliseconds(1));
-  while (now() < until)
+  while (now() < until) {
     for (const pid_t pid : processes_of_session(program.pid()))
-      if (pid != program.pid() && read_text(fmt::format("/proc/{}/comm", pid)) == "connbench") return pid;
+      if (pid != program.pid() && read_text(fmt::format("/proc/{}/comm", pid)) == "connbench" &&
+          has_descriptors(pid, attempts))
+        return pid;
+    program.ends_within(std::chrono::milliseconds(1));
+  }
   return -1;
 }
 
 TEST_F(InheritedState, IgnoredSigchldDoesNotHideHowAWaveEnded) {
   Program program(run({"--connector", "epoll", "--target", "backlog-full", "--timeout", "60s", "--syscalls", "off"}),
                   ignoring(SIGCHLD));
-  const pid_t child = wave_child_of(program, out() + "/run.json");
+  const pid_t child = wave_child_of(program, 20);
   ASSERT_GT(child, 0);
   ::kill(child, SIGSEGV);
   const Ended ended = program.wait();
