@@ -157,12 +157,6 @@ bool Options::given(std::string_view name) const {
   return !specified(name).empty();
 }
 
-bool Options::equals_except(const Options& other, std::string_view except) const {
-  return std::ranges::equal(values_, other.values_, [&](const auto& a, const auto& b) {
-    return a == b || (a.first == except && b.first == except);
-  });
-}
-
 std::string_view base_name(std::string_view connector_name) noexcept {
   return connector_name.substr(0, connector_name.find('+'));
 }

@@ -56,8 +56,6 @@ class Options {
   /// The options that were given, in the order of their specifications and with their values in the shortest spelling:
   /// "+wait:1s+stack:64KiB". One text for every spelling of the same options.
   const std::string& canonical() const noexcept { return canonical_; }
-  /// Whether all options but `except` have the same values, given or by default.
-  bool equals_except(const Options& other, std::string_view except) const;
 
  private:
   const std::string& specified(std::string_view name) const;

@@ -9,8 +9,8 @@
 
 namespace connbench {
 
-/// The signals that ask a run to stop: SIGINT, SIGTERM and SIGHUP, but none that this process ignores. Whoever started
-/// it with nohup, or in the background of a script, does not want that signal to end it.
+/// The signals that ask a run to stop: SIGINT, SIGTERM and SIGHUP, but none that this process ignores. A process
+/// started with nohup, or in the background of a script, must not be ended by that signal.
 std::vector<int> stop_signals();
 
 /// While this object lives, stop_signals() are blocked, in this process and in children that it forks; the object

@@ -1,4 +1,4 @@
-// Commands that are told to stop, or are suspended.
+// Commands that a signal stops or suspends.
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 

@@ -1,5 +1,5 @@
-// Linked into every test program. Tests send signals to themselves and to what they start. Whoever runs them may ignore
-// some: nohup SIGHUP, and a shell SIGINT and SIGQUIT of what it runs in the background. Our programs honour that.
+// Linked into every test program. Tests send signals to themselves and to what they start. Some may be ignored when the
+// tests start: SIGHUP under nohup, and SIGINT and SIGQUIT in the background of a shell. Our programs honour that.
 #include <signal.h>
 
 namespace {

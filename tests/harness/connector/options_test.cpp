@@ -91,14 +91,6 @@ TEST(Options, HasOneCanonicalTextForEverySpelling) {
   EXPECT_EQ(Options("+wait:50ms", specs).canonical(), "+wait:50ms") << "given, though it is the default";
 }
 
-TEST(Options, AreEqualWhenTheirValuesAre) {
-  const Options usual("", specs);
-  EXPECT_TRUE(usual.equals_except(Options("+wait:0.05s", specs), ""));
-  EXPECT_FALSE(usual.equals_except(Options("+wait:51ms", specs), ""));
-  EXPECT_TRUE(usual.equals_except(Options("+wait:51ms", specs), "wait"));
-  EXPECT_FALSE(usual.equals_except(Options("+wait:51ms+threads:2", specs), "wait"));
-}
-
 TEST(Options, RefusesAnOptionGivenTwice) {
   refuses("+wait:1ms+wait:1ms", AllOf(HasSubstr("'wait'"), HasSubstr("twice")));
 }
