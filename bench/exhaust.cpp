@@ -58,10 +58,10 @@ int report(Ramps& ramps, const std::filesystem::path& folder, int signal, const 
 }
 
 // @return why the records are not complete although everything was measured; "" = they are
-std::string finish(Ramps& ramps, const Environment& environment, ExhaustionRecorder& recorder) {
+std::string finish(bool complete, const Environment& environment, ExhaustionRecorder& recorder) {
   try {
     if (environment.lab != nullptr) recorder.lab(describe_lab(*environment.lab));
-    recorder.finish(!ramps.watch().should_stop(), describe_load());
+    recorder.finish(complete, describe_load());
     return "";
   } catch (const std::exception& error) {
     return error.what();
@@ -98,8 +98,9 @@ int measure(const ExhaustOptions& options, ResourceLimit& limit, const Environme
   if (!environment.why_no_lab.empty()) ramps.warn(fmt::format("there is no lab: {}", environment.why_no_lab));
   for (const std::string& warning : inherited_state_warnings(inherited_state(), timer_slack())) ramps.warn(warning);
   ramps.run(planned);
-  const std::string failure = finish(ramps, environment, recorder);
-  const int signal = stop.pending();
+  const bool complete = !ramps.watch().should_stop();
+  const std::string failure = finish(complete, environment, recorder);
+  const int signal = complete ? 0 : stop.pending();  // a signal that comes later ends the process, see below
   stop.release();  // nothing is lost any more: a signal may end this process while it waits for a reader
   return report(ramps, recorder.folder().path(), signal, failure);
 }

@@ -23,9 +23,10 @@ class RampWatch final : public RampParent {
   /// When this process dies, nothing measured afterwards can be trusted; 0 = there is none. @throws std::system_error
   void watch(pid_t pid, std::string name);
 
-  bool should_stop() override {
+  bool should_stop() override { return watch_.should_stop(); }
+  Duration suspended() override {
     suspensions_.look();
-    return watch_.should_stop();
+    return suspensions_.stopped();
   }
   void on_step(const RampStep& step) override;
 

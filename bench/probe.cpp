@@ -89,7 +89,7 @@ int examine(const ProbeOptions& options, const probe::Place& place) {
   const bool complete = probe::run_probes(options.choice, place, stop.fd(), findings, [&] { records.write(findings); });
   records.finish(complete, findings, place.lab);
 
-  const int signal = stop.pending();
+  const int signal = complete ? 0 : stop.pending();  // a signal that comes later ends the process, see below
   stop.release();  // nothing is lost any more: a signal may end this process while it waits for a reader
   print_out(probe::report(options.format, findings.results, findings.matrix, screen_width()));
   flush_out();

@@ -162,7 +162,8 @@ RunEnd finish(SessionEnd end, lab::Lab* lab, Recorder& recorder, StopSignal& sto
   } catch (const std::exception& error) {
     all.failure = error.what();
   }
-  all.signal = stop.pending();
+  // A signal that comes after the end of a complete run ends the process, as soon as stop.release() lets it.
+  if (end != SessionEnd::complete || !all.failure.empty()) all.signal = stop.pending();
   if (all.signal != 0 && !all.failure.empty()) all.session = SessionEnd::interrupted;
   return all;
 }

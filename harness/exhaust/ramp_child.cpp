@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <utility>
 
 #include "harness/exhaust/meter.h"
 #include "harness/process/descriptor_table.h"
@@ -80,7 +81,13 @@ RampResult run_ramp(const RampSpec& spec, RampParent& parent) {
   RampResult result;
   ChildWatch watch(pid, now() + spec.plan.limit + spec.plan.lasts + everything_else, *report);
   StepFeed feed(*report, parent);
-  watch.wait_for_end([&] { feed.hand_on(1); }, [&] { return parent.should_stop(); });
+  Duration suspended = parent.suspended();
+  const auto look = [&] {
+    feed.hand_on(1);
+    const Duration before = std::exchange(suspended, parent.suspended());
+    watch.postpone(suspended - before);
+  };
+  watch.wait_for_end(look, [&] { return parent.should_stop(); });
   result.failure = watch.stopping() ? "ended by request" : watch.failure("the ramp", "it hung and was killed");
   feed.hand_on(result.failure.empty() ? 1 : 0);
   result.end = report->end;

@@ -31,6 +31,8 @@ class RampParent {
   virtual ~RampParent() = default;
   /// Called every few milliseconds. Return true to end the ramp now.
   virtual bool should_stop() = 0;
+  /// For how long the run has been suspended so far. A ramp gets this time in addition to its limit.
+  virtual Duration suspended() { return {}; }
   /// Called for each measurement, in order, except the last one of a ramp that completed.
   virtual void on_step(const RampStep& step) = 0;
 };

@@ -54,13 +54,15 @@ void ChildWatch::postpone(Duration suspended) noexcept {
 
 void ChildWatch::wait_for_end(const std::function<void()>& look, const std::function<bool()>& should_stop) {
   while (!child_.ended_within(looking_interval)) {
+    // Read before `look`, which tells of a pause: a pause after this line is one of the next round.
+    const TimePoint time = now();
     look();
     if (!stopping_ && should_stop()) {
       stopping_ = true;
       report_.stop = true;
-      deadline_ = std::min(deadline_, now() + stop_grace);
+      deadline_ = std::min(deadline_, time + stop_grace);
     }
-    if (now() < deadline_) continue;
+    if (time < deadline_) continue;
     child_.kill();
     killed_ = true;
     deadline_ = TimePoint::max();

@@ -48,10 +48,11 @@ class WaveWatch {
     sample();
     tell_progress();
     const Duration suspended = parent_.suspended();
-    child_.postpone(suspended - std::exchange(suspended_, suspended));
+    const Duration paused = suspended - std::exchange(suspended_, suspended);
+    child_.postpone(paused);
     if (running_ || child_.stopping() || report_.started_ns == 0) return;
     running_ = true;
-    child_.set_deadline(TimePoint(Duration(report_.started_ns)) + longest_);
+    child_.set_deadline(TimePoint(Duration(report_.started_ns)) + longest_ + paused);
   }
 
   // Reading many descriptor tables takes long enough to disturb the measurement: at most 1 % of a processor goes to it.

@@ -30,20 +30,9 @@ class BrokenRun : public testing::Test {
 
   // Until summary.csv holds this many waves.
   void wait_for_waves(const Program& program, size_t waves) const {
-    const TimePoint until = now() + patience;
-    while (now() < until && !program.ends_within(std::chrono::milliseconds(5))) {
-      const std::string rows = content_of(out() + "/summary.csv");
-      if (static_cast<size_t>(std::ranges::count(rows, '\n')) > waves) return;
-    }
-    FAIL() << "no waves were recorded";
-  }
-
-  // A wave against backlog-full has begun once its processes exist: the run, two servers, the child.
-  void wait_for_processes(const Program& program, size_t count) const {
-    const TimePoint until = now() + patience;
-    while (now() < until && !program.ends_within(std::chrono::milliseconds(5)))
-      if (processes_of_session(program.pid()).size() >= count) return;
-    FAIL() << "its processes did not appear";
+    wait_until(program, [&] {
+      return static_cast<size_t>(std::ranges::count(content_of(out() + "/summary.csv"), '\n')) > waves;
+    });
   }
 
   void expect_readable_prefix(size_t least_samples) const {
@@ -69,7 +58,7 @@ TEST_F(BrokenRun, StopsWhenInterruptedAndKeepsWhatItHas) {
 
 TEST_F(BrokenRun, StopsInTheMiddleOfAWaveThatNobodyAnswers) {
   Program program(endless("backlog-full"));
-  wait_for_processes(program, 4);
+  wait_for_wave(program, out());
   ::kill(-program.pid(), SIGINT);  // as a terminal does: the whole group
   const Ended ended = program.wait();
   EXPECT_EQ(ended.status, 130) << ended.err;
@@ -82,7 +71,7 @@ TEST_F(BrokenRun, StopsInTheMiddleOfAWaveThatNobodyAnswers) {
 
 TEST_F(BrokenRun, ShowsNoTableWhenInterruptedWhileSystemCallsAreCounted) {
   Program program(endless("backlog-full", "on"));
-  wait_for_processes(program, 4);
+  wait_for_wave(program, out());
   ::kill(program.pid(), SIGINT);
   const Ended ended = program.wait();
   if (ended.out.find("system calls are not counted") != std::string::npos) GTEST_SKIP() << ended.out;
@@ -103,7 +92,7 @@ TEST_F(BrokenRun, LeavesReadableRowsAndNoProcessWhenItIsKilled) {
 
 TEST_F(BrokenRun, LeavesNoProcessWhenItIsKilledInTheMiddleOfAWaveThatNobodyAnswers) {
   Program program(endless("backlog-full"));
-  wait_for_processes(program, 4);
+  wait_for_wave(program, out());
   ::kill(program.pid(), SIGKILL);
   EXPECT_EQ(program.wait().signal, SIGKILL);
   EXPECT_THAT(program.left_behind(), IsEmpty());

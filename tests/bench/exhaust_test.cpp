@@ -251,12 +251,9 @@ class KilledExhaust : public Exhaust {
             out()};
   }
   void wait_for_rows(const Program& program, size_t rows) const {
-    const TimePoint until = now() + patience;
-    while (now() < until && !program.ends_within(std::chrono::milliseconds(5))) {
-      const std::string text = content_of(out() + "/exhaustion.csv");
-      if (static_cast<size_t>(std::ranges::count(text, '\n')) > rows) return;
-    }
-    FAIL() << "no rows were recorded";
+    wait_until(program, [&] {
+      return static_cast<size_t>(std::ranges::count(content_of(out() + "/exhaustion.csv"), '\n')) > rows;
+    });
   }
   void expect_nothing_left(const Program& program, pid_t pid) const {
     const TimePoint until = now() + patience;

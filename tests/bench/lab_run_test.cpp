@@ -207,10 +207,7 @@ class DyingRun : public LabRun {
   }
 
   void wait_for_a_wave(const Program& program) const {
-    const TimePoint until = now() + patience;
-    while (now() < until && !program.ends_within(std::chrono::milliseconds(5)))
-      if (!content_of(out() + "/samples.csv").empty()) return;
-    FAIL() << "it did not begin";
+    wait_until(program, [&] { return !content_of(out() + "/samples.csv").empty(); });
   }
 };
 

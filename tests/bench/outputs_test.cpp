@@ -171,10 +171,7 @@ class ChangedRecords : public Outputs {
                                    "--syscalls", "off",         "--out", path("out")};
     words.insert(words.begin(), CONNBENCH_PROGRAM);
     Program program(words);
-    const TimePoint until = now() + patience;
-    while (now() < until && std::ranges::count(content_of(path("out/summary.csv")), '\n') < 2 &&
-           !program.ends_within(std::chrono::milliseconds(2))) {
-    }
+    wait_until(program, [&] { return std::ranges::count(content_of(path("out/summary.csv")), '\n') >= 2; });
     change();
     return program.wait();
   }

@@ -193,9 +193,7 @@ TEST_P(Interrupted, KeepsWhatItFoundAndLeavesNothingRunning) {
   auto arguments = command("S2,S11,S13,S22");
   arguments.insert(arguments.begin(), CONNBENCH_PROGRAM);
   Program program(arguments);
-  const TimePoint until = now() + patience;  // S2 takes 7 s, S22 a moment
-  while (!std::filesystem::exists(out() + "/probe.csv") && now() < until)
-    if (program.ends_within(std::chrono::milliseconds(5))) break;
+  wait_until(program, [&] { return std::filesystem::exists(out() + "/probe.csv"); });  // S2 takes 7 s, S22 a moment
   ::kill(program.pid(), GetParam());
   const Ended ended = program.wait();
   if (GetParam() == SIGTERM) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -126,6 +127,23 @@ class Program {
   pid_t pid_ = -1;
   bool collected_ = false;
 };
+
+/// Waits until `happened()`, which must be while the program runs.
+template <class Happened>
+void wait_until(const Program& program, Happened happened) {
+  const TimePoint until = now() + patience;
+  while (now() < until && !program.ends_within(std::chrono::milliseconds(5)))
+    if (happened()) return;
+  FAIL() << "it did not happen";
+}
+
+/// Waits until `connbench run --out out` measures: its records exist, and so do the run, two servers and a child.
+/// Before it begins its records, it opens every target on trial, which takes as many processes.
+inline void wait_for_wave(const Program& program, const std::filesystem::path& out) {
+  wait_until(program, [&] {
+    return std::filesystem::exists(out / "run.json") && processes_of_session(program.pid()).size() >= 4;
+  });
+}
 
 /// connbench with `arguments`, to its end.
 inline Ended connbench(

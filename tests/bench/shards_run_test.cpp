@@ -74,9 +74,7 @@ TEST_F(ShardedRun, CountsTheSystemCallsOfAllShards) {
 TEST_F(ShardedRun, LeavesNoProcessWhenItIsKilled) {
   Program program({CONNBENCH_PROGRAM, "run", "--connector", "epoll", "--target", "backlog-full", "--shards", "3",
                    "--concurrency", "60", "--attempts", "60", "--timeout", "60s", "--syscalls", "off", "--out", out()});
-  const TimePoint until = now() + patience;
-  while (processes_of_session(program.pid()).size() < 4)  // the run, two servers, the child
-    ASSERT_TRUE(now() < until && !program.ends_within(std::chrono::milliseconds(5)));
+  wait_for_wave(program, out());
   ::kill(program.pid(), SIGKILL);
   EXPECT_EQ(program.wait().signal, SIGKILL);
   EXPECT_THAT(program.left_behind(), IsEmpty());

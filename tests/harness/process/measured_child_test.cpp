@@ -122,8 +122,23 @@ TEST_F(MeasuredChild, ThatDoesNotStopWhenAskedIsKilled) {
 
 TEST_F(MeasuredChild, HasADeadlineThatCanBeMoved) {
   ChildWatch watch(start(hang), now() + 1h, *report_);
-  watch.wait_for_end([&] { watch.set_deadline(now()); }, [] { return false; });
+  watch.wait_for_end([&] { watch.set_deadline(TimePoint{}); }, [] { return false; });
   EXPECT_EQ(watch.failure("the work", "hangs: killed"), "hangs: killed");
+}
+
+TEST_F(MeasuredChild, IsNotKilledForAPauseOfWhichOnlyTheNextLookTells) {
+  ChildWatch watch(start([this] {
+                     while (!report_->stop) std::this_thread::yield();
+                   }),
+                   now() + 1h, *report_);
+  size_t looks = 0;
+  const auto look = [&] {
+    if (++looks == 1) return watch.set_deadline(now());  // the pause: it is over after this look, and so is the time
+    watch.postpone(1h);
+    report_->stop = true;
+  };
+  watch.wait_for_end(look, [] { return false; });
+  EXPECT_EQ(watch.failure("the work", "hangs: killed"), "");
 }
 
 TEST_F(MeasuredChild, GetsNoMoreTimeOnceItWasAskedToStop) {
