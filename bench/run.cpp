@@ -79,6 +79,7 @@ RunInfo describe_run(const RunOptions& options, std::string run_id) {
           .arrival = options.request.arrival,
           .spin = options.request.spin,
           .spin_server = options.request.spin_server,
+          .addresses = options.request.addresses,
           .origin = Origin::now(),
           .environment = std::make_shared<nlohmann::ordered_json>(describe_environment())};
 }

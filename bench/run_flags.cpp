@@ -87,6 +87,12 @@ FlagGroup surroundings(RunFlags& flags) {
             .value = "HOW",
             .destination = &flags.close,
             .help = "How connections end: rst, fin (leaves TIME_WAIT), hold (open until the wave ends)."},
+           {.name = "--addresses",
+            .value = "N",
+            .destination = &flags.addresses,
+            .help = "How many addresses each target has. With 1, all connections take their ports from one range, and "
+                    "those in TIME_WAIT (--close fin) make every search for a free one longer.",
+            .shown_default = "as many as keep three quarters of the ports free"},
            {.name = "--sysctl",
             .value = "NAME=VALUE",
             .destination = Repeated{&flags.sysctls},

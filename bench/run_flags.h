@@ -21,6 +21,7 @@ struct RunFlags {
   std::string find_rate;
   bool spin = false;
   bool spin_server = false;
+  std::string addresses;
   std::string shards = "1";
   std::string wave_limit;
   std::string cpus;

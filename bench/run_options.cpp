@@ -120,6 +120,11 @@ std::optional<bool> read_handshake(const std::string& text) {
   return text == "lab" ? std::nullopt : std::optional<bool>(text == "on");
 }
 
+std::optional<size_t> read_addresses(const std::string& text) {
+  constexpr size_t most_addresses = 250;  // what every target can have
+  return text.empty() ? std::nullopt : std::optional<size_t>(read_count("--addresses", text, most_addresses));
+}
+
 RunRequest read_request(const RunFlags& flags) {
   RunRequest request{.connectors = select_connectors(flags.connectors),
                      .targets = read_targets(flags),
@@ -133,6 +138,7 @@ RunRequest read_request(const RunFlags& flags) {
                      .arrival = canonical_arrival(flags.arrival),
                      .spin = flags.spin,
                      .spin_server = flags.spin_server,
+                     .addresses = read_addresses(flags.addresses),
                      .wave_limit = std::nullopt,
                      .policy = {.close = read_close(flags.close)},
                      .handshake = read_handshake(flags.handshake),

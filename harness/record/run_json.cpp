@@ -33,6 +33,7 @@ RunJson::RunJson(const RunInfo& info)
                {"arrival", info.arrival},
                {"spin", info.spin},
                {"spin_server", info.spin_server},
+               {"addresses", info.addresses ? Json(*info.addresses) : Json()},
                {"origin", {{"monotonic_ns", info.origin.monotonic_ns}, {"realtime_ns", info.origin.realtime_ns}}},
                {"environment", info.environment ? *info.environment : Json::object()},
                {"lab", nullptr},

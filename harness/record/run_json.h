@@ -35,6 +35,7 @@ struct RunInfo {
   std::string arrival = "closed";
   bool spin = false;
   bool spin_server = false;
+  std::optional<size_t> addresses{};
   Origin origin{};
   std::shared_ptr<const nlohmann::ordered_json> environment{};  ///< nullptr: {}
 };

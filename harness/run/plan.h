@@ -31,8 +31,9 @@ struct RunRequest {
   size_t attempts = 0;
   unsigned repetitions = 1;
   std::string arrival = "closed";
-  bool spin = false;         ///< in an open loop: do not sleep just before an attempt is due
-  bool spin_server = false;  ///< servers that accept never sleep
+  bool spin = false;                  ///< in an open loop: do not sleep just before an attempt is due
+  bool spin_server = false;           ///< servers that accept never sleep
+  std::optional<size_t> addresses{};  ///< how many each target has, if not as many as the ports demand
   std::optional<RateGoal>
       find_rate{};        ///< search for rates from first_rate on, instead of running the waves of the plan
   double first_rate = 0;  ///< attempts per second, as in `arrival`

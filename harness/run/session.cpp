@@ -111,6 +111,7 @@ SessionEnd Session::run() {
   for (const PlannedCase& planned : plan_.cases) {
     const TargetRequest wanted{.family = planned.what.family,
                                .open_at_once = most,
+                               .addresses = request_.addresses,
                                .cpus = placement_.server,
                                .spin = request_.spin_server,
                                .lab = request_.lab};

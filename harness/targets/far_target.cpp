@@ -20,13 +20,11 @@ Endpoint endpoint(Family family, Block block, size_t n, uint16_t port) {
   return Endpoint::ipv4(ipv4_address(block, static_cast<uint32_t>(n)), port);
 }
 
-// Enough addresses that each is the destination of at most a quarter of the ephemeral ports. The first address of the
-// blackhole is its router.
+// The first address of the blackhole is its router.
 std::vector<Endpoint> spread(const TargetRequest& request, Block block, uint16_t port) {
   const size_t first = block == Block::blackhole ? 1 : 0;
   const size_t most = block == Block::blackhole ? blackhole_addresses : addresses_of_a_block;
-  const size_t each = std::max<size_t>(1, ephemeral_ports().size() / 4);
-  const size_t count = std::clamp<size_t>((request.open_at_once + each - 1) / each, 1, most);
+  const size_t count = std::min(addresses_wanted(request), most);
   std::vector<Endpoint> endpoints;
   for (size_t i = 0; i < count; ++i) endpoints.push_back(endpoint(request.family, block, first + i, port));
   return endpoints;

@@ -86,8 +86,7 @@ BoundSockets bind_loopback(const TargetRequest& request) {
   }
   const PortRange ephemeral = ephemeral_ports();
   const PortsForServers ports = server_ports(ephemeral, first_unprivileged_port());
-  const size_t each = std::max<size_t>(1, ephemeral.size() / 4);
-  const size_t count = std::max<size_t>(1, (request.open_at_once + each - 1) / each);
+  const size_t count = addresses_wanted(request);
   std::mt19937 random(std::random_device{}());
   for (size_t i = 0; i < count; ++i) bind_ip(bound, request.family, i, ports, random);
   return bound;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "harness/machine/machine.h"
 #include "harness/support/units.h"
 
 namespace connbench {
@@ -27,6 +28,11 @@ NamedTarget named(const TargetEntry& entry, std::string_view name) {
 }
 
 }  // namespace
+
+size_t addresses_wanted(const TargetRequest& request) {
+  const size_t each = std::max<size_t>(1, ephemeral_ports().size() / 4);
+  return request.addresses.value_or(std::max<size_t>(1, (request.open_at_once + each - 1) / each));
+}
 
 bool TargetEntry::serves(Family family) const noexcept {
   return std::find(families.begin(), families.end(), family) != families.end();

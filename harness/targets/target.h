@@ -48,12 +48,17 @@ struct TargetRequest {
   Family family = Family::ipv4;
   size_t open_at_once = 1;  ///< connections, pending or established, that a wave may have open at one time; decides how
                             ///< many addresses the target spreads over
+  std::optional<size_t> addresses = {};  ///< this many instead, as far as the target can have them
   std::vector<int> cpus = {};            ///< CPUs for the server; empty = any
   bool spin = false;                     ///< a server that accepts never sleeps, so that no connect() has to wake it
   std::string_view parameter = {};       ///< what follows the name: "20ms" of delayed:20ms
   const HostAddress* address = nullptr;  ///< of a host outside; otherwise nullptr
   lab::Lab* lab = nullptr;               ///< the lab this process is in; nullptr = the machine's own network
 };
+
+/// How many addresses a target that spreads over several has: each is the destination of at most a quarter of the
+/// ephemeral ports, unless the request says otherwise.
+size_t addresses_wanted(const TargetRequest& request);
 
 /// An open target. Its servers run until it is destroyed or this process dies, however it dies.
 class Target {

@@ -79,6 +79,7 @@ std::vector<BadInput> more_bad_inputs() {
       {"AttemptsInThousands", {"--attempts", "2k"}, {"--attempts", "did you mean 2000?"}},
       {"RepetitionsWithX", {"--repetitions", "5x"}, {"--repetitions", "did you mean 5?"}},
       {"FamilySpeltOut", {"--family", "ipv4"}, {"--family", "did you mean 4?"}},
+      {"AddressesZero", {"--addresses", "0"}, {"--addresses", "from 1 to 250"}},
       {"ShardsZero", {"--shards", "0"}, {"--shards", "0"}},
       {"ShardsNotANumber", {"--shards", "few"}, {"--shards", "few"}},
       {"MoreShardsThanInFlight",

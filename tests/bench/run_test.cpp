@@ -95,6 +95,19 @@ TEST(Run, RecordsNoCpuTimeOfAServerThatNeverSleeps) {
   EXPECT_THAT(ended.out + ended.err, Not(HasSubstr("server-bound")));
 }
 
+// With the usual number of addresses, three quarters of each one's ports would stay free.
+TEST(Run, SendsAllAttemptsToOneAddressIfItIsToldSo) {
+  const TemporaryFolder folder;
+  const std::string out = folder.path() / "run";
+  const Ended ended = connbench({"run", "--connector", "epoll", "--attempts", "20000", "--repetitions", "1",
+                                 "--samples", "none", "--syscalls", "off", "--close", "fin", "--addresses", "1",
+                                 "--sysctl", "net.ipv4.tcp_tw_reuse=0", "--out", out});
+  if (ended.status == 3) GTEST_SKIP() << ended.err;
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_EQ(json_of(out + "/run.json").at("addresses"), 1);
+  EXPECT_THAT(ended.out + ended.err, HasSubstr("connections to one address use more than half"));
+}
+
 // One test, because the run takes half a minute.
 TEST(Run, AccountsForEveryAttemptOfTheMainRunInFiveCompleteFiles) {
   const TemporaryFolder folder;

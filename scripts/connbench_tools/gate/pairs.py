@@ -36,9 +36,13 @@ class Bench:
         order = self.coin.choice(("AB", "BA"))
         measured = {letter: suite.Measured() for letter in order}
         for load in loads:
+            # Turn by turn, both sides get the same random arrivals and the same order of waves.
+            drawn = [str(self.coin.randrange(2**32)) for _ in suite.TURNS[load]]
+            seeds = {letter: iter(drawn) for letter in order}
             for turn in suite.TURNS[load]:
                 letter = order["AB".index(turn)]
-                measured[letter].add(load, *suite.measure(self.sides[letter], load, self.more, self.folder))
+                more = [*self.more, "--seed", next(seeds[letter])]
+                measured[letter].add(load, *suite.measure(self.sides[letter], load, more, self.folder))
         base, head = measured["A"], measured["B"]
         for note in {note for runs in zip(base.runs, head.runs) for note in require_comparable(*runs)}:
             self.notes[note] = self.notes.get(note, 0) + 1

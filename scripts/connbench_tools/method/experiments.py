@@ -2,6 +2,7 @@
 
 from collections import namedtuple
 from itertools import combinations
+from random import Random
 
 from ..records.repetitions import differ, number, ratio
 from ..records.waves import median
@@ -81,24 +82,42 @@ def closing(runs):
 
 
 def ports(runs):
-    """How long connecting takes as TIME_WAIT fills the ports: each tenth of a wave against its first tenth."""
+    """How long connecting takes as TIME_WAIT fills the ports of an address: tenths of a wave against its first one."""
+    heads, columns = ["ports of the address in TIME_WAIT"], []
+    for place, title in enumerate(PORT_REUSE.values()):
+        tenths = _tenths(runs[place :: len(PORT_REUSE)])
+        column = Column(tenths, microseconds, min)
+        column.letters = {}
+        heads += [f"{title}: connecting, p50, µs", "ratio to the first row"]
+        columns.append((column, tenths))
+    lines = []
+    for tenth in TENTHS:
+        first, last = (100 * PORT_ATTEMPTS * end / 10 / PORTS for end in (tenth - 1, tenth))
+        lines.append([f"{first:.0f}–{last:.0f} %"])
+        for column, tenths in columns:
+            lines[-1] += [column.cell(tenth), relation(tenths[tenth], tenths[1]) if tenth > 1 else "-"]
+    return table_text(heads, lines)
+
+
+def _tenths(runs):
+    """{tenth of the wave: {place of the run: p50 of connecting}}"""
     from ..records.samples import waves_of  # needs numpy, which the other experiments do not
 
-    tenths = {tenth: {} for tenth in (1, 5, 10)}
+    tenths = {tenth: {} for tenth in TENTHS}
     for place, run in enumerate(runs, 1):
         (wave,) = waves_of(run).values()
         times = wave.connecting()
         size = len(times) // 10
         for tenth, figures in tenths.items():
             figures[place] = median(times[size * (tenth - 1) : size * tenth])
-    column = Column(tenths, microseconds, min)
-    column.letters = {}
-    heads = ["attempts of the wave", "connecting, p50, µs", "ratio to the first row"]
-    names = {1: "the first tenth", 5: "the fifth tenth", 10: "the last tenth"}
-    lines = [
-        [names[tenth], column.cell(tenth), relation(tenths[tenth], tenths[1]) if tenth > 1 else "-"] for tenth in tenths
-    ]
-    return table_text(heads, lines)
+    return tenths
+
+
+# net.ipv4.tcp_tw_reuse: 2 is the default and lets loopback, and nobody else, use a port again after a second.
+PORT_REUSE = {0: "as to another host", 2: "as on loopback"}
+PORTS = 60_999 - 32_768 + 1  # net.ipv4.ip_local_port_range of a new network
+PORT_ATTEMPTS = 18_000
+TENTHS = (1, 5, 7, 8, 9, 10)
 
 
 CLOSED = ("blocking-threads", "poll-pool", "epoll", "io-uring")
@@ -133,6 +152,49 @@ def batches(runs):
     return Grid(runs[0]).table([*late, reaped], against_first=False)
 
 
+def pace(runs):
+    """How long one connect to loopback takes by the rate of arrivals, and by who sleeps between them."""
+    found = {case: {} for case in PACES}
+    for place, (case, run) in enumerate(zip(_shuffled_paces(), runs)):
+        found[case][place // len(PACES)] = number("p50_ns")(run.rows[0])
+    column = Column(found, microseconds, min)
+    column.letters = {}
+    first = next(iter(found.values()))
+    heads = ["arrivals", "who sleeps", "connecting, p50, µs", "ratio to the first row"]
+    lines = [
+        [
+            case[0] or "closed loop",
+            ASLEEP[case[1]],
+            column.cell(case),
+            "-" if figures is first else relation(figures, first),
+        ]
+        for case, figures in found.items()
+    ]
+    return table_text(heads, lines)
+
+
+# Flags by who does not sleep. --spin stops sleeping a millisecond before an attempt is due.
+ASLEEP = {
+    "": "client and server",
+    "--spin-server": "client",
+    "--spin": "server; client only until 1 ms before",
+    "--spin --spin-server": "client only until 1 ms before",
+}
+PACES = [
+    ("", ""),
+    ("", "--spin-server"),
+    ("10000/s", ""),
+    *((rate, spin) for rate in ("3000/s", "500/s") for spin in ASLEEP),
+]
+PACE_REPETITIONS = 8
+
+
+def _shuffled_paces():
+    """The cases of all repetitions, in a random order within each; the same in every call, to find the runs again."""
+    order = Random(7)
+    return [case for _ in range(PACE_REPETITIONS) for case in order.sample(PACES, len(PACES))]
+
+
 TIMED = "select,poll,epoll,io-uring,poll-threads,libuv,libevent"
 LATE = "--target blackhole --concurrency 128 --attempts 384 --repetitions 5 --syscalls off"
 
@@ -151,7 +213,7 @@ EXPERIMENTS = [
         "Is the order of connectors on loopback that to a host 20 ms away?",
         [
             "--connector epoll,io-uring,blocking-threads,blocking-pool,blocking-pool+threads:256 "
-            f"--target accepting,{FAR} --concurrency 256 --attempts 1024 --repetitions 12 --syscalls off"
+            f"--target accepting,{FAR} --concurrency 128 --attempts 1024 --repetitions 12 --syscalls off"
         ],
         distance,
     ),
@@ -175,27 +237,6 @@ EXPERIMENTS = [
         cpu_shares,
     ),
     Experiment(
-        "close",
-        "What does closing with RST hide?",
-        [
-            "--connector "
-            + ",".join(f"{name}+close:{how}" for name in CLOSED for how in ("rst", "fin"))
-            + " --target accepting --concurrency 256 --attempts 2000 --repetitions 12 --syscalls off"
-        ],
-        closing,
-    ),
-    Experiment(
-        "ports",
-        "How much longer does the search for a port take when connections in TIME_WAIT occupy ports?",
-        # Each run has new addresses. 14,000 attempts go to two of them, and occupy a quarter of the ports of each.
-        [
-            "--connector epoll+close:fin --target accepting --concurrency 1 --attempts 14000 --repetitions 1 "
-            "--syscalls off --samples all"
-        ]
-        * 12,
-        ports,
-    ),
-    Experiment(
         "hand-over",
         "What do threads cost before they make a system call?",
         [
@@ -214,9 +255,42 @@ EXPERIMENTS = [
         arrivals,
     ),
     Experiment(
+        "pace",
+        "Why does one connect to loopback take longer at a lower rate?",
+        [
+            "--connector blocking --target accepting --concurrency 1 --attempts 400 --repetitions 1 --syscalls off "
+            + (f"--arrival poisson:{rate} {spin}" if rate else spin)
+            for rate, spin in _shuffled_paces()
+        ],
+        pace,
+    ),
+    Experiment(
         "batches",
         "When is an attempt given up, and when does the caller know?",
         [f"--connector select,poll,epoll,io-uring,asio,libuv,poll-threads --timeout 50ms {LATE}"],
         batches,
+    ),
+    # The last ones: connections in TIME_WAIT end a minute later, in the middle of whatever is measured then.
+    Experiment(
+        "close",
+        "What does closing with RST hide?",
+        [
+            "--connector "
+            + ",".join(f"{name}+close:{how}" for name in CLOSED for how in ("rst", "fin"))
+            + " --target accepting --concurrency 256 --attempts 2000 --repetitions 12 --syscalls off"
+        ],
+        closing,
+    ),
+    Experiment(
+        "ports",
+        "How much longer does the search for a port take when connections in TIME_WAIT occupy ports?",
+        # Each run has a network of its own.
+        [
+            f"--connector epoll+close:fin --target accepting --concurrency 1 --attempts {PORT_ATTEMPTS} --addresses 1 "
+            f"--repetitions 1 --syscalls off --samples all --sysctl net.ipv4.tcp_tw_reuse={reuse}"
+            for _ in range(8)
+            for reuse in PORT_REUSE
+        ],
+        ports,
     ),
 ]

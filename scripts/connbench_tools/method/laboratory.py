@@ -19,7 +19,7 @@ _BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}
 
 
 def names():
-    return [*_BY_NAME, MEMORY]
+    return [MEMORY, *_BY_NAME]
 
 
 def title(name):

@@ -7,7 +7,8 @@ equal rows:
 
 - from 8 repetitions on, if the same row is ahead in all of them (two equal rows: 2 of 2^8, 0.8 %); from 12 on, one may
   be against it, from 15 on two, and so on (the sign test);
-- with 5 to 7 repetitions, if the ranges do not overlap (two equal rows: 2 of 252, 0.8 %).
+- with 5 to 7 repetitions, if the ranges do not overlap (two equal rows: 2 of 252, 0.8 %; this holds for repetitions
+  that are alike: if the row measured first is slow in every one, up to 1 of 16 with 5).
 
 With fewer repetitions, nothing can be said, and equal is not claimed either.
 """

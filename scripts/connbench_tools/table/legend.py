@@ -2,9 +2,9 @@
 
 from ..records.repetitions import CHANCE, chance_of, differ, most_against, ranges_apart_by_chance
 from ..records.waves import sustained
-from ..units import counted, exact_duration, listed
-from .parts import keeps_no_short_deadline
-from .rows import ADDED, CLOSE, COST, FAR, LATE
+from ..units import counted, duration, exact_duration, listed
+from .parts import delayed_by_the_path, keeps_no_short_deadline, waited_to_begin
+from .rows import ADDED, CLOSE, COST, FAR, FAR_SECONDS, LATE
 
 
 def load_text(rows):
@@ -29,7 +29,8 @@ def chances_text(repetitions):
     return (
         "**Rows that share a letter in a column are equal within the noise** (`a`: the best; `b–d`: b, c and d). Rows "
         "without a common letter differ: "
-        f"{'; '.join(rules)}. A column without letters has too few repetitions to tell rows apart."
+        f"{'; '.join(rules)}. Of hundreds of pairs, some differ by chance. A column without letters has too few "
+        "repetitions to tell rows apart."
     )
 
 
@@ -79,11 +80,24 @@ def speed_legend(records):
     if records.rows[COST]:
         lines.append(f"**connects/s on loopback**: {load_text(records.rows[COST])}. {_wait_free()}")
     if records.rows[FAR]:
-        lines.append(f"**connects/s, 20 ms away**: {load_text(records.rows[FAR])}.")
+        most = int(records.rows[FAR][0]["concurrency"]) / FAR_SECONDS
+        lines.append(
+            f"**connects/s, 20 ms away**: {load_text(records.rows[FAR])}. So many in flight make at most "
+            f"{most:,.0f}/s, and a pool at most {1 / FAR_SECONDS:.0f}/s with each thread: the column shows how near a "
+            "connector comes."
+        )
+    bounded = [name for name in records.named(FAR) if delayed_by_the_path(records.of(FAR, name))]
+    if bounded:
+        lines.append(
+            f"§ {', '.join(bounded)}: handshakes took more than a twentieth longer than the distance, so the limit was "
+            "the link of the lab, or the machine. The rate is a lower bound."
+        )
     if records.rows[ADDED]:
         lines.append(
-            "**added µs**: the time that is added to the handshake as the kernel measures it: "
-            f"{load_text(records.rows[ADDED])}."
+            "**added µs**: the time that is added to the handshake as the kernel measures it, from just before the "
+            f"first system call: {load_text(records.rows[ADDED])}. "
+            "**before it**: from when the attempt was due until then: the wake-up of the loop, creating a thread, "
+            "waiting for one of a pool, a library's timer. A caller waits for both."
         )
     slow = [name for name in records.named(ADDED) if not all(map(sustained, records.of(ADDED, name)))]
     if slow:
@@ -109,8 +123,8 @@ def cost_legend(records):
             f"**threads** (peak, sampled): {load_text(records.rows[COST])}. {softirqs(records)}"
         )
         lines.append(
-            "**of it, softirq**: counted in ticks on the client's processors, over all repetitions together. Between "
-            "two rows, a difference of a fifth may be chance."
+            "**softirq**: counted in ticks on the client's processors, over all repetitions together. Between "
+            "two rows, a difference of a third may be chance."
         )
     if records.memory:
         held = sorted({one.pending for measured in records.memory.values() for one in measured})
@@ -133,6 +147,17 @@ def lateness_legend(records):
     if any(row.get("reaped_overshoot_p50_ns") for row in records.rows[LATE]):
         lines.append(
             "**reaped**: until the caller had the outcome, which includes the work for others of the same batch."
+        )
+    waited = {
+        f"{name} after {exact_duration(timeout)}: {duration(waited_to_begin(rows))}"
+        for timeout in records.timeouts()
+        for name in records.named(LATE)
+        if waited_to_begin(rows := records.of(LATE, name, timeout))
+    }
+    if waited:
+        lines.append(
+            "† did not sustain the offered rate: its lateness does not contain that attempts waited for a thread first "
+            f"(p50; {'; '.join(sorted(waited))})."
         )
     coarse = [name for name in records.named(LATE) if keeps_no_short_deadline(records, name)]
     if coarse:
@@ -179,7 +204,11 @@ def footnotes(records):
 
 def order_of_rates(records, near, far):
     """A sentence: pairs of rows whose order on loopback is the reverse of that 20 ms away."""
-    names = [name for name in records.named(FAR) if near.rows.get(name) and far.rows.get(name)]
+    names = [
+        name
+        for name in records.named(FAR)
+        if near.rows.get(name) and far.rows.get(name) and not delayed_by_the_path(records.of(FAR, name))
+    ]
     turned = [
         (one, other)
         for one in names

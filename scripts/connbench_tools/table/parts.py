@@ -5,7 +5,7 @@ from ..records.repetitions import by_repetition, number
 from ..records.waves import each_per_attempt, median, per_attempt, rate_of, sustained
 from ..units import exact_duration
 from .cells import NOTHING, Column, figure, microseconds, relation, table_text, whole
-from .rows import ADDED, CLOSE, CLOSED_BY_FIN, CLOSED_BY_RST, COST, FAR, LATE
+from .rows import ADDED, CLOSE, CLOSED_BY_FIN, CLOSED_BY_RST, COST, FAR, FAR_SECONDS, LATE
 
 
 def rate(row):
@@ -39,15 +39,28 @@ def speed(records):
         column(records, FAR, rate, whole),
         column(records, ADDED, number("added_p50_ns"), microseconds, min),
         column(records, ADDED, number("added_p99_ns"), microseconds, min),
+        column(records, ADDED, number("queue_p50_ns"), microseconds, min),
     ]
-    heads = ["connector", "connects/s on loopback", "connects/s, 20 ms away", "added µs, p50", "added µs, p99"]
+    heads = ["connector", "connects/s on loopback", "connects/s, 20 ms away"]
+    heads += ["added µs, p50", "added µs, p99", "before it, µs, p50"]
     lines = []
     for name in rows_with_a_figure(records, columns):
         cells = [part.cell(name) for part in columns]
+        if cells[1] != NOTHING and delayed_by_the_path(records.of(FAR, name)):
+            cells[1] += " §"
         if cells[2] != NOTHING and not all(map(sustained, records.of(ADDED, name))):
             cells[2] += " †"
         lines.append([f"`{name}`", *cells])
     return table_text(heads, lines)
+
+
+def delayed_by_the_path(rows):
+    """Whether handshakes with a far host took notably longer than its distance, by the kernel's clock: then the link of
+    the lab or the machine was the limit, and the rate is a lower bound."""
+    handshakes = [
+        float(row["p50_ns"]) - float(row["added_p50_ns"]) for row in rows if row["p50_ns"] and row["added_p50_ns"]
+    ]
+    return bool(handshakes) and median(handshakes) > 1.05 * FAR_SECONDS * 1e9
 
 
 def cost(records):
@@ -55,7 +68,15 @@ def cost(records):
     client = column(records, COST, cpu, microseconds, min)
     server = column(records, COST, each("server_cpu_ns"), microseconds, min)
     switches = column(records, COST, each("voluntary_switches", "involuntary_switches"), figure, min)
-    heads = ["connector", "CPU µs: client", "of it, softirq", "CPU µs: server", "system calls", "switches", "threads"]
+    heads = [
+        "connector",
+        "CPU µs: client",
+        "softirq, its processors",
+        "CPU µs: server",
+        "system calls",
+        "switches",
+        "threads",
+    ]
     heads += ["bytes: process", "bytes: kernel", "bytes: both"]
     lines = []
     for name in rows_with_a_figure(records, [client, Column(held_bytes(records), whole)]):
@@ -115,6 +136,13 @@ def keeps_no_short_deadline(records, connector):
     return any(too_late(records.of(LATE, connector, timeout)) for timeout in records.timeouts())
 
 
+def waited_to_begin(rows):
+    """How long attempts waited for a thread, in ns, if that is more than a scheduler explains; otherwise 0. A pool's
+    deadlines begin when a thread takes the attempt: lateness does not contain this."""
+    waited = median(row["queue_p50_ns"] for row in rows) or 0
+    return waited if waited >= 1e6 else 0
+
+
 def lateness(records):
     """How late: for each timeout p50 and p99, and the p50 until the caller has the outcome."""
     heads, columns = ["connector"], []
@@ -130,12 +158,15 @@ def lateness(records):
                 columns.append((timeout, column(records, LATE, number(column_name), microseconds, min, timeout)))
     lines = []
     for name in [name for name in records.order if name in records.named(LATE)]:
-        cells = [
-            part.cell(name) + (" ‡" if part.cell(name) != NOTHING and too_late(records.of(LATE, name, timeout)) else "")
-            for timeout, part in columns
-        ]
-        lines.append([f"`{name}`", *cells])
+        lines.append([f"`{name}`", *(_late_cell(records, name, timeout, part) for timeout, part in columns)])
     return table_text(heads, lines)
+
+
+def _late_cell(records, name, timeout, part):
+    cell, rows = part.cell(name), records.of(LATE, name, timeout)
+    if cell == NOTHING:
+        return cell
+    return cell + " ‡" * too_late(rows) + " †" * (waited_to_begin(rows) > 0)
 
 
 def closing(records):

@@ -7,11 +7,13 @@ from ..output import one_line
 from ..records.repetitions import by_repetition, number
 from ..records.run import Run, require_one_version
 from ..records.waves import median, rate_of
-from ..units import exact_duration, significant
+from ..units import duration, exact_duration, significant
 from .cells import NOTHING, Column, table_text
 from .legend import chances_text
+from .parts import delayed_by_the_path, waited_to_begin
+from .rows import FAR_SECONDS
 
-IN_FLIGHT = "1024"
+IN_FLIGHT = "1024"  # on loopback; 20 ms away, it is the middle one of those measured
 MIX = "accepting=75,blackhole=25"
 
 
@@ -32,7 +34,8 @@ def portrait(folder):
     burst, mixed = near.require_waves()[0], next((row for row in fleet.rows if MIX in row["scenario"]), None)
     if mixed is None:
         raise Unusable(f"{fleet.label}: no wave with --mix {MIX}: scripts/reference measures it")
-    there = [row for row in far.rows if row["concurrency"] == IN_FLIGHT]
+    sizes = sorted({int(row["concurrency"]) for row in far.require_waves()})
+    there = [row for row in far.rows if int(row["concurrency"]) == sizes[len(sizes) // 2]]
     columns = {
         "near": _column([row for row in near.rows if row["concurrency"] == IN_FLIGHT], rate_of, significant),
         "far": _column(there, rate_of, significant),
@@ -42,10 +45,16 @@ def portrait(folder):
     lines = []
     for name in near.connectors_in_order():
         cells = {key: column.cell(name) for key, column in columns.items()}
+        if delayed_by_the_path([row for row in there if row["connector"] == name]):
+            cells["far"] += " §"
         middle = [_threads(name, there), _share(name, fleet)]
         lines.append([f"`{name}`", cells["near"], cells["far"], *middle, cells["p50"], cells["p99"]])
     repetitions = sorted({len({row["repetition"] for row in run.rows}) for run in (near, far, late)})
-    return "\n".join([table_text(header, lines), "", one_line(_legend(near, burst, mixed, repetitions)), ""])
+    table = table_text(header, lines)
+    legend = _legend(near, late, burst, there[0], mixed, repetitions)
+    if "§" in table:
+        legend += " §: the link of the lab, or the machine, was the limit: a lower bound."
+    return "\n".join([table, "", one_line(legend), ""])
 
 
 def _column(rows, figure, text, best=max):
@@ -81,14 +90,31 @@ def _options(run, option):
     )
 
 
-def _legend(near, burst, mixed, repetitions):
+def _waiting(late):
+    """Pools have fewer threads than this load has attempts in flight, which their lateness does not show."""
+    waits = {
+        name: waited_to_begin([row for row in late.rows if row["connector"] == name])
+        for name in late.connectors_in_order()
+    }
+    return " ".join(
+        f"Attempts of `{name}` first waited {duration(waited)} (p50) for a thread: their lateness does not contain it."
+        for name, waited in waits.items()
+        if waited
+    )
+
+
+def _legend(near, late, burst, there, mixed, repetitions):
     timeout = exact_duration(int(mixed["timeout_ns"]))
     threads, stack, cpus = _options(near, "threads"), _options(near, "stack"), ", ".join(near.given("--cpus"))
     parts = [
         f"Medians (and ranges) on {near.origin()}. {chances_text(repetitions)}",
-        f"Connects/s: {IN_FLIGHT} in flight, {burst['attempts']} attempts; threads do not wait on loopback.",
+        f"Connects/s on loopback: {IN_FLIGHT} in flight, {burst['attempts']} attempts; threads do not wait there.",
+        f"20 ms away: {there['concurrency']} in flight, {there['attempts']} attempts; so many make at most "
+        f"{int(there['concurrency']) / FAR_SECONDS:,.0f}/s, and each thread of a pool {1 / FAR_SECONDS:.0f}/s.",
         f"Fleet: 1,000 attempts/s, at most {mixed['concurrency']} in flight, timeout {timeout}.",
-        "Lateness: how long after its deadline an attempt was given up; `-`: the connector keeps no deadline.",
+        "Lateness: how long after its deadline an attempt was given up (the caller hears of it later: "
+        "docs/choosing.md); `-`: the connector keeps no deadline.",
+        _waiting(late),
         f"Pools have {threads} threads." if threads else "",
         f"Threads have stacks of {stack}." if stack else "",
         f"Processors: {cpus}." if cpus else "",

@@ -13,6 +13,7 @@ from ..records.waves import is_open_loop
 BYTES_FILE = "pending.json"  # of floor_bench --benchmark_filter=pending_bytes
 LACKS_FILE = "lacks.txt"  # one line for each load that the machine does not allow: why not
 COST, FAR, ADDED, LATE, CLOSE = "cost", "far", "added", "late", "close"
+FAR_SECONDS = 0.02  # the round trip to the host of FAR
 CLOSED_BY_RST, CLOSED_BY_FIN = "+close:rst", "+close:fin"
 
 

@@ -81,6 +81,13 @@ TEST_P(EveryTarget, HasAHostForEachQuarterOfTheEphemeralPortsInUse) {
   EXPECT_EQ(open(quarter)->endpoints().size(), each);
 }
 
+TEST_P(EveryTarget, HasAsManyHostsAsItWasTold) {
+  const auto target =
+      find_target(GetParam().entry->name)
+          .open({.family = GetParam().family, .open_at_once = ephemeral_ports().size(), .addresses = 1});
+  EXPECT_EQ(target->endpoints().size(), target->endpoints_per_attempt());
+}
+
 TEST_P(EveryTarget, AnswersOrStaysSilentAsDeclaredOnTheFirstAddressOfEachHost) {
   const auto target = open(ephemeral_ports().size());
   for (size_t host = 0; host < target->endpoints().size(); host += target->endpoints_per_attempt()) {

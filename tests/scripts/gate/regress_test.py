@@ -68,7 +68,7 @@ class RegressTest(PretendedBuilds):
         for side, lines in asked.items():
             self.assertGreaterEqual(len(lines), 6 * len(suite.LOADS))
             for line in lines:
-                self.assertIn(f" {SIDES_FLAG} --samples none --syscalls off --out ", line)
+                self.assertRegex(line, f" {SIDES_FLAG} --seed [0-9]+ --samples none --syscalls off --out ")
                 self.assertIn(f"/{side}-", line)
         with open(self.folder / "out/pairs.csv", newline="") as file:
             orders = [row["order"] for row in csv.DictReader(file)]

@@ -22,7 +22,7 @@ class ArgumentsTest(unittest.TestCase):
 
     def test_connbench_accepts_the_arguments_of_every_experiment(self):
         for experiment in experiments.EXPERIMENTS:
-            for arguments in experiment.runs:
+            for arguments in dict.fromkeys(experiment.runs):
                 command = [self.program, "run", *arguments.split(), "--dry-run"]
                 done = subprocess.run(command, capture_output=True, text=True)
                 self.assertIn(done.returncode, (0, 3), f"{experiment.name}: {done.stderr}")
@@ -56,7 +56,7 @@ class LaboratoryTest(RunsTest):
         self.assertEqual(len(done.stdout.splitlines()), len(laboratory.names()))
         done = subprocess.run([ROOT / "scripts/method", "stacks"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 2)
-        self.assertIn("unknown experiment 'stacks': there are noise, ", done.stderr)
+        self.assertIn("unknown experiment 'stacks': there are memory, noise, ", done.stderr)
 
     def test_compares_each_row_with_the_first_repetition_by_repetition(self):
         slower = self.waves("blocking-threads+stack:8MiB", [50 * n for n in range(1, 9)], cpu_ns=200)
@@ -110,14 +110,28 @@ class LaboratoryTest(RunsTest):
             import numpy  # noqa: F401
         except ImportError:
             self.skipTest("numpy is missing")
-        for number in range(12):
-            times = [1000 * (number + 1)] * 90 + [1500 * (number + 1)] * 10
+        # Runs to another host and on loopback in turn; only the former get slower.
+        for number in range(16):
+            slower = 1500 if number % 2 == 0 else 1000
+            times = [1000 * (number // 2 + 1)] * 90 + [slower * (number // 2 + 1)] * 10
             run = Records().wave("epoll+close:fin", times=times)
             run.write(self.folder / ("ports" if number == 0 else f"ports-{number + 1}"))
         text = laboratory.table("ports", self.folder)
-        self.assertIn("| the last tenth | 9.00 (1.50–18.0) | 1.50 (1.50–1.50) |", text)
-        self.assertIn("| the fifth tenth | 6.00 (1.00–12.0) | equal (1.00–1.00) |", text)
-        self.assertTrue(text.endswith("12 runs."))
+        same = "4.00 (1.00–8.00) | equal (1.00–1.00)"
+        self.assertIn(f"| 26–32 % | {same} | {same} |", text)
+        self.assertIn(f"| 57–64 % | 6.00 (1.50–12.0) | 1.50 (1.50–1.50) | {same} |", text)
+        self.assertTrue(text.endswith("16 runs."))
+
+    def test_compares_paces_with_the_closed_loop_whatever_the_order_of_the_runs(self):
+        for place, arguments in enumerate(next(one for one in experiments.EXPERIMENTS if one.name == "pace").runs, 1):
+            slow = "500/s" in arguments and "--spin " not in arguments + " "
+            self.run_of(
+                "pace" if place == 1 else f"pace-{place}", [wave("blocking", 1, p50_ns=20_000 if slow else 10_000)]
+            )
+        text = laboratory.table("pace", self.folder)
+        self.assertIn("| closed loop | client and server | 10.0 (10.0–10.0) | - |", text)
+        self.assertIn("| 500/s | client and server | 20.0 (20.0–20.0) | 2.00 (2.00–2.00) |", text)
+        self.assertIn("| 3000/s | client and server | 10.0 (10.0–10.0) | equal (1.00–1.00) |", text)
 
     def test_adds_up_what_process_and_kernel_hold(self):
         def entry(name, process, slab, stacks):

@@ -64,7 +64,7 @@ class TableTest(RunsTest):
     def test_adds_up_softirq_ticks_before_dividing_them(self):
         ticks = (10_000_000, 0, 0, 10_000_000)
         self.run_of("a", [wave("epoll", i, client_softirq_ns=ns) for i, ns in enumerate(ticks, 1)])
-        self.assertEqual(self.cells("epoll")["of it, softirq"], "50.0")
+        self.assertEqual(self.cells("epoll")["softirq, its processors"], "50.0")
 
     def test_says_whether_the_clients_time_contains_softirqs(self):
         for contained, said in (
@@ -190,6 +190,34 @@ class TableTest(RunsTest):
         self.assertEqual(self.cells("blocking")["added µs, p50"], "2.00 †")
         self.assertEqual(self.cells("epoll")["added µs, p50"], "2.00")
         self.assertIn("† blocking: did not sustain", self.table())
+
+    def test_shows_what_passes_before_the_first_system_call_next_to_what_is_added(self):
+        open_loop = {"target": "delayed:20ms", "scenario": "steady:poisson:1000/s", "connects_per_s": 990}
+        self.run_of("a", [wave("libuv", 1, added_p50_ns=45_000, queue_p50_ns=480_000, **open_loop)])
+        self.assertEqual(self.cells("libuv")["added µs, p50"], "45.0")
+        self.assertEqual(self.cells("libuv")["before it, µs, p50"], "480")
+
+    def test_marks_rates_that_the_path_to_the_far_host_limited(self):
+        far = {"target": "delayed:20ms", "concurrency": 128, "makespan_ns": 5}
+        on_time = wave("io-uring", 1, connects_per_s=6000, p50_ns=22_300_000, added_p50_ns=2_300_000, **far)
+        late = wave("blocking-threads", 2, connects_per_s=2100, p50_ns=58_500_000, added_p50_ns=500_000, **far)
+        self.run_of("a", [on_time, late])
+        self.assertEqual(self.cells("io-uring")["connects/s, 20 ms away"], "6,000")
+        self.assertEqual(self.cells("blocking-threads")["connects/s, 20 ms away"], "2,100 §")
+        self.assertIn("§ blocking-threads: handshakes took more than a twentieth longer", self.table())
+
+    def test_marks_pools_whose_attempts_waited_for_a_thread(self):
+        late = {"target": "blackhole", "timeout_ns": 10**8, "overshoot_p50_ns": 146_000}
+        self.run_of(
+            "a",
+            [
+                wave("poll-pool", 1, queue_p50_ns=87 * 10**6, **late),
+                wave("poll-threads", 2, queue_p50_ns=9_000, **late),
+            ],
+        )
+        self.assertEqual(self.cells("poll-pool")["after 100 ms, µs: p50"], "146 †")
+        self.assertEqual(self.cells("poll-threads")["after 100 ms, µs: p50"], "146")
+        self.assertIn("waited for a thread first (p50; poll-pool after 100 ms: 87.0 ms)", self.table())
 
     def test_lists_skipped_connectors_with_the_reason_and_gives_them_a_row(self):
         skip = {"connector": "io-uring", "target": "accepting", "reason": "the kernel forbids it"}
