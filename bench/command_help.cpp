@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "bench/companions.h"
 #include "harness/support/joined.h"
 #include "harness/support/wrapped.h"
 
@@ -109,6 +110,9 @@ std::string help_of_program(std::span<const Command> commands) {
       "connbench: measures ways to open TCP connections\n\n"
       "Usage: connbench COMMAND [OPTIONS]\n\nCommands:\n";
   for (const Command& command : commands) append_row(text, command.name, command.summary, summary_column);
+  text += "\nReports and verdicts (programs of their own, in Python):\n";
+  for (const Companion& companion : companions())
+    append_row(text, std::string(companion.name), std::string(companion.summary), summary_column);
   text += "\nOptions:\n";
   append_row(text, "-h, --help", "Print this help; connbench COMMAND --help explains a command.");
   append_row(text, "--version", "Print the version, the commit, the compiler and the libraries.");

@@ -9,6 +9,7 @@
 
 #include "bench/command_help.h"
 #include "bench/commands.h"
+#include "bench/companions.h"
 #include "bench/screen.h"
 #include "bench/version.h"
 #include "harness/connector/registry.h"
@@ -55,12 +56,15 @@ const Command& find_command(const std::vector<Command>& commands, const std::str
   if (name.starts_with('-')) throw std::invalid_argument(unknown_option(name, {"--help", "--version"}, "connbench"));
   std::vector<std::string_view> known;
   for (const Command& command : commands) known.push_back(command.name);
+  for (const Companion& companion : companions()) known.push_back(companion.name);
   throw std::invalid_argument(unknown_name("command", name, known));
 }
 
 // "connbench help run" is "connbench run --help".
 int print_help(const std::vector<Command>& commands, std::span<const std::string> words) {
   if (words.empty() || asks_for_help(words)) return print(help_of_program(commands));
+  if (const Companion* companion = find_companion(words.front()))
+    become_companion(*companion, std::vector<std::string>{"--help"});
   return print(help_of(find_command(commands, words.front())));
 }
 
@@ -72,6 +76,7 @@ int run(const std::vector<std::string>& words) {
   if (asks_for_help(std::span(words).first(1))) return print(help_of_program(commands));
   if (words.front() == "--version") return print(version_text());
   if (words.front() == "help") return print_help(commands, rest);
+  if (const Companion* companion = find_companion(words.front())) become_companion(*companion, rest);
   const Command& command = find_command(commands, words.front());
   if (asks_for_help(rest)) return print(help_of(command));
   read_flags(command, rest);

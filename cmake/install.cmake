@@ -24,6 +24,14 @@ foreach(header loops/loop loops/detect loops/pending sockets/due_table sockets/b
   install(FILES impl/${header}.h DESTINATION ${headers}/${folder})
 endforeach()
 
+# The subcommands in Python, and what they share.
+foreach(program report compare regress exact history table)
+  install(PROGRAMS scripts/${program} DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/connbench)
+endforeach()
+install(DIRECTORY scripts/connbench_tools DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/connbench
+        PATTERN __pycache__ EXCLUDE PATTERN method EXCLUDE PATTERN environment.sh EXCLUDE PATTERN answer.py EXCLUDE)
+install(FILES results/self-test/result.json DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/connbench/self-test)
+
 get_property(CONNBENCH_OUR_CONNECTORS GLOBAL PROPERTY CONNBENCH_connectors)
 get_property(libraries GLOBAL PROPERTY CONNBENCH_libraries)
 list(REMOVE_DUPLICATES libraries)

@@ -8,12 +8,22 @@ import re
 from decimal import Decimal
 from pathlib import Path
 
+from . import INSTALLED, SUBCOMMANDS, command
+
 # ASCII digits without sign, exponent or leading zeros ("010" is 8 to some and 10 to others).
 _WHOLE = re.compile(r"0|[1-9][0-9]*")
 _DECIMAL = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _DURATION = re.compile(rf"({_DECIMAL.pattern})(min|s)")
 _SECONDS = {"s": 1, "min": 60}
 _LONGEST = 400  # characters: to convert more takes time that grows with the square, and no range needs it
+
+
+def parser(name, doc):
+    """The parser of a program. `doc`: its docstring, the text above the options; it names programs as in a checkout."""
+    if INSTALLED:
+        doc = re.sub(rf"\bscripts/({'|'.join(SUBCOMMANDS)})\b", r"connbench \1", doc)
+    form = argparse.RawDescriptionHelpFormatter
+    return argparse.ArgumentParser(prog=command(name), description=doc, formatter_class=form)
 
 
 def whole(least, most):
@@ -68,6 +78,13 @@ def names(text):
     if all(found := text.split(",")):
         return found
     raise _invalid(text, "names, separated by commas")
+
+
+def text(word):
+    """The type of a text that is not empty."""
+    if word:
+        return word
+    raise _invalid(word, "a text that is not empty")
 
 
 def path(text):

@@ -4,8 +4,9 @@ import signal
 import sys
 import threading
 import traceback
+from pathlib import Path
 
-from . import known_state
+from . import INSTALLED, command, known_state
 from .environment import forget_git
 from .output import one_line, safe_streams
 
@@ -23,7 +24,7 @@ class Unusable(Exception):
 
 
 def run(name, main, interrupted=""):
-    """Calls main() and returns the exit status of scripts/NAME: what main() returns (None counts as 0), UNUSABLE when
+    """Calls main() and returns the exit status of a program: what main() returns (None counts as 0), UNUSABLE when
     the input or the machine does not allow the work, INTERRUPTED after Ctrl-C. `interrupted` is said in the last case.
 
     A reader of stdout that has gone changes no status; a stdout that cannot be written is UNUSABLE.
@@ -39,18 +40,18 @@ def run(name, main, interrupted=""):
             finally:
                 sys.stdout.flush()
         except (Unusable, OSError) as error:
-            say(f"scripts/{name}: {one_line(error)}")
+            say(f"{command(name)}: {one_line(error)}")
             for line in getattr(error, "details", ()):
                 say(f"  {line}")
         except KeyboardInterrupt:
             if interrupted:
-                say(f"scripts/{name}: {interrupted}")
+                say(f"{command(name)}: {interrupted}")
             return INTERRUPTED
         except MemoryError:
-            say(f"scripts/{name}: the memory does not suffice: give it less at once")
+            say(f"{command(name)}: the memory does not suffice: give it less at once")
         except Exception:  # an exit status of 1 is a result, so that no bug may end with it
             traceback.print_exc()
-            say(f"scripts/{name}: internal error, no result: this is a bug in the script")
+            say(f"{command(name)}: internal error, no result: this is a bug in the script")
         return UNUSABLE
 
 
@@ -64,10 +65,13 @@ PACKAGES = {"jsonschema": "python3-jsonschema", "yaml": "python3-yaml"}
 def exit_without(error):
     """Ends the script because an ImportError says that the interpreter lacks a package of the distribution."""
     package = PACKAGES.get(error.name, f"python3-{error.name}")
-    say(
-        f"scripts: {sys.executable} has no {error.name}. Install {package} (scripts/setup does), and start the script "
-        "by its own name, which selects /usr/bin/python3."
-    )
+    if INSTALLED:
+        say(f"connbench {Path(sys.argv[0]).name}: {sys.executable} has no {error.name}: apt-get install {package}")
+    else:
+        say(
+            f"scripts: {sys.executable} has no {error.name}. Install {package} (scripts/setup does), and start the "
+            "script by its own name, which selects /usr/bin/python3."
+        )
     sys.exit(UNUSABLE)
 
 

@@ -2,12 +2,12 @@
 
 import subprocess
 
-from . import ROOT
+from . import HERE
 from .failures import Unusable
 from .output import one_line
 
 
-def run(*arguments, folder=ROOT):
+def run(*arguments, folder=HERE):
     """Runs git to its end: a CompletedProcess with text."""
     command = ["git", "--no-optional-locks", "-C", folder, *arguments]
     try:
@@ -16,7 +16,7 @@ def run(*arguments, folder=ROOT):
         raise Unusable("git is not installed") from error
 
 
-def ask(*arguments, folder=ROOT):
+def ask(*arguments, folder=HERE):
     """What git prints. Unusable with its own reason when it fails."""
     ended = run(*arguments, folder=folder)
     if ended.returncode != 0:
@@ -29,7 +29,7 @@ def reason(ended):
     return one_line(ended.stderr) or f"exit status {ended.returncode}"
 
 
-def commit_of(revision, folder=ROOT):
+def commit_of(revision, folder=HERE):
     """The commit of a revision."""
     ended = run("rev-parse", "--verify", f"{revision}^{{commit}}", folder=folder)
     if ended.returncode == 0:

@@ -5,6 +5,7 @@ Usage: installed_package_test.py CMAKE BUILD_FOLDER SOURCE_FOLDER COMPILER
 
 import csv
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -14,6 +15,7 @@ import tempfile
 import unittest
 
 CMAKE, BUILD, SOURCE, COMPILER = sys.argv[1], *map(pathlib.Path, sys.argv[2:5])
+COMPANIONS = ("report", "compare", "regress", "exact", "history", "table")
 LOAD = ["--concurrency", "8", "--attempts", "64", "--timeout", "50ms", "--repetitions", "1"]
 
 
@@ -103,6 +105,101 @@ class Outside(unittest.TestCase):
             self.assertEqual(rows[connector, "refusing"]["never_started"], "64")
         for connector in "my-way", "epoll":
             self.assertEqual(rows[connector, "refusing"]["refused"], "64")
+
+    def test_the_commands_in_python_are_installed_and_name_themselves_as_the_user_started_them(self):
+        program = self.package / "bin/connbench"
+        for name in COMPANIONS:
+            said = must(program, name, "--help")
+            self.assertIn(f"usage: connbench {name} ", said)
+            self.assertNotIn("scripts/" + name, said)
+            ended = call(program, name, "--nonsense", "a", "b")
+            self.assertEqual(ended.returncode, 2, ended.stdout)
+            self.assertIn(f"connbench {name}: error: ", ended.stdout)
+
+    def test_they_report_and_compare_finished_runs(self):
+        program, runs = self.package / "bin/connbench", [self.folder / name for name in ("one", "two")]
+        for run in runs:
+            must(program, "run", "--connector", "epoll", *LOAD, "--repetitions", "2", "--out", run)
+        self.assertIn("report.html", must(program, "report", runs[0]))
+        self.assertIn("connects_per_s", call(program, "compare", *runs).stdout)
+        ended = call(program, "compare", runs[0], self.folder / "none")
+        self.assertEqual(ended.returncode, 2)
+        self.assertRegex(ended.stdout, r"\Aconnbench compare: .*\n\Z")
+
+    def test_they_say_in_one_line_what_they_lack(self):
+        # An interpreter that finds no package beside its standard library.
+        for name, package in {"compare": "numpy", "regress": "numpy", "report": "numpy"}.items():
+            said = subprocess.run(
+                [sys.executable, "-S", "-E", self.package / "libexec/connbench" / name, "x", "y"],
+                text=True,
+                stderr=subprocess.PIPE,
+            )
+            self.assertEqual(said.returncode, 2)
+            self.assertRegex(
+                said.stderr, rf"\Aconnbench {name}: .* has no {package}: apt-get install python3-{package}\n\Z"
+            )
+
+    def test_the_conformance_suite_runs_on_a_connector_from_outside_alone(self):
+        said = must(self.folder / "build/example/my_conformance", "--gtest_list_tests")
+        self.assertIn("my_way__accepting__IPv4", said)
+        self.assertNotIn("epoll__", said)
+        said = must("ctest", "--test-dir", self.folder / "build/example", "--output-on-failure")
+        self.assertIn("my_conformance", said)
+
+    def test_the_conformance_suite_finds_a_connector_that_breaks_the_contract(self):
+        said = call(self.folder / "build/failing_conformance", "--gtest_filter=*accepting__IPv4*")
+        self.assertEqual(said.returncode, 1, said.stdout)
+        self.assertIn("FAILED TEST", said.stdout)
+
+    def in_repository(self, *command):
+        must("git", "-C", self.folder / "repository", "-c", "user.name=T", "-c", "user.email=t@localhost", *command)
+
+    def commit(self, slower=0):
+        """Commits the example, with a connect() that takes so many µs more."""
+        source = self.folder / "repository/my_way.cpp"
+        text = (SOURCE / "examples/one_file/my_way.cpp").read_text()
+        call_of_it = "return ::connect("
+        self.assertEqual(text.count(call_of_it), 1, "the test does not know where the example connects")
+        spin = f"for (const TimePoint until = now() + std::chrono::microseconds({slower}); now() < until;) {{}}\n    "
+        source.write_text(text.replace(call_of_it, (spin if slower else "") + call_of_it))
+        self.in_repository("add", "--all")
+        self.in_repository("commit", "--quiet", "--allow-empty", "--message", f"slower by {slower}")
+
+    def test_the_gate_finds_a_regression_in_the_repository_of_a_connector_from_outside(self):
+        shutil.copytree(SOURCE / "examples/one_file", self.folder / "repository")
+        self.in_repository("init", "--quiet")
+        for slower in 0, 0, 200:
+            self.commit(slower)
+        build = f"cmake -B build -DCMAKE_PREFIX_PATH={self.package} -DCMAKE_CXX_COMPILER={COMPILER} && "
+        build += "cmake --build build --target my_bench"
+        words = ["--build", build, "--program", "build/my_bench", "--load", "gate.toml", "--pairs", "12"]
+        verdicts = {}
+        for base, head, out in (("HEAD~2", "HEAD~1", "equal"), ("HEAD~1", "HEAD", "slower")):
+            gate = subprocess.run(
+                [self.package / "bin/connbench", "regress", base, head, *words, "--out", self.folder / out],
+                cwd=self.folder / "repository",
+                env=os.environ | {"XDG_CACHE_HOME": str(self.folder / "cache")},
+                text=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+            verdicts[out] = gate.returncode
+            self.assertIn("judged: my-way on accepting", gate.stdout)
+            if out == "equal":
+                self.assertIn(gate.returncode, (0, 4), gate.stdout)
+        self.assertEqual(gate.returncode, 1, gate.stdout)
+        self.assertRegex(gate.stdout, r"my-way/accepting\S* +cpu_per_attempt .* regressed")
+
+    def test_the_exact_gate_keeps_its_baseline_in_their_repository(self):
+        command = [self.package / "bin/connbench", "exact", "--program", self.folder / "build/example/my_bench"]
+        command += ["--connector", "my-way", "--baseline", self.folder / "connbench-baseline.json"]
+        accepted = call(*command, "--accept", "--runs", "3")
+        if "not counted" in accepted.stdout:
+            self.skipTest(accepted.stdout)
+        self.assertEqual(accepted.returncode, 0, accepted.stdout)
+        kept = json.loads((self.folder / "connbench-baseline.json").read_text())["connectors"]
+        self.assertEqual(list(kept), ["my-way"])
+        self.assertIn("as in", must(*command))
 
     def test_a_name_of_ours_is_refused(self):
         ended = call(*self.configure, "-B", self.folder / "taken", "-DMORE=io-uring")

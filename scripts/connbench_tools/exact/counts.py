@@ -17,6 +17,7 @@ from ..records import pending
 from ..records.run import Run
 
 KINDS = ("system-calls", "allocations", "pending")
+KINDS_OF_A_PROGRAM = ("system-calls",)  # the others need programs that only this project builds
 MEMORY = "memory/"
 ALLOCATIONS, THREADS, BYTES = (MEMORY + what for what in ("allocations", "threads_pending", "bytes_pending"))
 
@@ -58,15 +59,17 @@ class Connector:
 
 
 class Build:
-    """The programs of a CMake build folder."""
+    """The programs of a CMake build folder; or a single one, elsewhere, whose system calls alone can be counted."""
 
-    def __init__(self, folder):
-        self.bin = Path(folder) / "bin"
+    def __init__(self, folder, program=None):
+        self.bin, self.single = Path(folder or "") / "bin", program
         listed = programs.ask(self.program("connbench"), "list").get("connectors", [])
         self.connectors = {row.name: row for row in map(Connector, listed)}
         self.facts, self.skipped, self.pending = self._facts(), {}, {}
 
     def program(self, name):
+        if self.single:
+            return programs.require_program(self.single.absolute(), "build it first")
         return programs.require_program(self.bin / name, "build everything first (scripts/test, or cmake --build)")
 
     @staticmethod
@@ -84,7 +87,7 @@ class Build:
     def _run(self, folder, *arguments):
         """A run with as few repetitions and samples as possible."""
         out, program = Path(folder) / "run", self.program("connbench")
-        self.output([program, "run", "--repetitions", 1, "--samples", "none", "--out", out, *arguments])
+        self.output([program, "run", "--repetitions", 1, "--samples", "none", *arguments, "--out", out])
         return Run(out)
 
     def measure(self, names=None, kinds=KINDS):

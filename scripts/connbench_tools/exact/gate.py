@@ -1,5 +1,6 @@
 """Compares a build with the baseline, or makes it the new baseline. scripts/exact is the program."""
 
+from .. import command
 from ..failures import Unusable, say
 from . import baseline
 from .counts import ALLOCATIONS, BYTES, KINDS, THREADS, Build
@@ -9,13 +10,15 @@ CONFIRMATIONS = 2  # further measurements that must show a difference too
 
 def run(given):
     """Prints the result. Returns the exit status."""
-    build = Build(given.build)
+    build = Build(given.build, given.program)
     for name in given.connector or []:
         if name not in build.connectors:
             raise Unusable(f"there is no connector '{name}' (see connbench list)")
     if given.accept:
         accept(given, build)
         return 0
+    if given.program and given.connector is None:
+        given.connector = sorted(baseline.read(given.baseline)["connectors"])  # not ours, which are not theirs to keep
     return report(given, build.facts, *compare(given, build))
 
 
@@ -117,13 +120,18 @@ def report(given, facts, rows, others, made_with, compared):
         print(f"Not compared: {name}: the baseline was made with {was}, this build with {here}")
     if not rows:
         print(f"Exact figures of {compared} connectors: as in {given.baseline} (commit {made_with['commit']})")
+        if given.program:
+            print("Not compared: allocations, threads and memory, which are counted for connectors of connbench itself")
         return 0
     print(baseline.table(rows))
     for fact in ("compiler", "kernel", "glibc"):
         if facts[fact] != made_with[fact]:
             print(f"\nThe baseline was made with {fact} {made_with[fact]}; this build has {facts[fact]}.")
+    what = (
+        given.build or f"--program {given.program} --baseline {given.baseline} --connector {','.join(given.connector)}"
+    )
     print(
         f"\n{len(rows)} exact figures differ from {given.baseline} (commit {made_with['commit']}). If the change is "
-        f"intended, accept it:\n  scripts/exact {given.build} --accept"
+        f"intended, accept it:\n  {command('exact')} {what} --accept"
     )
     return 1

@@ -9,53 +9,70 @@ from pathlib import Path
 from .. import ROOT, git
 from ..failures import Unusable
 
-PLACE = ROOT / "build/regress"  # one folder per process
+PLACE = ROOT / "build/regress"  # of this project; one folder per process
 
 
-def uncommitted():
-    return bool(git.ask("status", "--porcelain", "--untracked-files=no"))
+def uncommitted(repository=ROOT):
+    return bool(git.ask("status", "--porcelain", "--untracked-files=no", folder=repository))
 
 
 class Worktrees:
-    """Checks out revisions. Leaving the block removes them; entering it removes those of processes that were killed."""
+    """Checks out revisions of a repository in a place. Leaving the block removes them; entering it removes those of
+    processes that were killed."""
+
+    def __init__(self, repository=ROOT, place=PLACE):
+        self.repository, self.place = repository, place
 
     def __enter__(self):
-        if PLACE.exists():
-            for folder in PLACE.iterdir():
+        if self.place.exists():
+            for folder in self.place.iterdir():
                 if not Path("/proc", folder.name).exists():
-                    _remove(folder)
-        self.folder = PLACE / str(os.getpid())
-        _remove(self.folder)
+                    self._remove(folder)
+        self.folder = self.place / str(os.getpid())
+        self._remove(self.folder)
         self.folder.mkdir(parents=True)
         return self
 
     def __exit__(self, *_):
-        _remove(self.folder)
-        if not any(PLACE.iterdir()):
-            PLACE.rmdir()
+        self._remove(self.folder)
+        if not any(self.place.iterdir()):
+            self.place.rmdir()
 
     def check_out(self, side, revision):
         """A new tree. The names `base` and `head` are equally long, because the length of a path shifts a program's
         stack."""
         tree = self.folder / side
-        git.ask("worktree", "add", "--detach", "--quiet", tree, git.commit_of(revision))
+        commit = git.commit_of(revision, self.repository)
+        git.ask("worktree", "add", "--detach", "--quiet", tree, commit, folder=self.repository)
         return tree
+
+    def _remove(self, folder):
+        for tree in folder.glob("*") if folder.exists() else []:
+            git.run("worktree", "remove", "--force", "--force", tree, folder=self.repository)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def build(tree, targets):
     """The build folder of a tree, with these programs in its bin/."""
+    jobs = str(len(os.sched_getaffinity(0)))
+    _must(["cmake", "--preset", "release"], tree, tree / "build.log")
+    _must(["cmake", "--build", "build/release", "-j", jobs, "--target", *targets], tree, tree / "build.log")
+    return tree / "build/release"
+
+
+def build_with(tree, command, log):
+    """Runs the command of a shell that builds the tree of another project. Output goes into the file `log`."""
+    _must(["sh", "-c", command], tree, log)
+
+
+def _must(command, tree, log):
     environment = dict(os.environ)
     if shutil.which("ccache"):  # compiles files that both sides share only once
         environment.setdefault("CMAKE_CXX_COMPILER_LAUNCHER", "ccache")
         environment |= {"CCACHE_BASEDIR": str(tree), "CCACHE_NOHASHDIR": "1"}
-    log, jobs = tree / "build.log", str(len(os.sched_getaffinity(0)))
-    configure = ["cmake", "--preset", "release"]
-    compile_all = ["cmake", "--build", "build/release", "-j", jobs, "--target", *targets]
-    for command in (configure, compile_all):
-        if _run_to_the_end(command, tree, environment, log) != 0:
-            said = log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
-            raise Unusable(f"{tree.name} does not build ({' '.join(command)}):", said)
-    return tree / "build/release"
+    if _run_to_the_end(command, tree, environment, log) != 0:
+        said = log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
+        raise Unusable(f"{tree.name} does not build ({' '.join(command)}):", said)
 
 
 def _run_to_the_end(command, folder, environment, log):
@@ -76,9 +93,3 @@ def _run_to_the_end(command, folder, environment, log):
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
             process.wait()
-
-
-def _remove(folder):
-    for tree in folder.glob("*") if folder.exists() else []:
-        git.run("worktree", "remove", "--force", "--force", tree)
-    shutil.rmtree(folder, ignore_errors=True)

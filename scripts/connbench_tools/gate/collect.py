@@ -13,15 +13,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from .. import ROOT, programs
+from .. import programs
 from ..failures import Unusable
 from ..output import write_text
 from ..records.files import read_json
 from . import pairs, suite
-from .resampling import DELAYED_LOAD, DELAYS, SAME, group_of
+from .resampling import DELAYED_LOAD, DELAYS, SAME, group_of, suite_of
 
-SHIM = ROOT / "tests/scripts/gate/slow_connect.c"
-REFERENCE = "epoll/accepting/concurrency:64/timeout:5s"  # the delays are shares of its time per connect
+SHIM = Path(__file__).resolve().parent / "slow_connect.c"
 ROUND = [SAME, DELAYS[3], SAME, DELAYS[2], SAME, DELAYS[1], DELAYS[0]]
 CALIBRATING = 5
 MOST_BROKEN = 0.05  # of the pairs; more would mean a defect that the self-test must not hide
@@ -32,13 +31,27 @@ def collect(given, say, progress):
     given.pairs_file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="connbench-self-test-") as name:
         folder = Path(name)
-        copies = {side: copy_of(given.build, folder / side) for side in ("base", "head")}
-        run, delays = _prepare(copies, folder)
+        programs_of = {side: _copy(given, folder / side) for side in ("base", "head")}
+        measured = suite_of(given)
+
+        def sides(*environments):
+            files = zip(programs_of.items(), environments)
+            return [suite.Side(name, file.parent, more, file.name, measured) for (name, file), more in files]
+
+        run, delays, reference = _prepare(sides({}, {})[0], folder)
         facts = _facts(given.pairs_file, run, given.build)
-        facts["delays_ns"] = delays
+        facts |= {"delays_ns": delays, "what": f"the time per connect of {reference} in its fastest wave"}
         say(f"A delay of 1 % is {delays['+10%'] / 10:.0f} ns of {facts['what']}")
-        _measure(given, copies, delays, folder, facts, progress)
+        _measure(given, sides, folder, facts, progress)
     progress("")
+
+
+def _copy(given, folder):
+    """The program of one side."""
+    if not getattr(given, "program", None):
+        return copy_of(given.build, folder) / "connbench"
+    folder.mkdir(parents=True)
+    return Path(shutil.copy2(given.program, folder))
 
 
 def copy_of(build, folder):
@@ -54,8 +67,8 @@ def copy_of(build, folder):
     return folder / "bin"
 
 
-def _prepare(copies, folder):
-    """The reference run, and the delay of each group in ns: a share of the time per connect without other load."""
+def _prepare(side, folder):
+    """The reference run; the delay of each group in ns; and the benchmark of whose time per connect it is a share."""
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
     if not compiler:
         raise Unusable("the delay in connect() needs a C compiler: scripts/setup installs one")
@@ -67,18 +80,20 @@ def _prepare(copies, folder):
     )
     if made.returncode != 0:
         raise Unusable(f"{SHIM} does not compile: {made.stderr.strip()}")
-    side = suite.Side("base", copies["base"])
     lacks = suite.lacking(side, folder)
     if lacks:
         raise Unusable(
             f"the self-test needs the whole suite, which this machine does not allow: {'; '.join(lacks.values())}"
         )
-    more, rates, run = programs.cpus_flag(side.program), [], None
+    if DELAYED_LOAD not in side.suite.of_loads:
+        raise Unusable(f"the self-test delays connects in the load '{DELAYED_LOAD}', which this suite does not have")
+    more, rates, run, reference = programs.cpus_flag(side.program), [], None, ""
     for _ in range(CALIBRATING):
         run, _ = suite.measure(side, DELAYED_LOAD, more, folder)
-        rates += run.cases[REFERENCE]["connects_per_s"]
+        reference = next(name for name in run.cases if name.startswith(side.suite.connectors[0]))
+        rates += run.cases[reference]["connects_per_s"]
     per_connect = 1e9 / max(rates)  # in the wave that was disturbed least
-    return run, {group_of(delay): round(delay * per_connect) for delay in DELAYS}
+    return run, {group_of(delay): round(delay * per_connect) for delay in DELAYS}, reference
 
 
 def read_facts(path):
@@ -90,8 +105,7 @@ def read_facts(path):
 
 def _facts(pairs_file, run, build):
     path = pairs_file.with_name("collection.json")
-    what = f"the time per connect of {REFERENCE} in its fastest wave"
-    facts = {"machine": run.machine_text, "commit": run.commit, "broken": [], "what": what, "minutes": 0.0}
+    facts = {"machine": run.machine_text, "commit": run.commit, "broken": [], "what": "", "minutes": 0.0}
     if pairs_file.exists() and path.exists():
         kept = read_facts(path)
         differs = [key for key in ("machine", "commit") if kept[key] != facts[key]]
@@ -104,10 +118,10 @@ def _facts(pairs_file, run, build):
     return facts
 
 
-def _measure(given, copies, delays, folder, facts, progress):
+def _measure(given, sides, folder, facts, progress):
     file, before = pairs.PairsFile(given.pairs_file), facts["minutes"]
-    more = programs.cpus_flag(copies["base"] / "connbench")
-    benches = {group: _bench(copies, delay, folder, more) for group, delay in ({SAME: None} | delays).items()}
+    groups = {SAME: None} | facts["delays_ns"]
+    benches = {group: _bench(sides, delay, folder) for group, delay in groups.items()}
     count, began = 0, time.monotonic()
     ends = began + 60 * given.minutes
     while time.monotonic() < ends:
@@ -115,7 +129,7 @@ def _measure(given, copies, delays, folder, facts, progress):
         group = kind if kind == SAME else group_of(kind)
         count += 1
         try:
-            loads = list(suite.LOADS) if group == SAME else [DELAYED_LOAD]
+            loads = list(suite_of(given).of_loads) if group == SAME else [DELAYED_LOAD]
             file.append(group, benches[group].pair(loads))
         except Unusable as error:
             facts["broken"].append(f"{group}: {error}")
@@ -128,12 +142,12 @@ def _measure(given, copies, delays, folder, facts, progress):
             )
 
 
-def _bench(copies, delay, folder, more):
+def _bench(sides, delay, folder):
     """Where one side is delayed, both load the shim, so that they differ in the delay only."""
     shim = {"LD_PRELOAD": str(folder / "slow_connect.so"), "SLOW_CONNECT_NS": "0"}
     environments = [{}, {}] if delay is None else [shim, shim | {"SLOW_CONNECT_NS": str(delay)}]
-    sides = [suite.Side(side, copies[side], more_) for side, more_ in zip(("base", "head"), environments)]
-    return pairs.Bench(*sides, folder, None, more)
+    both = sides(*environments)
+    return pairs.Bench(*both, folder, None, programs.cpus_flag(both[0].program))
 
 
 def _keep(pairs_file, facts):

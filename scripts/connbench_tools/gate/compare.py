@@ -1,15 +1,16 @@
 """Judges two finished runs that were not measured in pairs. scripts/compare is the program."""
 
-from .. import ROOT
+from .. import command
 from ..output import write_text
-from . import judge, self_test, statistics, verdicts
+from . import judge, self_test, statistics, thresholds, verdicts
 from .runs import JudgedRun, require_comparable
 
-SELF_TEST = ROOT / "results/self-test"
+SELF_TEST = thresholds.RECORD
 NOT_PAIRED = (
     "these runs were not paired: drift of the machine between them counts as a change. On a shared virtual machine, "
     "drift "
-    "made 18 to 28 of 100 such comparisons of a program with itself report a change; scripts/regress measures in pairs"
+    f"made 18 to 28 of 100 such comparisons of a program with itself report a change; {command('regress')} measures in "
+    "pairs"
 )
 
 

@@ -69,7 +69,8 @@ def ratios(pairs, key):
 
 class Gate:
     """One comparison. `source` has take(count, loads) -> [Pair], time_for(count, loads, again, loads_again) -> bool,
-    load_of(key) -> load, and loads. `noise`: {(benchmark, metric): the 99th percentile of A against A}."""
+    load_of(key) -> load, and loads. `noise`: {(benchmark, metric): the 99th percentile of A against A}, or a function
+    that returns it, which is called once pairs were measured."""
 
     def __init__(self, source, noise, generator, looks=LOOKS, confirm_pairs=CONFIRM_PAIRS):
         self.source, self.noise, self.generator = source, noise, generator
@@ -111,6 +112,7 @@ class Gate:
 
     def _look(self):
         if not self.rows:
+            self.noise = self.noise() if callable(self.noise) else self.noise
             keys = dict.fromkeys(key for pair in self.pairs for key in pair.values)
             self.rows = [Row(*key, threshold(self._noise_of(key))) for key in keys]
         # Rows that were decided keep their place in Holm's order: changes as the smallest p, the others as the largest.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..failures import Unusable
 from ..records.tables import is_number, read_table
-from . import suite
+from . import coverage, suite
 from .runs import require_comparable
 
 NONE = "-"
@@ -24,12 +24,12 @@ class Pair:
 
 class Bench:
     """Measures pairs. `notes`: warnings of the runs, and how often each came. `more`: flags for every run in addition
-    to those of its load."""
+    to those of its load. `required`: connectors that must have a row."""
 
     def __init__(self, base, head, folder, seed, more=()):
         self.sides, self.folder, self.more = {"A": base, "B": head}, folder, list(more)
-        self.coin, self.seconds, self.notes = random.Random(seed), {}, {}
-        self.machine, self.commit = "", ""  # of the head, once a pair was measured
+        self.coin, self.seconds, self.notes, self.required = random.Random(seed), {}, {}, []
+        self.machine, self.commit, self.skipped = "", "", {}  # of the head, once a pair was measured
 
     def pair(self, loads):
         """Raises Unusable when a side cannot be measured, or is not comparable with the other."""
@@ -47,10 +47,12 @@ class Bench:
         for note in {note for runs in zip(base.runs, head.runs) for note in require_comparable(*runs)}:
             self.notes[note] = self.notes.get(note, 0) + 1
         self.machine, self.commit = head.runs[-1].machine_text, head.runs[-1].commit
+        self.skipped |= {where: why for run in head.runs for where, why in run.skipped.items()}
         values, others = base.values(), head.values()
         for load in loads:
             key = f"command/{load}", "wall_time"
             self.seconds[load] = (values[key] + others[key]) / 1e9
+        coverage.require_rows(self.required, (name for name, _ in values), self.skipped)
         return Pair(order, {key: (value, others[key]) for key, value in values.items()})
 
     def frequent_notes(self):
@@ -67,7 +69,8 @@ class LiveSource:
         self.bench, self.loads, self.file, self.say = bench, loads, file, say
         self.ends, self.taken = time.monotonic() + budget, 0
 
-    load_of = staticmethod(lambda key: suite.load_of(key[0]))
+    def load_of(self, key):
+        return self.bench.sides["B"].suite.load_of(key[0])
 
     def take(self, count, loads):
         pairs = []

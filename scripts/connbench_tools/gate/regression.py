@@ -7,15 +7,13 @@ import subprocess
 import tempfile
 import time
 
-from .. import ROOT, git, programs
-from ..failures import Unusable, say
+from .. import BUILD, PROGRAMS, RESULTS, programs
+from ..failures import Unusable
 from ..output import printable, write_text
 from ..output import replace_line as progress
-from . import builds, judge, pairs, self_test, statistics, suite, verdicts
+from . import coverage, judge, pairs, sides, statistics, suite, thresholds, verdicts
 
-SELF_TEST = ROOT / "results/self-test"
 TITLE = "Regression gate"
-EXACT_TARGETS = ["floor_bench", "count_allocations"]  # what scripts/exact runs besides connbench
 
 
 def compare(given):
@@ -33,14 +31,16 @@ def compare(given):
 
 def _compare(given):
     stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-    out = given.out or ROOT / "results" / f"{stamp}-regress"
+    out = given.out or RESULTS / f"{stamp}-regress"
     if out.exists():
         raise Unusable(f"{out} exists already: choose another folder with --out")
     with contextlib.ExitStack() as stack:
-        (base, head), tree, notes = sides_of(given, stack)
+        (base, head), exact, notes = sides.of(given, stack)
         out.mkdir(parents=True)
+        if given.calibrate:
+            notes += calibrate(given, base, head)
         ends = time.monotonic() + given.budget
-        exact_status, exact_notes = run_exact(given, tree, head.program.parent.parent)
+        exact_status, exact_notes = run_exact(exact)
         rows, more, _ = judge_sides(given, base, head, out, ends - time.monotonic())
         notes += more + exact_notes
         report(rows, notes, out, given.markdown)
@@ -60,32 +60,12 @@ def report(rows, notes, out, markdown):
         )
 
 
-def sides_of(given, stack):
-    """(base, head), the tree whose scripts/exact belongs to the head, and notes for the reader."""
-    if given.base_build:
-        folders = given.base_build.resolve(), given.head_build.resolve()
-        return [suite.Side(name, folder / "bin") for name, folder in zip(("base", "head"), folders)], ROOT, []
-    revisions = {"base": given.base, "head": given.head or "HEAD"}
-    commits = {side: git.commit_of(revision) for side, revision in revisions.items()}
-    notes = [f"{side}: {revisions[side]} ({commit[:12]})" for side, commit in commits.items()]
-    if not given.head and builds.uncommitted():
-        notes.append("uncommitted changes are not judged: head is the last commit")
-    worktrees, sides = stack.enter_context(builds.Worktrees()), []
-    for side, commit in commits.items():
-        say(f"{side}: building {revisions[side]} ({commit[:12]})")
-        tree = worktrees.check_out(side, commit)
-        exact = side == "head" and not given.no_exact and (tree / "scripts/exact").exists()
-        targets = ["connbench", *(EXACT_TARGETS if exact else [])]
-        sides.append(suite.Side(side, builds.build(tree, targets) / "bin"))
-    return sides, tree, notes
-
-
 def loads_here(base, head, folder):
     """The loads that this machine allows, and a note for each of the others."""
     lacks = [suite.lacking(side, folder) for side in (base, head)]
     for load in lacks[0].keys() ^ lacks[1].keys():
         raise Unusable(f"the load '{load}' can be measured on one side only: {(lacks[0] | lacks[1])[load]}")
-    loads = [load for load in suite.LOADS if load not in lacks[0]]
+    loads = [load for load in head.suite.of_loads if load not in lacks[0]]
     if not loads:
         raise Unusable(f"nothing can be measured here: {'; '.join(lacks[0].values())}")
     return loads, [f"not measured: the load '{load}': {why}" for load, why in lacks[0].items()]
@@ -94,28 +74,42 @@ def loads_here(base, head, folder):
 def judge_sides(given, base, head, out, budget):
     """Rows with verdicts, notes, and the bench that measured. `budget`: seconds."""
     seed = random.randrange(2**32) if given.seed is None else given.seed
-    noise, notes = self_test.kept_noise(SELF_TEST)
-    notes += [f"seed {seed}"]
+    notes = [f"seed {seed}"]
     if given.pairs[0] < judge.LOOKS[0]:
         notes.append(f"judged at {given.pairs[0]} pairs: below {judge.LOOKS[0]} nothing is certain")
     with tempfile.TemporaryDirectory(prefix="connbench-regress-") as folder:
         loads, more = loads_here(base, head, folder)
         bench = pairs.Bench(base, head, folder, seed, programs.cpus_flag(head.program))
+        bench.required = head.suite.required
         source = pairs.LiveSource(bench, loads, pairs.PairsFile(out / "pairs.csv"), budget, progress)
         generator = statistics.numpy.random.default_rng(seed)
+
+        def noise():
+            found, said = thresholds.of(bench.machine, head.suite)
+            notes.extend(said)
+            return found
+
         gate = judge.Gate(source, noise, generator, given.pairs, min(given.pairs[0], judge.CONFIRM_PAIRS))
         rows = gate.run()
         progress("")
-    return rows, notes + more + bench.frequent_notes(), bench
+    return rows, coverage.notes(rows) + notes + more + bench.frequent_notes(), bench
 
 
-def run_exact(given, tree, build):
+def calibrate(given, base, head):
+    """Measures the noise of this machine, once. Returns notes."""
+    with tempfile.TemporaryDirectory(prefix="connbench-regress-") as folder:
+        loads, _ = loads_here(base, head, folder)
+    try:
+        return thresholds.calibrate(head, loads, given.seed, progress)
+    finally:
+        progress("")
+
+
+def run_exact(exact):
     """The exit status of scripts/exact on the head, and a note that says what it means."""
-    program = tree / "scripts/exact"
-    if given.no_exact or not program.exists():
-        why = "--no-exact" if given.no_exact else "there is no scripts/exact"
-        return verdicts.FINE, [f"system calls, threads, allocations and bytes were not judged ({why})"]
-    status = _status_of([program, build])
+    if exact.command is None:
+        return verdicts.FINE, [f"system calls, threads, allocations and bytes were not judged ({exact.why})"]
+    status = _status_of(exact.command)
     print(flush=True)
     known = {verdicts.FINE: "as in the baseline", verdicts.FAILED: "they differ from the baseline"}
     said = known.get(status, "scripts/exact gave no result")
@@ -136,7 +130,7 @@ def _status_of(command):
 
 def accept(given):
     """Runs scripts/exact --accept. Returns its exit status."""
-    program, build = ROOT / "scripts/exact", given.head_build or ROOT / "build/release"
+    program, build = PROGRAMS / "exact", given.head_build or BUILD
     if not program.exists():
         raise Unusable(f"{program} is not there: nothing to accept")
     return subprocess.run([program, build, "--accept"], check=False).returncode

@@ -13,7 +13,7 @@ import random
 from ..failures import Unusable
 from . import judge, statistics, verdicts
 from .pairs import Pair
-from .suite import LOADS, load_of
+from .suite import OURS
 
 BLOCK = 5
 SAME = "same"  # the group of pairs without a delay
@@ -21,6 +21,10 @@ DELAYS = (0.02, 0.05, 0.10, 0.20)
 DELAYED_LOAD = "rate"
 FEWEST = 2 * judge.LOOKS[0]  # pairs of A against A: half of them must suffice for a first look
 NOISE_DRAWS, NOISE_QUANTILE = 2000, 0.99
+
+
+def suite_of(given):
+    return getattr(given, "suite", OURS)
 
 
 def group_of(delay):
@@ -31,18 +35,19 @@ class Drawn:
     """A source of pairs for the gate, drawn from measured ones. `groups`: {load: (pairs to draw from, whether both
     sides are the same)}."""
 
-    loads = list(LOADS)
-    load_of = staticmethod(lambda key: load_of(key[0]))
-
-    def __init__(self, groups, seconds, budget, chance):
+    def __init__(self, groups, seconds, budget, chance, measured=OURS):
         self.groups, self.seconds, self.left, self.chance = groups, seconds, budget, chance
+        self.suite, self.loads = measured, list(measured.of_loads)
+
+    def load_of(self, key):
+        return self.suite.load_of(key[0])
 
     def take(self, count, loads):
         self.left -= count * sum(self.seconds[load] for load in loads)
         drawn = [{} for _ in range(count)]
         for load in loads:
             for values, found in zip(drawn, self._blocks(count, *self.groups[load])):
-                values.update({key: value for key, value in found.items() if load_of(key[0]) == load})
+                values.update({key: value for key, value in found.items() if self.load_of(key) == load})
         return [Pair("", values) for values in drawn]
 
     def _blocks(self, count, pairs, both_same):
@@ -60,15 +65,15 @@ class Drawn:
         )
 
 
-def seconds_by_load(pairs):
+def seconds_by_load(pairs, measured=OURS):
     """The median time of a pair of each load, both sides together."""
-    taken = {load: [] for load in LOADS}
+    taken = {load: [] for load in measured.of_loads}
     for pair in pairs:
         for (name, _), (base, head) in pair.values.items():
             if name.startswith("command/"):
                 if None in (base, head):
                     raise Unusable(f"a pair has no time for {name}: measure it again")
-                taken[load_of(name)].append((base + head) / 1e9)
+                taken[measured.load_of(name)].append((base + head) / 1e9)
     return {load: statistics.quantile(values, 0.5) for load, values in taken.items() if values}
 
 
@@ -91,12 +96,12 @@ def noise_of(pairs, generator):
 
 def _compare(plan, number):
     """The rows of one drawn comparison."""
-    halves, delayed, noise, seconds, budget, seed = plan
+    halves, delayed, noise, seconds, budget, seed, measured = plan
     pairs = halves[number % len(halves)]
-    groups = {load: (pairs, True) for load in LOADS}
+    groups = {load: (pairs, True) for load in measured.of_loads}
     if delayed is not None:
         groups[DELAYED_LOAD] = (delayed, False)
-    source = Drawn(groups, seconds, budget, random.Random(f"{seed} {number}"))
+    source = Drawn(groups, seconds, budget, random.Random(f"{seed} {number}"), measured)
     generator = statistics.numpy.random.default_rng([seed, number])
     rows = judge.Gate(source, noise[number % len(noise)], generator).run()
     return (
@@ -108,7 +113,7 @@ def _compare(plan, number):
 
 def compare_often(halves, delayed, noise, seconds, given, seed, progress):
     """Many comparisons, on all processors."""
-    plan, results = (halves, delayed, noise, seconds, given.budget, seed), []
+    plan, results = (halves, delayed, noise, seconds, given.budget, seed, suite_of(given)), []
     with concurrent.futures.ProcessPoolExecutor() as pool:
         for result in pool.map(functools.partial(_compare, plan), range(given.comparisons), chunksize=5):
             results.append(result)
@@ -130,8 +135,8 @@ def judge_gate(groups, given, seed, progress):
             f"{given.pairs_file} has {len(pairs)} pairs of A against A; at least {FEWEST} are needed: collect more "
             f"with --collect"
         )
-    generator, seconds = statistics.numpy.random.default_rng(seed), seconds_by_load(pairs)
-    untimed = [load for load in LOADS if load not in seconds]
+    generator, seconds = statistics.numpy.random.default_rng(seed), seconds_by_load(pairs, suite_of(given))
+    untimed = [load for load in suite_of(given).of_loads if load not in seconds]
     if untimed:
         raise Unusable(
             f"{given.pairs_file} has no time for the load {', '.join(untimed)}: collect new pairs with --collect"

@@ -4,12 +4,13 @@ from it."""
 import json
 import random
 
+from .. import command
 from ..output import write_text
 from ..records.files import read_json
 from . import collect, judge, pairs, real, resampling
 
 RESULT = "result.json"
-AIMED = [("epoll/accepting/concurrency:64/timeout:5s", metric) for metric in ("connects_per_s", "cpu_per_attempt")]
+AIMED = ("connects_per_s", "cpu_per_attempt")
 
 
 def run(given, say, progress):
@@ -37,15 +38,25 @@ def run(given, say, progress):
 def kept_noise(folder):
     """({(benchmark, metric): the 99th percentile of A against A}, notes) from the last self-test; without one, an empty
     dictionary and a note."""
-    path, least = folder / RESULT, f"{100 * judge.LEAST:g} %"
-    if not path.exists():
-        return {}, [f"there is no self-test here (scripts/regress --self-test --collect): all thresholds are {least}"]
-    result = read_json(path, "self-test", hint=". scripts/regress --self-test writes it again")
-    noise = {(row["benchmark"], row["metric"]): float(row["noise"]) for row in result["noise"]}
-    machine = result["machine"]
-    return noise, [
-        f"thresholds: {least}, or {judge.MARGIN:g} times the noise of A against A on {machine} (results/self-test)"
+    least = f"{100 * judge.LEAST:g} %"
+    if not (folder / RESULT).exists():
+        how = f"{command('regress')} --self-test --collect"
+        return {}, [f"there is no self-test here ({how}): all thresholds are {least}"]
+    result = read_result(folder)
+    return noise_in(result), [
+        f"thresholds: {least}, or {judge.MARGIN:g} times the noise of A against A on {result['machine']} "
+        "(results/self-test)"
     ]
+
+
+def read_result(folder):
+    """What result.json keeps, as far as thresholds come from it."""
+    return read_json(folder / RESULT, "self-test", hint=f". {command('regress')} --self-test writes it again")
+
+
+def noise_in(result):
+    """{(benchmark, metric): noise} of such a record."""
+    return {(row["benchmark"], row["metric"]): float(row["noise"]) for row in result["noise"]}
 
 
 def _share(found):
@@ -89,7 +100,13 @@ def text(result):
         f"(io_uring connects inside the kernel, which the delay does not reach; delays are shares of {result['what']})",
     ]
     own = [row for row in result["power"] if not row["benchmark"].startswith(("io-uring/", "command/"))]
-    for row in sorted(own, key=lambda row: ((row["benchmark"], row["metric"]) not in AIMED, row["benchmark"])):
+    for row in sorted(
+        own,
+        key=lambda row: (
+            not result["what"].startswith(f"the time per connect of {row['benchmark']}") or row["metric"] not in AIMED,
+            row["benchmark"],
+        ),
+    ):
         lines.append(
             f"  +{row['delay']:.0%}  {row['benchmark']} {row['metric']}: {_share(row)}; "
             f"effect {row['effect']:+.1%} ({row['effect_low']:+.1%} to {row['effect_high']:+.1%})"

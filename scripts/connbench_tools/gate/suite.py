@@ -1,6 +1,7 @@
 """What the gate measures: a few short loads, and how one side runs them.
 
-A pair takes about 4 s, so that twenty of them, and sixteen more for a confirmation, fit into three minutes. The loads:
+A pair of our suite takes about 4 s, so that twenty of them, and sixteen more for a confirmation, fit into three
+minutes. The loads (loads.py):
   rate   closed loop on loopback: the cost of a connect
   late   a full queue, in open loop: how late an attempt times out, with deadlines 0.25 ms apart on average
   added  a host 2 ms away, in open loop: what is added to the handshake
@@ -19,17 +20,10 @@ from pathlib import Path
 
 from .. import programs
 from ..failures import Unusable
+from . import loads
 from .runs import JudgedRun, metrics
 
-# The arguments of one turn.
-LOADS = {
-    "rate": "--connector epoll,io-uring,blocking-threads --target accepting --concurrency 64 --attempts 1000 "
-    "--repetitions 1 --timeout 5s".split(),
-    "late": "--connector epoll,io-uring,select-threads --target backlog-full --concurrency 64 --attempts 64 "
-    "--repetitions 1 --timeout 10ms --arrival poisson:4000/s".split(),
-    "added": "--connector epoll,blocking-threads --target delayed:2ms --concurrency 64 --attempts 64 "
-    "--repetitions 2 --timeout 5s --arrival poisson:1000/s".split(),
-}
+LOADS = {name: load.words() for name, load in loads.OURS.items()}  # the arguments of one turn
 # The turns of a pair; A is the side that starts. The side that had less goes next (the Thue-Morse sequence), so that
 # both sides get the same share of any drift.
 TURNS = {"rate": "ABBABAAB", "late": "ABBABAAB", "added": "ABBA"}
@@ -48,17 +42,46 @@ MEANING = {
 LONGEST = 120.0  # s for a run that takes one
 
 
+class Suite:
+    """Which loads are measured. `of_loads`: {name: loads.Load}; each has targets of its own, by which the load of a
+    benchmark is known. `required`: connectors that must have a figure."""
+
+    def __init__(self, of_loads, required=()):
+        self.of_loads, self.required = of_loads, list(required)
+        self.words = {name: load.words() for name, load in of_loads.items()}
+        self._load_of = {}
+        for name, load in of_loads.items():
+            for target in load.targets:
+                if self._load_of.setdefault(target, name) != name:
+                    raise Unusable(f"the target {target} is in two loads, {self._load_of[target]} and {name}")
+
+    @property
+    def connectors(self):
+        return list(dict.fromkeys(name for load in self.of_loads.values() for name in load.connectors))
+
+    def load_of(self, benchmark):
+        """The load that a benchmark belongs to."""
+        first, second = [*benchmark.split("/"), ""][:2]
+        found = second if first == "command" else self._load_of.get(second)
+        if found not in self.of_loads:
+            raise Unusable(f"{benchmark} belongs to no load of this gate: these may be the pairs of another suite")
+        return found
+
+
+OURS = Suite(loads.OURS)
+
+
 class Side:
     """One of the two builds. `environment`: variables that its processes get in addition."""
 
-    def __init__(self, name, bin_folder, environment=None):
-        self.name = name
+    def __init__(self, name, bin_folder, environment=None, file="connbench", suite=OURS):
+        self.name, self.suite = name, suite
         self.environment = dict(os.environ, **(environment or {}))
-        self.program = Path(bin_folder) / "connbench"
-        if not os.access(self.program, os.X_OK):
+        self.program = Path(bin_folder) / file
+        if not os.access(self.program, os.X_OK) or self.program.is_dir():
             raise Unusable(
-                f"{name}: {self.program} is not there, or is not a program. Build it first: "
-                "cmake --build DIR --target connbench"
+                f"{name}: {self.program} is not there, or is not a program. Build it first"
+                + (": cmake --build DIR --target connbench" if suite is OURS else "")
             )
 
     def execute(self, arguments, folder):
@@ -86,13 +109,7 @@ class Measured:
         return values
 
 
-def load_of(benchmark):
-    """The load that a benchmark belongs to. Each load has a target of its own."""
-    first, second = [*benchmark.split("/"), ""][:2]
-    found = [second] if first == "command" else [load for load, words in LOADS.items() if second in words]
-    if not found or found[0] not in LOADS:
-        raise Unusable(f"{benchmark} belongs to no load of this gate: these may be the pairs of another suite")
-    return found[0]
+load_of = OURS.load_of
 
 
 def of_all(metric, values):
@@ -106,8 +123,8 @@ def of_all(metric, values):
 def lacking(side, folder):
     """{load: reason} for the loads that this machine does not allow, found by a dry run each."""
     reasons = {}
-    for load in LOADS:
-        ended = side.execute(["run", *LOADS[load], "--dry-run"], folder)
+    for load, words in side.suite.words.items():
+        ended = side.execute(["run", *words, "--dry-run"], folder)
         if ended.status == LACKS:
             reasons[load] = ended.said
         elif ended.status != 0:
@@ -122,7 +139,7 @@ def measure(side, load, more, folder):
     shutil.rmtree(out, ignore_errors=True)
     began = time.monotonic()
     ended = side.execute(
-        ["run", *LOADS[load], *more, "--samples", "none", "--syscalls", "off", "--out", str(out)], folder
+        ["run", *side.suite.words[load], *more, "--samples", "none", "--syscalls", "off", "--out", str(out)], folder
     )
     seconds = time.monotonic() - began
     if ended.status != 0:

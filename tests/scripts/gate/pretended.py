@@ -11,6 +11,7 @@ CONNBENCH = """#!/bin/sh
 here=$(dirname "$0")
 case "$*" in
   "doctor --format json") cat "$here/doctor.json"; exit 0 ;;
+  "list --format json") cat "$here/list.json"; exit 0 ;;
   *--target\\ accepting*) load=rate ;;
   *--target\\ backlog-full*) load=late ;;
   *) load=added ;;
@@ -28,17 +29,21 @@ ADDED = {"scenario": "steady:poisson:2000/s", "target": "delayed:2ms", "connects
 
 
 class PretendedBuilds(RunsTest):
+    CONNECTOR = "epoll"
+
     def program(self, side, factor=1.0, before="", **facts):
         """A build folder. `before`: shell code that runs before each answer. `factor`: of time and CPU, in relation to
         a factor of 1."""
         (self.folder / side / "bin").mkdir(parents=True)
         place = self.folder / side / "bin"
         own = {"cpu_ns": 3e6 * factor, "makespan_ns": 5e6 * factor, "connects_per_s": 20000 / factor}
-        self.run_of(f"{side}/bin/rate", [wave("epoll", number, **own) for number in (1, 2, 3)], **facts)
+        self.run_of(f"{side}/bin/rate", [wave(self.CONNECTOR, number, **own) for number in (1, 2, 3)], **facts)
         self.run_of(
-            f"{side}/bin/late", [wave("epoll", 1, overshoot_p50_ns=50, overshoot_p90_ns=90, cpu_ns=1, **LATE)], **facts
+            f"{side}/bin/late",
+            [wave(self.CONNECTOR, 1, overshoot_p50_ns=50, overshoot_p90_ns=90, cpu_ns=1, **LATE)],
+            **facts,
         )
-        self.run_of(f"{side}/bin/added", [wave("epoll", 1, added_p50_ns=40, cpu_ns=1, **ADDED)], **facts)
+        self.run_of(f"{side}/bin/added", [wave(self.CONNECTOR, 1, added_p50_ns=40, cpu_ns=1, **ADDED)], **facts)
         (place / "before").write_text(before)
         pretended_answers(place, cpus=SIDES)
         (place / "connbench").write_text(CONNBENCH)

@@ -9,12 +9,12 @@ from unittest import mock
 from made_runs import RunsTest
 from connbench_tools.failures import Unusable
 from connbench_tools.gate import pairs as pairs_file
-from connbench_tools.gate import resampling, self_test
+from connbench_tools.gate import resampling, self_test, suite
 from connbench_tools.gate.pairs import Pair
 from connbench_tools.gate.resampling import SAME
 from gate.statistics_test import drifting, numpy
 
-RATE, CPU = self_test.AIMED
+RATE, CPU = (("epoll/accepting/concurrency:64/timeout:5s", metric) for metric in self_test.AIMED)
 LATE = ("epoll/backlog-full/concurrency:64/timeout:10ms/scenario:steady:poisson:4000/s", "overshoot_p50")
 SECONDS = {("command/rate", "wall_time"): 1e9, ("command/late", "wall_time"): 5e8, ("command/added", "wall_time"): 5e8}
 
@@ -31,7 +31,7 @@ class ResamplingTest(RunsTest):
     def pairs(self, count, delay=0.0, spread=0.05, loads=("rate", "late", "added")):
         """Pairs as in a collection, with a head that is slower by a log delay."""
         keys = {RATE: -delay, CPU: delay, LATE: 0.0} | dict.fromkeys(SECONDS, 0.0)
-        keys = {key: effect for key, effect in keys.items() if resampling.load_of(key[0]) in loads}
+        keys = {key: effect for key, effect in keys.items() if suite.load_of(key[0]) in loads}
         noise = {key: numpy.exp(drifting(self.generator, 2 * count, spread=spread)).reshape(count, 2) for key in keys}
         sizes = {key: SECONDS.get(key, 100.0) for key in keys}
         return [
@@ -70,7 +70,7 @@ class ResamplingTest(RunsTest):
         seconds = resampling.seconds_by_load(self.pairs(60))
         self.assertAlmostEqual(seconds["rate"], 2.0, delta=0.1)
         self.assertAlmostEqual(seconds["late"], 1.0, delta=0.1)
-        groups = {load: (self.pairs(20), True) for load in resampling.LOADS}
+        groups = {load: (self.pairs(20), True) for load in suite.LOADS}
         source = resampling.Drawn(
             groups,
             {"rate": 2.0, "late": 1.0, "added": 1.0},
@@ -84,16 +84,16 @@ class ResamplingTest(RunsTest):
     def test_a_coin_decides_which_side_is_the_head_only_where_both_are_the_same(self):
         pairs = self.pairs(40, delay=0.5)
         for same, expected in ((False, {True}), (True, {True, False})):
-            groups = {load: (pairs, same) for load in resampling.LOADS}
-            source = resampling.Drawn(groups, dict.fromkeys(resampling.LOADS, 1.0), 100.0, resampling.random.Random(1))
+            groups = {load: (pairs, same) for load in suite.LOADS}
+            source = resampling.Drawn(groups, dict.fromkeys(suite.LOADS, 1.0), 100.0, resampling.random.Random(1))
             self.assertEqual(
                 {pair.values[CPU][1] > pair.values[CPU][0] for pair in source.take(20, ["rate"])}, expected
             )
 
     def test_blocks_stay_together(self):
         pairs = self.pairs(40)
-        groups = {load: (pairs, False) for load in resampling.LOADS}
-        source = resampling.Drawn(groups, dict.fromkeys(resampling.LOADS, 1.0), 1e9, resampling.random.Random(1))
+        groups = {load: (pairs, False) for load in suite.LOADS}
+        source = resampling.Drawn(groups, dict.fromkeys(suite.LOADS, 1.0), 1e9, resampling.random.Random(1))
         drawn = [
             next(i for i, pair in enumerate(pairs) if pair.values[CPU] == own.values[CPU])
             for own in source.take(20, ["rate"])
@@ -146,7 +146,7 @@ class ResamplingTest(RunsTest):
             (("epoll", "p50"), "epoll belongs to no load"),
         ):
             with self.assertRaisesRegex(Unusable, said):
-                resampling.load_of(key[0])
+                suite.load_of(key[0])
         with self.assertRaisesRegex(Unusable, "no time for the load late"):
             self.judged(
                 {SAME: [Pair("AB", {k: v for k, v in pair.values.items() if k != late}) for pair in self.pairs(60)]}

@@ -14,7 +14,7 @@ from made_runs import RunsTest, script, wave
 
 from connbench_tools.exact import baseline, gate
 from connbench_tools.exact.counts import ALLOCATIONS, BYTES, THREADS, per_attempt
-from connbench_tools.gate import compare, judge, pairs, self_test, suite, verdicts
+from connbench_tools.gate import compare, judge, pairs, suite, thresholds, verdicts
 from connbench_tools.gate.runs import JudgedRun
 from connbench_tools.records import pending
 from wiring import known
@@ -151,7 +151,7 @@ class RegressTest(PretendedBuilds):
         words = ["--base-build", builds[0], "--head-build", builds[1], "--pairs", "2", "--no-exact", "--out"]
         words.append(self.folder / "out")
         streams = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
-        with mock.patch.object(self_test, "kept_noise", return_value=(noise, [])), streams[0], streams[1]:
+        with mock.patch.object(thresholds, "of", return_value=(noise, [])), streams[0], streams[1]:
             REGRESS.run([str(word) for word in words])
         found = thresholds_in(self.folder / "out/verdicts.csv")
         self.assertEqual({key: found[key] for key in noise}, {key: 1.5 * value for key, value in noise.items()})
