@@ -41,17 +41,18 @@ class Figures:
 
 
 def sentences(folder):
-    """The answer, one paragraph per string."""
+    """The answer, one paragraph per string: first which connector to use, then the figures of each situation. Each
+    names the runs that it comes from."""
     runs = {name: _run(Path(folder) / name) for name in SITUATIONS}
     rates = {name: Figures(runs[name].rows, rate_of) for name in ("loopback", "far")}
     healthy = Figures(_healthy(runs["fleet"]), lambda row: int(row["connected"]) / int(row["attempts"]))
     late = Figures(runs["timeout"].rows, lambda row: float(row["overshoot_p50_ns"] or "nan") if _gave_up(row) else None)
     return [
-        _on_loopback(runs["loopback"], rates["loopback"]),
-        _far_away(runs["far"], rates["far"]),
-        _in_a_fleet(runs["fleet"], healthy),
-        _with_a_timeout(runs["timeout"], late),
-        _conclusion(healthy, late, rates["far"]),
+        f"{_conclusion(healthy, late, rates['far'])} (runs: fleet, timeout, far)",
+        f"{_on_loopback(runs['loopback'], rates['loopback'])} (run: loopback)",
+        f"{_far_away(runs['far'], rates['far'])} (run: far)",
+        f"{_in_a_fleet(runs['fleet'], healthy)} (run: fleet)",
+        f"{_with_a_timeout(runs['timeout'], late)} (run: timeout)",
         *(f"Warning ({name}): {warning}" for name, run in runs.items() for warning in run.facts["warnings"]),
     ]
 

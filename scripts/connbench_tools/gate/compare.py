@@ -2,6 +2,7 @@
 
 from .. import command
 from ..output import write_text
+from ..records.waves import is_harness
 from . import judge, self_test, statistics, thresholds, verdicts
 from .runs import JudgedRun, require_comparable
 
@@ -20,7 +21,7 @@ def compare(given):
     notes = [NOT_PAIRED, *require_comparable(first, second)]
     noise, more = self_test.kept_noise(SELF_TEST)
     rows = judge_cases(first, second, noise, statistics.numpy.random.default_rng(given.seed))
-    notes += [*too_few(rows), *more]
+    notes += [*left_out(first), *too_few(rows), *more]
     try:  # files first: nobody may read what is printed. But what they cannot take is seen at least
         if given.csv:
             verdicts.write_csv(given.csv, rows)
@@ -35,6 +36,8 @@ def judge_cases(first, second, noise, generator):
     """Rows with verdicts."""
     rows, p_values = [], []
     for name, metrics in first.cases.items():
+        if is_harness(name.split("/")[0]):
+            continue
         for metric, values in metrics.items():
             row = judge.Row(name, metric, judge.threshold(noise.get((name, metric), 0.0)))
             rows.append(row)
@@ -44,6 +47,12 @@ def judge_cases(first, second, noise, generator):
             row.judge(p)
         row.give_up()
     return rows
+
+
+def left_out(run):
+    """A note on the harness's own cost, which belongs to no connector: it is no regression of one."""
+    harnesses = dict.fromkeys(name.split("/")[0] for name in run.cases if is_harness(name.split("/")[0]))
+    return [f"not judged: {', '.join(harnesses)}, which measure the harness itself"] if harnesses else []
 
 
 def measure(row, first, second, generator):
@@ -65,6 +74,8 @@ def measure(row, first, second, generator):
 
 def too_few(rows):
     """A note when there are so few repetitions that even the clearest change could not be proven."""
+    if not rows:
+        return []
     fewest = min(row.pairs for row in rows)
     if statistics.smallest_unpaired_p(fewest, fewest) * len(rows) <= judge.ALPHA:
         return []

@@ -44,9 +44,7 @@ class Load:
 OURS = {
     RATE: Load(("epoll", "io-uring", "blocking-threads"), ("accepting",), 1000, "5s"),
     LATE: Load(("epoll", "io-uring", "select-threads"), ("backlog-full",), 64, "10ms", arrival="poisson:4000/s"),
-    ADDED: Load(
-        ("epoll", "blocking-threads"), ("delayed:2ms",), 64, "5s", repetitions=2, arrival="poisson:1000/s"
-    ),
+    ADDED: Load(("epoll", "blocking-threads"), ("delayed:2ms",), 64, "5s", repetitions=2, arrival="poisson:1000/s"),
 }
 KEYS = {field.name: field for field in fields(Load)}
 

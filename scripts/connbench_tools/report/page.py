@@ -16,6 +16,7 @@ from .regression import regression_html
 from .searches import searches_html
 from .sections import PALETTE, shown_at_first
 from .table import SERVER_PERCENT, table_html
+from .verdict import answers
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = ("format.js", "state.js", "data.js", "draw.js", "chart.js", "table.js", "main.js")
@@ -109,9 +110,21 @@ def _notices(texts):
 
 def _verdict(sentences):
     if not sentences:
-        return "<p>The records do not suffice for a verdict.</p>"
-    items = (f"<li><b>{escape(one.topic)}</b> <span>{escape(one.text)}</span></li>" for one in sentences)
-    return f"<ul class=verdict>{''.join(items)}</ul>"
+        return "<h2>Verdict</h2><p>The records do not suffice for a verdict.</p>"
+    items = (
+        f'<li><b><a href="#{one.section}">{escape(one.topic)}</a></b> <span>{escape(one.text)}</span></li>'
+        for one in sentences
+    )
+    return f"{_answer(sentences)}<h2>Verdict</h2><ul class=verdict>{''.join(items)}</ul>"
+
+
+def _answer(sentences):
+    """What the page begins with: which connector to use, as far as this run decides it."""
+    found = answers(sentences)
+    items = [f'{escape(one.answer)} <a href="#{one.section}">figures</a>' for one in found]
+    items = items or ["This run does not say: no connector is ahead of the others in a way that chance would not be."]
+    lines = "".join(f"<li>{item}</li>" for item in items)
+    return f"<h2>Which should I use?</h2><ul class=answer>{lines}</ul>"
 
 
 def _section(material, section):

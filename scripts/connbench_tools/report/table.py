@@ -112,21 +112,25 @@ def table_html(material):
     heads = [
         "<th scope=col data-key=connector aria-sort=none><button type=button>connector</button></th>",
         "<th scope=col data-key=load class=load aria-sort=none><button type=button>load</button></th>",
+        # Before the figures: they count only where attempts ended as they should.
+        "<th scope=col data-key=failed aria-sort=none><button type=button>outcome of every attempt</button></th>",
     ]
     heads += [
         f"<th scope=col data-key={column.identity} class=n aria-sort=none>"
         f'<button type=button title="{escape(column.explains)}">{escape(column.head)}</button></th>'
         for column in COLUMNS
     ]
-    heads.append(
-        "<th scope=col data-key=failed aria-sort=none><button type=button>outcome of every attempt</button></th>"
-    )
     loads = list(material.by_load())
     number = {load: i for i, load in enumerate(loads)}
-    highest = {load: max((line.rate() or 0) for line in _real(lines)) for load, lines in material.by_load().items()}
+    highest = {load: max(map(_most, _real(lines))) for load, lines in material.by_load().items()}
     rows = "\n".join(_row(material, line, number[line.load], highest[line.load]) for line in material.lines)
     options = "".join(f"<option value={i}>{escape(material.label(load))}</option>" for i, load in enumerate(loads))
     return options, f"<thead><tr>{''.join(heads)}</tr></thead>\n<tbody>{rows}</tbody>"
+
+
+def _most(line):
+    """The highest rate of a repetition: as long as the longest bar."""
+    return max(line.rates(), default=0)
 
 
 def _real(lines):
@@ -146,8 +150,7 @@ def _row(material, line, load, highest):
         f'<th scope=row{long} data-v="{name}"><i class=key data-c={colour}></i>{name}{mark}</th>',
         f"<td class=load data-v={load}>{escape(material.label(line.load))}</td>",
     ]
-    cells += [_cell(column, line, highest) for column in COLUMNS]
-    cells.append(_outcome(line))
+    cells += [_outcome(line), *(_cell(column, line, highest) for column in COLUMNS)]
     return f"<tr data-load={load} data-c={colour}>{''.join(cells)}</tr>"
 
 
@@ -159,9 +162,17 @@ def _cell(column, line, highest):
     if column.spread:
         text += f"<small>{escape(column.spread(line))}</small>"
     if column.spread and not is_harness(line.connector):
-        width = min(BAR, BAR * value / highest) if highest else 0
-        text += f"<svg class=bar width={BAR} height=4 aria-hidden=true><rect width={width:.1f} height=4 /></svg>"
+        text += _bar(value, line.rates(), highest)
     return f"<td class=n data-v={value:g}>{text}</td>"
+
+
+def _bar(value, rates, highest):
+    """A bar for the median, and on it a line for the range of the repetitions."""
+    width, low, high = (BAR * one / highest if highest else 0 for one in (value, rates[0], rates[-1]))
+    parts = f"<rect width={width:.1f} y=1 height=4 />"
+    if high > low:
+        parts += f"<line class=range x1={low:.1f} x2={high:.1f} y1=3 y2=3 />"
+    return f"<svg class=bar width={BAR} height=6 aria-hidden=true>{parts}</svg>"
 
 
 def _outcome(line):

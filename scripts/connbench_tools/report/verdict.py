@@ -1,27 +1,57 @@
-"""The verdict: a few sentences, each computed from the records, and cautious where the records say little.
-
-Two connectors are distinguished only when chance would hardly do that to equal ones (records/repetitions.py).
+"""The verdict: a few sentences, each computed from the records, and cautious where the records say little (claims.py).
+Before them, an answer to "which should I use?", which consists of what the repetitions have decided.
 """
 
-from ..records.repetitions import by_repetition, differ, number
+from ..records.repetitions import number
 
+from ..records.samples import numpy
 from ..records.waves import each_per_attempt, is_harness, rate_of
 from ..units import duration, exact_duration, listed, significant
-from .comparison import in_fleet, is_steady
+from .claims import ENOUGH, Ranking, level_with
+from .comparison import Line, in_fleet, is_steady
 from .distributions import timed_out
 from .exhaustion import healthy_text, ramps, stopped_text
 from .exhaustion import number as number_in
 from .fleet import fleets, waited
 from .searches import search_sentences
 
-ENOUGH = 5  # repetitions that can tell two connectors apart
+MOST_ANSWERS = 5
+# Where the page shows the figures of a topic; and the order in which the answer takes topics.
+SECTIONS = {
+    "Healthy hosts": "fleet",
+    "Rate": "comparison",
+    "Timeouts": "overshoot",
+    "Added": "added",
+    "CPU": "comparison",
+    "Highest rate": "searches",
+    "Exhaustion": "exhaustion",
+    "Outcomes": "comparison",
+    "Change": "regression",
+}
+CUT_OFF = {  # outcomes that the wave limit makes
+    "cancelled": "were cut off by the wave limit",
+    "never_started": "had not begun when the wave limit ended the wave",
+}
 
 
 class Sentence:
-    """A sentence and its topic."""
+    """A sentence and its topic. `answer`: what it means for "which should I use?", if the repetitions decide that."""
 
-    def __init__(self, topic, text):
-        self.topic, self.text = topic, text
+    def __init__(self, topic, text, answer=""):
+        self.topic, self.text, self.answer = topic, text, answer
+
+    @property
+    def section(self):
+        return SECTIONS[self.topic]
+
+
+def answers(said):
+    """At most five of the sentences, those that answer which connector to use: one for each topic."""
+    first = {}
+    for one in said:
+        if one.answer:
+            first.setdefault(one.topic, one)
+    return [first[topic] for topic in SECTIONS if topic in first][:MOST_ANSWERS]
 
 
 def sentences(material, verdict_rows):
@@ -37,20 +67,6 @@ def without_harness(lines):
 
 def times(ratio):
     return f"{significant(ratio, 2)} times"
-
-
-def level_with(first, others, figure):
-    """Those of the other lines that cannot be told apart from the first by a figure of their rows."""
-    best = by_repetition(first.rows, figure)
-    return [line.connector for line in others if not differ(best, by_repetition(line.rows, figure))]
-
-
-def certainty(ordered, figure):
-    """What the repetitions say about the first of an order of lines; empty when it differs from all others."""
-    if any(len(by_repetition(line.rows, figure)) < ENOUGH for line in (ordered[0], ordered[-1])):
-        return f" Fewer than {ENOUGH} repetitions do not show how certain that is."
-    level = level_with(ordered[0], ordered[1:], figure)
-    return f" Not distinguishable from {ordered[0].connector}: {listed(level)}." if level else ""
 
 
 def rate_in(row):
@@ -74,13 +90,27 @@ def rates(material):
             continue  # measured for its latency
         measured = sorted((line for line in without_harness(lines) if line.rate()), key=lambda line: -line.rate())
         if measured:
-            yield Sentence("Rate", f"{_place(material, load)}: {_rate_text(measured)}")
-        with_cpu = sorted((line for line in measured if line.cpu_ns()), key=lambda line: line.cpu_ns())
-        if len(with_cpu) > 1:
-            least, most = with_cpu[0], with_cpu[-1]
-            text = f"{least.connector} needs the least CPU time per attempt, {duration(least.cpu_ns())}"
-            text += f"; {most.connector} needs the most, {duration(most.cpu_ns())}"
-            yield Sentence("CPU", f"{_place(material, load)}: {text}.{certainty(with_cpu, cpu_in)}")
+            yield Sentence(
+                "Rate", f"{_place(material, load)}: {_rate_text(measured)}", _rate_answer(material, measured)
+            )
+        cpu = Ranking(measured, lambda line: line.cpu_ns() or None, cpu_in, duration)
+        if len(cpu.lines) > 1:
+            yield Sentence(
+                "CPU",
+                f"{_place(material, load)}: CPU time per attempt: {cpu.text('least', 'most')}.",
+                _answer(cpu, f"For the least CPU time per attempt ({_place(material, load)})"),
+            )
+
+
+def _answer(ranking, purpose):
+    """ "" when the repetitions leave more than half of the connectors: that is no advice."""
+    decides = ranking.tells_apart and 2 * len(ranking.best) <= len(ranking.lines)
+    return f"{purpose}: {ranking.names(ranking.best)}." if decides else ""
+
+
+def _rate_answer(material, measured):
+    rates = Ranking(measured, lambda line: -line.rate(), rate_in, lambda rate: f"{significant(-rate)}/s")
+    return _answer(rates, f"For the most connections per second ({_place(material, measured[0].load)})")
 
 
 def _place(material, load):
@@ -93,40 +123,51 @@ def _rate_text(measured):
     if len(measured) == 1:
         return f"{text}; no other connector was measured."
     last = measured[-1]
-    level = level_with(first, measured[1:], rate_in)
+    level = [line.connector for line in level_with(first, measured[1:], rate_in)]
     if min(len(first.rates()), len(last.rates())) < ENOUGH:
         text += f", {last.connector} {significant(last.rate())}. This is only the order of the medians"
         return f"{text}: fewer than {ENOUGH} repetitions do not show how certain it is."
     if len(level) == len(measured) - 1:
         return f"{text} by its median, but cannot be told apart from the other {len(level)}: none is clearly fastest."
-    text += f", {times(first.rate() / last.rate())} the rate of {last.connector} ({significant(last.rate())})"
+    if last.connector not in level:
+        text += f", {times(first.rate() / last.rate())} the rate of {last.connector} ({significant(last.rate())})"
     return f"{text}. Not distinguishable from it: {listed(level)}." if level else f"{text}, and more than all others."
 
 
 def timeouts(material):
-    """How late attempts time out, for connectors whose attempts mostly do."""
+    """How late attempts time out, for connectors whose attempts mostly do. One that gives up early is not compared: a
+    small lateness in the median would hide that."""
     for load, lines in material.by_load(timed_out).items():
         meant = [line for line in without_harness(lines) if 2 * line.outcomes["deadline_exceeded"] >= line.attempts]
-        late = [(line.of("overshoot_p50_ns"), line) for line in meant]
-        late = sorted(((value, line) for value, line in late if value is not None), key=lambda pair: pair[0])
-        if not late:
-            continue
-        in_time = [pair for pair in late if pair[0] >= 0]
-        early = [f"{line.connector} by {duration(-value)}" for value, line in late if value < 0]
+        hasty = {id(line): text for line in meant if (text := early_text(material, line))}
+        in_time = [line for line in meant if id(line) not in hasty]
+        late = Ranking(in_time, lambda line: line.of("overshoot_p50_ns"), number("overshoot_p50_ns"), duration)
         parts = []
-        if in_time:
-            value, line = in_time[0]
-            parts.append(f"{line.connector} times out {duration(value)} late{_tail(line)}")
-        if len(in_time) > 1:
-            value, line = in_time[-1]
-            parts.append(f"{line.connector} is the latest, {duration(value)} late{_tail(line)}")
-        if early:
-            parts.append(f"too early: {listed(early)}")
-        target = f"{load.run} · {load.target}" if material.several else load.target
-        text = f"{target}, timeout {exact_duration(load.timeout_ns)} (medians): {'; '.join(parts)}."
-        if len(in_time) > 1:
-            text += certainty([line for _, line in in_time], number("overshoot_p50_ns"))
-        yield Sentence("Timeouts", text)
+        if late.lines:
+            ends = dict.fromkeys([late.lines[0], late.lines[-1]])
+            tails = [f"{line.connector} {_tail(line)}" for line in ends if _tail(line)]
+            parts.append(f"{late.text('least late', 'latest')}" + (f" ({'; '.join(tails)})" if tails else ""))
+        parts += [f"before the deadline: {listed(hasty.values(), 99)}"] if hasty else []
+        if parts:
+            target = f"{load.run} · {load.target}" if material.several else load.target
+            which = f"{target}, timeout {exact_duration(load.timeout_ns)}"
+            answer = _answer(late, f"For timeouts that are kept ({which}), least late in the median")
+            yield Sentence("Timeouts", f"{which}, given up after the deadline by (p50): {'; '.join(parts)}.", answer)
+
+
+def early_text(material, line):
+    """libuv, 48 % of its attempts, by up to 1 ms; "" when none gave up before its deadline."""
+    waves = material.waves_of(line)
+    late = numpy.concatenate([wave.overshoot(line.load.timeout_ns) for wave in waves]) if waves else numpy.array(())
+    early = late[late < 0]
+    if len(early):
+        share = 100 * len(early) / len(late)
+        shown = "less than 0.1 %" if share < 0.1 else f"{share:.2g} %"
+        return f"{line.connector} ({shown} of its attempts, by up to {duration(float(-early.min()))})"
+    middle = line.of("overshoot_p50_ns")  # without samples
+    if middle is None or middle >= 0:
+        return ""
+    return f"{line.connector} (at least half of its attempts, by {duration(-middle)} in the median)"
 
 
 def _tail(line):
@@ -134,21 +175,20 @@ def _tail(line):
     for name, column in (("p99", "overshoot_p99_ns"), ("received by its caller", "reaped_overshoot_p50_ns")):
         if line.of(column) is not None:
             parts.append(f"{name} {duration(line.of(column))}")
-    return f" ({', '.join(parts)})" if parts else ""
+    return ", ".join(parts)
 
 
 def added(material):
     """The time that is added to the handshake, and the connectors that did not sustain the offered rate."""
     for load, lines in material.by_load(lambda line: is_steady(line.load) or line.load.concurrency == 1).items():
         lines = without_harness(lines)
-        found = [(line.of("added_p50_ns"), line) for line in lines if line.sustained]
-        found = sorted(((value, line) for value, line in found if value is not None), key=lambda pair: pair[0])
-        if len(found) > 1:
-            (least, best), (most, worst) = found[0], found[-1]
-            text = f"{best.connector} adds the least to the handshake, {duration(least)}"
-            text += f"; {worst.connector} adds the most, {duration(most)} (medians)"
-            sure = certainty([line for _, line in found], number("added_p50_ns"))
-            yield Sentence("Added", f"{_place(material, load)}: {text}.{sure}")
+        kept = [line for line in lines if line.sustained]
+        found = Ranking(kept, lambda line: line.of("added_p50_ns"), number("added_p50_ns"), duration)
+        if len(found.lines) > 1:
+            place = _place(material, load)
+            answer = _answer(found, f"For the least added to the handshake ({place})")
+            text = f"{place}: added to the handshake (p50): {found.text('least', 'most')}."
+            yield Sentence("Added", text, answer)
         slow = [line.connector for line in lines if not line.sustained]
         if slow:
             yield Sentence("Rate", f"{_place(material, load)}: {listed(slow)} did not sustain the offered rate.")
@@ -179,55 +219,57 @@ def _count(text):
 
 
 def fleet_sentences(material):
-    """How the p99 of healthy hosts grows from the smallest share of dead hosts to the largest."""
+    """The p99 of healthy hosts at the largest share of dead hosts. Connectors are ranked by this level: a ratio would
+    reward one that is slow without dead hosts, and has their noise in its base."""
     for (target, *_), by_connector in fleets(material).items():
         shares = {dead for points in by_connector.values() for dead, _ in points}
         low, high = min(shares), max(shares)
-        grown, unknown = [], []
-        for connector, points in by_connector.items():
-            at = {dead: waited(material, line, 0.99, "p99_ns") for dead, line in points}
-            if not is_harness(connector) and at.get(low) and at.get(high):
-                grown.append((at[high] / at[low], connector, f"{duration(at[low])} to {duration(at[high])}"))
-            elif not is_harness(connector):
-                unknown.append(connector)
-        if low == high or not grown:
+        if low == high:
             continue
-        grown.sort()
-        text = f"From {low:.0%} to {high:.0%} dead hosts, the p99 of {target} goes {_growth_text(*grown[0])}"
-        text += f", and {_growth_text(*grown[-1])}" if len(grown) > 1 else ""
+        at = {name: dict(points) for name, points in by_connector.items() if not is_harness(name)}
+        lines = [points[high] for points in at.values() if high in points]
+        levels = Ranking(lines, lambda line: p99_of(material, line), lambda row: p99_in(material, lines, row), duration)
+        unknown = [name for name, points in at.items() if points.get(high) not in levels.lines]
+        if not levels.lines:
+            continue
+        text = f"With {high:.0%} dead hosts, p99 of {target}: {levels.text('lowest', 'highest')}"
+        ends = dict.fromkeys([levels.lines[0], levels.lines[-1]])
+        before = [(line.connector, at[line.connector].get(low)) for line in ends]
+        before = [f"{name} {duration(p99)}" for name, line in before if line and (p99 := p99_of(material, line))]
+        text += f"; with {low:.0%}: {', '.join(before)}" if before else ""
         text += f"; too few attempts with {listed(unknown)} to say" if unknown else ""
-        yield Sentence("Healthy hosts", f"{text}.")
+        answer = _answer(levels, f"If hosts may be dead (p99 of {target} with {high:.0%} of them)")
+        yield Sentence("Healthy hosts", f"{text}.", answer)
 
 
-def _growth_text(ratio, connector, span):
-    return f"from {span} with {connector} ({growth(ratio)})"
+def p99_of(material, line):
+    return waited(material, line, 0.99, "p99_ns")
 
 
-def growth(ratio):
-    """A ratio of durations: 3 % more, 23 % less, 5.9 times as long"""
-    if ratio >= 2:
-        return f"{times(ratio)} as long"
-    percent = round(100 * (ratio - 1))
-    return "unchanged" if percent == 0 else f"{percent} % more" if percent > 0 else f"{-percent} % less"
+def p99_in(material, lines, row):
+    """The same, of one repetition."""
+    (line,) = [line for line in lines if any(row is own for own in line.rows)]
+    return p99_of(material, Line(line.load, line.connector, [row]))
 
 
 def odd_outcomes(material):
-    """Outcomes that differ from the most common one under the same load."""
-    by_outcome = {}
-    for lines in material.by_load(lambda line: not in_fleet(line.load)).values():
+    """Outcomes that differ from the most common one under the same load. Each count is of that load's attempts."""
+    for load, lines in material.by_load(lambda line: not in_fleet(line.load)).items():
         lines = without_harness(lines)
         usual = {max(line.outcomes, key=line.outcomes.get) for line in lines}
         common = max(usual, key=lambda name: sum(line.outcomes[name] for line in lines), default=None)
-        for line in lines:
-            for name, count in line.outcomes.items():
-                if name != common and count:
-                    found = by_outcome.setdefault((line.load.target, name), {})
-                    counted = found.setdefault(line.connector, [0, 0])
-                    counted[0] += count
-                    counted[1] += line.attempts
-    for (target, name), found in by_outcome.items():
-        who = [f"{connector} ({count:,} of {attempts:,})" for connector, (count, attempts) in found.items()]
-        yield Sentence("Outcomes", f"{target}: unlike most attempts, these ended as {name}: {listed(who)}.")
+        for name in lines[0].outcomes if lines else ():
+            found = [line for line in lines if name != common and line.outcomes[name]]
+            if found:
+                yield Sentence("Outcomes", f"{_place(material, load)}: {_odd_text(name, found, len(lines))}.")
+
+
+def _odd_text(name, found, of_lines):
+    who = listed(f"{line.connector} ({line.outcomes[name]:,} of {line.attempts:,})" for line in found)
+    what = CUT_OFF.get(name, f"ended as {name}")
+    if len(found) == of_lines > 1:
+        return f"with every connector, some attempts {what}: {who}"
+    return f"unlike most attempts, these {what}: {who}" if of_lines > 1 else f"some attempts {what}: {who}"
 
 
 def judgements(rows):

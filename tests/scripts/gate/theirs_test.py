@@ -64,7 +64,9 @@ class ProgramsTest(Theirs):
         self.assertIn(done.returncode, (0, 4), done.stderr)
         self.assertIn("judged: my-way on accepting (cpu_per_attempt, wall_time, connects_per_s)\n", done.stdout)
         self.assertIn("not judged: other targets, families and loads than these; tails (p90, p99)", done.stdout)
-        self.assertIn("bytes were not judged (there is no connbench-baseline.json; scripts/exact --program", done.stdout)
+        self.assertIn(
+            "bytes were not judged (there is no connbench-baseline.json; scripts/exact --program", done.stdout
+        )
         self.assertIn("thresholds: the wide default", done.stdout)
         self.assertNotIn("backlog-full", (self.folder / "head/bin/asked").read_text())
 

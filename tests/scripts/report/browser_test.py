@@ -120,6 +120,53 @@ class ReaderTest(BrowserTest):
         self.assertEqual(rows[0][:3], ["connector", "percentile of the attempts [percentile]", "until connected [ns]"])
         self.assertEqual({row[0] for row in rows[1:]}, {"epoll", "blocking-threads", HOSTILE})
 
+    def test_shows_the_outcomes_on_a_screen_of_1280_pixels(self):
+        self.width(1280)
+        self.open("load=all")
+        box = "document.querySelector('#table').parentElement.getBoundingClientRect().right"
+        for head in ("connector", "load", "failed"):
+            right = f"document.querySelector('#table th[data-key={head}]').getBoundingClientRect().right"
+            self.assertLessEqual(self.js(f"return {right} - {box}"), 0, head)
+
+    def test_a_table_that_scrolls_says_so(self):
+        self.width(400)
+        self.open("load=all")
+        box = "const box = document.querySelector('#table').parentElement;"
+        self.assertTrue(self.js(f"{box} return box.scrollWidth > box.clientWidth"))
+        self.assertTrue(self.find("#scrolls").is_displayed())
+        self.width(6000)
+        self.open("load=all")
+        self.assertFalse(self.find("#scrolls").is_displayed())
+
+    def test_axes_have_titles_and_bars_have_ranges(self):
+        written = """const write = CanvasRenderingContext2D.prototype.fillText;
+            CanvasRenderingContext2D.prototype.fillText = function (text, ...more) {
+              (window.written ??= []).push(text);
+              return write.call(this, text, ...more);
+            };"""
+        early = self.browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": written})
+        self.addCleanup(self.browser.execute_cdp_cmd, "Page.removeScriptToEvaluateOnNewDocument", early)
+        self.open("load=all")
+        texts = set(self.js("return window.written"))
+        for title in ("percentile of the attempts", "until connected", "share of all attempts", "past the deadline"):
+            self.assertIn(title, texts)
+        ranges = self.js("return document.querySelectorAll('#table td.n .bar .range').length")
+        self.assertGreater(ranges, 0)
+
+    def test_a_link_of_the_verdict_keeps_the_choices_of_the_reader(self):
+        self.open("load=all")
+        self.press(self.find("#verdict li a"))
+        self.assertEqual(self.fragment(), "load=all")
+        self.assertTrue(self.js("return document.activeElement.tagName") == "SECTION")
+
+    def test_print_breaks_within_sections_but_not_within_charts(self):
+        self.open()
+        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+        self.addCleanup(self.browser.execute_cdp_cmd, "Emulation.setEmulatedMedia", {"media": ""})
+        style = "return getComputedStyle(document.querySelector(arguments[0])).breakInside"
+        self.assertEqual(self.js(style, "section"), "auto")
+        self.assertEqual(self.js(style, "figure"), "avoid")
+
     def test_fits_the_width_of_a_phone(self):
         self.width(390)
         self.open()

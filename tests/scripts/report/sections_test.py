@@ -56,9 +56,9 @@ class VerdictTest(ReportTest):
 
     def test_names_who_cannot_be_told_apart_from_the_one_that_needs_least_cpu_time(self):
         (text,) = self.rates(epoll=(310, 305, 300, 295, 290), poll=(305, 300, 295, 290, 285))["CPU"]
-        self.assertIn("Not distinguishable from poll: epoll.", text)
+        self.assertIn("medians from 295 µs (poll) to 300 µs (epoll), but none can be told apart from poll.", text)
         (text,) = self.rates(epoll=(310, 300), poll=(305, 295))["CPU"]
-        self.assertIn("Fewer than 5 repetitions", text)
+        self.assertIn("fewer than 5 repetitions do not show how certain that order is", text)
 
     def test_does_not_compare_with_the_harness(self):
         (text,) = self.rates(
@@ -79,7 +79,9 @@ class VerdictTest(ReportTest):
             )
         (text,) = self.said(run)["Timeouts"]
         self.assertIn(
-            "epoll times out 30.0 µs late; sndtimeo-threads is the latest, 4.90 ms late; too early: libuv by 70.0 µs",
+            "medians from 30.0 µs (epoll) to 4.90 ms (sndtimeo-threads); fewer than 5 repetitions do not show how "
+            "certain that order is; before the deadline: libuv (at least half of its attempts, by 70.0 µs in the "
+            "median).",
             text,
         )
 
@@ -114,13 +116,14 @@ class VerdictTest(ReportTest):
 
     def test_says_how_dead_hosts_delay_healthy_ones(self):
         (text,) = self.said(everything(("epoll", "pool")))["Healthy hosts"]
-        self.assertIn("From 0% to 50% dead hosts", text)
-        self.assertIn("with epoll (5.9 times as long)", text)
+        self.assertIn("With 50% dead hosts, p99 of accepting: medians from 180 µs (epoll) to 360 µs (pool)", text)
+        self.assertIn("with 0%: epoll 30.4 µs, pool 60.4 µs", text)
 
     def test_names_connectors_with_unusual_outcomes(self):
         run = Records().wave("epoll", times=[9] * 9).wave("poll", times=[9] * 7, failed=2)
         self.assertIn(
-            "accepting: unlike most attempts, these ended as refused: poll (2 of 9).", self.said(run)["Outcomes"]
+            "accepting (IPv4), 1 in flight, timeout 1 s: unlike most attempts, these ended as refused: poll (2 of 9).",
+            self.said(run)["Outcomes"],
         )
 
     def test_counts_the_verdicts_of_the_gate(self):

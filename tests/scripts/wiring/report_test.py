@@ -131,20 +131,26 @@ class SentencesTest(ReportTest):
                 late = {"overshoot_p50_ns": 1000 * (place + 1), "overshoot_p99_ns": 70_000 * (place + 1)}
                 late["reaped_overshoot_p50_ns"] = 4000 * (place + 1)
                 run.wave(
-                    name, repetition, "blackhole", timeout_ns=10**8, times=[1], outcome="deadline_exceeded", **late
+                    name,
+                    repetition,
+                    "blackhole",
+                    timeout_ns=10**8,
+                    times=[10**8],
+                    outcome="deadline_exceeded",
+                    **late,
                 )
                 kept = {"connects_per_s": 995, "added_p50_ns": 500 * (3 - place), "added_p99_ns": 1}
                 run.wave(name, repetition, "delayed:20ms", "steady:uniform:1000/s", 64, times=[9], **kept)
         said = self.said(run)
         self.assertIn("epoll makes 3,000 connections per second, 3.0 times the rate of ring (1,000)", said["Rate"][0])
-        cheap = "ring needs the least CPU time per attempt, 1.00 µs; epoll needs the most, 3.00 µs"
+        cheap = "CPU time per attempt: least ring (1.00 µs), most epoll (3.00 µs)."
         self.assertIn(cheap, said["CPU"][0])
         late = (
-            "epoll times out 1.00 µs late (p99 70.0 µs, received by its caller 4.00 µs); "
-            "ring is the latest, 3.00 µs late (p99 210 µs, received by its caller 12.0 µs)"
+            "least late epoll (1.00 µs), latest ring (3.00 µs) (epoll p99 70.0 µs, received by its caller 4.00 µs; "
+            "ring p99 210 µs, received by its caller 12.0 µs)."
         )
-        self.assertIn(f"timeout 100 ms (medians): {late}", said["Timeouts"][0])
-        self.assertIn("ring adds the least to the handshake, 500 ns; epoll adds the most, 1.50 µs", said["Added"][0])
+        self.assertIn(f"timeout 100 ms, given up after the deadline by (p50): {late}", said["Timeouts"][0])
+        self.assertIn("added to the handshake (p50): least ring (500 ns), most epoll (1.50 µs).", said["Added"][0])
 
     def test_the_fleet_compares_the_smallest_with_the_largest_share(self):
         run = Records()
@@ -154,7 +160,8 @@ class SentencesTest(ReportTest):
             run.wave("epoll", target="blackhole", scenario=fleet, concurrency=9, times=[1], outcome="deadline_exceeded")
         run.samples = []
         (text,) = self.said(run)["Healthy hosts"]
-        self.assertIn("From 10% to 50% dead hosts, the p99 of accepting goes from 2.00 µs to 8.00 µs with epoll", text)
+        self.assertIn("With 50% dead hosts, p99 of accepting: epoll, 8.00 µs; no other connector was measured;", text)
+        self.assertIn("; with 10%: epoll 2.00 µs.", text)
 
     def test_judgements_and_searches_stay_with_their_names(self):
         run = Records(rates=[searched("epoll", 500, 600), searched("pool", 300, 400), searched("null", 900, 950)])
@@ -267,7 +274,7 @@ class PageTest(ReportTest):
         for name, cpu in (("null", 10), ("epoll", 1000), ("pool", 2000)):
             run.wave(name, concurrency=64, times=[9], connects_per_s=5, cpu_ns=cpu)
         self.assertIn(
-            "epoll needs the least CPU time per attempt, 1.00 µs; pool needs the most", self.said(run)["CPU"][0]
+            "CPU time per attempt: medians from 1.00 µs (epoll) to 2.00 µs (pool); fewer", self.said(run)["CPU"][0]
         )
 
     def test_a_figure_draws_the_range_from_the_lowest_to_the_highest(self):

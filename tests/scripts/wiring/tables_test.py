@@ -212,7 +212,7 @@ class AnswerTest(RunsTest):
             for repetition, late in ((1, 70), (2, 10), (3, 40), (4, 90), (5, 20))
         ]
         self.run_of("timeout", late)
-        near, far, dead, lateness, *_ = sentences(self.folder)
+        _, near, far, dead, lateness, *_ = sentences(self.folder)
         self.assertIn("at most 30 in flight. Connects per second: pool 2,000/s; epoll 1,000/s.", near)
         self.assertIn("at most 40 in flight. Connects per second: pool 12,000/s; epoll 11,000/s.", far)
         self.assertIn("Threads used: pool 73; epoll 63.", far)

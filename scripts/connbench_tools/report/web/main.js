@@ -116,7 +116,7 @@ function keepInStep() {
     writeFragment(report);
     showTheme();
   });
-  for (const link of document.querySelectorAll("nav a, a.skip")) {
+  for (const link of document.querySelectorAll("nav a, a.skip, #verdict a")) {
     // The fragment holds the reader's choices, so a link must not replace it.
     link.addEventListener("click", (event) => {
       event.preventDefault();
@@ -134,6 +134,7 @@ function keepInStep() {
     if (innerWidth === width) return; // hiding the address bar of a phone changes only the height
     width = innerWidth;
     clearTimeout(later);
+    table.sayThatItScrolls();
     later = setTimeout(drawAll, 100);
   });
   printedInLight();

@@ -49,12 +49,19 @@ const table = {
     this.heads.forEach((head, column) => {
       const needed =
         column < 1 ||
-        column === this.heads.length - 1 ||
+        head.dataset.key === "failed" ||
         (column === 1 ? chosen === "all" : shown.some((row) => row.cells[column].dataset.v !== undefined));
       head.hidden = !needed;
       for (const row of shown) row.cells[column].hidden = !needed;
     });
+    this.sayThatItScrolls();
     this.count.textContent = `${shown.length} of ${this.rows.length} rows`;
+  },
+
+  // Columns beyond the edge look as if they were not there.
+  sayThatItScrolls() {
+    const box = this.element.parentElement;
+    document.getElementById("scrolls").hidden = box.scrollWidth <= box.clientWidth;
   },
 
   sorted(rows) {
