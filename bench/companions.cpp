@@ -24,6 +24,7 @@ constexpr Companion known[] = {
     {"exact", "compares exact costs (system calls, allocations) with a baseline"},
     {"history", "appends a finished run to a history"},
     {"table", "measures all connectors, and prints one table"},
+    {"export", "writes percentiles and outcomes of a run for other tools"},
 };
 
 // Found as git finds its programs: relative to the executable, so that an installation can be moved.

@@ -13,6 +13,7 @@
 #include "bench/requirements.h"
 #include "bench/run_description.h"
 #include "bench/run_options.h"
+#include "bench/run_settings.h"
 #include "bench/screen.h"
 #include "bench/skip_lines.h"
 #include "bench/table.h"
@@ -80,6 +81,7 @@ RunInfo describe_run(const RunOptions& options, std::string run_id) {
           .spin = options.request.spin,
           .spin_server = options.request.spin_server,
           .addresses = options.request.addresses,
+          .settings = options.settings,
           .origin = Origin::now(),
           .environment = std::make_shared<nlohmann::ordered_json>(describe_environment())};
 }
@@ -213,10 +215,12 @@ int measure(const RunOptions& options) {
 }
 
 // Without a lab its targets are skipped, with the reason. What the lab itself was asked to do cannot be skipped.
-int run(const RunFlags& flags) {
+int run(const RunFlags& given) {
   raise_descriptor_limit();
   note_tcp_memory();
+  const RunFlags flags = with_repeated(given);
   RunOptions options = parse(flags);
+  options.settings = std::make_shared<nlohmann::ordered_json>(settings_of(flags, options.request));
   require_machine();
   if (!options.lab) return measure(options);
   try {
@@ -248,9 +252,10 @@ Command run_command() {
                        {"Hosts that never answer, behind a deadline of 100 ms",
                         "connbench run --connector loops,'*-threads' --target blackhole --timeout 100ms"},
                        {"Latency at a given rate, when a tenth of the hosts is dead",
-                        "connbench run --connector epoll --mix accepting=90,blackhole=10 --arrival poisson:1000/s"}},
+                        "connbench run --connector epoll --mix accepting=90,blackhole=10 --arrival poisson:1000/s"},
+                       {"The same run again, on another kernel", "connbench run --repeat results/A"}},
           .run = [flags] { return run(*flags); },
-          .check = [flags] { parse(*flags); }};
+          .check = [flags] { parse(with_repeated(*flags)); }};
 }
 
 }  // namespace connbench

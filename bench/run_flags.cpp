@@ -1,5 +1,7 @@
 #include "bench/run_flags.h"
 
+#include <algorithm>
+
 namespace connbench {
 namespace {
 
@@ -146,6 +148,11 @@ FlagGroup records(RunFlags& flags) {
             .destination = &flags.seed,
             .help = "Seed of the order of waves and of random arrivals.",
             .shown_default = "random, and recorded"},
+           {.name = "--repeat",
+            .value = "RUN",
+            .destination = &flags.repeat,
+            .help = "Measure what the run in this folder measured, in the same order and with the same random arrivals "
+                    "(its settings in run.json). Goes only with --out, --pcap, --quiet and --dry-run."},
            {.name = "--quiet", .value = "", .destination = &flags.quiet, .help = "Show no progress on stderr."},
            {.name = "--dry-run",
             .value = "",
@@ -153,10 +160,24 @@ FlagGroup records(RunFlags& flags) {
             .help = "Print the waves and the expected time, and run nothing."}}};
 }
 
+// --repeat has settings of its own.
+void exclude_settings(std::vector<FlagGroup>& groups) {
+  std::vector<std::string> settings;
+  for (const FlagGroup& group : groups)
+    for (const Flag& flag : group.flags)
+      if (std::ranges::find(flags_beside_the_settings, flag.name) == std::end(flags_beside_the_settings))
+        settings.push_back(flag.name);
+  for (FlagGroup& group : groups)
+    for (Flag& flag : group.flags)
+      if (flag.name == "--repeat") flag.excludes = settings;
+}
+
 }  // namespace
 
 std::vector<FlagGroup> describe(RunFlags& flags) {
-  return {what_to_measure(flags), load(flags), surroundings(flags), records(flags)};
+  std::vector<FlagGroup> groups{what_to_measure(flags), load(flags), surroundings(flags), records(flags)};
+  exclude_settings(groups);
+  return groups;
 }
 
 }  // namespace connbench

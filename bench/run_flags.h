@@ -37,12 +37,16 @@ struct RunFlags {
   std::string syscalls = "on";
   std::string out;
   std::string seed;
+  std::string repeat;  // the folder of a run; "" = none
   bool dry_run = false;
   bool quiet = false;
 };
 
 /// Where a search for a rate begins.
 inline constexpr const char* default_search_start = "poisson:1000/s";
+
+/// Flags that do not decide what is measured. All others can be taken from an earlier run (--repeat).
+inline constexpr const char* flags_beside_the_settings[] = {"--out", "--pcap", "--quiet", "--dry-run", "--repeat"};
 
 /// The flags by topic, with their help. They write to `flags`, which must outlive them.
 std::vector<FlagGroup> describe(RunFlags& flags);

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 
 #include "bench/progress_line.h"
@@ -21,6 +23,7 @@ struct RunOptions {
   SamplesKept samples;
   std::string pcap{};  ///< the file for the lab's packets; "" = none
   std::optional<std::filesystem::path> out;
+  std::shared_ptr<const nlohmann::ordered_json> settings{};  ///< for run.json
   bool dry_run;
   ProgressLine::Wanted progress;
 };

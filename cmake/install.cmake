@@ -25,7 +25,7 @@ foreach(header loops/loop loops/detect loops/pending sockets/due_table sockets/b
 endforeach()
 
 # The subcommands in Python, and what they share.
-foreach(program report compare regress exact history table)
+foreach(program report compare regress exact history table export)
   install(PROGRAMS scripts/${program} DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/connbench)
 endforeach()
 install(DIRECTORY scripts/connbench_tools DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/connbench

@@ -13,6 +13,7 @@
 #include "harness/machine/cpu_accounting.h"
 #include "harness/machine/inherited.h"
 #include "harness/machine/processors.h"
+#include "harness/machine/surroundings.h"
 #include "harness/machine/usage.h"
 #include "harness/support/proc_file.h"
 
@@ -99,7 +100,11 @@ std::optional<std::string> cpu_field(std::string_view cpuinfo, std::string_view 
 Json describe_kernel() {
   utsname name;
   if (::uname(&name) != 0) return nullptr;
-  return {{"name", name.sysname}, {"release", name.release}, {"version", name.version}, {"machine", name.machine}};
+  return {{"name", name.sysname},
+          {"release", name.release},
+          {"version", name.version},
+          {"machine", name.machine},
+          {"command_line", describe_kernel_command_line()}};
 }
 
 Json describe_cpu(std::string_view cpuinfo) {
@@ -182,6 +187,9 @@ Json describe_machine() {
           {"cpu_accounting", describe_cpu_accounting()},
           {"clock_source", value_of(read_text("/sys/devices/system/clocksource/clocksource0/current_clocksource"))},
           {"memory", describe_memory()},
+          {"mitigations", describe_mitigations()},
+          {"cgroup", describe_cgroup_limits()},
+          {"packet_filter", describe_packet_filter()},
           {"load", describe_load()},
           {"limits", describe_limits()},
           {"timer_slack_ns", timer_slack().count()},

@@ -45,7 +45,9 @@ RunJson::RunJson(const RunInfo& info)
                {"arrivals", Json::array()},
                {"rates", Json::array()},
                {"syscalls", Json::array()},
-               {"hosts", Json::array()}})) {}
+               {"hosts", Json::array()}})) {
+  if (info.settings) (*document_)["settings"] = *info.settings;
+}
 
 RunJson::~RunJson() = default;
 RunJson::RunJson(RunJson&&) noexcept = default;

@@ -36,6 +36,7 @@ struct RunInfo {
   bool spin = false;
   bool spin_server = false;
   std::optional<size_t> addresses{};
+  std::shared_ptr<const nlohmann::ordered_json> settings{};  ///< what was asked for; nullptr: no such key
   Origin origin{};
   std::shared_ptr<const nlohmann::ordered_json> environment{};  ///< nullptr: {}
 };

@@ -9,7 +9,15 @@ from pathlib import Path
 PROGRAMS = Path(__file__).resolve().parent.parent  # the folder of the programs
 ROOT = PROGRAMS.parent  # of a checkout
 INSTALLED = PROGRAMS.name == "connbench"
-SUBCOMMANDS = ("report", "compare", "regress", "exact", "history", "table")  # bench/companions.cpp has them too
+SUBCOMMANDS = (
+    "report",
+    "compare",
+    "regress",
+    "exact",
+    "history",
+    "table",
+    "export",
+)  # bench/companions.cpp has them too
 
 RESULTS = Path("results") if INSTALLED else ROOT / "results"
 HERE = Path() if INSTALLED else ROOT  # the repository that is meant, unless another one is named

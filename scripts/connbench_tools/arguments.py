@@ -73,6 +73,14 @@ def increasing(least, most):
     return read
 
 
+def percentiles(text):
+    """The type of "50,99,99.9": percentiles as shares, without repetitions."""
+    found = tuple(dict.fromkeys(decimal(0, 100)(word) / 100 for word in text.split(",")))
+    if all(found):
+        return found
+    raise _invalid(text, "percentiles above 0 and at most 100, as in 50,99,99.9")
+
+
 def names(text):
     """The type of a list such as "epoll,poll-pool"."""
     if all(found := text.split(",")):

@@ -2,6 +2,8 @@
 // tests start: SIGHUP under nohup, and SIGINT and SIGQUIT in the background of a shell. Our programs honour that.
 #include <signal.h>
 
+#include <initializer_list>
+
 namespace {
 
 [[maybe_unused]] const bool usual = [] {

@@ -4,7 +4,7 @@ from .. import command
 from ..output import write_text
 from ..records.waves import is_harness
 from . import judge, self_test, statistics, thresholds, verdicts
-from .runs import JudgedRun, require_comparable
+from .runs import JudgedRun, differing_machines, require_comparable
 
 SELF_TEST = thresholds.RECORD
 NOT_PAIRED = (
@@ -18,10 +18,10 @@ NOT_PAIRED = (
 def compare(given):
     """Prints the table and writes the files that were asked for. Returns the exit status."""
     first, second = JudgedRun(given.first, "A"), JudgedRun(given.second, "B")
-    notes = [NOT_PAIRED, *require_comparable(first, second)]
+    notes = [NOT_PAIRED, *require_comparable(first, second, given.across)]
     noise, more = self_test.kept_noise(SELF_TEST)
     rows = judge_cases(first, second, noise, statistics.numpy.random.default_rng(given.seed))
-    notes += [*left_out(first), *too_few(rows), *more]
+    notes += [*(mark(rows, first, second) if given.across else []), *left_out(first), *too_few(rows), *more]
     try:  # files first: nobody may read what is printed. But what they cannot take is seen at least
         if given.csv:
             verdicts.write_csv(given.csv, rows)
@@ -30,6 +30,16 @@ def compare(given):
     finally:
         print(verdicts.table(rows) + "\n" + "\n".join([*notes, verdicts.summary(rows)]), flush=True)
     return verdicts.status(rows)
+
+
+def mark(rows, first, second):
+    """Marks every row as one across machines. Returns a note."""
+    differing = differing_machines(first, second)
+    if not differing:
+        return ["--across: both runs are of one machine and kernel"]
+    for row in rows:
+        row.across = "; ".join(f"{name} {one} / {other}" for name, (one, other) in differing.items())
+    return ["across machines or kernels: a difference may be theirs, and the thresholds are those of one machine"]
 
 
 def judge_cases(first, second, noise, generator):

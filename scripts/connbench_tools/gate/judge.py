@@ -33,6 +33,7 @@ class Row:
         self.benchmark, self.metric, self.threshold = benchmark, metric, threshold
         self.pairs, self.effect, self.low, self.high, self.p = 0, None, None, None, None
         self.verdict, self.note = UNDECIDED, ""
+        self.across = ""  # what else differs between the sides, where they are of two machines: "kernel 6.1 / 6.12"
 
     @property
     def key(self):

@@ -86,15 +86,20 @@ def _ratio(text, attempts):
     return float(text) / int(attempts) if text and int(attempts) else None
 
 
-def require_comparable(first, second):
-    """Raises Unusable unless both runs measured the same benchmarks on one machine. Returns notes for the reader."""
-    for name in MACHINE:
-        values = [run.machine[name] for run in (first, second)]
-        if values[0] != values[1]:
-            raise Unusable(
-                f"measured on two machines: {name} {values[0]} ({first.side}), {values[1]} ({second.side}). Only runs "
-                "of one machine can be compared"
-            )
+def differing_machines(first, second):
+    """What tells the machines of two runs apart: {name: (value of the first, of the second)}."""
+    both = {name: (first.machine[name], second.machine[name]) for name in MACHINE}
+    return {name: values for name, values in both.items() if values[0] != values[1]}
+
+
+def require_comparable(first, second, across=False):
+    """Raises Unusable unless both runs measured the same benchmarks, and on one machine unless `across` is true.
+    Returns notes for the reader."""
+    for name, values in differing_machines(first, second).items() if not across else ():
+        raise Unusable(
+            f"measured on two machines: {name} {values[0]} ({first.side}), {values[1]} ({second.side}). Only runs "
+            "of one machine can be compared (to compare the machines: connbench compare --across)"
+        )
     for one, other in ((first, second), (second, first)):
         _require_cases(one, other)
     notes = [

@@ -36,7 +36,8 @@ def _cells(row):
     interval = "-" if row.low is None else f"{percent(row.low)} to {percent(row.high)}"
     p = "-" if row.p is None else "<0.001" if row.p < 0.001 else f"{row.p:.3f}"
     names = one_line(row.benchmark), one_line(row.metric)
-    return (*names, str(row.pairs), percent(row.effect), interval, p, f"{row.threshold:.1%}", row.verdict)
+    figures = str(row.pairs), percent(row.effect), interval, p, f"{row.threshold:.1%}"
+    return (*names, *figures, row.verdict + (f" (across {one_line(row.across)})" if row.across else ""))
 
 
 def _sorted(rows):
@@ -80,13 +81,17 @@ def _markdown_table(rows):
     for row in rows:
         cells = list(_cells(row))
         cells[0] = f"`{cells[0]}`"
-        cells[-1] = f"{SIGNS[row.verdict]} **{row.verdict}**" + (f"<br>{one_line(row.note)}" if row.note else "")
+        more = [f"across {row.across}" if row.across else "", row.note]
+        notes = "".join(f"<br>{one_line(text)}" for text in more if text)
+        cells[-1] = f"{SIGNS[row.verdict]} **{row.verdict}**{notes}"
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return lines
 
 
 def write_csv(path, rows):
-    verdicts_csv.write(path, map(_values, rows))
+    across = any(row.across for row in rows)
+    values = [_values(row) + ([row.across] if across else []) for row in rows]
+    verdicts_csv.write(path, values, ("across",) if across else ())
 
 
 def _values(row):

@@ -20,10 +20,10 @@ def read(folders, file=None):
     return [row for path in paths for row in read_table(path, READ).rows]
 
 
-def write(path, rows):
-    """Writes rows of values in the order of COLUMNS."""
+def write(path, rows, more=()):
+    """Writes rows of values in the order of COLUMNS, and of `more` columns."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(COLUMNS)
+    writer.writerow((*COLUMNS, *more))
     writer.writerows(rows)
     write_text(path, text.getvalue())

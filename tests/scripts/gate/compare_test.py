@@ -242,6 +242,35 @@ class CompareTest(RunsTest):
             self.assertIn("3 same", done.stdout)
             self.assertRegex(done.stderr, rf"\Ascripts/compare: .*No such file or directory: '{file}'\n\Z")
 
+    def test_two_kernels_are_compared_on_request_and_marked_on_every_line(self):
+        other = ENVIRONMENT | {"kernel": {"release": "6.12"}}
+        first, second = self.run_of("a", self.waves()), self.run_of("b", self.waves(factor=1.3), environment=other)
+        files = ["--csv", self.folder / "v.csv", "--markdown", self.folder / "v.md"]
+        done = self.compare(first, second, "--across", *files)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        lines = [line for line in done.stdout.splitlines() if line.startswith("epoll/")]
+        self.assertGreater(len(lines), 2)
+        for line in lines:
+            self.assertTrue(line.endswith("regressed (across kernel 6.1 / 6.12)"), line)
+        self.assertIn("across machines or kernels: a difference may be theirs", done.stdout)
+        with open(self.folder / "v.csv", newline="") as file:
+            rows = list(csv.DictReader(file))
+        self.assertEqual({(row["verdict"], row["across"]) for row in rows}, {("regressed", "kernel 6.1 / 6.12")})
+        self.assertEqual((self.folder / "v.md").read_text().count("across kernel 6.1 / 6.12"), len(rows))
+
+    def test_across_says_when_there_is_one_machine_only(self):
+        done = self.compare(*(self.run_of(name, self.waves()) for name in "ab"), "--across")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("--across: both runs are of one machine and kernel", done.stdout)
+        self.assertNotIn("(across", done.stdout)
+
+    def test_the_harness_is_not_judged(self):
+        rows = [*self.waves("null"), *self.waves()], [*self.waves("null", factor=2), *self.waves()]
+        done = self.compare(*(self.run_of(name, one) for name, one in zip("ab", rows)))
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn("not judged: null, which measure the harness itself", done.stdout)
+        self.assertNotIn("null/accepting", done.stdout)
+
     def test_an_internal_error_is_not_a_regression(self):
         first, second = (self.run_of(name, self.waves()) for name in "ab")
         with mock.patch.object(compare, "judge_cases", side_effect=RuntimeError("never thought of")):
