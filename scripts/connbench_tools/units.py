@@ -12,11 +12,19 @@ def significant(value, digits=3):
     return f"{rounded:,.{max(0, shift)}f}"
 
 
-def duration(nanoseconds):
+def honest_digits(values):
+    """How many digits of their median to show: a third one only where the values stay within 10 % of each other."""
+    known = sorted(values)
+    if not known or known[-1] - known[0] <= 0.1 * abs(known[(len(known) - 1) // 2]):
+        return 3
+    return 2
+
+
+def duration(nanoseconds, digits=3):
     size = abs(nanoseconds)
     for unit, factor in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
         if size >= factor:
-            return f"{significant(nanoseconds / factor)} {unit}"
+            return f"{significant(nanoseconds / factor, digits)} {unit}"
     return f"{nanoseconds:.0f} ns"
 
 

@@ -82,12 +82,18 @@ class Scripts(unittest.TestCase):
         "compare": (["a", "b"], ["--seed"]),
         "exact": (["build"], ["--runs"]),
         "report": (["run"], ["--max-bytes"]),
+        "export": (["run", "--format", "csv"], ["--percentiles"]),
         "build-cost": ([], ["--at-most"]),
     }
     EMPTY = {
-        "regress": (["HEAD"], "--markdown --out --pairs-file --build --head-build".split()),
+        "regress": (
+            ["HEAD"],
+            "--markdown --out --pairs-file --build --head-build --base-program --head-program --program --connector "
+            "--target --load --baseline".split(),
+        ),
         "compare": (["a", "b"], ["--markdown", "--csv"]),
-        "exact": (["build"], ["--baseline", "--connector", "--what"]),
+        "exact": (["build"], ["--baseline", "--connector", "--what", "--program"]),
+        "export": (["run", "--format", "csv"], ["--figure", "--out", "--percentiles"]),
         "report": (["run"], ["--verdicts", "--out", "--only", "--figures"]),
         "table": ([], ["--from", "--portrait", "--write", "--out", "--bin"]),
         "history": (["run"], ["--file"]),

@@ -2,15 +2,16 @@
 
 from html import escape
 
-from ..records.waves import is_harness
-from ..units import duration, memory, significant
+from ..records.waves import each_per_attempt, is_harness
+from ..units import duration, honest_digits, memory, significant
 from ..vocabulary import SERVER_BOUND
 
 
 class Column:
-    def __init__(self, identity, head, explains, value, text=None, spread=None):
+    def __init__(self, identity, head, explains, value, text=None, spread=None, each=None):
         self.identity, self.head, self.explains, self.value = identity, head, explains, value
         self.text = text or significant
+        self.each = each  # the figure of each repetition, where it decides how many digits are shown
         self.spread = spread  # the range of the repetitions as text, shown below the median
 
 
@@ -26,6 +27,7 @@ COLUMNS = (
         "Connected attempts divided by the time from first to last; below it, the range of the repetitions",
         lambda line: line.rate(),
         spread=_spread,
+        each=lambda line: line.rates(),
     ),
     Column(
         "cpu",
@@ -34,6 +36,7 @@ COLUMNS = (
         "one target and family only",
         lambda line: line.cpu_ns(),
         duration,
+        each=lambda line: each_per_attempt(line.rows, "cpu_ns"),
     ),
     Column("syscalls", "system calls", "Per attempt, counted in a separate wave", lambda line: line.syscalls()),
     Column("switches", "switches", "Context switches per attempt", lambda line: line.switches()),
@@ -158,7 +161,7 @@ def _cell(column, line, highest):
     value = column.value(line)
     if value is None:
         return "<td class=n></td>"
-    text = escape(column.text(value))
+    text = escape(column.text(value, honest_digits(column.each(line))) if column.each else column.text(value))
     if column.spread:
         text += f"<small>{escape(column.spread(line))}</small>"
     if column.spread and not is_harness(line.connector):

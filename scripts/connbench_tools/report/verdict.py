@@ -6,7 +6,7 @@ from ..records.repetitions import number
 
 from ..records.samples import numpy
 from ..records.waves import each_per_attempt, is_harness, rate_of
-from ..units import duration, exact_duration, listed, significant
+from ..units import duration, exact_duration, honest_digits, listed, significant
 from .claims import ENOUGH, Ranking, level_with
 from .comparison import Line, in_fleet, is_steady
 from .distributions import timed_out
@@ -109,7 +109,9 @@ def _answer(ranking, purpose):
 
 
 def _rate_answer(material, measured):
-    rates = Ranking(measured, lambda line: -line.rate(), rate_in, lambda rate: f"{significant(-rate)}/s")
+    rates = Ranking(
+        measured, lambda line: -line.rate(), rate_in, lambda rate, digits: f"{significant(-rate, digits)}/s"
+    )
     return _answer(rates, f"For the most connections per second ({_place(material, measured[0].load)})")
 
 
@@ -117,20 +119,24 @@ def _place(material, load):
     return material.label(load).replace(", closed loop", "")
 
 
+def _shown_rate(line):
+    return significant(line.rate(), honest_digits(line.rates()))
+
+
 def _rate_text(measured):
     first = measured[0]
-    text = f"{first.connector} makes {significant(first.rate())} connections per second"
+    text = f"{first.connector} makes {_shown_rate(first)} connections per second"
     if len(measured) == 1:
         return f"{text}; no other connector was measured."
     last = measured[-1]
     level = [line.connector for line in level_with(first, measured[1:], rate_in)]
     if min(len(first.rates()), len(last.rates())) < ENOUGH:
-        text += f", {last.connector} {significant(last.rate())}. This is only the order of the medians"
+        text += f", {last.connector} {_shown_rate(last)}. This is only the order of the medians"
         return f"{text}: fewer than {ENOUGH} repetitions do not show how certain it is."
     if len(level) == len(measured) - 1:
         return f"{text} by its median, but cannot be told apart from the other {len(level)}: none is clearly fastest."
     if last.connector not in level:
-        text += f", {times(first.rate() / last.rate())} the rate of {last.connector} ({significant(last.rate())})"
+        text += f", {times(first.rate() / last.rate())} the rate of {last.connector} ({_shown_rate(last)})"
     return f"{text}. Not distinguishable from it: {listed(level)}." if level else f"{text}, and more than all others."
 
 

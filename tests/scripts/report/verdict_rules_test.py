@@ -122,9 +122,20 @@ class VerdictRulesTest(ReportTest):
         run = self.thirty()
         said = self.said(run)
         self.assertIn("way-00 makes 50,000 connections per second", said["Rate"][0])
-        self.assertIn("least way-00, way-01 and way-02 (1.00 µs to 1.00 µs, not distinguishable)", said["CPU"][0])
+        self.assertIn("least way-00, way-01 and way-02 (1.00 µs each, not distinguishable)", said["CPU"][0])
         self.assertLess(max(len(text) for texts in said.values() for text in texts), 400)
         self.assertEqual(len(self.answers(run)), 2)
+
+    def test_a_third_digit_is_shown_only_where_the_repetitions_agree_so_far(self):
+        run = Records()
+        for name, rates in (("steady", (1234, 1236, 1238)), ("noisy", (1034, 1235, 1438))):
+            for repetition, rate in enumerate(rates, 1):
+                run.wave(name, repetition, concurrency=64, times=[9], connects_per_s=rate, cpu_ns=rate)
+        said = self.said(run)
+        self.assertIn("steady makes 1,240 connections per second, noisy 1,200.", said["Rate"][0])
+        self.assertIn("medians from 1.2 µs (noisy) to 1.24 µs (steady)", said["CPU"][0])
+        cells = re.findall(r"<td class=n data-v=123[56]>([^<]*)<", self.page(run))
+        self.assertCountEqual(cells, ["1,240", "1.24 µs", "1,200", "1.2 µs"])
 
     def test_no_advice_leaves_more_than_half_of_the_connectors(self):
         run = Records()
