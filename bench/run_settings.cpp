@@ -52,8 +52,11 @@ void store(const Json& value, const Destination& destination) {
 
 Json read_settings(const std::string& folder) {
   const std::filesystem::path path = std::filesystem::path(folder) / "run.json";
+  std::error_code ignored;
+  // A FIFO would block.
+  if (!std::filesystem::is_regular_file(path, ignored)) refuse(folder, "there is no run.json, so this is no run");
   std::ifstream file(path);
-  if (!std::filesystem::is_regular_file(path) || !file) refuse(folder, "there is no run.json, so this is no run");
+  if (!file) refuse(folder, "its run.json cannot be read");
   const Json document = Json::parse(file, nullptr, false);
   if (!document.is_object()) refuse(folder, "its run.json is damaged");
   const auto settings = document.find("settings");
