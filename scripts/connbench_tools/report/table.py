@@ -17,7 +17,8 @@ class Column:
 
 def _spread(line):
     rates = line.rates()
-    return f"{significant(rates[0])}–{significant(rates[-1])}" if len(rates) > 1 and rates[-1] else ""
+    low, high = (significant(rate, honest_digits(rates)) for rate in (rates[0], rates[-1])) if rates else ("", "")
+    return f"{low}–{high}" if len(rates) > 1 and rates[-1] else ""
 
 
 COLUMNS = (

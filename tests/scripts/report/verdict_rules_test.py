@@ -135,6 +135,7 @@ class VerdictRulesTest(ReportTest):
         self.assertIn("steady makes 1,240 connections per second, noisy 1,200.", said["Rate"][0])
         self.assertIn("medians from 1.2 µs (noisy) to 1.24 µs (steady)", said["CPU"][0])
         cells = re.findall(r"<td class=n data-v=123[56]>([^<]*)<", self.page(run))
+        self.assertTrue("<small>1,000–1,400</small>" in self.page(run), "the range is more precise than its median")
         self.assertCountEqual(cells, ["1,240", "1.24 µs", "1,200", "1.2 µs"])
 
     def test_no_advice_leaves_more_than_half_of_the_connectors(self):
