@@ -21,6 +21,7 @@ std::vector<Place> cancellable() {
                   [](const Capabilities& claims) { return claims.cancellable; });
 }
 INSTANTIATE_TEST_SUITE_P(Connector, Cancelling, testing::ValuesIn(cancellable()), name_of_place);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Cancelling);
 
 TEST_P(Cancelling, EndsUnansweredAttempts) {
   const auto target = open_target();
@@ -61,6 +62,7 @@ TEST_P(Cancelling, TwiceIsHarmless) {
 
 class CancellingDuringSuccess : public AtPlace {};
 INSTANTIATE_TEST_SUITE_P(Connector, CancellingDuringSuccess, testing::ValuesIn(accepted()), name_of_place);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(CancellingDuringSuccess);
 
 TEST_P(CancellingDuringSuccess, NeitherLosesNorInventsAttempts) {
   constexpr size_t many = 200;

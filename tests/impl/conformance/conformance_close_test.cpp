@@ -30,6 +30,7 @@ class Closing : public AtPlace {
   std::vector<Endpoint> listening_;
 };
 INSTANTIATE_TEST_SUITE_P(Connector, Closing, testing::ValuesIn(with_sockets(accepted())), name_of_place);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Closing);
 
 TEST_P(Closing, ByResetSendsAReset) {
   Connecting connecting(entry(), room, {.close = CloseMode::rst});
@@ -65,6 +66,7 @@ std::vector<Place> with_pending_attempts() {
                   [](const Capabilities& claims) { return claims.has_deadline() && !claims.completes_in_submit; });
 }
 INSTANTIATE_TEST_SUITE_P(Connector, ClosingLater, testing::ValuesIn(with_pending_attempts()), name_of_place);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(ClosingLater);
 
 // A held socket stays open and writable. A later attempt must not be confused with it.
 TEST_P(ClosingLater, DoesNotAffectNewAttempts) {

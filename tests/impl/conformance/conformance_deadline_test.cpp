@@ -10,6 +10,7 @@ std::vector<Place> with_deadlines() {
                   [](const Capabilities& claims) { return claims.has_deadline(); });
 }
 INSTANTIATE_TEST_SUITE_P(Connector, Deadlines, testing::ValuesIn(with_deadlines()), name_of_place);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Deadlines);
 
 std::vector<Attempt> with_timeouts(const Target& target, std::initializer_list<Duration> timeouts) {
   auto attempts = attempts_on(target.endpoints(), timeouts.size(), {});

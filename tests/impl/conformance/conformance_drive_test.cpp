@@ -38,6 +38,7 @@ bool is_basic_kind(const Place& place) {
 
 class DrivenOnEachKind : public Driven {};
 INSTANTIATE_TEST_SUITE_P(Connector, DrivenOnEachKind, testing::ValuesIn(places(is_basic_kind)), name_of_place);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(DrivenOnEachKind);
 
 TEST_P(DrivenOnEachKind, EveryAttemptOfAWaveIsAccountedFor) {
   const auto target = open_target(concurrency);
@@ -65,6 +66,7 @@ std::vector<Place> silent_and_cancellable() {
                   [](const Capabilities& claims) { return claims.cancellable; });
 }
 INSTANTIATE_TEST_SUITE_P(Connector, DrivenIntoSilence, testing::ValuesIn(silent_and_cancellable()), name_of_place);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(DrivenIntoSilence);
 
 TEST_P(DrivenIntoSilence, EndsAtTheLimitOfTheWave) {
   const auto target = open_target(concurrency);

@@ -8,6 +8,7 @@ namespace {
 class WhileNobodyAnswers : public AtPlace {};
 INSTANTIATE_TEST_SUITE_P(Connector, WhileNobodyAnswers, testing::ValuesIn(with_sockets(unanswered({Family::ipv4}))),
                          name_of_place);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(WhileNobodyAnswers);
 
 TEST_P(WhileNobodyAnswers, DestructionLeavesNothing) {
   const auto target = open_target();
@@ -66,6 +67,7 @@ std::vector<Place> without_deadlines() {
                   [](const Capabilities& claims) { return !claims.has_deadline(); });
 }
 INSTANTIATE_TEST_SUITE_P(Connector, WithoutADeadline, testing::ValuesIn(without_deadlines()), name_of_place);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(WithoutADeadline);
 
 TEST_P(WithoutADeadline, TheTimeoutIsIgnored) {
   const auto target = open_target();
@@ -100,6 +102,7 @@ TEST_P(WhileNobodyAnswers, ReapWaitsNoLongerThanAskedAndDoesNotSpin) {
 
 class WhileAllAnswer : public AtPlace {};
 INSTANTIATE_TEST_SUITE_P(Connector, WhileAllAnswer, testing::ValuesIn(accepted()), name_of_place);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(WhileAllAnswer);
 
 TEST_P(WhileAllAnswer, NormalUseLeavesNothing) {
   const auto target = open_target();
@@ -140,6 +143,7 @@ std::vector<Place> completing_in_submit() {
   return claiming(accepted(), [](const Capabilities& claims) { return claims.completes_in_submit; });
 }
 INSTANTIATE_TEST_SUITE_P(Connector, CompletingInSubmit, testing::ValuesIn(completing_in_submit()), name_of_place);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(CompletingInSubmit);
 
 TEST_P(CompletingInSubmit, AcceptsOneAttempt) {
   const auto target = open_target();
@@ -153,6 +157,7 @@ std::vector<Place> limited() {
   return claiming(accepted(), [](const Capabilities& claims) { return claims.max_in_flight > 0; });
 }
 INSTANTIATE_TEST_SUITE_P(Connector, Limited, testing::ValuesIn(limited()), name_of_place);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Limited);
 
 TEST_P(Limited, ProbeRefusesBeyondTheDeclaredLimit) {
   const size_t limit = Connecting(entry(), 1).capabilities().max_in_flight;

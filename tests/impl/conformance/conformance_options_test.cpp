@@ -61,6 +61,7 @@ std::vector<Place> with_choices(std::vector<Place> all) {
 class EachChoiceWhereHostsAnswer : public EachChoice {};
 INSTANTIATE_TEST_SUITE_P(Connector, EachChoiceWhereHostsAnswer, testing::ValuesIn(with_choices(places(is_answering))),
                          name_of_place);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EachChoiceWhereHostsAnswer);
 
 TEST_P(EachChoiceWhereHostsAnswer, EndsEveryAttemptAsExpectedUnlessMisleading) {
   const OutcomeSet allowed = GetParam().target->expected_outcomes(GetParam().family);
@@ -80,6 +81,7 @@ std::vector<Place> with_choices_and_deadlines() {
 }
 INSTANTIATE_TEST_SUITE_P(Connector, EachChoiceInSilence, testing::ValuesIn(with_choices_and_deadlines()),
                          name_of_place);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(EachChoiceInSilence);
 
 TEST_P(EachChoiceInSilence, KeepsTheDeadline) {
   complete_each(room, 20ms, [](const Variant&, const Connecting& connecting) {

@@ -36,6 +36,7 @@ class Stamps : public AtPlace {
 
 class StampsOfSuccess : public Stamps {};
 INSTANTIATE_TEST_SUITE_P(Connector, StampsOfSuccess, testing::ValuesIn(of_one_thread(accepted())), name_of_place);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(StampsOfSuccess);
 
 TEST_P(StampsOfSuccess, AreReadForEachAttempt) {
   expect_a_stamp_each(far_away);
@@ -43,6 +44,7 @@ TEST_P(StampsOfSuccess, AreReadForEachAttempt) {
 
 class StampsOfDeadlines : public Stamps {};
 INSTANTIATE_TEST_SUITE_P(Connector, StampsOfDeadlines, testing::ValuesIn(of_one_thread_with_deadline()), name_of_place);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(StampsOfDeadlines);
 
 TEST_P(StampsOfDeadlines, AreReadForEachAttempt) {
   expect_a_stamp_each(30ms);
