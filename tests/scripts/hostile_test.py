@@ -23,7 +23,7 @@ from connbench_tools.gate import collect, pairs, self_test
 from connbench_tools.history import file as history
 from connbench_tools.records import files, pending, samples, tables
 
-SCRIPTS = {name: script(name) for name in ("report", "history", "table", "answer", "compare")}
+SCRIPTS = {name: script(name) for name in ("report", "history", "table", "answer", "compare", "export")}
 NOT_A_FILE = {
     "a FIFO": os.mkfifo,
     "a folder": os.mkdir,
@@ -62,6 +62,7 @@ class HostileTest(RunsTest):
             "table": ["--from", run],
             "answer": [self.folder / "answers"],
             "compare": [run, run],
+            "export": [run, "--format", "json"],
         }[name]
 
     def refusal(self, name):
@@ -117,7 +118,7 @@ class HostileTest(RunsTest):
                     self.assertEqual(self.run_of("made", [wave("epoll", 1, **row)]), self.folder / "made")
                     shutil.copytree(self.folder / "made", folder, dirs_exist_ok=True)
                     shutil.rmtree(self.folder / "made")
-                for name in ("report", "table", "answer", "compare", "history"):
+                for name in ("report", "table", "answer", "compare", "history", "export"):
                     self.assertIn(
                         f"row 1 has {'the scenario ' * (column == 'scenario')}", self.refusal(name), cell[:20]
                     )
@@ -127,7 +128,7 @@ class HostileTest(RunsTest):
             for folder in self.records():
                 with open(folder / file, "wb") as opened:
                     opened.truncate(20 << 30)  # takes no room on the disk
-            for name in ("report", "table", "answer", "compare", "history"):
+            for name in ("report", "table", "answer", "compare", "history", "export"):
                 self.assertRegex(self.refusal(name), "more than 64 MiB|a row is longer")
 
     def test_a_row_of_endless_lines_is_refused(self):
