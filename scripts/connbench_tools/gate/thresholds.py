@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from .. import INSTALLED, PROGRAMS, ROOT, cache, command, programs
+from ..failures import Unusable
 from ..output import write_text
 from ..records.files import read_json
 from . import judge, pairs, resampling, self_test, statistics, suite
@@ -24,12 +25,16 @@ METRICS = "connects_per_s cpu_per_attempt wall_time overshoot_p50 added_p50 p50 
 
 def of(machine, measured):
     """({(benchmark, metric): noise}, notes) for comparisons on this machine. `measured`: the suite."""
-    calibrated = file_for(machine, measured)
+    try:
+        calibrated = file_for(machine, measured)
+        is_calibrated = calibrated.exists()
+    except Unusable:  # there is no cache
+        is_calibrated = False
     is_there = (RECORD / self_test.RESULT).exists()
     recorded = self_test.read_result(RECORD) if is_there else None
-    if recorded and recorded["machine"] == machine and (measured is suite.OURS or not calibrated.exists()):
+    if recorded and recorded["machine"] == machine and (measured is suite.OURS or not is_calibrated):
         return self_test.kept_noise(RECORD)
-    if calibrated.exists():
+    if is_calibrated:
         hint = f": remove it, and measure again with {command('regress')} --calibrate"
         kept = read_json(calibrated, "self-test", hint=hint)
         when = f"calibrated on {kept.get('date', 'an unknown day')}, {kept.get('pairs', '?')} pairs"

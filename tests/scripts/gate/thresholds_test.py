@@ -91,6 +91,14 @@ class ThresholdsTest(RunsTest):
         with self.assertRaisesRegex(Exception, "remove it, and measure again with scripts/regress --calibrate"):
             thresholds.of(HERE, THEIRS)
 
+    def test_a_user_without_a_home_has_no_cache_and_gets_a_verdict_all_the_same(self):
+        with mock.patch.dict(os.environ, {"XDG_CACHE_HOME": ""}), mock.patch(
+            "pathlib.Path.home", side_effect=RuntimeError
+        ):
+            self.assertEqual(self.of()[0], [thresholds.WIDE] * 2)
+            with self.assertRaisesRegex(Exception, "name one for the cache in XDG_CACHE_HOME"):
+                self.calibrate()
+
     def test_a_relative_cache_folder_is_ignored(self):
         with mock.patch.dict(os.environ, {"XDG_CACHE_HOME": "here", "HOME": "/home/somebody"}):
             self.assertEqual(str(thresholds.cache.folder()), "/home/somebody/.cache/connbench")
