@@ -150,6 +150,11 @@ class RepositoryTest(Theirs):
         self.assertIn("base: 'true' did not make x: name what it makes in --program", done.stderr)
         self.assert_nothing_left()
 
+    def test_revisions_are_built_in_the_cache_of_the_user(self):
+        words = ["--build", f"pwd >> {self.folder}/where; false", "--program", "x", "--connector", "my-way"]
+        self.regress("HEAD", *words, folder=self.root)
+        self.assertTrue((self.folder / "where").read_text().startswith(f"{self.folder}/cache/connbench/worktrees/"))
+
     def test_outside_a_repository_it_says_so(self):
         done = self.regress("HEAD", *self.BUILD, "--connector", "my-way", folder="/")
         self.assertEqual(done.returncode, 2)
