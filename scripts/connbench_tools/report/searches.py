@@ -3,7 +3,7 @@
 from html import escape
 
 from ..records.waves import is_harness
-from ..units import significant
+from ..units import listed, significant
 from .comparison import Load, load_text
 
 HEAD = ("connector", "load", "goal", "highest rate that held", "lowest that did not", "waves", "how it ended")
@@ -82,7 +82,8 @@ def _row(material, search):
 
 
 def search_sentences(material):
-    """A sentence for each goal that held with any connector."""
+    """For each goal that held with any connector: a sentence, and what it means for "which should I use?" ("" when the
+    searches leave more than half of the connectors)."""
     for (load, goal), found in by_goal(material.runs).items():
         held = [one for one in found if one.held is not None and not one.failure and not is_harness(one.connector)]
         held.sort(key=lambda one: -one.held)
@@ -90,8 +91,18 @@ def search_sentences(material):
             continue
         first, last = held[0], held[-1]
         text = f"{load_text(load, material.several)}, {goal}: {first.connector} meets it up to {rate_text(first.held)}"
+        level = [one for one in held[1:] if one.not_held is None or one.not_held > first.held]
         if len(held) > 1:
-            level = last.not_held is None or last.not_held > first.held
             text += f", the highest rate; {last.connector} up to {rate_text(last.held)}, the lowest"
-            text += " (too close for the search to distinguish)" if level else ""
-        yield f"{text}."
+            if last in level:
+                text += " (too close for the search to distinguish)"
+            elif level:
+                text += f"; too close to {first.connector} for the search to distinguish: {_names(level)}"
+        best = [first, *level]
+        answer = f"For the highest rate that meets {goal} ({load_text(load, material.several)}): {_names(best)}, up to "
+        answer += f"{rate_text(best[-1].held)} or more." if level else f"{rate_text(first.held)}."
+        yield f"{text}.", answer if 2 * len(best) <= len(held) else ""
+
+
+def _names(searches):
+    return listed(one.connector for one in searches)

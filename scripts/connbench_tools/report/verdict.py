@@ -55,7 +55,7 @@ def answers(said):
 
 
 def sentences(material, verdict_rows):
-    found = [Sentence("Highest rate", text) for text in search_sentences(material)]
+    found = [Sentence("Highest rate", *said) for said in search_sentences(material)]
     found += [*rates(material), *timeouts(material), *added(material), *ramp_sentences(material)]
     found += [*fleet_sentences(material), *odd_outcomes(material), *judgements(verdict_rows)]
     return found

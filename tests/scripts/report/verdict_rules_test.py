@@ -2,7 +2,7 @@
 
 import re
 
-from made_records import Records
+from made_records import Records, searched
 from report.made_report import ReportTest  # first: it skips the tests without numpy
 
 from connbench_tools.report import verdict
@@ -137,6 +137,15 @@ class VerdictRulesTest(ReportTest):
         cells = re.findall(r"<td class=n data-v=123[56]>([^<]*)<", self.page(run))
         self.assertTrue("<small>1,000–1,400</small>" in self.page(run), "the range is more precise than its median")
         self.assertCountEqual(cells, ["1,240", "1.24 µs", "1,200", "1.2 µs"])
+
+    def test_a_search_names_who_is_too_close_to_the_best(self):
+        found = [("epoll", 5910, 6170), ("poll", 5800, 6000), ("select", 3000, 3200), ("pool", 1830, 1910)]
+        run = Records(rates=[searched(*one) for one in found])
+        (text,) = self.said(run)["Highest rate"]
+        self.assertIn("pool up to 1,830/s, the lowest; too close to epoll for the search to distinguish: poll.", text)
+        (answer,) = self.answers(run)
+        self.assertTrue(answer.endswith("timeout 1 s): epoll and poll, up to 5,800/s or more."), answer)
+        self.assertEqual(self.answers(Records(rates=[searched(*one) for one in found[:2]])), [])
 
     def test_no_advice_leaves_more_than_half_of_the_connectors(self):
         run = Records()
