@@ -8,7 +8,7 @@ import unittest
 from decimal import Decimal
 from pathlib import Path
 
-from connbench_tools import ROOT, arguments
+from connbench_tools import ROOT, SUBCOMMANDS, arguments
 
 TRIES = 5_000
 PIECES = [
@@ -100,6 +100,16 @@ class Scripts(unittest.TestCase):
         "method": ([], ["--write", "--from", "--out", "--bin"]),
         "build-cost": ([], ["--log"]),
     }
+
+    def test_that_are_commands_of_connbench_are_listed_alike_everywhere(self):
+        listed = {
+            "bench/companions.cpp": re.findall(r'^    \{"(\w+)", "', (ROOT / "bench/companions.cpp").read_text(), re.M),
+            "cmake/install.cmake": re.search(r"foreach\(program (.*?)\)", (ROOT / "cmake/install.cmake").read_text())[
+                1
+            ].split(),
+        }
+        for file, names in listed.items():
+            self.assertEqual(sorted(names), sorted(SUBCOMMANDS), file)
 
     def refused(self, script, words, option, text):
         with self.subTest(script, option=option, text=text):
