@@ -1,6 +1,7 @@
 #include "bench/run_flags.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace connbench {
 namespace {
