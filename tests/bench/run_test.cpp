@@ -99,7 +99,7 @@ TEST(Run, RecordsNoCpuTimeOfAServerThatNeverSleeps) {
 TEST(Run, SendsAllAttemptsToOneAddressIfItIsToldSo) {
   const TemporaryFolder folder;
   const std::string out = folder.path() / "run";
-  const Ended ended = connbench({"run", "--connector", "epoll", "--attempts", "20000", "--repetitions", "1",
+  const Ended ended = connbench({"run", "--connector", "epoll", "--attempts", "15000", "--repetitions", "1",
                                  "--samples", "none", "--syscalls", "off", "--close", "fin", "--addresses", "1",
                                  "--sysctl", "net.ipv4.tcp_tw_reuse=0", "--out", out});
   if (ended.status == 3) GTEST_SKIP() << ended.err;
