@@ -1,0 +1,3 @@
+module connbench.example/programs
+
+go 1.19
