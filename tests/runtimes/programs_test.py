@@ -20,6 +20,14 @@ from dialogue import Dialogue, describe
 MS = 1_000_000
 LONG = 120_000 * MS  # a timeout that no test waits for
 
+# What a timeout of 0 means to them at a host that never answers, if it does not end the attempt (docs/runtimes.md).
+# "cancelled": they wait for ever.
+MEANING_OF_0 = {
+    **dict.fromkeys(["go-dialer", "java-threads", "java-virtual-threads", "netty", "netty-epoll"], "cancelled"),
+    **dict.fromkeys(["python-threads", "gevent"], "EINPROGRESS"),
+    "rust-threads": "other:InvalidInput",
+}
+
 
 def listener(backlog=500):
     server = socket.create_server(("127.0.0.1", 0), backlog=backlog)
@@ -205,6 +213,18 @@ class Program(unittest.TestCase):
                 self.assertEqual(record.outcome, "timeout")
                 early = self.described.get("early_ns", 0)
                 self.assertGreaterEqual(record.finished - record.started + early, timeout, record)
+
+    def test_means_by_a_timeout_of_0_what_is_documented(self):
+        full = self.full()
+        expected = MEANING_OF_0.get(Path(self.program).name, "timeout")
+        dialogue = self.dialogue([address(full.server)], 2, timeout_ns=0)
+        dialogue.start()
+        if expected == "cancelled":
+            while full.syn_sent() < 2:
+                self.assertTrue(dialogue.is_silent())
+            dialogue.stop()
+        dialogue.await_done()
+        self.assertEqual([r.outcome for r in self.records(dialogue)], [expected] * 2)
 
     def test_keeps_the_limit_in_flight_and_ends_on_stop(self):
         full = self.full()
