@@ -293,7 +293,7 @@ def erlang(build, name):
         raise Skip(f"{needed}; {tools[1]} is {release.strip()}")
     folder = build.library / "erlang"
     folder.mkdir(exist_ok=True)
-    compiled(tools[0], "-Werror", "-o", folder, *sorted((HERE / "erlang").glob("*.erl")))
+    compiled(tools[0], "-Werror", "+deterministic", "-o", folder, *sorted((HERE / "erlang").glob("*.erl")))
     build.launcher(name, f'{tools[1]} -noinput -boot no_dot_erlang -pa "$lib/erlang" -run gen_tcp_connect main -extra')
 
 

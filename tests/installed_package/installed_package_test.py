@@ -33,6 +33,7 @@ def must(*command):
 class Outside(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
+        os.environ.setdefault("CMAKE_GENERATOR", "Ninja")  # scripts/setup installs no make
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
         cls.folder = pathlib.Path(folder.name)

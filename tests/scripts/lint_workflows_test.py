@@ -52,7 +52,7 @@ class Lint(unittest.TestCase):
                 path.parent.mkdir(parents=True)
                 path.write_text(text)
             ended = subprocess.run([ROOT / "scripts/lint-workflows", *paths], capture_output=True, text=True)
-            if "is missing" in ended.stderr:
+            if "is missing" in ended.stderr or "has no yaml" in ended.stderr:
                 self.skipTest(ended.stderr.strip())
             said = [
                 [line for line in ended.stdout.split(folder) if line.startswith(f"/{i}.github")]
