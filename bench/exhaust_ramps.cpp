@@ -26,6 +26,7 @@ size_t per_table(const ExhaustOptions& options) {
 
 std::string why_skipped(const ExhaustOptions& options, PlannedRamp& planned) {
   const ConnectorEntry& entry = *planned.connector->entry;
+  if (entry.program != nullptr) return "is a program, and its limits are not measured";
   if (options.resource == Resource::ports && options.family == Family::unix_domain) return "UNIX sockets have no ports";
   if (!entry.serves(options.family))
     return fmt::format("{} has no way to connect on family {}", entry.name, to_string(options.family));

@@ -143,8 +143,9 @@ std::vector<Finding> examine_capacity() {
 }
 
 std::vector<ConnectorFinding> examine_connectors() {
+  describe_programs();
   std::vector<ConnectorFinding> findings;
-  for (const ConnectorEntry* entry : all_connectors())
+  for (const ConnectorEntry* entry : every_connector())
     findings.push_back({std::string(entry->name), ask_capabilities_here(*entry).why_not});
   return findings;
 }

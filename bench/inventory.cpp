@@ -2,12 +2,26 @@
 
 #include <algorithm>
 
+#include "harness/programs/program.h"
 #include "harness/targets/external.h"
 
 namespace connbench {
 
+std::vector<const ConnectorEntry*> every_connector() {
+  std::vector<const ConnectorEntry*> entries(all_connectors().begin(), all_connectors().end());
+  for (const ConnectorProgram* program : all_programs())
+    if (std::ranges::count(all_connectors(), program->entry().name, &ConnectorEntry::name) == 0)
+      entries.push_back(&program->entry());
+  return entries;
+}
+
+void describe_programs() {
+  describe_all(all_programs());
+}
+
 CapabilitiesAnswer ask_capabilities_here(const ConnectorEntry& entry) {
   const NamedConnector connector = find_connector(entry.name);
+  if (entry.program != nullptr) return ask_capabilities(connector);
   Retirement retirement({}, 0);
   if (auto reason = entry.probe({connector.options, 1, retirement})) return {std::nullopt, *std::move(reason)};
   CapabilitiesAnswer answer = ask_capabilities(connector);
@@ -32,7 +46,7 @@ std::vector<SharedOption> all_options() {
   for (const ConnectorEntry* entry : all_connectors())
     for (const OptionSpec& spec : entry->options) add(spec, entry->name);
   for (const OptionSpec& spec : common_options)
-    for (const ConnectorEntry* entry : all_connectors()) add(spec, entry->name);
+    for (const ConnectorEntry* entry : every_connector()) add(spec, entry->name);
   return options;
 }
 

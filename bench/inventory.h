@@ -11,6 +11,12 @@
 
 namespace connbench {
 
+/// The linked connectors, then the programs that are installed, or that $CONNBENCH_PROGRAMS has.
+std::vector<const ConnectorEntry*> every_connector();
+
+/// Asks all programs among them at once what they are, instead of one after the other when each is needed.
+void describe_programs();
+
 /// The capabilities of a connector without options, or why this machine cannot use it. Makes it in a child: call it
 /// while this process has one thread.
 CapabilitiesAnswer ask_capabilities_here(const ConnectorEntry& entry);

@@ -13,9 +13,11 @@ namespace connbench {
 namespace {
 
 Listing listing() {
+  describe_programs();
   Listing all{
       .connectors = {}, .options = all_options(), .targets = all_target_entries(), .scenarios = all_scenarios()};
-  for (const ConnectorEntry* entry : all_connectors()) all.connectors.push_back({entry, ask_capabilities_here(*entry)});
+  for (const ConnectorEntry* entry : every_connector())
+    all.connectors.push_back({entry, ask_capabilities_here(*entry)});
   return all;
 }
 

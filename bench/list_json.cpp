@@ -7,6 +7,7 @@
 #include "bench/inventory.h"
 #include "harness/lab/lab.h"
 #include "harness/machine/ipv6.h"
+#include "harness/programs/program.h"
 #include "harness/record/capabilities_json.h"
 #include "harness/record/schema.h"
 #include "harness/record/thresholds.h"
@@ -46,6 +47,13 @@ Json threshold_values() {
   return values;
 }
 
+// What a program says of itself, and where it is.
+Json program_json(const ConnectorProgram& program) {
+  Json said = {{"path", program.path()}};
+  if (program.answer().description) said.update(description_json(program.description()));
+  return said;
+}
+
 Json connector_json(const ConnectorEntry& entry) {
   const CapabilitiesAnswer answer = ask_capabilities_here(entry);
   Json options = Json::array();
@@ -63,7 +71,8 @@ Json connector_json(const ConnectorEntry& entry) {
           {"families", names_of(entry.families)},
           {"options", std::move(options)},
           {"library", std::move(library)},
-          {"capabilities", answer.capabilities ? capabilities_json(*answer.capabilities) : Json()}};
+          {"capabilities", answer.capabilities ? capabilities_json(*answer.capabilities) : Json()},
+          {"program", entry.program != nullptr ? program_json(*entry.program) : Json()}};
 }
 
 Json option_json(const SharedOption& option) {
@@ -118,6 +127,7 @@ Json each(const Entries& entries, Describe describe) {
 }  // namespace
 
 std::string inventory_json() {
+  describe_programs();
   const Lacks lacks{.lab = lab::why_no_lab(), .ipv6 = why_no_ipv6()};
   const Json document = {
       {"schema_version", record_schema_version},
@@ -126,7 +136,7 @@ std::string inventory_json() {
       {"files", run_files()},
       {"thresholds", threshold_values()},
       {"families", names_of(every_family)},
-      {"connectors", each(all_connectors(), [](const ConnectorEntry* entry) { return connector_json(*entry); })},
+      {"connectors", each(every_connector(), [](const ConnectorEntry* entry) { return connector_json(*entry); })},
       {"options", each(all_options(), option_json)},
       {"targets", each(all_target_entries(), [&](const TargetEntry* entry) { return target_json(*entry, lacks); })},
       {"scenarios", each(all_scenarios(), [](const ScenarioEntry* entry) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "bench/flags.h"
+#include "bench/inventory.h"
 #include "harness/support/units.h"
 
 namespace connbench {
@@ -16,7 +17,7 @@ constexpr std::string_view everything = "all";
 
 std::vector<std::string_view> all_names() {
   std::vector<std::string_view> names;
-  for (const ConnectorEntry* entry : all_connectors()) names.push_back(entry->name);
+  for (const ConnectorEntry* entry : every_connector()) names.push_back(entry->name);
   return names;
 }
 
@@ -33,7 +34,7 @@ std::vector<std::string_view> matching(const std::string& glob) {
 
 std::vector<std::string_view> members(std::string_view group) {
   std::vector<std::string_view> names;
-  for (const ConnectorEntry* entry : all_connectors())
+  for (const ConnectorEntry* entry : every_connector())
     if (group == everything || entry->group == group) names.push_back(entry->name);
   return names;
 }
@@ -65,7 +66,8 @@ class Selection {
   void add(const std::string& text) {
     const std::string base(base_name(text));
     const std::string options = text.substr(base.size());
-    if (std::ranges::count(all_names(), base) > 0) return add_name(text);
+    const bool is_path = base.find('/') != std::string::npos;
+    if (is_path || std::ranges::count(all_names(), base) > 0) return add_name(text);
     const std::vector<std::string_view> names = expand(base);
     if (names.empty()) refuse_unknown(base);
     for (const std::string_view name : names) add_member(text, std::string(name) + options);
@@ -105,7 +107,7 @@ std::vector<NamedConnector> select_connectors(const std::vector<std::string>& te
 
 std::vector<std::string_view> connector_groups() {
   std::vector<std::string_view> groups;
-  for (const ConnectorEntry* entry : all_connectors())
+  for (const ConnectorEntry* entry : every_connector())
     if (std::ranges::count(groups, entry->group) == 0) groups.push_back(entry->group);
   return groups;
 }

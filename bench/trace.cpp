@@ -83,6 +83,10 @@ TraceOptions parse(const TraceFlags& flags) {
 
 // Its capabilities.
 Capabilities require_usable(const TraceOptions& options) {
+  if (options.connector.entry->program != nullptr)
+    refuse_flag("--connector", fmt::format("{} is a program, and only the connectors of this program can be traced; "
+                                           "strace -f traces a program",
+                                           options.connector.name));
   if (!options.connector.entry->serves(options.family))
     throw MachineLacks(fmt::format("{} does not serve family {}", options.connector.name, to_string(options.family)));
   Retirement retirement({.close = options.close}, 0);

@@ -15,7 +15,9 @@ MOST_FUNCTION_LINES = 60
 # Bottom up: a folder includes itself and the folders before it. What this allows has no cycle.
 ORDER = {
     "": ["harness", "impl", "probe", "bench", "tests"],
-    "harness": "support connector machine process syscalls lab targets exhaust wave scenarios trace record run".split(),
+    "harness": (
+        "support connector machine process syscalls programs lab targets exhaust wave scenarios trace record run"
+    ).split(),
     "impl": ["sockets", "loops", "threads", "ring", "races", "libraries", "runtimes"],
 }
 MOST_FOLDERS = {"harness": 14, "impl": 8}

@@ -12,6 +12,8 @@ std::string_view to_string(Capabilities::Threads threads) noexcept {
       return "per attempt";
     case Capabilities::Threads::pool:
       return "pool";
+    case Capabilities::Threads::runtime:
+      return "runtime";
   }
   return "";
 }

@@ -42,7 +42,12 @@ struct Completion {
 
 /// What a connector claims to do. The conformance suite checks the claims.
 struct Capabilities {
-  enum class Threads : uint8_t { none, per_attempt, pool };
+  enum class Threads : uint8_t {
+    none,         ///< one thread connects
+    per_attempt,  ///< one for each attempt
+    pool,         ///< a fixed number
+    runtime       ///< of a program: its runtime decides how many
+  };
   enum class DeadlineBy : uint8_t {
     kernel,         ///< only the kernel's own limit on retransmissions
     socket_option,  ///< SO_SNDTIMEO, TCP_USER_TIMEOUT, TCP_SYNCNT

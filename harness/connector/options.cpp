@@ -158,7 +158,8 @@ bool Options::given(std::string_view name) const {
 }
 
 std::string_view base_name(std::string_view connector_name) noexcept {
-  return connector_name.substr(0, connector_name.find('+'));
+  const size_t folder = connector_name.rfind('/');  // a program's path may contain any character
+  return connector_name.substr(0, connector_name.find('+', folder == std::string_view::npos ? 0 : folder));
 }
 
 }  // namespace connbench

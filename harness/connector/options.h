@@ -64,7 +64,7 @@ class Options {
   std::string canonical_;
 };
 
-/// "epoll+wait:pwait2" → "epoll".
+/// "epoll+wait:pwait2" → "epoll"; "./c++/client+close:fin" → "./c++/client".
 std::string_view base_name(std::string_view connector_name) noexcept;
 
 }  // namespace connbench

@@ -30,6 +30,8 @@ struct Library {
   bool makes_the_calls;   ///< it opens, connects and waits itself, and decides what follows when a call fails
 };
 
+class ConnectorProgram;  // harness/programs/program.h
+
 /// One row of the table: everything known about a connector before it is made.
 struct ConnectorEntry {
   std::string_view name;     ///< "select-threads"
@@ -48,6 +50,8 @@ struct ConnectorEntry {
   /// Variables of the environment that change how its library works: "LIBEV_FLAGS", or "EVENT_*" for all that begin so.
   /// They are removed before anything is measured, so that one name cannot mean two ways of connecting.
   std::span<const std::string_view> steered_by = {};
+  /// A program of its own that makes the attempts, and not code that is linked: then there is no probe() and no make().
+  const ConnectorProgram* program = nullptr;
 
   bool serves(Family family) const noexcept { return std::ranges::find(families, family) != families.end(); }
 };
@@ -72,6 +76,8 @@ struct NamedConnector {
   ConnectionPolicy policy(ConnectionPolicy run) const;
 };
 
+/// A linked connector, or else a program: a path, or the name of one that is installed. A path need not lead to one:
+/// its waves then fail, and say why.
 /// @throws std::invalid_argument for an unknown name (with the nearest known one) or a bad option
 NamedConnector find_connector(std::string_view name);
 

@@ -55,7 +55,8 @@ SummaryRow Recorder::add(const WaveResult& wave, std::span<const Sample> samples
     write_benchmarks();
   }  // the remains of a broken wave are no benchmark
   if (!wave.failure.empty() || omitted > 0) run_.fail(wave, omitted);
-  if (open_loop_ || !wave.failure.empty() || omitted > 0) write_run();
+  if (wave.program) run_.program(wave);
+  if (open_loop_ || !wave.failure.empty() || omitted > 0 || wave.program) write_run();
   return row;
 }
 

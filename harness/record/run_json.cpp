@@ -1,8 +1,10 @@
 #include "harness/record/run_json.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "harness/programs/program.h"
 #include "harness/record/capabilities_json.h"
 #include "harness/record/open_loop.h"
 #include "harness/record/schema.h"
@@ -16,6 +18,17 @@ Json json_of(const Case& what) {
   return {{"scenario", what.scenario},        {"connector", what.connector},       {"target", what.target},
           {"family", to_string(what.family)}, {"concurrency", what.concurrency},   {"shards", what.shards},
           {"attempts", what.attempts},        {"timeout_ns", what.timeout.count()}};
+}
+
+Json program_json(const ConnectorProgram& program) {
+  Json said = {{"path", program.path()}};
+  const DescriptionAnswer& answer = program.answer();
+  if (answer.description)
+    said.update(description_json(*answer.description));
+  else
+    said["why_not"] = answer.why_not;
+  said["own_words"] = Json::object();
+  return said;
 }
 
 }  // namespace
@@ -56,8 +69,18 @@ void RunJson::connector(const NamedConnector& connector, const Capabilities& cap
   Json options = Json::object();
   for (const auto& [name, value] : connector.options.values())
     if (!value.empty()) options[name] = value;
-  (*document_)["connectors"][connector.name] = {{"capabilities", capabilities_json(capabilities)},
-                                                {"options", std::move(options)}};
+  Json& entry = (*document_)["connectors"][connector.name];
+  entry = {{"capabilities", capabilities_json(capabilities)}, {"options", std::move(options)}};
+  if (connector.entry != nullptr && connector.entry->program != nullptr)
+    entry["program"] = program_json(*connector.entry->program);
+}
+
+void RunJson::program(const WaveResult& wave) {
+  Json& program = (*document_)["connectors"][wave.what.connector]["program"];
+  const int64_t before = program.value("clock_error_ns", int64_t{0});
+  program["clock_error_ns"] = std::max(before, wave.program->clock_error_ns);
+  for (const auto& [word, count] : wave.program->own_words)
+    program["own_words"][word] = program["own_words"].value(word, uint64_t{0}) + count;
 }
 
 void RunJson::skip(const Case& what, std::string_view reason, std::string_view remedy) {

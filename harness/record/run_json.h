@@ -64,6 +64,8 @@ class RunJson {
   /// A case that was asked for and that this machine cannot measure. @param remedy "" when none is known
   void skip(const Case& what, std::string_view reason, std::string_view remedy = "");
   void warn(std::string_view warning);
+  /// What a wave showed of the program that made its attempts; after connector().
+  void program(const WaveResult& wave);
   /// The run was suspended. @param during what: the keys that name the wave or ramp; empty = neither
   void suspended(const Suspension& seen, nlohmann::ordered_json during);
   /// The keys that name a wave.

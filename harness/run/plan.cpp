@@ -12,6 +12,7 @@
 #include "harness/lab/lab.h"
 #include "harness/machine/kernel_timeout.h"
 #include "harness/process/ask_in_child.h"
+#include "harness/programs/program.h"
 #include "harness/run/openable.h"
 #include "harness/scenarios/scenario.h"
 #include "harness/support/saturating.h"
@@ -92,12 +93,39 @@ std::string try_a_thread() {
   }
 }
 
+// Why a program cannot serve a case. One that gives no description is not skipped: its waves fail, and say why.
+std::optional<std::string> why_program_skipped(const RunRequest& request, PlannedCase& planned) {
+  constexpr size_t most_attempts = 1'000'000;
+  const ConnectorProgram& program = *planned.connector->entry->program;
+  if (!program.answer().description) return std::nullopt;
+  const ProgramDescription& description = program.description();
+  planned.capabilities = description.capabilities;
+  if (planned.what.shards > 1) return "a program is not divided into shards: leave --shards out";
+  if (planned.what.attempts > most_attempts)
+    return fmt::format("a program makes at most {} attempts per wave: lower --attempts", most_attempts);
+  const size_t most = description.capabilities.max_in_flight;
+  if (most > 0 && planned.what.concurrency > most)
+    return fmt::format("it declares at most {} in flight: lower --concurrency", most);
+  const bool open_loop = offered_rate(request.arrival).has_value();
+  if (open_loop && !description.open_loop) return "it declares that it honours no schedule (open_loop)";
+  if (!open_loop && request.external_gap > Duration::zero() && !description.gap)
+    return "it declares that it keeps no gap between two attempts (gap), to which a host outside is entitled: give "
+           "--arrival uniform:RATE";
+  return why_program_cannot(description, planned.connector->policy(planned.policy));
+}
+
 // Why a case cannot run here; nullopt when it can, and then its capabilities are filled in.
-std::optional<std::string> why_skipped(Openable& openable, PlannedCase& planned) {
+std::optional<std::string> why_skipped(const RunRequest& request, Openable& openable, PlannedCase& planned) {
   if (auto reason = why_not_openable(openable, planned)) return reason;
+  if (const ConnectorProgram* program = planned.connector->entry->program)
+    program->answer();  // its families are known then
   if (!planned.connector->entry->serves(planned.what.family))
     return fmt::format("{} cannot connect over family {}", planned.connector->entry->name,
                        to_string(planned.what.family));
+  if (planned.connector->entry->program != nullptr) {
+    auto reason = why_program_skipped(request, planned);
+    return reason ? reason : why_no_end(planned);
+  }
   Retirement retirement(planned.policy, 0);
   const ConnectorSettings settings{planned.connector->options, most_in_a_shard(planned.what), retirement};
   if (auto reason = planned.connector->entry->probe(settings)) return reason;
@@ -214,6 +242,11 @@ std::optional<Assignment> PlannedCase::assignment(uint64_t seed, unsigned repeti
 }
 
 CapabilitiesAnswer ask_capabilities(const NamedConnector& connector, const ConnectionPolicy& policy) {
+  if (const ConnectorProgram* program = connector.entry->program) {
+    const DescriptionAnswer& answer = program->answer();
+    if (!answer.description) return {std::nullopt, answer.why_not};
+    return {answer.description->capabilities, ""};
+  }
   const ChildAnswer answer = ask_in_child([&] {
     Retirement retirement(policy, 0);
     const Capabilities capabilities = connector.entry->make({connector.options, 1, retirement})->capabilities();
@@ -236,7 +269,7 @@ Plan make_plan(const RunRequest& request) {
   const Duration arrivals = arrivals_last(request);
   Openable openable(request.lab, request.why_no_lab);
   for_each_case(request, arrivals, [&](PlannedCase planned) {
-    if (auto reason = why_skipped(openable, planned)) {
+    if (auto reason = why_skipped(request, openable, planned)) {
       plan.skipped.push_back({planned.what, *std::move(reason)});
     } else {
       if (!request.wave_limit) planned.limit = arrivals + wave_limit_for(planned);

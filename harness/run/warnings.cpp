@@ -7,15 +7,27 @@
 
 #include "harness/machine/machine.h"
 #include "harness/machine/processors.h"
+#include "harness/programs/program.h"
 #include "harness/record/thresholds.h"
 #include "harness/support/units.h"
 
 namespace connbench {
 namespace {
 
+// What the program of the case declares about its outcomes at a target; nullptr when it is nothing.
+const ProgramDescription::Misleading* misleading_at(const PlannedCase& planned, const NamedTarget& target) {
+  if (planned.connector->entry->program == nullptr) return nullptr;
+  const auto& declared = planned.connector->entry->program->description().misleading;
+  const auto found = std::ranges::find_if(declared, [&](const ProgramDescription::Misleading& one) {
+    return one.target == target.entry->name || one.target == target.name;
+  });
+  return found == declared.end() ? nullptr : &*found;
+}
+
 bool explained(const PlannedCase& planned, const NamedTarget& target, Outcome outcome) {
   if (target.entry->expected_outcomes(planned.what.family).contains(outcome) || !planned.capabilities.opens_sockets)
     return true;
+  if (misleading_at(planned, target) != nullptr) return true;
   // A fleet is there to show how attempts starve behind dead hosts.
   const bool starved = outcome == Outcome::never_started || outcome == Outcome::cancelled;
   return starved && planned.mix != nullptr && !planned.answers();
@@ -104,6 +116,12 @@ std::vector<std::string> case_warnings(const PlannedCase& planned, const std::ve
                                    cut_short_only(planned, rows)
                                        ? "The wave reached its limit: raise --wave-limit, or lower --attempts."
                                        : "See the columns stage and os_error in samples.csv."));
+  for (const NamedTarget* target : planned.targets())
+    if (const auto* declared = misleading_at(planned, *target))
+      warnings.push_back(
+          fmt::format("{}: {} is declared misleading at {}: it {}. Its outcomes are recorded as it "
+                      "reports them.",
+                      name, planned.what.connector, target->name, declared->reason));
   const double share = highest_server_share(rows);
   if (share > server_bound)
     warnings.push_back(

@@ -16,7 +16,7 @@ namespace {
 
 struct Method {
   std::string_view name;
-  std::unique_ptr<SyscallCounter> (*make)();
+  std::unique_ptr<SyscallCounter> (*make)(pid_t child);
   std::string (*remedy)(int error);
 };
 constexpr Method methods[] = {{"tracepoint", make_tracepoint_counter, tracepoint_remedy},
@@ -24,7 +24,7 @@ constexpr Method methods[] = {{"tracepoint", make_tracepoint_counter, tracepoint
 
 // Counts one call that every method knows by name: a counter that starts may still count wrongly.
 std::string try_out(const Method& method) try {
-  const std::unique_ptr<SyscallCounter> counter = method.make();
+  const std::unique_ptr<SyscallCounter> counter = method.make(0);
   counter->start();
   ::syscall(SYS_gettid);
   const std::vector<SyscallCount> counts = counter->stop();
@@ -51,9 +51,9 @@ SyscallCounting probe_syscall_counting(bool without_capabilities) {
   return {"", why_not};
 }
 
-std::unique_ptr<SyscallCounter> make_syscall_counter(std::string_view method) {
+std::unique_ptr<SyscallCounter> make_syscall_counter(std::string_view method, pid_t child) {
   for (const Method& known : methods) {
-    if (known.name == method) return known.make();
+    if (known.name == method) return known.make(child);
   }
   return nullptr;
 }

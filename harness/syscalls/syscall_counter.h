@@ -1,5 +1,7 @@
-// Counts the system calls of this process by name, in an untimed repetition that serves only this purpose.
+// Counts the system calls of a process by name, in an untimed repetition that serves only this purpose.
 #pragma once
+
+#include <sys/types.h>
 
 #include <cstdint>
 #include <memory>
@@ -14,7 +16,8 @@ struct SyscallCount {
   uint64_t calls;
 };
 
-/// Make it in the process to be counted, while that has one thread. Threads created later are counted too.
+/// Make it in the process to be counted, or in its parent, while that process has one thread. Threads created later are
+/// counted too.
 class SyscallCounter {
  public:
   virtual ~SyscallCounter() = default;
@@ -32,7 +35,9 @@ struct SyscallCounting {
 /// Tries it out and leaves nothing behind. `without_capabilities`: for a child that has dropped its capabilities.
 SyscallCounting probe_syscall_counting(bool without_capabilities = false);
 
-/// The counter for `method`, as probe_syscall_counting() gave it; nullptr for "". @throws std::system_error
-std::unique_ptr<SyscallCounter> make_syscall_counter(std::string_view method);
+/// The counter for `method`, as probe_syscall_counting() gave it; nullptr for "".
+/// @param child of this process, which is to be counted in its place; 0 = this process
+/// @throws std::system_error
+std::unique_ptr<SyscallCounter> make_syscall_counter(std::string_view method, pid_t child = 0);
 
 }  // namespace connbench

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -8,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <span>
 
 #include "harness/process/child_process.h"
 #include "harness/support/clock.h"
@@ -21,11 +23,11 @@ namespace {
 // counted. TracerPid is not enough, because strace attaches some time before it counts.
 constexpr const char* inject_marker = "inject=waitid:error=EXFULL:when=1";
 constexpr int marker = EXFULL;
-// The only calls that start() and stop() make while strace counts.
+// The only calls that start() and stop() make while strace counts them.
 constexpr std::string_view own_calls[] = {"waitid", "kill"};
 
 // A row of the table is: % time, seconds, usecs/call, calls, [errors,] name.
-std::vector<SyscallCount> parse_table(std::string_view text) {
+std::vector<SyscallCount> parse_table(std::string_view text, std::span<const std::string_view> without) {
   std::vector<SyscallCount> counts;
   bool in_table = false;
   while (!text.empty()) {
@@ -36,14 +38,16 @@ std::vector<SyscallCount> parse_table(std::string_view text) {
     uint64_t number = 0;
     if (!in_table || std::from_chars(calls.data(), calls.data() + calls.size(), number).ec != std::errc()) continue;
     const std::string_view name = line.substr(line.find_last_of(' ') + 1);
-    if (std::ranges::find(own_calls, name) == std::end(own_calls)) counts.push_back({std::string(name), number});
+    if (std::ranges::find(without, name) == without.end()) counts.push_back({std::string(name), number});
   }
   std::ranges::sort(counts, {}, &SyscallCount::name);
   return counts;
 }
 
-[[noreturn]] void exec_strace(pid_t target, int go, int output) {
-  die_with_parent(target);
+// A child in a state of its own cannot be told to fail a call. It waits while strace attaches, and strace says when it
+// has.
+[[noreturn]] void exec_strace(pid_t parent, pid_t child, int go, int output) {
+  die_with_parent(parent);
   ::setsid();  // Ctrl-C at the terminal is not meant for strace
   ::signal(SIGINT, SIG_DFL);
   sigset_t none;
@@ -51,9 +55,12 @@ std::vector<SyscallCount> parse_table(std::string_view text) {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   char byte;
   if (::read(go, &byte, 1) != 1) ::_exit(1);  // waits until the target has allowed its tracer
-  const std::string pid = std::to_string(target);
+  const std::string pid = std::to_string(child == 0 ? parent : child);
   ::dup2(output, STDERR_FILENO);
-  ::execlp("strace", "strace", "-c", "-f", "-q", "-e", inject_marker, "-p", pid.c_str(), nullptr);
+  if (child == 0)
+    ::execlp("strace", "strace", "-c", "-f", "-q", "-e", inject_marker, "-p", pid.c_str(), nullptr);
+  else
+    ::execlp("strace", "strace", "-c", "-f", "-p", pid.c_str(), nullptr);
   const int error = errno;
   const std::string why = fmt::format("strace cannot be run: {}\n", std::generic_category().message(error));
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, why.data(), why.size());
@@ -62,6 +69,7 @@ std::vector<SyscallCount> parse_table(std::string_view text) {
 
 class StraceCounter final : public SyscallCounter {
  public:
+  explicit StraceCounter(pid_t child) : child_(child) {}
   ~StraceCounter() override {
     if (strace_ == 0) return;
     ::kill(strace_, SIGKILL);
@@ -80,7 +88,7 @@ class StraceCounter final : public SyscallCounter {
     wait_for_end();
     const std::string text = output();
     if (text.find("------") == std::string::npos) fail("strace printed no table");
-    return parse_table(text);
+    return parse_table(text, child_ == 0 ? own_calls : std::span<const std::string_view>());
   }
 
  private:
@@ -91,7 +99,7 @@ class StraceCounter final : public SyscallCounter {
     const UniqueFd wait(ends[0]), go(ends[1]);
     const pid_t self = ::getpid();
     strace_ = checked(::fork(), "fork");
-    if (strace_ == 0) exec_strace(self, wait.get(), output_.get());
+    if (strace_ == 0) exec_strace(self, child_, wait.get(), output_.get());
     ::prctl(PR_SET_PTRACER, strace_);  // fails where there is no Yama, which is fine
     if (::write(go.get(), "", 1) != 1) checked(-1, "write(pipe)");
   }
@@ -100,7 +108,8 @@ class StraceCounter final : public SyscallCounter {
   void wait_until_counting() {
     const TimePoint deadline = now() + std::chrono::seconds(10);
     while (is_running()) {
-      if (errno == marker) return;
+      if (child_ == 0 ? errno == marker : output().find(" attached") != std::string::npos) return;
+      if (child_ != 0) ::poll(nullptr, 0, 1);
       if (now() > deadline) fail("strace did not attach within 10 s");
     }
     fail("strace did not attach");
@@ -144,16 +153,17 @@ class StraceCounter final : public SyscallCounter {
     throw std::system_error(status == 127 ? ENOENT : EPERM, std::generic_category(), text);
   }
 
+  pid_t child_;
   UniqueFd output_{-1};
   pid_t strace_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<SyscallCounter> make_strace_counter() {
+std::unique_ptr<SyscallCounter> make_strace_counter(pid_t child) {
   // strace -f looks up the threads of its target in /proc, by number.
   if (read_text("/proc/self/stat").value_or("").starts_with(std::to_string(::getpid()) + " ")) {
-    return std::make_unique<StraceCounter>();
+    return std::make_unique<StraceCounter>(child);
   }
   throw std::system_error(ESRCH, std::generic_category(), "/proc belongs to another PID namespace");
 }

@@ -123,27 +123,27 @@ uint64_t tracepoint_id() {
       fmt::format("no id of raw_syscalls:sys_enter ({})", answer.ok ? "no such event" : answer.text));
 }
 
-UniqueFd open_event(uint64_t tracepoint) {
+UniqueFd open_event(uint64_t tracepoint, pid_t process) {
   perf_event_attr what{};
   what.size = sizeof what;
   what.type = PERF_TYPE_TRACEPOINT;
   what.config = tracepoint;
   what.disabled = 1;
   what.inherit = 1;
-  const long fd = ::syscall(SYS_perf_event_open, &what, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+  const long fd = ::syscall(SYS_perf_event_open, &what, process, -1, -1, PERF_FLAG_FD_CLOEXEC);
   return out_of_the_way(UniqueFd(checked(static_cast<int>(fd), "perf_event_open")));
 }
 
 class TracepointCounter final : public SyscallCounter {
  public:
-  TracepointCounter() {
+  explicit TracepointCounter(pid_t child) : child_(child) {
     const uint64_t id = tracepoint_id();
     for (const NamedCall& call : named_calls) {
-      events_.push_back(open_event(id));
+      events_.push_back(open_event(id, child));
       checked(::ioctl(events_.back().get(), PERF_EVENT_IOC_SET_FILTER, fmt::format("id == {}", call.number).c_str()),
               "ioctl(PERF_EVENT_IOC_SET_FILTER)");
     }
-    events_.push_back(open_event(id));
+    events_.push_back(open_event(id, child));
   }
 
   void start() override {
@@ -159,7 +159,8 @@ class TracepointCounter final : public SyscallCounter {
     uint64_t named = 0;
     for (size_t i = 0; i < std::size(named_calls); ++i) {
       named += calls[i];
-      const uint64_t own = named_calls[i].number == SYS_prctl ? 1 : 0;  // the call that stopped the counting
+      const uint64_t own =
+          child_ == 0 && named_calls[i].number == SYS_prctl ? 1 : 0;  // the call that stopped the counting
       if (calls[i] > own) counts.push_back({named_calls[i].name, calls[i] - own});
     }
     // Other threads may make calls while the events are enabled one after the other.
@@ -179,14 +180,15 @@ class TracepointCounter final : public SyscallCounter {
     return values;
   }
 
+  pid_t child_;
   std::vector<UniqueFd> events_;  // one for each of named_calls, then the total
   std::vector<uint64_t> begin_;
 };
 
 }  // namespace
 
-std::unique_ptr<SyscallCounter> make_tracepoint_counter() {
-  return std::make_unique<TracepointCounter>();
+std::unique_ptr<SyscallCounter> make_tracepoint_counter(pid_t child) {
+  return std::make_unique<TracepointCounter>(child);
 }
 
 std::string tracepoint_remedy(int error) {

@@ -8,6 +8,7 @@
 #include "harness/process/measured_child.h"
 #include "harness/process/shared.h"
 #include "harness/wave/division.h"
+#include "harness/wave/program_wave.h"
 #include "harness/wave/wave_child.h"
 
 namespace connbench {
@@ -21,18 +22,23 @@ constexpr Duration set_up_grace = seconds(10);  // fork, descriptor table, warm-
 constexpr Duration end_grace = seconds(2);
 constexpr Duration end_grace_per_attempt = std::chrono::microseconds(50);
 
+bool is_program(const WaveSpec& spec) noexcept {
+  return spec.connector->entry->program != nullptr;
+}
+
 // What the parent does while the child of a wave runs.
 class WaveWatch {
  public:
   WaveWatch(pid_t pid, const WaveSpec& spec, const SampleBuffer& samples, WaveReport& report, WaveParent& parent)
-      : child_(pid, now() + set_up_grace, report),
+      : child_(pid, now() + set_up_grace + (is_program(spec) ? program_start_limit : Duration{}), report),
         samples_(samples),
         shards_(spec.what->shards),
         report_(report),
         parent_(parent),
         footprint_(spec.footprint),
         suspended_(parent.suspended()),
-        longest_(spec.load.limit + end_grace + end_grace_per_attempt * static_cast<int64_t>(spec.what->concurrency)) {}
+        longest_(spec.load.limit + end_grace + end_grace_per_attempt * static_cast<int64_t>(spec.what->concurrency) +
+                 (is_program(spec) ? program_end_limit(spec.what->attempts) : Duration{})) {}
 
   // @return why the child did not finish; "" = it finished
   std::string wait_for_end() {
@@ -59,7 +65,8 @@ class WaveWatch {
   void sample() {
     const TimePoint begun = now();
     if (report_.started_ns == 0 || report_.finished || begun < sample_again_) return;
-    const Footprint seen = footprint_(child_.pid(), report_.tables);
+    const pid_t program = report_.program;
+    const Footprint seen = footprint_(program > 0 ? program : child_.pid(), report_.tables);
     sample_again_ = begun + 100 * (now() - begun);
     peak_.threads = std::max(peak_.threads, seen.threads);
     peak_.fds = std::max(peak_.fds, seen.fds);
@@ -161,6 +168,11 @@ WaveResult run_wave(const WaveSpec& spec, SampleBuffer& samples, WaveParent& par
   result.usage = report->usage;
   for (size_t i = 0; i < report->syscall_names; ++i)
     result.syscalls.push_back({report->syscalls[i].name, report->syscalls[i].calls});
+  if (is_program(spec)) {
+    result.program.emplace(ProgramWaveFacts{.clock_error_ns = report->clock_error_ns});
+    for (size_t i = 0; i < report->own_word_count; ++i)
+      result.program->own_words.emplace_back(report->own_words[i].word, report->own_words[i].count);
+  }
   return result;
 }
 

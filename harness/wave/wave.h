@@ -6,9 +6,11 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "harness/connector/registry.h"
@@ -36,6 +38,12 @@ struct WaveSpec {
   Footprint (*footprint)(pid_t, std::span<const std::atomic<pid_t>>) = &read_footprint;  ///< replaced in tests
 };
 
+/// What is known of a wave whose attempts a program made, besides what is known of every wave.
+struct ProgramWaveFacts {
+  int64_t clock_error_ns = 0;  ///< the bound of the error of its clock against CLOCK_MONOTONIC
+  std::vector<std::pair<std::string, uint64_t>> own_words{};  ///< its runtime's words for errors without an errno
+};
+
 /// One finished wave, without its samples.
 struct WaveResult {
   Case what;
@@ -49,6 +57,7 @@ struct WaveResult {
   /// Of a wave that was stopped: how many attempts each shard had offered. The samples of the others were not touched;
   /// they count as never_started. Empty = every sample is complete.
   std::vector<size_t> offered{};
+  std::optional<ProgramWaveFacts> program{};
 };
 
 /// How far a wave has come.

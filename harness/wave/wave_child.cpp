@@ -9,18 +9,11 @@
 #include <vector>
 
 #include "harness/process/affinity.h"
+#include "harness/wave/program_wave.h"
 #include "harness/wave/shard.h"
 
 namespace connbench {
 namespace {
-
-void report_syscalls(WaveReport& report, const std::vector<SyscallCount>& counts) {
-  report.syscall_names = std::min(counts.size(), std::size(report.syscalls));
-  for (size_t i = 0; i < report.syscall_names; ++i) {
-    counts[i].name.copy(report.syscalls[i].name, sizeof report.syscalls[i].name - 1);
-    report.syscalls[i].calls = counts[i].calls;
-  }
-}
 
 // The readings around a wave.
 class Meter {
@@ -36,7 +29,7 @@ class Meter {
     return begin;
   }
   void stop() {
-    if (counter_ != nullptr) report_syscalls(report_, counter_->stop());
+    if (counter_ != nullptr) report_.keep(counter_->stop());
     report_.usage = read_usage_after(spec_.server) - before_;
   }
 
@@ -89,11 +82,20 @@ void divided_wave(const WaveSpec& spec, SampleBuffer& samples, WaveReport& repor
 
 }  // namespace
 
+void WaveReport::keep(const std::vector<SyscallCount>& counts) {
+  syscall_names = std::min(counts.size(), std::size(syscalls));
+  for (size_t i = 0; i < syscall_names; ++i) {
+    counts[i].name.copy(syscalls[i].name, sizeof syscalls[i].name - 1);
+    syscalls[i].calls = counts[i].calls;
+  }
+}
+
 void run_wave_child(const WaveSpec& spec, SampleBuffer& samples, WaveReport& report, pid_t parent) noexcept {
   run_measured_child({.parent = parent, .drop_capabilities = spec.drop_capabilities}, report.error, [&] {
     run_on(0, spec.cpus);
     samples.populate();
-    (spec.what->shards > 1 ? divided_wave : undivided_wave)(spec, samples, report);
+    const bool by_program = spec.connector->entry->program != nullptr;
+    (by_program ? run_program_wave : spec.what->shards > 1 ? divided_wave : undivided_wave)(spec, samples, report);
     report.finished = true;
   });
 }

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "harness/process/measured_child.h"
 #include "harness/wave/wave.h"
@@ -23,6 +24,16 @@ struct WaveReport : ChildReport {
     char name[32];
     uint64_t calls;
   } syscalls[128]{};
+  /// Of a wave whose attempts a program makes:
+  std::atomic<pid_t> program{0};  ///< its number in /proc; 0 = it does not run yet
+  int64_t clock_error_ns = 0;
+  size_t own_word_count = 0;
+  struct {
+    char word[48];
+    uint64_t count;
+  } own_words[16]{};
+
+  void keep(const std::vector<SyscallCount>& counts);
 };
 
 /// Runs the wave in the process that was forked from `parent` for it, and ends that process. Never throws: failures go

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "harness/connector/registry.h"
+#include "harness/programs/program.h"
 #include "tests/bench/program.h"
 
 namespace connbench {
@@ -184,6 +185,8 @@ std::vector<std::string> every(Wanted wanted) {
   std::vector<std::string> names;
   for (const ConnectorEntry* entry : all_connectors())
     if (wanted(*entry) && can_run(*entry)) names.emplace_back(entry->name);
+  for (const ConnectorProgram* program : all_programs())
+    if (wanted(program->entry())) names.emplace_back(program->entry().name);
   std::ranges::sort(names);
   return names;
 }
@@ -193,7 +196,7 @@ TEST(Selection, OfAllIsEveryConnectorThatCanRun) {
 }
 
 TEST(Selection, OfAGroupIsItsMembers) {
-  for (const char* group : {"threads", "pools", "loops", "libraries", "baselines"}) {
+  for (const char* group : {"threads", "pools", "loops", "libraries", "baselines", "programs"}) {
     const auto members = every([&](const ConnectorEntry& entry) { return entry.group == group; });
     EXPECT_THAT(members, Not(IsEmpty())) << group;
     EXPECT_EQ(selected(group), members) << group;

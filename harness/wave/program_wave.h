@@ -1,0 +1,19 @@
+// A wave whose attempts are made by a program, and not by a linked connector.
+#pragma once
+
+#include "harness/support/clock.h"
+#include "harness/wave/wave_child.h"
+
+namespace connbench {
+
+/// How long a program may take to start and to warm up.
+inline constexpr Duration program_start_limit = std::chrono::seconds(30);
+
+/// How long a program may take after the wave's limit until it has reported everything and has ended.
+Duration program_end_limit(size_t attempts) noexcept;
+
+/// Runs the wave in the child that was made for it. Nothing of the program is left when this returns or throws.
+/// @throws std::runtime_error, whose sentence says what the program got wrong; std::system_error
+void run_program_wave(const WaveSpec& spec, SampleBuffer& samples, WaveReport& report);
+
+}  // namespace connbench
