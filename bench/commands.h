@@ -37,5 +37,6 @@ Command run_command();
 Command exhaust_command();
 Command probe_command();
 Command trace_command();
+Command check_command();
 
 }  // namespace connbench

@@ -69,8 +69,8 @@ int print_help(const std::vector<Command>& commands, std::span<const std::string
 }
 
 int run(const std::vector<std::string>& words) {
-  const std::vector<Command> commands{list_command(),    doctor_command(), run_command(),
-                                      exhaust_command(), probe_command(),  trace_command()};
+  const std::vector<Command> commands{list_command(),  doctor_command(), run_command(),  exhaust_command(),
+                                      probe_command(), trace_command(),  check_command()};
   if (words.empty()) throw std::invalid_argument("a command is needed; see connbench --help");
   const std::span rest = std::span(words).subspan(1);
   if (asks_for_help(std::span(words).first(1))) return print(help_of_program(commands));

@@ -47,7 +47,7 @@ TEST(Connbench, ExaminesTheMachine) {
 
 TEST(Connbench, ListsItsCommandsInItsHelp) {
   const Ended ended = connbench({"--help"});
-  for (const char* command : {"list", "doctor", "run", "exhaust", "probe", "trace"})
+  for (const char* command : {"list", "doctor", "run", "exhaust", "probe", "trace", "check"})
     EXPECT_THAT(ended.out, HasSubstr(fmt::format("\n  {} ", command)));
 }
 

@@ -254,5 +254,86 @@ class Fails(InAFolder):
         self.assertEqual(left_behind(mark), [])
 
 
+class Checks(InAFolder):
+    """connbench check"""
+
+    def check(self, program):
+        return subprocess.run([CONNBENCH, "check", program], capture_output=True, text=True, timeout=PATIENCE)
+
+    def expect_failure(self, text, description=None, **faults):
+        program = fake_program.write(self.folder / "program", {"families": ["4"], **(description or {})}, **faults)
+        ended = self.check(program)
+        self.assertEqual(ended.returncode, 1, ended.stdout + ended.stderr)
+        failed = [line for line in ended.stdout.splitlines() if line.startswith("FAILED")]
+        self.assertTrue(any(text in line for line in failed), f"no '{text}' in {failed}")
+
+    def test_the_example_of_the_page_passes(self):
+        ended = self.check(example_of_the_page(self.folder))
+        self.assertEqual(ended.returncode, 0, ended.stdout + ended.stderr)
+        self.assertIn("passed   accepting, IPv6", ended.stdout)
+
+    def test_a_connector_of_ours_passes_as_a_program(self):
+        ended = self.check("cpp-epoll")
+        self.assertEqual(ended.returncode, 0, ended.stdout + ended.stderr)
+        for line in ("passed   accepting, UNIX", "passed   close: rst", "passed   close: fin"):
+            self.assertIn(line, ended.stdout)
+
+    def test_what_is_declared_as_impossible_is_skipped(self):
+        program = fake_program.write(self.folder / "plain", {"families": ["4"], "close": ["fin"], "open_loop": False})
+        ended = self.check(program)
+        self.assertIn("skipped  IPv6: it does not declare this family", ended.stdout)
+        self.assertIn("skipped  close: rst", ended.stdout)
+        self.assertIn("honours no schedule", ended.stdout)
+
+    def test_a_wrong_outcome(self):
+        self.expect_failure(
+            "as connected; at this target refused is right", before_records="for r in records: r[3] = 'connected'"
+        )
+
+    def test_giving_up_too_early(self):
+        self.expect_failure(
+            "before its deadline of 200 ms; it declares that it is never early",
+            before_ready="wave['timeout_ns'] //= 2",
+        )
+
+    def test_calling_its_own_deadline_a_timeout_of_the_kernel(self):
+        self.expect_failure(
+            "as peer_timeout (ETIMEDOUT); at this target timeout is right",
+            before_records="for r in records: r[3] = r[3].replace('timeout', 'ETIMEDOUT')",
+        )
+
+    def test_an_attempt_before_it_is_due(self):
+        self.expect_failure("before it was due")
+
+    def test_ignoring_stop(self):
+        self.expect_failure(
+            "hangs: it did not write 'done'",
+            before_ready="select.select = lambda *ignored: ([], [], [])",
+        )
+
+    def test_closing_in_another_way(self):
+        self.expect_failure('it closes connections with FIN; "close" says rst')
+
+    def test_not_following_the_route(self):
+        self.expect_failure('does it follow "route"?')
+
+    def test_too_many_in_flight(self):
+        self.expect_failure(
+            'attempts in flight at one time; "in_flight" allows 4',
+            before_records="for r in records: r[1] = records[0][1]",
+        )
+
+    def test_a_program_that_does_not_describe_itself(self):
+        program = fake_program.write_text(self.folder / "broken", "#!/bin/sh\necho no >&2; exit 3\n")
+        ended = self.check(program)
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn("FAILED   description: --describe: ended with status 3: no", ended.stdout)
+
+    def test_a_connector_that_is_no_program_is_refused(self):
+        ended = self.check("epoll")
+        self.assertEqual(ended.returncode, 2)
+        self.assertIn("is no program", ended.stderr)
+
+
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[2:]])
