@@ -1,6 +1,8 @@
 """The other side of the protocol of docs/programs.md: a wave, from the start of a program to its records."""
 
 import json
+import os
+import resource
 import select
 import subprocess
 import tempfile
@@ -54,6 +56,12 @@ class Dialogue:
     def start(self):
         self.origin = time.monotonic_ns()
         self._send(f"start {self.origin}")
+
+    def leave_descriptors(self, count):
+        """Limits the program to as many descriptors as it has, and some more."""
+        pid = self._process.pid
+        limit = max(map(int, os.listdir(f"/proc/{pid}/fd"))) + 1 + count
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, limit))
 
     def is_silent(self):
         return not self._out and not select.select([self._process.stdout], [], [], 0)[0]

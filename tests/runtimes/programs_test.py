@@ -226,6 +226,18 @@ class Program(unittest.TestCase):
         dialogue.await_done()
         self.assertEqual([r.outcome for r in self.records(dialogue)], [expected] * 2)
 
+    def test_reports_that_descriptors_have_run_out(self):
+        host = address(self.full().server)
+        warm_up = {"hosts": [host], "attempts": 2, "in_flight": 2, "timeout_ns": 50 * MS, "close": "rst"}
+        dialogue = self.dialogue([host], 40, in_flight=40, timeout_ns=300 * MS, warm_up=warm_up)
+        dialogue.leave_descriptors(8)
+        dialogue.start()
+        dialogue.await_done()
+        outcomes = {record.outcome for record in self.records(dialogue)}
+        hidden = {"ECONNREFUSED"} if self.described.get("language") == "Bun" else set()
+        self.assertTrue(outcomes <= {"timeout", "EMFILE"} | hidden, outcomes)
+        self.assertTrue(outcomes & ({"EMFILE"} | hidden), "40 sockets do not fit into 8 descriptors")
+
     def test_keeps_the_limit_in_flight_and_ends_on_stop(self):
         full = self.full()
         cancellable = self.described.get("cancellable", True)

@@ -1,6 +1,6 @@
 %% gen_tcp:connect() with its timeout, a process per attempt.
 -module(gen_tcp_connect).
--export([main/0]).
+-export([main/0, attempt/4]).
 
 main() ->
     protocol:run(
@@ -17,8 +17,8 @@ drive(Wave = #{attempts := Attempts, in_flight := InFlight}, Port, Next, Pending
     Room = Next < Attempts andalso map_size(Pending) < InFlight,
     case Room andalso protocol:until_due(Wave, Next) of
         0 ->
-            Driver = self(),
-            Process = spawn(fun() -> attempt(Driver, Wave, protocol:host(Wave, Next)) end),
+            #{timeout := Timeout, close := Close} = Wave,
+            Process = spawn(?MODULE, attempt, [self(), protocol:host(Wave, Next), Timeout, Close]),
             drive(Wave, Port, Next + 1, Pending#{Process => Next}, Records);
         false -> wait(Wave, Port, Next, Pending, Records, infinity);
         UntilDue -> wait(Wave, Port, Next, Pending, Records, UntilDue)
@@ -36,15 +36,16 @@ wait(Wave, Port, Next, Pending, Records, Longest) ->
         drive(Wave, Port, Next, Pending, Records)
     end.
 
-attempt(Driver, Wave = #{timeout := Timeout}, {Ip, Number}) ->
+%% Not given the wave itself, because what a process is given is copied.
+attempt(Driver, {Ip, Number}, Timeout, Close) ->
     Started = put_started(protocol:clock()),
     Result = gen_tcp:connect(Ip, Number, [{active, false}], Timeout),
     Finished = protocol:clock(),
     case Result of
         {error, Reason} -> Driver ! {ended, self(), {Started, Finished, Reason}};
         {ok, Socket} ->
-            Hold = maps:get(close, Wave) =:= <<"hold">>,
-            Hold orelse protocol:close(Wave, Socket),
+            Hold = Close =:= <<"hold">>,
+            Hold orelse protocol:close(Close, Socket),
             Driver ! {ended, self(), {Started, Finished, connected}},
             Hold andalso receive close -> gen_tcp:close(Socket) end
     end.

@@ -15,7 +15,7 @@ until_due(#{schedule := Schedule, origin := Origin}, Attempt) ->
     max(0, Origin + element(Attempt + 1, Schedule) - clock() + 999999) div 1000000.
 
 %% Closes a connection as the wave wants it.
-close(#{close := <<"rst">>}, Socket) ->
+close(<<"rst">>, Socket) ->
     inet:setopts(Socket, [{linger, {true, 0}}]),
     gen_tcp:close(Socket);
 close(_, Socket) ->

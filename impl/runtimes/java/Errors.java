@@ -42,14 +42,16 @@ final class Errors {
   }
 
   static String outcome(Throwable thrown) {
-    String message = String.valueOf(thrown.getMessage());
     // Netty's exception for its own timeout has this name, and is a ConnectException.
     if (thrown instanceof SocketTimeoutException || thrown.getClass().getSimpleName().equals("ConnectTimeoutException")) {
       return "timeout";
     }
-    for (Map.Entry<String, String> each : NAMES.entrySet()) {
-      if (message.contains(each.getKey())) return each.getValue();
+    for (Throwable cause = thrown; cause != null; cause = cause.getCause()) {
+      for (Map.Entry<String, String> each : NAMES.entrySet()) {
+        if (String.valueOf(cause.getMessage()).contains(each.getKey())) return each.getValue();
+      }
     }
+    String message = String.valueOf(thrown.getMessage());
     String word = thrown.getClass().getSimpleName() + (message.startsWith("null") ? "" : ":" + message);
     return "other:" + word.replaceAll("\\s+", "-");
   }

@@ -50,7 +50,7 @@ final class NettyClient {
           connected(wave, attempt, started, finished, channel);
         } else {
           wave.failed(attempt, started, finished, ended.cause());
-          channel.close();
+          if (channel.isOpen()) channel.close(); // one that could not be created cannot be closed either
         }
         if (wave.holds() || !channel.isOpen()) {
           room.release();

@@ -82,7 +82,7 @@ run(
     uses_all_addresses: true,
     close: ["rst", "fin", "hold"],
     misleading: bun ? misleading : [],
-    steered_by: ["NODE_OPTIONS", "UV_THREADPOOL_SIZE"],
+    steered_by: ["NODE_OPTIONS", "UV_THREADPOOL_SIZE", "UV_USE_IO_URING"],
   },
   drive,
 );

@@ -49,6 +49,7 @@ if __name__ == "__main__":
             "libraries": [{"name": "gevent", "version": gevent.__version__}],
             "families": ["4", "6"],
             "close": protocol.CLOSE,
+            "steered_by": ["GEVENT_LOOP", "GEVENT_BACKEND", "GEVENT_RESOLVER", "GEVENT_THREADPOOL"],
         },
         drive,
     )
