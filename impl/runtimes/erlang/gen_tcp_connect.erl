@@ -2,10 +2,11 @@
 -module(gen_tcp_connect).
 -export([main/0, attempt/4]).
 
+%% gen_tcp starts a timer, and gives its connect() what the timer still has, in whole milliseconds: up to one too few.
 main() ->
     protocol:run(
         "\"name\":\"erlang\",\"summary\":\"gen_tcp:connect() with timeout, a process per attempt\","
-        "\"families\":[\"4\",\"6\"],\"threads\":\"runtime\",\"granularity_ns\":1000000,"
+        "\"families\":[\"4\",\"6\"],\"threads\":\"runtime\",\"granularity_ns\":1000000,\"early_ns\":1000000,"
         "\"close\":[\"rst\",\"fin\",\"hold\"],\"steered_by\":[\"ERL_FLAGS\",\"ERL_AFLAGS\",\"ERL_ZFLAGS\"]",
         fun(Wave, Port) -> drive(Wave, Port, 0, #{}, #{}) end).
 

@@ -78,7 +78,7 @@ run(
     libraries: bun ? [] : [{ name: "libuv", version: process.versions.uv }],
     families: ["4", "6"],
     granularity_ns: 1e6,
-    early_ns: 2e6, // libuv cuts its clock to milliseconds, and may read a coarse one
+    early_ns: bun ? 0 : 2e6, // libuv cuts its clock to milliseconds, and may read a coarse one
     uses_all_addresses: true,
     close: ["rst", "fin", "hold"],
     misleading: bun ? misleading : [],
