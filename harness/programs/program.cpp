@@ -16,6 +16,7 @@
 #include "harness/process/descendants.h"
 #include "harness/programs/program_process.h"
 #include "harness/support/joined.h"
+#include "harness/support/proc_file.h"
 
 namespace connbench {
 namespace {
@@ -23,6 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr Duration describe_limit = std::chrono::seconds(10);
+constexpr const char* absent_suffix = ".absent";
 constexpr size_t longest_description = 64 * 1024;
 
 std::string with_last_words(std::string text, ProgramProcess& process) {
@@ -87,24 +89,27 @@ std::vector<fs::path> own_folders() {
 }
 
 // A deque: its elements stay where they are.
-const ConnectorProgram& program_of(const std::string& name, const fs::path& path) {
+const ConnectorProgram& program_of(const std::string& name, const fs::path& path, const std::string& why_absent = "") {
   static std::deque<ConnectorProgram> known;
   const auto found = std::ranges::find(known, name, [](const ConnectorProgram& one) { return one.entry().name; });
-  return found != known.end() ? *found : known.emplace_back(name, path);
+  return found != known.end() ? *found : known.emplace_back(name, path, why_absent);
 }
 
 }  // namespace
 
-ConnectorProgram::ConnectorProgram(std::string name, fs::path path)
+ConnectorProgram::ConnectorProgram(std::string name, fs::path path, std::string why_absent)
     : name_(std::move(name)),
       path_(path.string()),
+      absent_(!why_absent.empty()),
       entry_{.name = name_,
              .summary = "",
              .options = {},
              .probe = nullptr,
              .make = nullptr,
              .group = program_group,
-             .program = this} {}
+             .program = this} {
+  if (absent_) answer_ = {std::nullopt, std::move(why_absent)};
+}
 
 const DescriptionAnswer& ConnectorProgram::answer() const {
   if (!answer_) keep(describe(path_));
@@ -164,6 +169,9 @@ const ConnectorProgram* find_program(std::string_view name) {
   if (name.empty() || name.front() == '.') return nullptr;
   for (const fs::path& folder : program_folders())
     if (const fs::path path = folder / text; is_program(path)) return &program_of(text, path);
+  for (const fs::path& folder : program_folders())
+    if (const auto why = read_text((folder / text).string() + absent_suffix); why && !why->empty())
+      return &program_of(text, folder / text, *why);
   return nullptr;
 }
 
@@ -172,7 +180,10 @@ std::vector<const ConnectorProgram*> all_programs() {
   for (const fs::path& folder : program_folders()) {
     std::error_code error;
     for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
-      if (is_program(entry->path())) names.push_back(entry->path().filename().string());
+      if (is_program(entry->path()))
+        names.push_back(entry->path().filename().string());
+      else if (entry->path().extension() == absent_suffix)
+        names.push_back(entry->path().stem().string());
   }
   std::ranges::sort(names);
   names.erase(std::unique(names.begin(), names.end()), names.end());

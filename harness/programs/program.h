@@ -22,7 +22,8 @@ struct DescriptionAnswer {
 /// One program. Lives as long as this process, as the entries of linked connectors do.
 class ConnectorProgram {
  public:
-  ConnectorProgram(std::string name, std::filesystem::path path);
+  /// @param why_absent why there is none; "" = there may be one
+  ConnectorProgram(std::string name, std::filesystem::path path, std::string why_absent = "");
   ConnectorProgram(const ConnectorProgram&) = delete;
   ConnectorProgram& operator=(const ConnectorProgram&) = delete;
 
@@ -30,6 +31,8 @@ class ConnectorProgram {
   /// Its row. It names the program as it was asked for; summary and families are known after answer(). It has no
   /// probe() and no make().
   const ConnectorEntry& entry() const noexcept { return entry_; }
+  /// Whether it is only known by its name, and answer() says what its build lacked.
+  bool is_absent() const noexcept { return absent_; }
   /// Whether it was asked what it is.
   bool was_asked() const noexcept { return answer_.has_value(); }
   /// Runs `PROGRAM --describe`, the first time. Call it while the process has one thread.
@@ -42,6 +45,7 @@ class ConnectorProgram {
  private:
   std::string name_;
   std::string path_;
+  bool absent_;
   mutable std::optional<DescriptionAnswer> answer_;
   mutable ConnectorEntry entry_;
 };
@@ -56,7 +60,8 @@ DescriptionAnswer describe(const std::string& path);
 void describe_all(std::span<const ConnectorProgram* const> programs);
 
 /// The program for a connector's name: a path, which has a slash and need not exist, or the name of a file in
-/// program_folders(). nullptr: a bare name that no folder has. One object for each name.
+/// program_folders(). Where a program could not be built, NAME.absent says why. nullptr: a bare name that no folder
+/// has. One object for each name.
 const ConnectorProgram* find_program(std::string_view name);
 
 /// The programs in program_folders(), by name. Of two with one name, the first counts.

@@ -97,6 +97,7 @@ std::string try_a_thread() {
 std::optional<std::string> why_program_skipped(const RunRequest& request, PlannedCase& planned) {
   constexpr size_t most_attempts = 1'000'000;
   const ConnectorProgram& program = *planned.connector->entry->program;
+  if (program.is_absent()) return program.answer().why_not;
   if (!program.answer().description) return std::nullopt;
   const ProgramDescription& description = program.description();
   planned.capabilities = description.capabilities;

@@ -186,7 +186,7 @@ std::vector<std::string> every(Wanted wanted) {
   for (const ConnectorEntry* entry : all_connectors())
     if (wanted(*entry) && can_run(*entry)) names.emplace_back(entry->name);
   for (const ConnectorProgram* program : all_programs())
-    if (wanted(program->entry())) names.emplace_back(program->entry().name);
+    if (wanted(program->entry()) && !program->is_absent()) names.emplace_back(program->entry().name);
   std::ranges::sort(names);
   return names;
 }

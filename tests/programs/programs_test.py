@@ -165,6 +165,14 @@ class Works(InAFolder):
         self.assertEqual(ended.returncode, 2)
         self.assertIn("my-client", ended.stderr)
 
+    def test_that_could_not_be_built_is_a_visible_skip(self):
+        fake_program.write_text(self.folder / "node.absent", "needs Node.js 20; found 18", 0o644)
+        variables = {"CONNBENCH_PROGRAMS": str(self.folder)}
+        ran = Ran("--connector", "node,epoll", "--target", "accepting", *LOAD, variables=variables)
+        self.assertEqual(ran.ended.returncode, 0, ran)
+        self.assertIn("needs Node.js 20; found 18", json.dumps(ran.record["skipped"]))
+        self.assertIn("needs Node.js 20; found 18", ran.ended.stdout)
+
     def test_appears_in_list_and_doctor(self):
         fake_program.write_text(self.folder / "broken", "#!/bin/sh\necho no >&2; exit 1\n")
         variables = {**os.environ, "CONNBENCH_PROGRAMS": str(self.folder)}
