@@ -108,8 +108,9 @@ std::optional<Stage> stage_named(std::string_view name) {
   return std::nullopt;
 }
 
-// A call of the stage, for classify(). Where the stage is not known, the error is that of the connection.
-Call call_of(Stage stage) {
+// A call of the stage, for classify(). Where the stage is not known, the error is that of the connection, which a UNIX
+// socket makes or refuses at once.
+Call call_of(Stage stage, sa_family_t family) {
   switch (stage) {
     case Stage::spawn:
       return Call::pthread_create;
@@ -120,6 +121,7 @@ Call call_of(Stage stage) {
     case Stage::connect:
       return Call::connect;
     case Stage::none:
+      return family == AF_UNIX ? Call::connect : Call::so_error;
     case Stage::wait:
       break;
   }
@@ -244,7 +246,7 @@ ConnectResult ProgramRecords::result_of(std::string_view outcome, std::string_vi
   const auto error = errno_of(outcome);
   if (!error)
     throw ProgramFault(fmt::format("reported attempt {} with an unknown outcome '{}'", id, printable(outcome)));
-  ConnectResult result = classify({.call = call_of(*stage), .error = *error, .family = family_of(id)});
+  ConnectResult result = classify({.call = call_of(*stage, family_of(id)), .error = *error, .family = family_of(id)});
   result.stage = *stage;
   return result;
 }
