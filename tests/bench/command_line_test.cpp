@@ -83,7 +83,7 @@ TEST(CommandLine, SuggestsTheNearestFlag) {
       {{"--verison"}, "unknown option --verison; did you mean --version?"},
       {{"--list"}, "unknown option --list; did you mean connbench list?"},
       {{"run", "--hlep"}, "unknown option --hlep; did you mean --help?"},
-      {{"run", "--repeat", "7"}, "unknown option --repeat; did you mean --repetitions?"},
+      {{"run", "--repeti", "7"}, "unknown option --repeti; did you mean --repetitions?"},
       {{"run", "--conector=epoll"}, "unknown option --conector; did you mean --connector?"},
       {{"run", "-connector", "epoll"}, "unknown option -connector; did you mean --connector?"},
       {{"run", "--output", "here"}, "unknown option --output; did you mean --out?"},
