@@ -7,6 +7,7 @@ main() ->
     protocol:run(
         "\"name\":\"erlang\",\"summary\":\"gen_tcp:connect() with timeout, a process per attempt\","
         "\"families\":[\"4\",\"6\"],\"threads\":\"runtime\",\"granularity_ns\":1000000,\"early_ns\":1000000,"
+        "\"misleading\":[{\"target\":\"host-unreachable\",\"reason\":\"takes SO_ERROR 0 for success\"}],"
         "\"close\":[\"rst\",\"fin\",\"hold\"],\"steered_by\":[\"ERL_FLAGS\",\"ERL_AFLAGS\",\"ERL_ZFLAGS\"]",
         fun(Wave, Port) -> drive(Wave, Port, 0, #{}, #{}) end).
 

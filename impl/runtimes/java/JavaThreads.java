@@ -12,6 +12,7 @@ final class JavaThreads {
         Protocol.description("java-threads", "Socket.connect() with timeout, a platform thread per attempt");
     description.put("threads", "per_attempt");
     description.put("deadline_by", "wait");
+    description.put("misleading", Protocol.MISLEADING_SOCKETS);
     description.put("early_ns", Protocol.EARLY_OF_SOCKETS);
     Protocol.run(arguments, description, JavaThreads::drive);
   }

@@ -12,6 +12,7 @@ final class JavaVirtualThreads {
     Map<String, Object> description =
         Protocol.description("java-virtual-threads", "Socket.connect() with timeout, a virtual thread per attempt");
     description.put("threads", "runtime");
+    description.put("misleading", Protocol.MISLEADING_SOCKETS);
     description.put("early_ns", Protocol.EARLY_OF_SOCKETS);
     Protocol.run(arguments, description, JavaVirtualThreads::drive);
   }

@@ -1,5 +1,6 @@
 import io.netty.bootstrap.Bootstrap;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelException;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
@@ -47,7 +48,11 @@ final class NettyClient {
         long finished = System.nanoTime();
         pending.remove(channel);
         if (ended.isSuccess()) {
-          connected(wave, attempt, started, finished, channel);
+          try {
+            connected(wave, attempt, started, finished, channel);
+          } catch (ChannelException gone) {
+            channel.close(); // the other end has reset it, so that no option can be set
+          }
         } else {
           wave.failed(attempt, started, finished, ended.cause());
           if (channel.isOpen()) channel.close(); // one that could not be created cannot be closed either

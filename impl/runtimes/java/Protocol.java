@@ -24,6 +24,9 @@ final class Protocol {
    */
   static final int EARLY_OF_SOCKETS = 1_000_000;
 
+  static final List<Map<String, String>> MISLEADING_SOCKETS =
+      List.of(Map.of("target", "host-unreachable", "reason", "takes SO_ERROR 0 for success (docs/connect.md)"));
+
   private static final PrintStream OUT =
       new PrintStream(new BufferedOutputStream(new FileOutputStream(FileDescriptor.out), 1 << 16), false);
   private static final BufferedReader IN =

@@ -81,7 +81,9 @@ run(
     early_ns: bun ? 0 : 2e6, // libuv cuts its clock to milliseconds, and may read a coarse one
     uses_all_addresses: true,
     close: ["rst", "fin", "hold"],
-    misleading: bun ? misleading : [],
+    misleading: bun
+      ? misleading
+      : [{ target: "host-unreachable", reason: "libuv takes SO_ERROR 0 for success (docs/connect.md)" }],
     steered_by: ["NODE_OPTIONS", "UV_THREADPOOL_SIZE", "UV_USE_IO_URING"],
   },
   drive,

@@ -13,6 +13,8 @@ import time
 
 now = time.monotonic_ns  # CLOCK_MONOTONIC
 CLOSE = ["rst", "fin", "hold"]
+# Seen of asyncio; libuv does the same.
+MISLEADING = [{"target": "host-unreachable", "reason": "takes SO_ERROR 0 for success (docs/connect.md)"}]
 
 
 class Wave:

@@ -57,6 +57,7 @@ if __name__ == "__main__":
             "families": ["4", "6"],
             "granularity_ns": 1_000_000,  # asyncio rounds the wait for epoll up to milliseconds
             "close": protocol.CLOSE,
+            "misleading": protocol.MISLEADING,
             "steered_by": ["PYTHONASYNCIODEBUG"],
         },
         lambda wave: asyncio.run(drive(wave)),

@@ -16,6 +16,7 @@ if __name__ == "__main__":
             # coarse clock where that is fine enough.
             "early_ns": 2_500_000,
             "close": protocol.CLOSE,
+            "misleading": protocol.MISLEADING,
             "steered_by": ["UV_USE_IO_URING", "UV_THREADPOOL_SIZE"],
         },
         lambda wave: uvloop.run(drive(wave)),

@@ -55,6 +55,7 @@ pub fn description(name: &str, summary: &str, threads: &str) -> Value {
         "families": ["4", "6"],
         "threads": threads,
         "granularity_ns": 1_000_000, // tokio's timers count milliseconds
+        "misleading": [{"target": "host-unreachable", "reason": "takes SO_ERROR 0 for success (docs/connect.md)"}],
         "close": ["rst", "fin", "hold"],
         "steered_by": ["TOKIO_WORKER_THREADS"],
     })
