@@ -69,8 +69,8 @@ def exit_without(error):
         say(f"connbench {Path(sys.argv[0]).name}: {sys.executable} has no {error.name}: apt-get install {package}")
     else:
         say(
-            f"scripts: {sys.executable} has no {error.name}. Install {package} (scripts/setup --dev does), and start the "
-            "script by its own name, which selects /usr/bin/python3."
+            f"scripts: {sys.executable} has no {error.name}. Install {package} (scripts/setup --dev does), and start "
+            "the script by its own name, which selects /usr/bin/python3."
         )
     sys.exit(UNUSABLE)
 
