@@ -30,6 +30,7 @@ MARKS = (
 MARKS += r"|did you mean|--[a-z-]+ \{|--pcap FILE|raise --|leave --|--close rst|--cpus (link|client)="
 FOLLOWED = {}  # part of the string: the test that follows it
 NOT_FOLLOWED = {
+    "--repeat {}: {}": "it only names the flag that another message is about",
     "docker run": "there is no container runtime here",
     "modprobe veth": "modules belong to the whole machine",
     "apt-get install": "tests install nothing",
