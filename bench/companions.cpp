@@ -51,8 +51,7 @@ void become_companion(const Companion& companion, std::span<const std::string> w
   if (!std::filesystem::exists(program))
     throw MachineLacks(
         fmt::format("connbench {} needs {}, which is not there: use an installed connbench (cmake --install), or name "
-                    "the folder of "
-                    "its programs in {}",
+                    "the folder of its programs in {}",
                     companion.name, program.string(), folder_variable));
   std::vector<std::string> arguments{program.string()};
   arguments.insert(arguments.end(), words.begin(), words.end());

@@ -166,14 +166,18 @@ void exclude_settings(std::vector<FlagGroup>& groups) {
   std::vector<std::string> settings;
   for (const FlagGroup& group : groups)
     for (const Flag& flag : group.flags)
-      if (std::ranges::find(flags_beside_the_settings, flag.name) == std::end(flags_beside_the_settings))
-        settings.push_back(flag.name);
+      if (is_setting(flag)) settings.push_back(flag.name);
   for (FlagGroup& group : groups)
     for (Flag& flag : group.flags)
       if (flag.name == "--repeat") flag.excludes = settings;
 }
 
 }  // namespace
+
+bool is_setting(const Flag& flag) {
+  constexpr const char* others[] = {"--out", "--pcap", "--quiet", "--dry-run", "--repeat"};
+  return std::ranges::find(others, flag.name) == std::end(others);
+}
 
 std::vector<FlagGroup> describe(RunFlags& flags) {
   std::vector<FlagGroup> groups{what_to_measure(flags), load(flags), surroundings(flags), records(flags)};

@@ -45,8 +45,8 @@ struct RunFlags {
 /// Where a search for a rate begins.
 inline constexpr const char* default_search_start = "poisson:1000/s";
 
-/// Flags that do not decide what is measured. All others can be taken from an earlier run (--repeat).
-inline constexpr const char* flags_beside_the_settings[] = {"--out", "--pcap", "--quiet", "--dry-run", "--repeat"};
+/// Whether a flag decides what is measured. Those can be taken from an earlier run (--repeat); the others cannot.
+bool is_setting(const Flag& flag);
 
 /// The flags by topic, with their help. They write to `flags`, which must outlive them.
 std::vector<FlagGroup> describe(RunFlags& flags);

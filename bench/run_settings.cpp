@@ -2,10 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <stdexcept>
@@ -21,10 +19,6 @@ using Json = nlohmann::ordered_json;
 
 std::string key_of(const Flag& flag) {
   return flag.name.substr(flag.name.find_first_not_of('-'));
-}
-
-bool is_setting(const Flag& flag) {
-  return std::ranges::find(flags_beside_the_settings, flag.name) == std::end(flags_beside_the_settings);
 }
 
 Json value_of(const Destination& destination) {

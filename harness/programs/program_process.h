@@ -59,10 +59,7 @@ class ProgramProcess {
   void allow(size_t bytes) noexcept { allowed_ = bytes; }
   /// Waits for its next line, its end, or `until`.
   ProgramEvent next(TimePoint until);
-  /// Whether it wrote something that next() has not returned.
-  bool has_written() const noexcept { return lines_.size() > taken_; }
 
-  void kill() const noexcept { child_.kill(); }
   bool ends_before(TimePoint time) const noexcept;
   /// Waits for its end. @return its status, as waitpid() gives it
   int collect() noexcept { return child_.collect(); }

@@ -19,7 +19,7 @@ from . import judge, pairs, resampling, self_test, statistics, suite
 
 RECORD = PROGRAMS / "self-test" if INSTALLED else ROOT / "results/self-test"
 PAIRS = 20  # of a calibration: as many as a first look judges
-WIDE = 0.15  # threshold on a machine whose noise nobody has measured
+WIDE = 0.15  # threshold on a machine whose noise is not known
 METRICS = "connects_per_s cpu_per_attempt wall_time overshoot_p50 added_p50 p50 p90".split()
 
 

@@ -173,7 +173,7 @@ def pace(runs):
     return table_text(heads, lines)
 
 
-# Flags by who does not sleep. --spin stops sleeping a millisecond before an attempt is due.
+# The flags, and who then sleeps between attempts. --spin stops sleeping a millisecond before an attempt is due.
 ASLEEP = {
     "": "client and server",
     "--spin-server": "client",

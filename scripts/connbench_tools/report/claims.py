@@ -47,7 +47,7 @@ class Ranking:
         return f"{listed(line.connector for line in lines)} ({span}, not distinguishable)"
 
     def text(self, least, most):
-        """Who has least and who has most, as far as the repetitions show it. "" without lines."""
+        """Which connector has least and which has most, as far as the repetitions show it. "" without lines."""
         if not self.lines:
             return ""
         first, last = self.lines[0], self.lines[-1]

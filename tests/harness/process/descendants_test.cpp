@@ -50,7 +50,7 @@ TEST(Descendants, ThatEndInTimeAreNotNamed) {
   EXPECT_EQ(status, 0) << how_it_ended(status);
 }
 
-// A process that does one thing after the other when it is told to.
+// A process that takes its next step when it is told to.
 class Worker {
  public:
   Worker() : pid_(checked(::fork(), "fork")) {

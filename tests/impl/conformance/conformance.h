@@ -1,7 +1,7 @@
 // Tools of the conformance suite: every connector on every target, and a connector whose calls are checked.
 //
-// A suite that only some connectors need may be empty (GTEST_ALLOW_UNINSTANTIATED_…): whoever runs the installed suite
-// may have one connector, which has no pool, no options or no deadline.
+// A suite that only some connectors need may be empty (GTEST_ALLOW_UNINSTANTIATED_…): a project that runs the
+// installed suite may have a single connector, without a pool, options or a deadline.
 #pragma once
 
 #include <gtest/gtest.h>
