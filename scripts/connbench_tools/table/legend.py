@@ -60,6 +60,19 @@ def conditions(records):
     return ". ".join(parts) + "."
 
 
+def versions(connectors):
+    """What the programs in other languages were built with: `connectors` as in run.json."""
+    programs = {name: facts["program"] for name, facts in connectors.items() if (facts or {}).get("program")}
+    parts = [f"`{name}`: {_version(program)}" for name, program in programs.items()]
+    return f"Versions: {'; '.join(parts)}." if parts else ""
+
+
+def _version(program):
+    """Rust 1.95.0, tokio 1.54.1"""
+    language = [f"{program['language']} {program['version']}"]
+    return ", ".join(language + [f"{library['name']} {library['version']}" for library in program["libraries"]])
+
+
 def softirqs(records):
     """Whose CPU time the softirqs are on this kernel, and which figures may therefore be compared."""
     contained = records.accounting.get("softirqs_in_process_time")

@@ -16,7 +16,7 @@ def table(records):
     """All tables, each with its legend."""
     origin = next(iter(records.origins), "")
     sections = [
-        one_line(f"{origin}. {legend.conditions(records)}"),
+        one_line(f"{origin}. {legend.conditions(records)} {legend.versions(records.connectors)}"),
         legend.how_to_read(records.rows.values()),
         _section("How fast they connect", parts.speed(records), _speed_lines(records)),
         _section("What they cost", parts.cost(records), legend.cost_legend(records)),

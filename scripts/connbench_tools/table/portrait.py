@@ -9,7 +9,7 @@ from ..records.run import Run, require_one_version
 from ..records.waves import median, rate_of
 from ..units import duration, exact_duration, significant
 from .cells import NOTHING, Column, table_text
-from .legend import chances_text
+from .legend import chances_text, versions
 from .parts import delayed_by_the_path, waited_to_begin
 from .rows import FAR_SECONDS
 
@@ -119,6 +119,7 @@ def _legend(near, late, burst, there, mixed, repetitions):
         f"Pools have {threads} threads." if threads else "",
         f"Threads have stacks of {stack}." if stack else "",
         f"Processors: {cpus}." if cpus else "",
+        versions(near.facts["connectors"]),
         "`scripts/reference` measures all of it.",
     ]
     return " ".join(part for part in parts if part)

@@ -32,7 +32,7 @@ class Records:
 
     def __init__(self, folders):
         self.rows = {role: [] for role in (COST, FAR, ADDED, LATE, CLOSE)}
-        self.skipped, self.failures, self.memory, self.options = {}, [], {}, {}
+        self.skipped, self.failures, self.memory, self.options, self.connectors = {}, [], {}, {}, {}
         self._orders, self.origins, self.lacks, self.warnings = [], set(), [], []
         self.cpus, self.accounting = set(), {}
         self.runs = []
@@ -67,6 +67,7 @@ class Records:
         self.warnings += run.facts["warnings"]
         self.cpus.add(", ".join(run.given("--cpus")))
         self.accounting = run.facts["environment"].get("cpu_accounting") or {}
+        self.connectors |= run.facts["connectors"]
         for name, facts in run.facts["connectors"].items():
             self.options[name] = facts.get("options") or {}
         for skip in run.skips():
