@@ -87,7 +87,7 @@ def ports(runs):
     for place, title in enumerate(PORT_REUSE.values()):
         tenths = _tenths(runs[place :: len(PORT_REUSE)])
         column = Column(tenths, microseconds, min)
-        column.letters = {}
+        column.places = {}
         heads += [f"{title}: connecting, p50, µs", "ratio to the first row"]
         columns.append((column, tenths))
     lines = []
@@ -141,7 +141,7 @@ def arrivals(runs):
             heads.append(f"{kind}, {exact_duration(timeout)}: p50, µs")
             columns.append(Column(part.figures(number("overshoot_p50_ns")), microseconds, min))
     for column in columns:
-        column.letters = {}
+        column.places = {}
     names = uniform.connectors_in_order()
     return table_text(heads, [[f"`{name}`", *(column.cell(name) for column in columns)] for name in names])
 
@@ -158,7 +158,7 @@ def pace(runs):
     for place, (case, run) in enumerate(zip(_shuffled_paces(), runs)):
         found[case][place // len(PACES)] = number("p50_ns")(run.rows[0])
     column = Column(found, microseconds, min)
-    column.letters = {}
+    column.places = {}
     first = next(iter(found.values()))
     heads = ["arrivals", "who sleeps", "connecting, p50, µs", "ratio to the first row"]
     lines = [

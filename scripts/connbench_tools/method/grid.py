@@ -37,7 +37,7 @@ class Grid:
         heads, cells = [head], {case: [f"`{case}`"] for case in self.cases}
         for title, figure_of, text, best in columns:
             column = Column(self.figures(figure_of), text, best)
-            column.letters = {}
+            column.places = {}
             heads += [title, "ratio to the first row"] if against_first else [title]
             base = next(iter(column.rows.values()), {})
             for place, (case, line) in enumerate(cells.items()):

@@ -3,7 +3,6 @@
 from .. import programs
 from ..failures import Unusable
 from ..records import pending
-from ..records.files import read_json
 from ..records.waves import median
 from ..table.cells import table_text, whole
 
@@ -24,8 +23,8 @@ def measure(bin_folder, out):
 def table(path):
     """A row for each connector: bytes of each part, their sum, and how many times the sum of the first row."""
     by_name = {}
-    for entry in read_json(path, "pending")["benchmarks"]:
-        if entry.get("run_type") == "iteration" and all(part in entry for part in PARTS):
+    for entry in pending.measurements(path):
+        if pending.has(entry, PARTS):
             by_name.setdefault(pending.connector_of(entry["name"]), []).append(entry)
     heads = ["connector", "process", "kernel: slab", "kernel: stacks", "kernel: page tables", "all (range)"]
     heads += ["process, times the first row", "all, times the first row"]

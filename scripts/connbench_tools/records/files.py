@@ -59,20 +59,21 @@ def read_text(path, label=None):
         raise Unusable(f"{label or path} cannot be read: it is not UTF-8: {error}") from error
 
 
-def read_json(path, schema=None, label=None, hint=""):
+def read_json(path, schema=None, label=None, hint="", nan_is_null=False):
     """The JSON value in a file. `schema`: the name of a file in schemas/, which the value must match. `label` names the
     file in messages, `hint` ends them."""
     label = label or path
-    value = parse_json(read_text(path, label), label, hint)
+    value = parse_json(read_text(path, label), label, hint, nan_is_null)
     if schema and (found := wrong(value, schema)):
         raise Unusable(f"{label} is damaged: {found}{hint or '; results/README.md says what must be there'}")
     return value
 
 
-def parse_json(text, label, hint=""):
-    """The value of a JSON text. NaN, infinity, half surrogate pairs and very deep nesting are refused."""
+def parse_json(text, label, hint="", nan_is_null=False):
+    """The value of a JSON text. Infinity, half surrogate pairs and very deep nesting are refused, and so is NaN unless
+    `nan_is_null`."""
     try:
-        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        value = json.loads(text, parse_constant=_null_for_nan if nan_is_null else _refuse, parse_float=_finite)
         if _HALF_PAIR.search(text):
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError as error:
@@ -88,6 +89,10 @@ def parse_json(text, label, hint=""):
 
 def _refuse(constant):
     raise ValueError(f"{constant} is not JSON")
+
+
+def _null_for_nan(constant):
+    return None if constant == "NaN" else _refuse(constant)
 
 
 def _finite(text):

@@ -19,10 +19,20 @@ def connector_of(benchmark):
     return benchmark.removeprefix(PREFIX).partition("/")[0]
 
 
+def measurements(path):
+    """The measurements in floor_bench's JSON output, without means and the like. Google Benchmark writes NaN for the
+    variation of a counter that is always 0."""
+    entries = read_json(path, "pending", hint=": it is not output of floor_bench", nan_is_null=True)["benchmarks"]
+    return [entry for entry in entries if entry.get("run_type", "iteration") == "iteration"]
+
+
 def read(path):
     """One Pending for each measurement in floor_bench's JSON output."""
-    entries = read_json(path, "pending", hint=": it is not output of floor_bench")["benchmarks"]
-    return [_read(entry, path) for entry in entries if entry.get("run_type", "iteration") == "iteration"]
+    return [_read(entry, path) for entry in measurements(path)]
+
+
+def has(entry, figures):
+    return all(entry.get(name) is not None for name in figures)
 
 
 def _read(entry, path):
@@ -31,8 +41,8 @@ def _read(entry, path):
         raise Unusable(f"{entry['name']}: {error}")
     if error or entry.get("error_occurred"):
         return Pending(connector, error.removeprefix(_SKIPPED), 0, 0, 0.0)
-    if lacking := [key for key in ("pending", "bytes_per_pending") if key not in entry]:
+    if lacking := [key for key in ("pending", "bytes_per_pending") if entry.get(key) is None]:
         raise Unusable(f"{path}: {entry['name']} has no {', '.join(lacking)}: it is not output of floor_bench")
     figures = entry["pending"], entry.get("threads", 0), entry["bytes_per_pending"]
-    kernel = sum(float(entry[part]) for part in KERNEL) if all(part in entry for part in KERNEL) else None
-    return Pending(connector, None, int(figures[0]), int(figures[1]), float(figures[2]), kernel)
+    kernel = sum(float(entry[part]) for part in KERNEL) if has(entry, KERNEL) else None
+    return Pending(connector, None, int(figures[0]), int(figures[1] or 0), float(figures[2]), kernel)

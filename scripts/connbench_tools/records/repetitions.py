@@ -77,53 +77,23 @@ def ratio(ours, theirs):
     return Ratio(median(ratios), ratios[0], ratios[-1], len(ratios))
 
 
-def letters(rows, best=max):
-    """{name: set of numbers} for {name: figures by repetition}. Two rows that share a number could not be told apart.
-    Numbers ascend from the best row: 0 is the group of the row with the best median. Empty when no two rows could be
-    compared."""
+def places(rows, best=max):
+    """{name: (first, last)} for {name: figures by repetition}: the places that a row may have in its column: all others
+    are better or worse by differ(). Empty when no two rows could be compared."""
     known = {name: figures for name, figures in rows.items() if figures}
     names = sorted(known, key=lambda name: median(known[name].values()), reverse=best is max)
-    verdicts = {
-        (one, other): differ(known[one], known[other])
-        for place, one in enumerate(names)
-        for other in names[place + 1 :]
-    }
-    if all(verdict is None for verdict in verdicts.values()):
-        return {}
-    groups = [frozenset(names)]
-    for (one, other), verdict in verdicts.items():
-        if verdict:
-            groups = _separated(groups, one, other)
-    groups.sort(key=lambda group: sorted(map(names.index, group)))
-    return {name: {number for number, group in enumerate(groups) if name in group} for name in names}
+    found = {name: [1, len(names)] for name in names}
+    compared = False
+    for place, better in enumerate(names):
+        for worse in names[place + 1 :]:
+            verdict = differ(known[better], known[worse])
+            compared |= verdict is not None
+            if verdict:
+                found[better][1] -= 1
+                found[worse][0] += 1
+    return {name: tuple(ends) for name, ends in found.items()} if compared else {}
 
 
-def _separated(groups, one, other):
-    """The same groups, but none has both: each that had is replaced by two, unless another group contains it."""
-    kept = [group for group in groups if not (one in group and other in group)]
-    for group in groups:
-        if one in group and other in group:
-            for without in (group - {other}, group - {one}):
-                if not any(without <= larger for larger in kept):
-                    kept = [smaller for smaller in kept if not smaller <= without] + [without]
-    return kept
-
-
-def letter(number):
-    """0 -> a, 25 -> z, 26 -> aa"""
-    more, rest = divmod(number, 26)
-    return (letter(more - 1) if more else "") + chr(ord("a") + rest)
-
-
-def letters_text(numbers):
-    """{1, 2, 3, 6} -> b–d g"""
-    runs = []
-    for value in sorted(numbers):
-        if runs and value == runs[-1][-1] + 1:
-            runs[-1].append(value)
-        else:
-            runs.append([value])
-    short = (
-        lambda run: "".join(map(letter, run)) if len(run) < 3 else f"{letter(run[0])}–{letter(run[-1])}"
-    )  # noqa: E731
-    return " ".join(map(short, runs))
+def places_text(first, last):
+    """#3–5, or #2"""
+    return f"#{first}" if first == last else f"#{first}–{last}"

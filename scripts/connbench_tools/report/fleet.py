@@ -1,5 +1,6 @@
 """The section on fleets: healthy hosts and dead hosts share one queue."""
 
+import math
 import re
 
 from ..records.samples import numpy
@@ -37,17 +38,27 @@ def fleets(material):
 
 
 def waited(material, line, percentile, column):
-    """A percentile of the wait for a healthy host, in ns, over all pooled attempts, from the intended start. Attempts
-    that did not connect count as slower than all others. Without samples: the median of `column` over the waves, if
-    all attempts connected. None when it is not known."""
+    """A percentile of the wait for a healthy host, in ns, from the intended start: the median over the waves, so that
+    one disturbed wave of three decides nothing. Attempts that did not connect count as slower than all others. Waves
+    that are too small for the percentile are pooled. Without samples: the median of `column` over the waves, if all
+    attempts connected. None when it is not known."""
     waves = material.waves_of(line)
-    values = numpy.sort(numpy.concatenate([wave.waiting() for wave in waves])) if waves else ()
-    wanted = sum(int(row["attempts"]) for row in line.rows)
-    connected = sum(int(row["connected"]) for row in line.rows)
-    if len(values):
-        rank = int(numpy.ceil(percentile * wanted))
-        return float(values[rank - 1]) if curves.supports(percentile, wanted) and rank <= len(values) else None
-    return median(row[column] for row in line.rows) if connected == wanted else None
+    wanted, connected = ([int(row[name]) for row in line.rows] for name in ("attempts", "connected"))
+    if not waves:
+        return median(row[column] for row in line.rows) if connected == wanted else None
+    waits = [wave.waiting() for wave in waves]
+    if len(waits) != len(wanted) or not all(curves.supports(percentile, attempts) for attempts in wanted):
+        waits, wanted = [numpy.concatenate(waits)], [sum(wanted)]
+    if not curves.supports(percentile, min(wanted)):
+        return None
+    middle = median(_of_all(*one, percentile) for one in zip(waits, wanted))
+    return None if middle == math.inf else middle
+
+
+def _of_all(waits, attempts, percentile):
+    """The percentile of all attempts of a load, of which those that connected waited this long."""
+    rank = int(numpy.ceil(percentile * attempts))
+    return float(numpy.sort(waits)[rank - 1]) if rank <= len(waits) else math.inf
 
 
 def fleet(material):
@@ -75,8 +86,8 @@ def fleet(material):
         charts.chart(
             f"fleet-{which}",
             f"Healthy latency, {which}",
-            f"How long connecting to a healthy host took ({which}, from the intended start) as more of the other "
-            "hosts are dead. With a flat line, dead hosts do not delay healthy ones.",
+            f"How long connecting to a healthy host took ({which} of a wave, from the intended start) as more of the "
+            "other hosts are dead. With a flat line, dead hosts do not delay healthy ones.",
             "xy",
             x,
             charts.axis(f"until connected, {which}", "ns", log=True),

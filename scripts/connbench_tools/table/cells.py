@@ -1,11 +1,11 @@
-"""Cells of the tables: a median, the range of the repetitions, and letters that say which rows are equal.
+"""Cells of the tables: a median, the range of the repetitions, and the places that a row may have in its column.
 
 A median of an even number of figures is the lower of the middle two, because a percentile is a value that occurred, and
 is never averaged.
 """
 
 from ..output import in_cell
-from ..records.repetitions import differ, letters, letters_text, ratio
+from ..records.repetitions import differ, places, places_text, ratio
 from ..records.waves import median
 from ..units import significant
 
@@ -16,19 +16,21 @@ class Column:
     """One column: figures by repetition, for each row."""
 
     def __init__(self, rows, text, best=max):
-        """`rows`: {name: {repetition: figure}}; `text` writes one figure."""
+        """`rows`: {name: {repetition: figure}}. `text` writes a figure. `best`: max, min or abs (nearest to 0)."""
         self.rows, self.text = rows, text
-        self.letters = letters(rows, best)
+        if best is abs:
+            rows = {name: {n: abs(value) for n, value in figures.items()} for name, figures in rows.items()}
+        self.places = places(rows, max if best is max else min)
 
     def cell(self, name):
-        """30,400 (29,100–31,800) bc"""
+        """30,400 (29,100–31,800) #3–5"""
         known = sorted((self.rows.get(name) or {}).values())
         if not known:
             return NOTHING
         parts = [self.text(median(known))]
         if len(known) > 1:
             parts.append(f"({self.text(known[0])}–{self.text(known[-1])})")
-        parts += [letters_text(self.letters[name])] if name in self.letters else []
+        parts += [places_text(*self.places[name])] if name in self.places else []
         return " ".join(parts)
 
 

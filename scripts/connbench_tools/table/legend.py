@@ -16,21 +16,20 @@ def load_text(rows):
 
 
 def how_to_read(rows_of_loads):
-    """What ranges and letters mean with as many repetitions as there were."""
+    """What ranges and places mean with as many repetitions as there were."""
     repetitions = sorted({len({row["repetition"] for row in rows}) for rows in rows_of_loads if rows})
     return f"A cell is the median (and the range) of its repetitions. {chances_text(repetitions)}"
 
 
 def chances_text(repetitions):
-    """What the letters of columns with these numbers of repetitions mean."""
+    """What the places in columns with these numbers of repetitions mean."""
     rules = [text for count in repetitions if (text := _rule(count))]
     if not rules:
         return "There are too few repetitions to tell rows apart."
     return (
-        "**Rows that share a letter in a column are equal within the noise** (`a`: the best; `b–d`: b, c and d). Rows "
-        "without a common letter differ: "
-        f"{'; '.join(rules)}. Of hundreds of pairs, some differ by chance. A column without letters has too few "
-        "repetitions to tell rows apart."
+        "**`#3–5`: the place of the row in its column is 3, 4 or 5; the repetitions cannot tell which.** Two rows "
+        f"differ if {'; '.join(rules)}. Of hundreds of pairs, some differ by chance. A column without places has too "
+        "few repetitions to tell rows apart."
     )
 
 
@@ -155,7 +154,8 @@ def lateness_legend(records):
     for timeout in records.timeouts():
         rows = [row for row in records.rows[LATE] if int(row["timeout_ns"]) == timeout]
         lines.append(
-            f"**after {exact_duration(timeout)}**: time past the deadline (negative: too early): {load_text(rows)}."
+            f"**after {exact_duration(timeout)}**: time past the deadline (negative: too early, which is no better): "
+            f"{load_text(rows)}."
         )
     if any(row.get("reaped_overshoot_p50_ns") for row in records.rows[LATE]):
         lines.append(

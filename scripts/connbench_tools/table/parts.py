@@ -155,7 +155,7 @@ def lateness(records):
         ):
             if any(row.get(column_name) for row in records.rows[LATE]):
                 heads.append(f"{after}: {head}")
-                columns.append((timeout, column(records, LATE, number(column_name), microseconds, min, timeout)))
+                columns.append((timeout, column(records, LATE, number(column_name), microseconds, abs, timeout)))
     lines = []
     for name in [name for name in records.order if name in records.named(LATE)]:
         lines.append([f"`{name}`", *(_late_cell(records, name, timeout, part) for timeout, part in columns)])
@@ -174,7 +174,7 @@ def closing(records):
     heads = ["connector", "connects/s, RST", "connects/s, FIN", "ratio", "CPU µs, RST", "CPU µs, FIN", "ratio"]
     heads += ["softirq µs, RST", "softirq µs, FIN"]
     rates, costs = column(records, CLOSE, rate, whole), column(records, CLOSE, cpu, microseconds, min)
-    rates.letters = costs.letters = {}  # each row is compared with itself only
+    rates.places = costs.places = {}  # each row is compared with itself only
     lines = []
     for reset in [name for name in records.named(CLOSE) if name.endswith(CLOSED_BY_RST)]:
         base = reset.removesuffix(CLOSED_BY_RST)

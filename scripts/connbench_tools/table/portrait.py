@@ -39,8 +39,8 @@ def portrait(folder):
     columns = {
         "near": _column([row for row in near.rows if row["concurrency"] == IN_FLIGHT], rate_of, significant),
         "far": _column(there, rate_of, significant),
-        "p50": _column(late.rows, number("overshoot_p50_ns"), _microseconds, min),
-        "p99": _column(late.rows, number("overshoot_p99_ns"), _microseconds, min),
+        "p50": _column(late.rows, number("overshoot_p50_ns"), _microseconds, abs),
+        "p99": _column(late.rows, number("overshoot_p99_ns"), _microseconds, abs),
     }
     lines = []
     for name in near.connectors_in_order():

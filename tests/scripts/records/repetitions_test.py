@@ -6,10 +6,10 @@ import unittest
 from connbench_tools.records.repetitions import (
     by_repetition,
     differ,
-    letters,
-    letters_text,
     most_against,
     number,
+    places,
+    places_text,
     ratio,
 )
 
@@ -67,41 +67,32 @@ class RepetitionsTest(unittest.TestCase):
     def test_a_ratio_needs_a_repetition_that_has_both(self):
         self.assertIsNone(ratio({1: 5.0}, {2: 5.0}))
 
-    def test_rows_that_cannot_be_told_apart_share_a_letter(self):
+    def test_rows_that_cannot_be_told_apart_may_have_the_same_places(self):
         rows = {
             "fast": row_of(*(10 + n for n in range(8))),
             "slow": row_of(*(1 + n for n in range(8))),
             "level": row_of(*(10 + n + (-1) ** n for n in range(8))),
         }
-        found = letters(rows)
-        self.assertEqual(found["fast"], found["level"])
-        self.assertFalse(found["fast"] & found["slow"])
-        self.assertEqual(min(found["fast"]), 0)
-        self.assertEqual(min(letters(rows, min)["slow"]), 0)
+        self.assertEqual(places(rows), {"fast": (1, 2), "level": (1, 2), "slow": (3, 3)})
+        self.assertEqual(places(rows, min), {"slow": (1, 1), "level": (2, 3), "fast": (2, 3)})
 
-    def test_a_row_between_two_others_that_differ_shares_a_letter_with_each(self):
+    def test_a_row_between_two_others_that_differ_may_have_the_place_of_each(self):
         rows = {"a": row_of(*[3] * 8), "between": row_of(*[1, 4] * 4), "z": row_of(*[2] * 8)}
-        found = letters(rows)
-        self.assertFalse(found["a"] & found["z"])
-        self.assertTrue(found["a"] & found["between"] and found["between"] & found["z"])
+        self.assertEqual(places(rows), {"a": (1, 2), "between": (1, 3), "z": (2, 3)})
 
-    def test_letters_say_of_every_pair_whether_it_differs(self):
+    def test_a_row_has_as_many_rows_before_and_after_it_as_differ_from_it(self):
         source = random.Random(3)
         rows = {n: row_of(*(n + source.gauss(0, 2) for _ in range(8))) for n in range(30)}
-        found = letters(rows)
-        for one in rows:
-            for other in rows:
-                if one != other:
-                    self.assertEqual(bool(found[one] & found[other]), not differ(rows[one], rows[other]))
+        for one, (first, last) in places(rows).items():
+            other_rows = [figures for other, figures in rows.items() if other != one]
+            apart = [figures for figures in other_rows if differ(rows[one], figures)]
+            self.assertEqual(first - 1 + len(rows) - last, len(apart))
 
-    def test_no_letters_where_nothing_can_be_compared(self):
-        self.assertEqual(letters({"a": row_of(1, 2), "b": row_of(3, 4), "c": {}}), {})
+    def test_no_places_where_nothing_can_be_compared(self):
+        self.assertEqual(places({"a": row_of(1, 2), "b": row_of(3, 4), "c": {}}), {})
 
-    def test_letters_are_written_briefly(self):
-        self.assertEqual(letters_text({0}), "a")
-        self.assertEqual(letters_text({0, 1}), "ab")
-        self.assertEqual(letters_text({1, 2, 3, 6}), "b–d g")
-        self.assertEqual(letters_text({26}), "aa")
+    def test_places_are_written_briefly(self):
+        self.assertEqual([places_text(2, 2), places_text(3, 5)], ["#2", "#3–5"])
 
 
 if __name__ == "__main__":

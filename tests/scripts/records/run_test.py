@@ -1,6 +1,7 @@
 """The reader of run folders: what it refuses, and how it names the reason."""
 
 import json
+import math
 
 from connbench_tools.failures import Unusable
 from connbench_tools.records import pending, waves
@@ -138,7 +139,11 @@ class PendingTest(RunsTest):
         self.assertEqual(
             pending.read(path), [("epoll", None, 8, 1, 9.0, None), ("libuv", "not built in", 0, 0, 0.0, None)]
         )
-        for wrong in ({}, {"benchmarks": [{}]}, {"benchmarks": [{**entry, "error_message": "no memory"}]}):
+        variation = {"name": entry["name"] + "_cv", "run_type": "aggregate", "pending": math.nan}
+        path.write_text(json.dumps({"benchmarks": [entry, variation]}))
+        self.assertEqual(len(pending.read(path)), 1)
+        damaged = ({**entry, "pending": math.nan}, {**entry, "error_message": "no memory"}, {})
+        for wrong in ({}, *({"benchmarks": [one]} for one in damaged)):
             path.write_text(json.dumps(wrong))
             with self.assertRaises(Unusable):
                 pending.read(path)

@@ -76,7 +76,7 @@ class TableTest(RunsTest):
             self.run_of(str(contained), [wave("epoll", 1)], environment=ENVIRONMENT | accounting)
             self.assertIn(said, markdown.table(Records([self.folder / str(contained)])))
 
-    def test_rows_that_cannot_be_told_apart_share_a_letter(self):
+    def test_a_cell_has_the_places_that_its_row_may_have(self):
         rates = {"epoll": range(100, 110), "poll": range(110, 120), "select": [150, 90] * 5}
         rows = [
             wave(name, number, connects_per_s=rate, makespan_ns=5)
@@ -84,9 +84,9 @@ class TableTest(RunsTest):
             for number, rate in enumerate(values, 1)
         ]
         self.run_of("a", rows)
-        self.assertEqual(self.cells("poll")["connects/s on loopback"], "114 (110–119) a")
-        self.assertEqual(self.cells("epoll")["connects/s on loopback"], "104 (100–109) b")
-        self.assertEqual(self.cells("select")["connects/s on loopback"], "90 (90–150) ab")
+        self.assertEqual(self.cells("poll")["connects/s on loopback"], "114 (110–119) #1–2")
+        self.assertEqual(self.cells("epoll")["connects/s on loopback"], "104 (100–109) #2–3")
+        self.assertEqual(self.cells("select")["connects/s on loopback"], "90 (90–150) #1–3")
         self.assertIn("ahead in all of 10 repetitions (chance: 1 of 512 pairs)", self.table())
 
     def test_says_when_there_are_too_few_repetitions_to_tell_rows_apart(self):
@@ -95,6 +95,17 @@ class TableTest(RunsTest):
         )
         self.assertEqual(self.cells("epoll")["connects/s on loopback"], "9")
         self.assertIn("There are too few repetitions to tell rows apart.", self.table())
+
+    def test_giving_up_early_is_no_better_than_giving_up_late(self):
+        lateness = {"epoll": 10, "libevent": -500, "libuv": 300}
+        rows = [
+            wave(name, number, "blackhole", timeout_ns=10**8, overshoot_p50_ns=1000 * late + number)
+            for name, late in lateness.items()
+            for number in range(8)
+        ]
+        self.run_of("a", rows)
+        found = re.findall(r"(-?[\d.]+) \([^)]*\) (#\d)", markdown.table(Records([self.folder])))
+        self.assertEqual(found, [("10.0", "#1"), ("-500", "#3"), ("300", "#2")])
 
     def test_shows_the_rate_to_a_far_host_and_which_order_it_turns_around(self):
         near, far = {"poll-pool": 300, "epoll": 200}, {"poll-pool": 30, "epoll": 100}
@@ -105,7 +116,7 @@ class TableTest(RunsTest):
                 for number in range(1, 9)
             ]
             self.run_of(folder, rows)
-        self.assertEqual(self.cells("epoll")["connects/s, 20 ms away"], "104 (101–108) a")
+        self.assertEqual(self.cells("epoll")["connects/s, 20 ms away"], "104 (101–108) #1")
         self.assertIn("in 1 pair of rows, the one that is ahead on loopback", self.table())
         self.assertIn("Ahead on loopback only: poll-pool.", self.table())
 

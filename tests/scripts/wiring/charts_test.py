@@ -206,6 +206,17 @@ class SummaryTest(ReportTest):
                 for curve, values in zip(drawn.values(), wanted):
                     self.assertEqual((curve["x"], curve["y"]), ([0.1, 0.3, 0.5], values))
 
+    def test_one_disturbed_wave_of_three_does_not_move_a_fleet(self):
+        run = Records()
+        for repetition, disturbance in ((1, 20), (2, 10**9), (3, 0)):
+            for dead in (10, 30):
+                scenario = f"fleet:accepting={100 - dead},blackhole={dead}"
+                times = [10_000 * dead + i + disturbance for i in range(400)]
+                run.wave("epoll", repetition, "accepting", scenario, 9, times=times)
+                run.wave("epoll", repetition, "blackhole", scenario, 9, times=[1], outcome="deadline_exceeded")
+        curve = self.curves(self.section("fleet", run), "fleet-p99")[0]
+        self.assertEqual((curve["x"], curve["y"]), ([0.1, 0.3], [100_000 + 395 + 20, 300_000 + 395 + 20]))
+
     def test_two_runs_keep_their_samples_apart(self):
         for number in (1, 2):
             Records().wave("epoll", times=[number * 100 + i for i in range(9)]).write(self.folder / f"run{number}")

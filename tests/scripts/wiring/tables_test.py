@@ -61,9 +61,12 @@ def over_all(place, column):
     return microseconds(sum(scaled(column, repetition, place) for repetition in (1, 2, 3, 4, 5)) / 5 / ATTEMPTS)
 
 
+MARKS = r"( #\d+(–\d+)?)?( [§†])?$"  # behind a figure: the places of its row, and footnotes
+
+
 class TableTest(RunsTest):
     def tables(self):
-        """{title: {first cell: {heading: cell}}}, without the letters of groups."""
+        """{title: {first cell: {heading: cell}}}, without the places."""
         rows = []
         for base, load in LOADS.items():
             for place, name in enumerate(NAMES, base):
@@ -82,7 +85,7 @@ class TableTest(RunsTest):
         found = {}
         for part in markdown.table(Records([self.folder])).split("### ")[1:]:
             lines = [line.strip("| ").split(" | ") for line in part.splitlines() if line.startswith("|")]
-            rows = [[re.sub(r"( [a-z](–[a-z])?( [a-z])*)?( [§†])?$", "", cell) for cell in line] for line in lines[2:]]
+            rows = [[re.sub(MARKS, "", cell) for cell in line] for line in lines[2:]]
             found[part.partition("\n")[0]] = {row[0]: list(zip(lines[0], row))[1:] for row in rows}
         return found
 
@@ -167,9 +170,7 @@ class TableTest(RunsTest):
                 shown(20 + place, f"overshoot_{p}_ns", text=lambda value: significant(value / 1000))
                 for p in ("p50", "p99")
             ]
-            (row,) = [
-                [re.sub(r"( [a-z])?( §)?$", "", cell) for cell in line] for line in lines if line[0] == f"`{name}`"
-            ]
+            (row,) = [[re.sub(MARKS, "", cell) for cell in line] for line in lines if line[0] == f"`{name}`"]
             cells = [
                 f"`{name}`",
                 shown(place, "connects_per_s", text=significant),
