@@ -25,6 +25,7 @@ constexpr Companion known[] = {
     {"exact", "compares exact costs (system calls, allocations) with a baseline"},
     {"history", "appends a finished run to a history"},
     {"table", "measures all connectors, and prints one table"},
+    {"study", "tests published claims about connecting on this machine"},
     {"export", "writes percentiles and outcomes of a run for other tools"},
 };
 

@@ -25,11 +25,13 @@ foreach(header loops/loop loops/detect loops/pending sockets/due_table sockets/b
 endforeach()
 
 # The subcommands in Python, and what they share.
-foreach(program report compare regress exact history table export)
+foreach(program report compare regress exact history table study export)
   install(PROGRAMS scripts/${program} DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/connbench)
 endforeach()
 install(DIRECTORY scripts/connbench_tools DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/connbench
         PATTERN __pycache__ EXCLUDE PATTERN method EXCLUDE PATTERN environment.sh EXCLUDE PATTERN answer.py EXCLUDE)
+install(DIRECTORY studies DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/connbench
+        FILES_MATCHING PATTERN *.py PATTERN who-believes-zero.cpp PATTERN __pycache__ EXCLUDE)
 install(FILES results/self-test/result.json DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/connbench/self-test)
 
 get_property(CONNBENCH_OUR_CONNECTORS GLOBAL PROPERTY CONNBENCH_connectors)

@@ -16,6 +16,7 @@ SUBCOMMANDS = (
     "exact",
     "history",
     "table",
+    "study",
     "export",
 )  # bench/companions.cpp has them too
 

@@ -15,7 +15,7 @@ import tempfile
 import unittest
 
 CMAKE, BUILD, SOURCE, COMPILER = sys.argv[1], *map(pathlib.Path, sys.argv[2:5])
-COMPANIONS = ("report", "compare", "regress", "exact", "history", "table", "export")
+COMPANIONS = ("report", "compare", "regress", "exact", "history", "table", "study", "export")
 LOAD = ["--concurrency", "8", "--attempts", "64", "--timeout", "50ms", "--repetitions", "1"]
 
 

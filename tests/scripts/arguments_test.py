@@ -99,6 +99,7 @@ class Scripts(unittest.TestCase):
         "history": (["run"], ["--file"]),
         "method": ([], ["--write", "--from", "--out", "--bin"]),
         "build-cost": ([], ["--log"]),
+        "study": (["all"], ["--out", "--bin"]),
     }
 
     def test_that_are_commands_of_connbench_are_listed_alike_everywhere(self):

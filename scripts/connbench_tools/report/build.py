@@ -11,6 +11,7 @@ from . import sections as parts
 from .charts import Material
 from .comparison import lines_of
 from .page import page
+from .studies import finished_studies
 from .verdict import sentences
 
 POINTS = (800, 400, 200, 100, 50)  # of a curve: the most that fit
@@ -26,7 +27,7 @@ def build(folders, verdicts_file=None, out=None, figures=None, most_bytes=2_000_
     judged = verdicts.read(folders, verdicts_file)
     whole = one_line(folders[0].resolve().name) if len(folders) == 1 and len(runs) > 1 else None
     material = Material(runs, lines_of(runs), parts.colour_order(runs), POINTS[0], whole)
-    drawn, text = _fitting(material, judged, most_bytes)
+    drawn, text = _fitting(material, judged, finished_studies(folders), most_bytes)
     named, out = out is not None, out or folders[0] / "report.html"
     if out.is_dir():
         raise Unusable(f"{out} is a folder: name a file with --out")
@@ -41,12 +42,12 @@ def build(folders, verdicts_file=None, out=None, figures=None, most_bytes=2_000_
     return made
 
 
-def _fitting(material, judged, most_bytes):
+def _fitting(material, judged, studies, most_bytes):
     """The page with the most points that is small enough."""
     said = sentences(material, judged)
     for material.points in POINTS:
         drawn = parts.all_sections(material)
-        text = page(material, drawn, said, judged)
+        text = page(material, drawn, said, judged, studies)
         if len(text.encode()) <= most_bytes:
             return drawn, text
     raise Unusable(

@@ -15,6 +15,7 @@ from .machine import machine_html, notices
 from .regression import regression_html
 from .searches import searches_html
 from .sections import PALETTE, shown_at_first
+from .studies import studies_html
 from .table import SERVER_PERCENT, table_html
 from .verdict import answers
 
@@ -22,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 SCRIPTS = ("format.js", "state.js", "data.js", "draw.js", "chart.js", "table.js", "main.js")
 
 
-def page(material, sections, sentences, judged):
+def page(material, sections, sentences, judged, studies=()):
     script = _text("vendor/uplot/uPlot.iife.min.js") + '\n(() => {\n"use strict";\n'
     script += "\n".join(_text(f"web/{name}") for name in SCRIPTS) + "})();\n"
     style = _text("vendor/uplot/uPlot.min.css") + _text("web/report.css")
@@ -35,6 +36,7 @@ def page(material, sections, sentences, judged):
         style=style,
         script=script,
         notices=_notices([*notices(material.runs), *material.lost_samples()]),
+        studies=studies_html(studies),
         verdict=_verdict(sentences),
         options=options,
         table=table,
@@ -42,6 +44,7 @@ def page(material, sections, sentences, judged):
         any_row="" if material.lines else "No wave was finished, so there is nothing to compare.",
         searches=(searches := searches_html(material)),
         navigation=_navigation(sections, searches),
+        to_study='<a href="#studies">Study</a>' if studies else "",
         sections="".join(_section(material, section) for section in sections),
         judged=regression_html(judged),
         machine=machine_html(material.runs),

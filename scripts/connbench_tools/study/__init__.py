@@ -1,0 +1,1 @@
+"""Published claims about connecting, tested: what a study file in studies/ is made of, and what runs it."""

@@ -1,0 +1,150 @@
+"""What the steps of a study have left, for its rules, its table and its chart."""
+
+from ..records import samples
+from ..records.files import read_json
+from ..records.repetitions import by_repetition, number
+from ..records.run import Run
+from ..records.tables import case_of
+from ..records.waves import ALL_TARGETS, each_per_attempt, median, rate_of
+from ..vocabulary import OUTCOMES
+from .plan import Lacking
+
+# Figures of a wave: a row of summary.csv to a value, or None.
+p50, p99, longest = number("p50_ns"), number("p99_ns"), number("max_ns")
+late_p50, late_p99 = number("overshoot_p50_ns"), number("overshoot_p99_ns")
+memory_kib, threads, syscalls = number("rss_peak_kib"), number("threads_peak"), number("syscalls")
+
+
+def rate(row):
+    return rate_of(row) if row["makespan_ns"] else None
+
+
+def cpu(row):
+    return next(iter(each_per_attempt([row], "cpu_ns")), None)
+
+
+def share_of(outcome):
+    """The share of a wave's attempts with an outcome."""
+    return lambda row: int(row[outcome]) / int(row["attempts"]) if int(row["attempts"]) else None
+
+
+class Finished:
+    """`steps`: the entries that measure.py wrote, `folder`: where their records are."""
+
+    def __init__(self, folder, steps):
+        self.folder = folder
+        self._steps = {}
+        for step in steps:
+            self._steps.setdefault(step["name"], []).append(step)
+        self._runs = {}
+
+    def runs(self, name):
+        """The runs of a step, one for each round. Raises Lacking with the reason when there is none."""
+        if name not in self._runs:
+            self._runs[name] = [Run(self.folder / step["folder"]) for step in self._measured(name)]
+        return self._runs[name]
+
+    def _measured(self, name):
+        steps = self._steps.get(name) or [{"why_not": "it was not run"}]
+        done = [step for step in steps if not step.get("why_not")]
+        if not done:
+            raise Lacking(f"the step “{name}” has no records: {steps[0]['why_not']}")
+        return done
+
+    def answer(self, name, file):
+        """The JSON object in a file of a step's folder."""
+        value = read_json(self.folder / self._measured(name)[0]["folder"] / file)
+        if not isinstance(value, dict):
+            raise Lacking(f"{file} of the step “{name}” is not an object")
+        return value
+
+    def has(self, name):
+        return any(not step.get("why_not") for step in self._steps.get(name, ()))
+
+    def rows(self, name, **columns):
+        """Rows of summary.csv with these values. Of a step of several rounds, the repetition is the round."""
+        runs, found = self.runs(name), []
+        for place, run in enumerate(runs, 1):
+            rows = [row for row in run.rows if all(row[key] == str(value) for key, value in columns.items())]
+            found += rows if len(runs) == 1 else [type(row)(row | {"repetition": str(place)}) for row in rows]
+        return found
+
+    def figures(self, name, figure, **columns):
+        """{repetition: figure}. Raises Lacking when it is not known in any."""
+        found = by_repetition(self.rows(name, **columns), figure)
+        if not found:
+            raise Lacking(self._why_not(name, columns))
+        return found
+
+    def _why_not(self, name, columns):
+        what = " on ".join(str(columns[key]) for key in ("connector", "target") if key in columns) or name
+        for run in self.runs(name):
+            for skip in run.facts["skipped"]:
+                if all(
+                    skip.get(key) in (None, value) for key, value in columns.items() if key in ("connector", "target")
+                ):
+                    return f"{what} was skipped: {skip.get('reason')}"
+            for failure in run.facts["failures"]:
+                if failure.get("connector") == columns.get("connector"):
+                    return f"{what} failed: {failure.get('failure')}"
+        return f"{what} has no such figure"
+
+    def connectors(self, name):
+        """Those that were measured, in the order in which they were given."""
+        return list(dict.fromkeys(one for run in self.runs(name) for one in run.connectors_in_order()))
+
+    def counts(self, name, **columns):
+        """{outcome: attempts} over all waves, and `attempts`: their sum."""
+        rows = [row for row in self.rows(name, **columns) if row["target"] != ALL_TARGETS]
+        found = {outcome: sum(int(row[outcome]) for row in rows) for outcome in OUTCOMES}
+        return found | {"attempts": sum(int(row["attempts"]) for row in rows)}
+
+    def waves(self, name, **columns):
+        """The samples of each wave with these values."""
+        found = []
+        for run in self.runs(name):
+            kept = {case_of(row) for row in run.rows if all(row[key] == str(value) for key, value in columns.items())}
+            found += [wave for case, wave in samples.waves_of(run).items() if case in kept]
+        if not found:
+            raise Lacking(self._why_not(name, columns))
+        return found
+
+    def responses(self, name, figure, **columns):
+        """{repetition: figure} of run.json's `arrivals`: response_p99_ns, for example. Infinite where the percentile
+        falls on an attempt that did not connect."""
+        (run,) = self.runs(name)
+        found = {}
+        for entry in run.facts.get("arrivals") or ():
+            if all(entry.get(key) == value for key, value in columns.items()):
+                value = entry.get(figure)
+                found[int(entry["repetition"])] = float("inf") if value is None else float(value)
+        if not found:
+            raise Lacking(self._why_not(name, columns))
+        return found
+
+    def calls(self, name, connector):
+        """{system call: number per attempt} as counted in a wave of its own."""
+        for run in self.runs(name):
+            for entry in run.facts["syscalls"]:
+                if entry.get("connector") == connector and entry.get("calls"):
+                    return {call: count / entry["attempts"] for call, count in entry["calls"].items()}
+        raise Lacking(f"the system calls of {connector} were not counted")
+
+    def ramps(self, name, connector):
+        """(last row, entry of run.json) of each ramp of `connbench exhaust`."""
+        (run,) = self.runs(name)
+        entries = (run.facts.get("exhaustion") or {}).get("ramps") or []
+        found = []
+        for entry in entries:
+            rows = [row for row in run.exhaustion if row["connector"] == entry["connector"] == connector]
+            rows = [row for row in rows if row["repetition"] == str(entry["repetition"])]
+            if rows:
+                found.append((rows, entry))
+        if not found:
+            raise Lacking(f"{connector} has no ramp in the step “{name}”")
+        return found
+
+
+def middle(figures):
+    """The median over the repetitions."""
+    return median(figures.values())

@@ -1,0 +1,105 @@
+"""What one pending attempt holds, in the process and in the kernel, by what waits for it."""
+
+from connbench_tools.records.waves import median
+from connbench_tools.study.chart import Bars
+from connbench_tools.study.plan import Claim, Source, Step, Study, Table
+from connbench_tools.study.verdicts import against, at_most, equal, ratio_text, verdict_of
+from connbench_tools.units import memory
+
+BLANDY = Source("Jim Blandy", "Comparison of Rust async and Linux thread context switch time and memory use", 2020)
+THREAD, LOOP = "blocking-threads", "epoll"
+WAITERS = {
+    THREAD: "a thread, stack of 64 KiB",
+    "blocking-threads+stack:8MiB": "a thread, stack of 8 MiB",
+    "boost-fiber": "a fiber",
+    "asio-coroutines": "a coroutine",
+    "asio": "a callback",
+    LOOP: "an entry of a loop",
+    "io-uring": "a request of a ring",
+}
+ALIKE = 1.25  # times: up to here a size counts as the published one
+
+
+def slope(rows, column):
+    """KiB per pending attempt, from the first reading to the last one of a ramp."""
+    first, last = rows[0], rows[-1]
+    return (float(last[column]) - float(first[column])) / max(1.0, float(last["pending"]) - float(first["pending"]))
+
+
+def sizes(records, connector, column):
+    """{repetition: KiB per attempt}"""
+    ramps = enumerate(records.ramps("pending", connector), 1)
+    return {place: slope(rows, column) for place, (rows, _) in ramps if rows[-1][column]}
+
+
+def user_of_a_thread(records):
+    found = sizes(records, THREAD, "rss_kib")
+    return verdict_of({memory(median(found.values())): equal(found, against(found, 9.5), ALIKE)}, "")
+
+
+def kernel_of_a_thread(records):
+    """The kernel's memory of a thread is what it needs beyond the socket, which the loop has as well."""
+    sockets = median(sizes(records, LOOP, "kernel_kib").values())
+    found = {place: size - sockets for place, size in sizes(records, THREAD, "kernel_kib").items()}
+    return verdict_of({memory(median(found.values())): equal(found, against(found, 10), ALIKE)}, "")
+
+
+def of_a_task(records):
+    answers = {}
+    for connector in ("asio-coroutines", "boost-fiber", LOOP):
+        if connector in records.connectors("pending"):
+            found = sizes(records, connector, "rss_kib")
+            answers[f"{WAITERS[connector]} ({memory(median(found.values()))})"] = at_most(
+                found, against(found, 0.4), ALIKE
+            )
+    return verdict_of(answers, "the kind of task")
+
+
+def table(records):
+    lines, base = [], sizes(records, LOOP, "rss_kib")
+    for connector, what in WAITERS.items():
+        if connector in records.connectors("pending"):
+            user, kernel = (sizes(records, connector, column) for column in ("rss_kib", "kernel_kib"))
+            both = {place: user[place] + kernel[place] for place in user}
+            medians = [memory(median(figures.values())) for figures in (user, kernel, both)]
+            lines.append([f"`{connector}`", what, *medians, ratio_text(user, base)])
+    return Table(("connector", "what waits", "process", "kernel", "both", "process, against the loop"), lines)
+
+
+def chart(records):
+    bars = []
+    for connector, what in WAITERS.items():
+        if connector in records.connectors("pending"):
+            for column, where in (("rss_kib", "process"), ("kernel_kib", "kernel")):
+                figures = sorted(sizes(records, connector, column).values())
+                bars.append((f"{what}: {where}", median(figures), figures[0], figures[-1]))
+    return Bars("Memory of one pending attempt", "KiB", bars)
+
+
+STUDY = Study(
+    question="How much memory does one pending attempt hold, as a thread, a task, or an entry of a loop?",
+    claims=(
+        Claim("A thread holds 9.5 KiB in the process", BLANDY, user_of_a_thread),
+        Claim("A thread holds 10 KiB more in the kernel", BLANDY, kernel_of_a_thread),
+        Claim("A task holds about 0.4 KiB in the process", BLANDY, of_a_task),
+    ),
+    steps=(
+        Step(
+            "pending",
+            (
+                f"exhaust fds --limit 3000 --connector {','.join(WAITERS)} --pending 2500 --step 500 --healthy 50 "
+                "--timeout 2s --repetitions 5"
+            ),
+            {"--repetitions": "1", "--timeout": "1s"},
+        ),
+    ),
+    table=table,
+    chart=chart,
+    limits=(
+        (
+            "The kernel's memory is a difference of readings of the whole machine, so it includes what others did"
+            " meanwhile."
+        ),
+        "The published task waited for a pipe, and was one of Rust. These wait for connect(), with a deadline each.",
+    ),
+)

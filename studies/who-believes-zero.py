@@ -1,0 +1,174 @@
+"""Our own finding, made so that a sceptic can check each part of it: what SO_ERROR 0 means just after an ICMP error."""
+
+import json
+import struct
+
+from connbench_tools.study.chart import Bars
+from connbench_tools.study.plan import LEFT_OUT, Claim, Lacking, Source, Step, Study, Table
+from connbench_tools.study.verdicts import Answer, any_of, share_interval, verdict_of
+
+OURS = Source("connbench", "Connecting correctly on Linux: an error that is not there yet", 2026)
+TARGET = "host-unreachable:100us"
+# These take 0 for success without another look, by their source or by what was seen before.
+BELIEVERS = "io-uring,libuv,libevent,asio,asio-coroutines"
+CAREFUL = "select,poll,epoll,epoll-edge,poll-threads,blocking-threads,epoll+detect:getpeername"
+OTHERS = "libev,libcurl,boost-fiber,go-dialer,rust-threads,tokio,mio,java-threads,java-nio,netty,asyncio,node,erlang"
+TRACED = ("epoll", "libuv", "libevent", "asio")
+RAREST = 1e-4  # a share below this counts as never
+
+
+def count_packets(folder):
+    """Counts what the capture saw, and removes it: was any SYN answered?"""
+    path = folder.parent / "capture.pcap"
+    data = path.read_bytes()
+    counts, at = {"syn": 0, "syn_ack": 0, "unreachable": 0}, 24
+    while at + 16 <= len(data):
+        size = struct.unpack_from("<I", data, at + 8)[0]
+        packet = data[at + 16 : at + 16 + size]
+        at += 16 + size
+        kind = _kind(packet[20:]) if len(packet) > 24 and packet[:2] == b"\x08\x00" else None
+        if kind and struct.unpack_from(">I", packet, 4)[0] == 10:  # the client's end of the link
+            counts[kind] += 1
+    path.unlink()
+    (folder / "packets.json").write_text(json.dumps(counts), encoding="utf-8")
+
+
+def _kind(ip):
+    header = (ip[0] & 15) * 4
+    if ip[9] == 1 and ip[header] == 3:
+        return "unreachable"
+    if ip[9] != 6 or len(ip) < header + 14 or not ip[header + 13] & 2:
+        return None
+    return "syn_ack" if ip[header + 13] & 16 else "syn"
+
+
+def counts_of(records):
+    """(connector, connected, attempts, in `names`) for each connector."""
+    return {name: records.counts("believe", connector=name) for name in records.connectors("believe")}
+
+
+def of_the_kernel(records):
+    seen = records.answer("plain", "answer.json")["asleep"]
+    found = any_of(seen["zero"], seen["attempts"], RAREST)
+    alike = ("zero_not_connected", "zero_with_pollerr_alone", "unreachable_afterwards", "error_in_queue")
+    if found.value and any(seen[key] != seen["zero"] for key in alike):
+        return verdict_of({"": Answer(None, f"not alike: {json.dumps(seen)}")}, "")
+    return verdict_of({"0 and yet not connected": found}, "")
+
+
+def of_the_believers(records):
+    counts = counts_of(records)
+    known = [name for name in BELIEVERS.split(",") if name in counts]
+    if not known:
+        raise Lacking("none of these libraries was measured")
+    packets = records.answer("capture", "packets.json") if records.has("capture") else None
+    if packets and packets["syn_ack"]:
+        raise Lacking(f"the capture has {packets['syn_ack']} SYN+ACKs: somebody did answer")
+    answers = {n: any_of(counts[n]["connected"], counts[n]["attempts"], RAREST) for n in known}
+    total = any_of(sum(counts[n]["connected"] for n in known), sum(counts[n]["attempts"] for n in known), RAREST)
+    said = "; ".join(f"{name} {answer.text}" for name, answer in answers.items())
+    return verdict_of({"": Answer(total.value, f"reported as connected: {said}")}, "")
+
+
+def of_the_careful(records):
+    counts = counts_of(records)
+    known = [name for name in CAREFUL.split(",") if name in counts]
+    wrong = sum(counts[name]["connected"] for name in known)
+    trials = sum(counts[name]["attempts"] for name in known)
+    rare = any_of(wrong, trials, RAREST)
+    value = None if rare.value is None else not rare.value
+    return verdict_of({"": Answer(value, f"reported as connected: {rare.text} ({', '.join(known)})")}, "")
+
+
+def calls(records, connector):
+    """The system calls after connect(), of the first traced attempt."""
+    if not records.has(f"trace-{connector}"):
+        return "-"
+    told = [call for call in records.answer(f"trace-{connector}", "trace.json").get("calls", []) if call.get("told")]
+    names = [call["name"] for call in told]
+    after = told[names.index("connect") + 1 :] if "connect" in names else told
+    kept = [f"{call['name']}" + (" SO_ERROR" if call["name"] == "getsockopt" else "") for call in after[:6]]
+    return ", ".join(dict.fromkeys(kept)) or "-"
+
+
+def table(records):
+    lines = []
+    for name, count in counts_of(records).items():
+        low, high = share_interval(count["connected"], count["attempts"])
+        shares = f"{1e6 * low:,.0f} to {1e6 * high:,.0f}"
+        lines.append([f"`{name}`", f"{count['connected']:,}", f"{count['attempts']:,}", shares, calls(records, name)])
+    if records.has("plain"):
+        for mode, seen in records.answer("plain", "answer.json").items():
+            if isinstance(seen, dict):
+                low, high = share_interval(seen["zero"], seen["attempts"])
+                shares = f"{1e6 * low:,.0f} to {1e6 * high:,.0f}"
+                lines.append(
+                    [
+                        f"plain calls, {mode}",
+                        f"{seen['zero']:,}",
+                        f"{seen['attempts']:,}",
+                        shares,
+                        "poll, getsockopt SO_ERROR",
+                    ]
+                )
+    heads = ("who", "believed", "attempts", "per million, 95 %", "calls after connect()")
+    return Table(heads, sorted(lines, key=lambda line: -int(line[1].replace(",", ""))))
+
+
+def chart(records):
+    bars = []
+    for name, count in counts_of(records).items():
+        low, high = share_interval(count["connected"], count["attempts"])
+        bars.append((name, 1e6 * count["connected"] / count["attempts"], 1e6 * low, 1e6 * high))
+    return Bars("An unreachable host reported as connected", "per million", sorted(bars, key=lambda bar: -bar[1]))
+
+
+STUDY = Study(
+    question="Who reports a dead host as connected, because SO_ERROR is 0?",
+    claims=(
+        Claim(
+            (
+                "An ICMP error wakes the waiter before SO_ERROR has it: poll() reports POLLERR alone, SO_ERROR is 0,"
+                " and the socket is not connected"
+            ),
+            OURS,
+            of_the_kernel,
+        ),
+        Claim("Programs that take this 0 for success report a dead host as connected", OURS, of_the_believers),
+        Claim("Programs that wait for POLLOUT, or ask getpeername(), never do", OURS, of_the_careful),
+    ),
+    steps=(
+        Step("plain", "program who-believes-zero 40000", {"who-believes-zero": "8000"}),
+        Step(
+            "believe",
+            (
+                f"run --connector {BELIEVERS},{CAREFUL},{OTHERS} --target {TARGET} --concurrency 1 --attempts 4000 "
+                "--repetitions 3 --timeout 2s"
+            ),
+            {"--attempts": "1000", "--repetitions": "1"},
+        ),
+        Step(
+            "capture",
+            (
+                f"run --connector {BELIEVERS} --target {TARGET} --concurrency 1 --attempts 4000 --repetitions 1 "
+                "--timeout 2s --pcap {folder}/capture.pcap"
+            ),
+            {"--attempts": "500"},
+            then=count_packets,
+        ),
+        *(Step(f"trace-{name}", f"trace --connector {name} --target {TARGET}", LEFT_OUT) for name in TRACED),
+    ),
+    table=table,
+    chart=chart,
+    limits=(
+        (
+            "How often depends on the machine: the waiter must run on another processor than the one that handles the"
+            " ICMP error. On one processor it cannot happen."
+        ),
+        (
+            "The traced attempts show which calls a connector makes. They were stopped at each call, and ended as they"
+            " should."
+        ),
+        "The versions of the libraries are in run.json; others may behave differently.",
+    ),
+)

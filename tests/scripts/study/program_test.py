@@ -1,0 +1,134 @@
+"""scripts/study as a program: a study from its runs to its page, and what an interrupt leaves."""
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+import made_runs  # noqa: F401  it skips the tests without jsonschema
+from connbench_tools import ROOT
+from connbench_tools.study import catalogue
+from connbench_tools.study.steps import Bench, jobs_of
+
+PROGRAM = ROOT / "scripts/study"
+CHEAP = "io-uring-against-epoll"
+
+# In place of connbench: it lacks everything, and stops at `mptcp` while there is a file to stop it.
+PRETENDED = """#!/usr/bin/python3 -B
+import pathlib, signal, sys
+here = pathlib.Path(__file__).parent
+if sys.argv[1] == "list":
+    print('{"connectors": [{"name": "epoll", "options": ["protocol", "fastopen"]}]}')
+elif sys.argv[1] == "--version":
+    print("connbench 1.0\\ncommit     abc")
+elif sys.argv[1] == "doctor":
+    sys.exit(3)
+else:
+    (here / "calls").open("a").write(" ".join(sys.argv[1:]) + "\\n")
+    if "mptcp" in " ".join(sys.argv) and (here / "stop").exists():
+        (here / "stopped").touch()
+        signal.pause()
+    print("there is no network here", file=sys.stderr)
+    sys.exit(3)
+"""
+
+
+def study(*words, **more):
+    command = [PROGRAM, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=120, **more)
+
+
+class Program(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def pretended(self):
+        bin_folder = self.folder / "bin"
+        bin_folder.mkdir()
+        (bin_folder / "connbench").write_text(PRETENDED)
+        (bin_folder / "connbench").chmod(0o755)
+        return bin_folder
+
+    def test_lists_every_study_with_its_question(self):
+        said = study("list").stdout
+        for name in catalogue.names():
+            self.assertIn(f"{name} ", said)
+        self.assertEqual(said.count("?"), len(catalogue.names()))
+
+    def test_unknown_studies_and_actions_are_refused(self):
+        for words in (["run", "nonsense"], ["nonsense"], [], ["all", "--quick", "--publish"], ["judge", self.folder]):
+            ended = study(*words)
+            self.assertEqual(ended.returncode, 2, ended.stderr)
+            self.assertNotIn("Traceback", ended.stderr)
+
+    def test_what_the_machine_lacks_is_said_and_is_no_failure(self):
+        out = self.folder / "out"
+        ended = study("run", "fastopen", "--bin", self.pretended(), "--out", out)
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        self.assertIn("**Verdict: not testable here**", ended.stdout)
+        self.assertIn("- far: there is no network here", ended.stdout)
+
+    def test_after_an_interrupt_the_same_command_continues_with_the_next_study(self):
+        bin_folder, out = self.pretended(), self.folder / "out"
+        command = ["run", "fastopen", "mptcp", "--bin", str(bin_folder), "--out", str(out)]
+        (bin_folder / "stop").touch()
+        with subprocess.Popen(
+            [PROGRAM, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as running:
+            while not (bin_folder / "stopped").exists() and running.poll() is None:
+                time.sleep(0.01)
+            running.send_signal(signal.SIGTERM)
+            said = running.communicate(timeout=60)[1]
+        self.assertEqual(running.returncode, 130, said)
+        self.assertIn(f"--out {out} continues", said)
+        self.assertFalse(json.loads((out / "mptcp/study.json").read_text())["complete"])
+        (bin_folder / "stop").unlink()
+        ended = study(*command)
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        self.assertIn("fastopen (1 of 2): measured already", ended.stderr)
+        calls = (bin_folder / "calls").read_text()
+        self.assertEqual([calls.count("fastopen:on"), calls.count("protocol:mptcp")], [1, 2])
+        self.assertTrue(json.loads((out / "mptcp/study.json").read_text())["complete"])
+
+
+@unittest.skipUnless("CONNBENCH_BUILD" in os.environ, "CONNBENCH_BUILD names no build")
+class WithConnbench(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.bin = Path(os.environ["CONNBENCH_BUILD"]) / "bin"
+
+    def test_a_study_ends_with_its_page_and_its_records(self):
+        ended = study("run", CHEAP, "--quick", "--bin", self.bin, "--out", self.folder / "out")
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        self.assertIn("# io-uring-against-epoll: Does io_uring", ended.stdout)
+        self.assertIn("connbench run --connector epoll", ended.stdout)
+        folder = self.folder / "out" / CHEAP
+        record = json.loads((folder / "study.json").read_text())
+        self.assertTrue(record["complete"])
+        self.assertEqual(record["broke"], [])
+        self.assertIsNotNone(record["table"], record["not_done"])
+        self.assertTrue((folder / "figure.svg").exists())
+        self.assertTrue((folder / "batched/run.json").exists())
+
+    def test_connbench_accepts_the_runs_of_every_study(self):
+        bench = Bench(self.bin)
+        for name in catalogue.names():
+            for step in {step for jobs in jobs_of(catalogue.load(name), True) for step, _ in jobs}:
+                if not step.command.startswith("run "):
+                    continue
+                with self.subTest(name, step=step.name):
+                    try:
+                        command, _ = bench.command(step, step.words(True), self.folder, self.folder / "out")
+                    except LookupError:  # a connector of another build
+                        continue
+                    ended = subprocess.run([*command, "--dry-run"], capture_output=True, text=True)
+                    is_unknown = "fastopen" in name or "~" in step.command  # targets of other builds
+                    self.assertIn(ended.returncode, (0, 2, 3) if is_unknown else (0, 3), f"{command}\n{ended.stderr}")
