@@ -74,6 +74,7 @@ def step(name, value):
             f" 20s --samples all --repetitions 4 --sysctl net.ipv4.tcp_abort_on_overflow={value}"
         ),
         {"--attempts": "128", "--repetitions": "1"},
+        beside=value == 1,
     )
 
 

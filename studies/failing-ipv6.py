@@ -72,7 +72,7 @@ STUDY = Study(
             "fleet",
             (
                 f"run --connector {POOL},{LOOP} --mix accepting=100 --mix accepting=98.6,blackhole=1.4 --arrival"
-                " poisson:2000/s --concurrency 256 --attempts 5000 --timeout 1s --wave-limit 10s --repetitions 5"
+                " poisson:2000/s --concurrency 256 --attempts 4000 --timeout 1s --wave-limit 10s --repetitions 5"
             ),
             {"--attempts": "2000", "--repetitions": "1"},
         ),

@@ -13,6 +13,8 @@ KERNEL = Source(
 SLOWER = 10  # times: from here on the ports of the second parity count as found late
 ALIKE = 3  # times: up to here both count as found alike; a cliff is far above, drift below
 LATE = 400  # attempts at the end of a wave, which get the ports of the second parity
+FIRST, LAST = slice(LATE, 3 * LATE), slice(-LATE, None)  # of the attempts of a wave
+PURE = 0.9  # difference of the shares of odd ports: from here on the two parities count as apart
 KERNELS_WAY, RANGE = "kernel", "range"  # +source-port:
 # How the ports are occupied: connections that stay open, and connections in TIME_WAIT.
 TITLES = {"held": "9,000 of 16,000, connections stay open", "full": "30,000 of 56,512, in TIME_WAIT"}
@@ -29,8 +31,18 @@ def times_of(records, kind, way):
 def early_and_late(records, kind, way):
     """{repetition: median time} of the first and of the last attempts."""
     waves = list(enumerate(times_of(records, kind, way), 1))
-    early = {place: float(median(times[LATE : 3 * LATE])) for place, times in waves}
-    return early, {place: float(median(times[-LATE:])) for place, times in waves}
+    early = {place: float(median(times[FIRST])) for place, times in waves}
+    return early, {place: float(median(times[LAST])) for place, times in waves}
+
+
+def parities(records, kind, way):
+    """(text, whether the last ports have another parity than the first ones); None where ports were not recorded."""
+    waves = records.column(f"{kind}-{way}", "local_port")
+    if waves is None:
+        return None
+    first, last = ([port % 2 for ports in waves for port in ports[part]] for part in (FIRST, LAST))
+    shares = sum(first) / len(first), sum(last) / len(last)
+    return f"{100 * shares[0]:.0f} % / {100 * shares[1]:.0f} %", abs(shares[0] - shares[1]) > PURE
 
 
 def kinds(records):
@@ -41,6 +53,9 @@ def kinds(records):
 def cliff(records):
     answers = {}
     for kind in kinds(records):
+        seen = parities(records, kind, KERNELS_WAY)
+        if seen and not seen[1]:
+            raise Lacking(f"the last ports are not of another parity than the first ones (odd: {seen[0]})")
         early, late = early_and_late(records, kind, KERNELS_WAY)
         answers[TITLES[kind]] = at_least(late, early, SLOWER)
     return verdict_of(answers, "how the ports are held")
@@ -67,8 +82,17 @@ def table(records):
         for way in (KERNELS_WAY, RANGE):
             early, late = early_and_late(records, kind, way)
             medians = [duration(median(figures.values())) for figures in (early, late)]
-            lines.append([TITLES[kind], f"`+source-port:{way}`", *medians, ratio_text(late, early)])
-    return Table(("ports taken at the end", "how", "first ports, p50", "last ports, p50", "last to first"), lines)
+            odd = (parities(records, kind, way) or ("not recorded",))[0]
+            lines.append([TITLES[kind], f"`+source-port:{way}`", *medians, ratio_text(late, early), odd])
+    heads = (
+        "ports taken at the end",
+        "how",
+        "first ports, p50",
+        "last ports, p50",
+        "last to first",
+        "odd: first / last",
+    )
+    return Table(heads, lines)
 
 
 def chart(records):
@@ -126,8 +150,8 @@ STUDY = Study(
     chart=chart,
     limits=(
         (
-            "Parity is not read from the ports: the kernel takes all ports of one parity first, so the last attempts of"
-            " a wave have the other one."
+            "Where samples.csv has no local_port, parity is inferred: the kernel takes all ports of one parity first,"
+            " so the last attempts of a wave have the other one."
         ),
         (
             f"The published mean covers all ports of the second parity, these figures the last {LATE} attempts of a"

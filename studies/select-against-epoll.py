@@ -79,7 +79,7 @@ STUDY = Study(
             "idle",
             (
                 f"run --connector {','.join(WAYS)} --mix accepting=50,blackhole=50 --arrival poisson:2000/s "
-                "--concurrency 1000 --attempts 6000 --timeout 900ms --wave-limit 12s --repetitions 5"
+                "--concurrency 1000 --attempts 5000 --timeout 900ms --wave-limit 12s --repetitions 5"
             ),
             {"--attempts": "3000", "--repetitions": "1"},
         ),

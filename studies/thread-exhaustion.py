@@ -102,7 +102,7 @@ STUDY = Study(
         Step(
             "threads",
             (
-                f"exhaust threads --limit 512 --connector {SMALL},{LARGE},{STUCK},{TIMED},{LOOP} --pending 2000 "
+                f"exhaust threads --limit 512 --connector {STUCK},{LARGE},{TIMED},{LOOP} --pending 2000 "
                 "--healthy 500 --timeout 2s --repetitions 3"
             ),
             {"--repetitions": "1", "--timeout": "1s"},

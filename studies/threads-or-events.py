@@ -101,7 +101,8 @@ def table(records):
                 costs = middle(records.figures(place, cpu, **which))
                 kib = middle(records.figures(place, memory_kib, **which))
                 figures = [significant(middle(rates)), ratio_text(rates, loop), significant(costs / 1e3), memory(kib)]
-                lines.append([f"`{connector}`, {title}", f"{many:,}", *figures])
+                mark = " §" if records.is_server_bound(place, **which) else ""
+                lines.append([f"`{connector}`, {title}{mark}", f"{many:,}", *figures])
     for connector in records.connectors("fleet"):
         rates = records.figures("fleet", rate, connector=connector, target="accepting")
         loop = records.figures("fleet", rate, connector=LOOP, target="accepting")
@@ -174,8 +175,9 @@ STUDY = Study(
             " others. Here programs only connect: what differs between waiting in a thread and in a loop."
         ),
         (
+            "§: the server used more than four fifths of its processor, so that it may have been the limit.",
             "Client and server share this machine. On loopback a blocking connect() hardly ever waits; 20 ms away all"
-            " of them do."
+            " of them do.",
         ),
         (
             "20 ms away, 64 in flight make at most 3,200 connects per second, whoever waits; with 4,096 in flight the"

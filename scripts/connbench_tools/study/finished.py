@@ -4,8 +4,8 @@ from ..records import samples
 from ..records.files import read_json
 from ..records.repetitions import by_repetition, number
 from ..records.run import Run
-from ..records.tables import case_of
-from ..records.waves import ALL_TARGETS, each_per_attempt, median, rate_of
+from ..records.tables import case_of, read_table
+from ..records.waves import ALL_TARGETS, each_per_attempt, median, rate_of, server_bound
 from ..vocabulary import OUTCOMES
 from .plan import Lacking
 
@@ -93,6 +93,18 @@ class Finished:
         """Those that were measured, in the order in which they were given."""
         return list(dict.fromkeys(one for run in self.runs(name) for one in run.connectors_in_order()))
 
+    def version(self, name, connector):
+        """Of the library or program that connects: libuv 1.44.2, Node.js 20.20.2. "-" for connectors of our own."""
+        for run in self.runs(name):
+            program = ((run.facts.get("connectors") or {}).get(connector) or {}).get("program") or {}
+            if program.get("version"):
+                return str(program["version"])
+            libraries = run.facts["environment"].get("libraries") or {}
+            base = connector.partition("+")[0].partition("-")[0]
+            if libraries.get(base):
+                return str(libraries[base])
+        return "-"
+
     def counts(self, name, **columns):
         """{outcome: attempts} over all waves, and `attempts`: their sum."""
         rows = [row for row in self.rows(name, **columns) if row["target"] != ALL_TARGETS]
@@ -108,6 +120,23 @@ class Finished:
         if not found:
             raise Lacking(self._why_not(name, columns))
         return found
+
+    def column(self, name, column):
+        """A column of samples.csv, wave after wave, as numbers; None where the records have no such column. (Some
+        versions of connbench do not write local_port.)"""
+        found = []
+        for run in self.runs(name):
+            path = run.samples_file()
+            rows = read_table(path, ("outcome",)).rows if path else []
+            if not rows or not all(row[column] for row in rows if row["outcome"] == "connected"):
+                return None
+            found.append([int(row[column]) for row in rows if row["outcome"] == "connected"])
+        return found
+
+    def is_server_bound(self, name, **columns):
+        """Whether the server was the limit of most waves, and not who connects."""
+        rows = self.rows(name, **columns)
+        return 2 * sum(map(server_bound, rows)) > len(rows)
 
     def responses(self, name, figure, **columns):
         """{repetition: figure} of run.json's `arrivals`: response_p99_ns, for example. Infinite where the percentile

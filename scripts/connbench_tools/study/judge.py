@@ -5,7 +5,7 @@ import os
 import traceback
 from datetime import datetime, timezone
 
-from ..failures import say
+from ..failures import Unusable, say
 from ..output import write_text
 from ..records.facts import read_facts
 from ..records.run import Run
@@ -70,6 +70,8 @@ def _attempt(make, finished, bugs):
         return make(finished)
     except Lacking as lacking:
         return lacking
+    except Unusable as error:  # a run that was killed, or a file that is damaged
+        return Lacking(str(error))
     except BUGS as error:  # the other claims, and the other studies, have their figures all the same
         say(traceback.format_exc().rstrip())
         bugs.append(f"{make.__name__}() of the study failed: {error!r}")

@@ -1,6 +1,8 @@
 """For each study a function of its name, which makes records: such that its claims are true, or such that they are
 false."""
 
+import json
+
 from study.made_study import MS, SECOND, ramp_rows, ramps_run, run_of, times_run
 
 REPETITIONS = 8
@@ -12,8 +14,11 @@ def who_believes_zero(made, is_true):
     alike = ("zero_not_connected", "zero_with_pollerr_alone", "unreachable_afterwards", "error_in_queue")
     plain = {"attempts": 40_000, "reported": 40_000 - seen, "zero": seen, **dict.fromkeys(alike, seen)}
     made.answer("plain", "answer.json", {"kernel": "6.1", "asleep": plain, "awake": plain})
-    made.answer("capture", "packets.json", {"syn": 20_000, "syn_ack": 0, "unreachable": 20_000})
-    run = run_of()
+    captured, run = run_of(), run_of()
+    made.waves(captured, "libuv", 1, study.TARGET, 4000, {"connected": 1, "unreachable": 3999})
+    made.write("capture", captured)
+    packets = {"syn": 20_000, "syn_ack": 0, "unreachable": 20_000}
+    (made.folder / "capture/packets.json").write_text(json.dumps(packets))
     for name in study.BELIEVERS.split(","):
         connected = 3 if is_true else 0
         made.waves(run, name, 3, study.TARGET, 4000, {"connected": connected, "unreachable": 4000 - connected})
