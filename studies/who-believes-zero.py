@@ -182,8 +182,9 @@ STUDY = Study(
             " studies/who-believes-zero.cpp -o who-believes-zero && ./who-believes-zero 40000`."
         ),
         (
-            "Linux 6.18's tcp_v4_err() puts the error into the socket's error queue, which wakes the waiter, and then sets"
-            " what SO_ERROR reads. That the waiter comes in between is what the figures show; other kernels may differ."
+            "Linux 6.18's tcp_v4_err() puts the error into the socket's error queue, which wakes the waiter, and then"
+            " sets what SO_ERROR reads. That the waiter comes in between is what the figures show; other kernels may"
+            " differ."
         ),
     ),
 )
