@@ -5,9 +5,11 @@ import unittest
 from pathlib import Path
 
 from connbench_tools.study import catalogue, judge
+from connbench_tools.study.finished import late_p50
+from connbench_tools.study.plan import Lacking
 from connbench_tools.study.verdicts import DEPENDS, FAILS, HOLDS, UNTESTABLE, WORDS
 from study import forced
-from study.made_study import Made
+from study.made_study import Made, run_of
 
 # Where not all claims hold, or fail, together: claims that contradict each other, and one that needs two kernels.
 TRUE = {
@@ -69,6 +71,13 @@ class Forced(unittest.TestCase):
         for name in ("run.json", "summary.csv"):
             (self.folder / "single" / name).write_bytes((self.folder / "other/single" / name).read_bytes())
         self.assertEqual(made.words(), [DEPENDS, DEPENDS])
+
+    def test_what_was_skipped_is_named_with_its_reason(self):
+        made = Made("sndtimeo-granularity", self.folder)
+        skip = {"connector": "sndtimeo-threads", "target": "blackhole", "reason": "threads are forbidden"}
+        made.write("late", run_of(skipped=[{"connector": "epoll", "reason": "other"}, skip]))
+        with self.assertRaisesRegex(Lacking, "sndtimeo-threads was skipped: threads are forbidden"):
+            made.finished().figures("late", late_p50, connector="sndtimeo-threads", timeout_ns=10**6)
 
     def test_a_full_queue_resets_nobody_when_the_records_say_so(self):
         made = Made("accept-queue-overflow", self.folder)
