@@ -42,7 +42,7 @@ STUDY = Study(
                 f"run --connector {PLAIN},{FAST} --target fastopen:20ms --concurrency 8 --attempts 200 --repetitions 5 "
                 "--handshake off"
             ),
-            {"--attempts": "40", "--repetitions": "2"},
+            {"--attempts": "40", "--repetitions": "5"},
         ),
     ),
     table=table,

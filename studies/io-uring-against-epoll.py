@@ -63,7 +63,7 @@ def step(name, load):
     return Step(
         name,
         f"run --connector {names} --target accepting {load} --repetitions 8 --syscalls on",
-        {"--attempts": "1000", "--repetitions": "1"},
+        {"--attempts": "1000", "--repetitions": "5"},
     )
 
 

@@ -1,8 +1,9 @@
 """What one pending attempt holds, in the process and in the kernel, by what waits for it."""
 
+from connbench_tools.records import pending
 from connbench_tools.records.waves import median
 from connbench_tools.study.chart import Bars
-from connbench_tools.study.plan import Claim, Source, Step, Study, Table
+from connbench_tools.study.plan import Claim, Lacking, Source, Step, Study, Table
 from connbench_tools.study.verdicts import against, at_most, equal, ratio_text, verdict_of
 from connbench_tools.units import memory
 
@@ -17,38 +18,45 @@ WAITERS = {
     LOOP: "an entry of a loop",
     "io-uring": "a request of a ring",
 }
+PROCESS, KERNEL = "process", "kernel"
 ALIKE = 1.25  # times: up to here a size counts as the published one
 
 
-def slope(rows, column):
-    """KiB per pending attempt, from the first reading to the last one of a ramp."""
-    first, last = rows[0], rows[-1]
-    return (float(last[column]) - float(first[column])) / max(1.0, float(last["pending"]) - float(first["pending"]))
+def sizes(records, connector, where):
+    """{repetition: KiB per attempt}, in the `process` or in the `kernel`."""
+    found = [one for one in measured(records) if one.connector == connector and not one.skipped]
+    sums = [one.bytes_each if where == PROCESS else one.kernel_bytes for one in found]
+    if not sums or None in sums:
+        raise Lacking(f"the memory of {connector} was not measured")
+    return {place: size / 1024 for place, size in enumerate(sums, 1)}
 
 
-def sizes(records, connector, column):
-    """{repetition: KiB per attempt}"""
-    ramps = enumerate(records.ramps("pending", connector), 1)
-    return {place: slope(rows, column) for place, (rows, _) in ramps if rows[-1][column]}
+def measured(records):
+    return pending.read(records.path("pending", "answer.json"))
+
+
+def waiters(records):
+    known = {one.connector for one in measured(records) if not one.skipped}
+    return {connector: what for connector, what in WAITERS.items() if connector in known}
 
 
 def user_of_a_thread(records):
-    found = sizes(records, THREAD, "rss_kib")
+    found = sizes(records, THREAD, PROCESS)
     return verdict_of({memory(median(found.values())): equal(found, against(found, 9.5), ALIKE)}, "")
 
 
 def kernel_of_a_thread(records):
     """The kernel's memory of a thread is what it needs beyond the socket, which the loop has as well."""
-    sockets = median(sizes(records, LOOP, "kernel_kib").values())
-    found = {place: size - sockets for place, size in sizes(records, THREAD, "kernel_kib").items()}
+    sockets = median(sizes(records, LOOP, KERNEL).values())
+    found = {place: size - sockets for place, size in sizes(records, THREAD, KERNEL).items()}
     return verdict_of({memory(median(found.values())): equal(found, against(found, 10), ALIKE)}, "")
 
 
 def of_a_task(records):
     answers = {}
     for connector in ("asio-coroutines", "boost-fiber", LOOP):
-        if connector in records.connectors("pending"):
-            found = sizes(records, connector, "rss_kib")
+        if connector in waiters(records):
+            found = sizes(records, connector, PROCESS)
             answers[f"{WAITERS[connector]} ({memory(median(found.values()))})"] = at_most(
                 found, against(found, 0.4), ALIKE
             )
@@ -56,25 +64,25 @@ def of_a_task(records):
 
 
 def table(records):
-    lines, base = [], sizes(records, LOOP, "rss_kib")
-    for connector, what in WAITERS.items():
-        if connector in records.connectors("pending"):
-            user, kernel = (sizes(records, connector, column) for column in ("rss_kib", "kernel_kib"))
-            both = {place: user[place] + kernel[place] for place in user}
-            medians = [memory(median(figures.values())) for figures in (user, kernel, both)]
-            lines.append([f"`{connector}`", what, *medians, ratio_text(user, base)])
+    lines, base = [], sizes(records, LOOP, PROCESS)
+    for connector, what in waiters(records).items():
+        user, kernel = (sizes(records, connector, column) for column in (PROCESS, KERNEL))
+        both = {place: user[place] + kernel[place] for place in user}
+        medians = [memory(median(figures.values())) for figures in (user, kernel, both)]
+        lines.append([f"`{connector}`", what, *medians, ratio_text(user, base)])
     return Table(("connector", "what waits", "process", "kernel", "both", "process, against the loop"), lines)
 
 
 def chart(records):
     bars = []
-    for connector, what in WAITERS.items():
-        if connector in records.connectors("pending"):
-            for column, where in (("rss_kib", "process"), ("kernel_kib", "kernel")):
-                figures = sorted(sizes(records, connector, column).values())
-                bars.append((f"{what}: {where}", median(figures), figures[0], figures[-1]))
+    for connector, what in waiters(records).items():
+        for column, where in ((PROCESS, "process"), (KERNEL, "kernel")):
+            figures = sorted(sizes(records, connector, column).values())
+            bars.append((f"{what}: {where}", median(figures), figures[0], figures[-1]))
     return Bars("Memory of one pending attempt", "KiB", bars)
 
+
+FILTER = "|".join(WAITERS).replace("+", "[+]")
 
 STUDY = Study(
     question="How much memory does one pending attempt hold, as a thread, a task, or an entry of a loop?",
@@ -86,11 +94,8 @@ STUDY = Study(
     steps=(
         Step(
             "pending",
-            (
-                f"exhaust fds --limit 3000 --connector {','.join(WAITERS)} --pending 2500 --step 500 --healthy 50 "
-                "--timeout 1s --repetitions 5"
-            ),
-            {"--repetitions": "1"},
+            f"program floor_bench '--benchmark_filter=pending_bytes/({FILTER})/' --benchmark_repetitions=5"
+            " --benchmark_format=json",
         ),
     ),
     table=table,

@@ -50,7 +50,7 @@ STUDY = Study(
         Step(
             "near",
             f"run --connector {PLAIN},{MULTI} --target accepting --concurrency 64 --attempts 4000 --repetitions 8",
-            {"--attempts": "500", "--repetitions": "2"},
+            {"--attempts": "500", "--repetitions": "5"},
         ),
     ),
     table=table,

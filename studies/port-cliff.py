@@ -115,7 +115,7 @@ def steps():
                 "--sysctl 'net.ipv4.ip_local_port_range=20000 35999'"
             ),
             rounds=5,
-            quick_rounds=2,
+            quick_rounds=5,
         )
     for way in (KERNELS_WAY, RANGE):
         yield Step(

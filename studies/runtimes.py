@@ -77,7 +77,7 @@ def step(place, target):
             f"run --connector {','.join(WAYS)} --target {target} --concurrency 256 --attempts 2048 --repetitions 5 "
             "--handshake off"
         ),
-        {"--attempts": "512", "--repetitions": "1"},
+        {"--attempts": "512", "--repetitions": "5"},
     )
 
 

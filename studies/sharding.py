@@ -77,7 +77,7 @@ def steps():
                 " --repetitions 1"
             ),
             rounds=8,
-            quick_rounds=2,
+            quick_rounds=5,
         )
     for shards in SHARDS:  # each in a network of its own, or the connections of another run would occupy ports
         yield Step(
@@ -88,7 +88,7 @@ def steps():
                 "--sysctl 'net.ipv4.ip_local_port_range=20000 35999'"
             ),
             rounds=8,
-            quick_rounds=2,
+            quick_rounds=5,
         )
 
 

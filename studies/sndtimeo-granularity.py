@@ -71,7 +71,7 @@ STUDY = Study(
                 f"run --connector {','.join(WAYS)} --target blackhole --timeout 1ms,10ms,100ms --arrival poisson:1000/s"
                 " --concurrency 384 --attempts 400 --repetitions 8"
             ),
-            {"--repetitions": "2"},
+            {"--repetitions": "5"},
         ),
     ),
     table=table,

@@ -174,10 +174,10 @@ STUDY = Study(
             "The publications measured servers that answer requests, and their thread libraries and languages were"
             " others. Here programs only connect: what differs between waiting in a thread and in a loop."
         ),
+        "§: the server used more than four fifths of its processor, so that it may have been the limit.",
         (
-            "§: the server used more than four fifths of its processor, so that it may have been the limit.",
             "Client and server share this machine. On loopback a blocking connect() hardly ever waits; 20 ms away all"
-            " of them do.",
+            " of them do."
         ),
         (
             "20 ms away, 64 in flight make at most 3,200 connects per second, whoever waits; with 4,096 in flight the"

@@ -7,7 +7,7 @@ from ..output import write_bytes
 from ..units import duration, memory, significant
 
 WIDTH = 40  # characters of the longest bar
-MOST_ROWS = 24  # of the chart as text
+MOST_ROWS = 16  # of the chart as text
 FIGURE = "figure.svg"
 
 
@@ -61,7 +61,7 @@ def as_text(chart):
     step = max(1, -(-many // MOST_ROWS))
     for name, points in chart.get("series", {}).items():
         kept = points[::step] if points[-1:] == points[::step][-1:] else [*points[::step], points[-1]]
-        rows += [(f"{name}, {x:,g} {chart['x']}", y) for x, y in kept]
+        rows += [(f"{name}, {x:,.4g} {chart['x']}", y) for x, y in kept]
     known = [value for _, value in rows if value]
     if not known:
         return chart["title"]

@@ -51,9 +51,13 @@ class Finished:
             raise Lacking(f"the step “{name}” has no records: {steps[0]['why_not']}")
         return done
 
+    def path(self, name, file):
+        """A file in the folder of a step."""
+        return self.folder / self._measured(name)[0]["folder"] / file
+
     def answer(self, name, file):
         """The JSON object in a file of a step's folder."""
-        value = read_json(self.folder / self._measured(name)[0]["folder"] / file)
+        value = read_json(self.path(name, file))
         if not isinstance(value, dict):
             raise Lacking(f"{file} of the step “{name}” is not an object")
         return value

@@ -51,8 +51,10 @@ def finish(folder, study, record, entries, seconds):
     record["verdict"] = title_of(overall(verdicts))
     table, drawn = _attempt(study.table, finished, bugs), _attempt(study.chart, finished, bugs)
     notes = _not_done(folder, entries)
-    notes += [f"no table: {table}"] if isinstance(table, Lacking) else []
-    notes += [f"no chart: {drawn}"] if isinstance(drawn, Lacking) else []
+    known = [entry["why_not"] for entry in entries if entry["why_not"]]
+    for what, made in (("table", table), ("chart", drawn)):
+        if isinstance(made, Lacking) and not any(why_not in str(made) for why_not in known):
+            notes.append(f"no {what}: {made}")
     record["table"] = None if isinstance(table, Lacking) else {"heads": list(table.heads), "lines": table.lines}
     record["chart"] = None if isinstance(drawn, Lacking) else charts.as_json(drawn)
     if record["chart"] and (why_not := charts.write_figure(record["chart"], folder / FIGURE)):
@@ -104,7 +106,7 @@ def _machine(folder, entries):
         out = folder / entry["folder"]
         if not entry["why_not"] and (out / "run.json").exists():
             return Run(out).machine()
-    return "not known"
+    return f"Linux {os.uname().release}"
 
 
 def _write(folder, record):

@@ -35,7 +35,8 @@ class Claim:
 
 @dataclass(frozen=True)
 class Step:
-    """One run. `command`: the words after `connbench`, or `program NAME ARGUMENT…` for a program in studies/.
+    """One run. `command`: the words after `connbench`, or `program NAME ARGUMENT…` for a program in studies/ or beside
+    connbench, whose answer (on stdout, JSON) becomes answer.json.
 
     `{folder}` in it is the folder of the study. `quick`: flags with other values, for --quick; LEFT_OUT skips the step
     there. `rounds`: how many times it is run; steps with several rounds take turns, so that what the machine does

@@ -13,6 +13,7 @@ from .plan import LEFT_OUT
 MEASURED = (0, 1)  # exit statuses of connbench; 1: an outcome is not what the target explains
 UNKNOWN, LACKS = 2, 3
 LONGEST = 900  # seconds for one command: no step comes near it
+LONGEST_REASON = 120  # characters: a list of all known targets is no reason
 TRACE, ANSWER = "trace.json", "answer.json"
 # What a run records unless its step says otherwise: the rules need summaries, and counting system calls takes time.
 USUAL = {"--samples": "none", "--syscalls": "off"}
@@ -85,10 +86,10 @@ class Bench:
         return [*words[:place], ",".join(known), *words[place + 1 :]], unknown
 
     def _own_program(self, name):
-        for path in (self.folder / "studies" / name, STUDIES / name):
+        for path in (self.folder / "studies" / name, STUDIES / name, self.folder / name):
             if path.is_file():
                 return path
-        raise LookupError(f"the program {name} was not built")
+        raise LookupError(f"the program {name} was not built (scripts/test builds it)")
 
 
 def run_together(bench, folder, jobs, is_quick):
@@ -144,6 +145,7 @@ def _end(entry, process, step, out):
         entry |= {"why_not": f"it had not ended after {LONGEST} s", "broke": True}
         return
     said = ((errors.strip() or output.strip()).splitlines() or [""])[-1]
+    said = said if len(said) <= LONGEST_REASON else f"{said[:LONGEST_REASON]}…"
     if process.returncode in MEASURED:
         if step.command.startswith("program "):
             (out / ANSWER).write_text(output, encoding="utf-8")

@@ -58,12 +58,14 @@ def threads_or_events(made, is_true):
 
 def memory_of_a_waiter(made, is_true):
     sizes = {"blocking-threads": (9.5, 15) if is_true else (30, 60), "epoll": (0.3, 5) if is_true else (2, 5)}
-    ramps = [
-        (name, ramp_rows(name, repetition, 2500, user * (1 + repetition / 500), kernel), 50, 50)
+    benchmarks = [
+        {"name": f"floor/pending_bytes/{name}/iterations:1", "run_type": "iteration", "pending": 2000}
+        | {"bytes_per_pending": 1024 * user + place, "slab_per_pending": 1024 * kernel}
+        | {"kernel_stack_per_pending": 0, "page_tables_per_pending": 0}
         for name, (user, kernel) in sizes.items()
-        for repetition in range(1, 6)
+        for place in range(5)
     ]
-    made.write("pending", ramps_run(ramps))
+    made.answer("pending", "answer.json", {"benchmarks": benchmarks})
 
 
 def syn_staircase(made, is_true):
@@ -88,10 +90,8 @@ def happy_eyeballs_timers(made, is_true):
     made.waves(slow, study.RACING, 5, "dual-stack:400ms~20ms", 32, p50_ns=(271 if is_true else 900) * MS)
     made.write("slow", slow)
     distant = run_of()
-    lost = {"deadline_exceeded": 64 if is_true else 0}
-    made.waves(distant, study.ABORTING, 3, "delayed:300ms", 64, lost, p50_ns=300 * MS)
-    reached = {"deadline_exceeded": 0 if is_true else 64}
-    made.waves(distant, study.RACING, 3, "delayed:300ms", 64, reached, p50_ns=300 * MS)
+    for connector, took in study.DISTANT.items():
+        made.waves(distant, connector, 5, "dual-stack:300ms~300ms", 32, p50_ns=(took if is_true else 50) * MS)
     made.write("distant", distant)
 
 
