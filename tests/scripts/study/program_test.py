@@ -15,7 +15,7 @@ from connbench_tools.study import catalogue
 from connbench_tools.study.steps import Bench, jobs_of
 
 PROGRAM = ROOT / "scripts/study"
-CHEAP = "io-uring-against-epoll"
+CHEAP = "mptcp"
 
 # In place of connbench: it lacks everything, and stops at `mptcp` while there is a file to stop it.
 PRETENDED = """#!/usr/bin/python3 -B
@@ -108,7 +108,7 @@ class WithConnbench(unittest.TestCase):
     def test_a_study_ends_with_its_page_and_its_records(self):
         ended = study("run", CHEAP, "--quick", "--bin", self.bin, "--out", self.folder / "out")
         self.assertEqual(ended.returncode, 0, ended.stderr)
-        self.assertIn("# io-uring-against-epoll: Does io_uring", ended.stdout)
+        self.assertIn("# mptcp: Does Multipath TCP", ended.stdout)
         self.assertIn("connbench run --connector epoll", ended.stdout)
         folder = self.folder / "out" / CHEAP
         record = json.loads((folder / "study.json").read_text())
@@ -116,12 +116,12 @@ class WithConnbench(unittest.TestCase):
         self.assertEqual(record["broke"], [])
         self.assertIsNotNone(record["table"], record["not_done"])
         self.assertTrue((folder / "figure.svg").exists())
-        self.assertTrue((folder / "batched/run.json").exists())
+        self.assertTrue((folder / "near/run.json").exists())
 
     def test_connbench_accepts_the_runs_of_every_study(self):
         bench = Bench(self.bin)
         for name in catalogue.names():
-            for step in {step for jobs in jobs_of(catalogue.load(name), True) for step, _ in jobs}:
+            for step in {step.name: step for jobs in jobs_of(catalogue.load(name), True) for step, _ in jobs}.values():
                 if not step.command.startswith("run "):
                     continue
                 with self.subTest(name, step=step.name):
