@@ -118,7 +118,8 @@ def judge(name, folder, status, out, err):
         raise Finding(f"no proper end:\n{err}")
     if status not in STATUSES.get(name, (0, 2)):
         raise Finding(f"status {status}")
-    if status == 2 and not re.fullmatch(rf"scripts/{program}: [^\n]+\n|usage: (.*\n)+{program}: error: .*\n", err):
+    why = rf"scripts/{program}: [^\n]+\n|usage: (.*\n)+scripts/{program}: error: .*\n"
+    if status == 2 and not re.fullmatch(why, err):
         raise Finding(f"status 2 without one line that says why: {err!r}")
     if status == 1 and not re.search(r" regressed$", out, re.M):
         raise Finding("status 1 without a regression in the table")

@@ -49,7 +49,7 @@ def sustained(row):
 def _least_rate(row):
     """The rate from which on a wave kept up. Random arrivals may be slower than their rate by chance: of waves with 64,
     one in thirty comes at less than 80 % of it, and one in 60,000 at less than this."""
-    chance = 1.5 / math.sqrt(int(row["attempts"])) if ":poisson:" in row["scenario"] else 0
+    chance = 1.5 / math.sqrt(max(1, int(row["attempts"]))) if ":poisson:" in row["scenario"] else 0
     return (SUSTAINED - chance) * float(offered_text(row["scenario"]))
 
 

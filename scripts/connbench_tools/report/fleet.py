@@ -10,11 +10,16 @@ from . import charts, curves
 from .comparison import in_fleet
 
 
+_SHARE = re.compile(r"(.+)=([0-9]{1,9}(?:\.[0-9]{1,9})?)")
+
+
 def shares(scenario):
-    """The share of each target: fleet:accepting=90,blackhole=10 -> {"accepting": 90.0, …}"""
+    """The share of each target: fleet:accepting=90,blackhole=10 -> {"accepting": 90.0, …}. Empty when one is no number,
+    or when they come to nothing: such a text is not ours."""
     mix = re.fullmatch(r"fleet:(.*=[\d.]+)(?::.*)?", scenario)
-    pairs = [pair.rpartition("=") for pair in mix[1].split(",")] if mix else []
-    return {target: float(share) for target, _, share in pairs}
+    pairs = [_SHARE.fullmatch(pair) for pair in mix[1].split(",")] if mix else []
+    found = {pair[1]: float(pair[2]) for pair in pairs if pair}
+    return found if all(pairs) and any(found.values()) else {}
 
 
 def fleets(material):

@@ -128,6 +128,8 @@ class WavesTest(RunsTest):
             row = {"scenario": "steady:uniform:100/s", "connects_per_s": rate}
             self.assertEqual(waves.sustained(row), kept, rate)
         self.assertTrue(waves.sustained({"scenario": "burst", "connects_per_s": "1"}))
+        odd = {"scenario": "steady:poisson:100/s", "connects_per_s": "1", "attempts": "0"}
+        self.assertTrue(waves.sustained(odd), "one attempt can come as late as chance has it")
 
 
 class PendingTest(RunsTest):

@@ -202,6 +202,8 @@ class ChartTest(ReportTest):
     def test_reads_the_shares_of_a_fleet(self):
         shares = fleet.shares("fleet:delayed:20ms=87.5,blackhole=12.5:poisson:5000/s")
         self.assertEqual(shares, {"delayed:20ms": 87.5, "blackhole": 12.5})
+        for mix in ("a=0,b=0", "a=1.2.3", "a,b=1", "a=٣", "=1", f"a={'9' * 400}", "a=."):
+            self.assertEqual(fleet.shares(f"fleet:{mix}"), {}, mix)
 
     def test_does_not_count_connects_of_the_harness_as_answers(self):
         run = everything(("epoll", "poll")).wave("null", target="blackhole", times=[1] * 9)
