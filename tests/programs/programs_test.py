@@ -3,6 +3,7 @@
 Usage: programs_test.py BUILD_FOLDER [TEST…]
 """
 
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -262,74 +263,84 @@ class Fails(InAFolder):
         self.assertEqual(left_behind(mark), [])
 
 
-class Checks(InAFolder):
-    """connbench check"""
+FAULTS = {
+    "careless": {},
+    "optimist": {"before_records": "for r in records: r[3] = 'connected'"},
+    "early": {"before_ready": "wave['timeout_ns'] //= 2"},
+    "misnaming": {"before_records": "for r in records: r[3] = r[3].replace('timeout', 'ETIMEDOUT')"},
+    "deaf": {"before_ready": "select.select = lambda *ignored: ([], [], [])"},
+    "greedy": {"before_records": "for r in records: r[1] = records[0][1]"},
+}
 
-    def check(self, program):
+
+class Checks(unittest.TestCase):
+    """connbench check. It takes 20 s, most of which it waits, so that several run at once."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = pathlib.Path(folder.name)
+        of = {"families": ["4"]}
+        programs = {name: fake_program.write(cls.folder / name, of, **faults) for name, faults in FAULTS.items()}
+        plain = of | {"close": ["fin"], "open_loop": False}
+        programs["plain"] = fake_program.write(cls.folder / "plain", plain)
+        programs |= {"example": example_of_the_page(cls.folder), "cpp-epoll": "cpp-epoll"}
+        pool = concurrent.futures.ThreadPoolExecutor(4)
+        cls.addClassCleanup(pool.shutdown)
+        cls.running = {name: pool.submit(cls.check, program) for name, program in programs.items()}
+
+    @staticmethod
+    def check(program):
         return subprocess.run([CONNBENCH, "check", program], capture_output=True, text=True, timeout=PATIENCE)
 
-    def expect_failure(self, text, description=None, **faults):
-        program = fake_program.write(self.folder / "program", {"families": ["4"], **(description or {})}, **faults)
-        ended = self.check(program)
+    def expect_failure(self, program, *texts):
+        ended = self.running[program].result()
         self.assertEqual(ended.returncode, 1, ended.stdout + ended.stderr)
         failed = [line for line in ended.stdout.splitlines() if line.startswith("FAILED")]
-        self.assertTrue(any(text in line for line in failed), f"no '{text}' in {failed}")
+        for text in texts:
+            self.assertTrue(any(text in line for line in failed), f"no '{text}' in {failed}")
 
-    def test_the_example_of_the_page_passes(self):
-        ended = self.check(example_of_the_page(self.folder))
+    def expect_lines(self, program, *lines):
+        ended = self.running[program].result()
         self.assertEqual(ended.returncode, 0, ended.stdout + ended.stderr)
-        self.assertIn("passed   accepting, IPv6", ended.stdout)
-
-    def test_a_connector_of_ours_passes_as_a_program(self):
-        ended = self.check("cpp-epoll")
-        self.assertEqual(ended.returncode, 0, ended.stdout + ended.stderr)
-        for line in ("passed   accepting, UNIX", "passed   close: rst", "passed   close: fin"):
+        for line in lines:
             self.assertIn(line, ended.stdout)
 
+    def test_the_example_of_the_page_passes(self):
+        self.expect_lines("example", "passed   accepting, IPv6")
+
+    def test_a_connector_of_ours_passes_as_a_program(self):
+        self.expect_lines("cpp-epoll", "passed   accepting, UNIX", "passed   close: rst", "passed   close: fin")
+
     def test_what_is_declared_as_impossible_is_skipped(self):
-        program = fake_program.write(self.folder / "plain", {"families": ["4"], "close": ["fin"], "open_loop": False})
-        ended = self.check(program)
-        self.assertIn("skipped  IPv6: it does not declare this family", ended.stdout)
-        self.assertIn("skipped  close: rst", ended.stdout)
-        self.assertIn("honours no schedule", ended.stdout)
+        said = self.running["plain"].result().stdout
+        self.assertIn("skipped  IPv6: it does not declare this family", said)
+        self.assertIn("skipped  close: rst", said)
+        self.assertIn("honours no schedule", said)
 
     def test_a_wrong_outcome(self):
-        self.expect_failure(
-            "as connected; at this target refused is right", before_records="for r in records: r[3] = 'connected'"
-        )
+        self.expect_failure("optimist", "as connected; at this target refused is right")
 
     def test_giving_up_too_early(self):
-        self.expect_failure(
-            "before its deadline of 200 ms; it declares that it is never early",
-            before_ready="wave['timeout_ns'] //= 2",
-        )
+        self.expect_failure("early", "before its deadline of 200 ms; it declares that it is never early")
 
     def test_calling_its_own_deadline_a_timeout_of_the_kernel(self):
-        self.expect_failure(
-            "as peer_timeout (ETIMEDOUT); at this target timeout is right",
-            before_records="for r in records: r[3] = r[3].replace('timeout', 'ETIMEDOUT')",
-        )
+        self.expect_failure("misnaming", "as peer_timeout (ETIMEDOUT); at this target timeout is right")
 
-    def test_an_attempt_before_it_is_due(self):
-        self.expect_failure("before it was due")
+    def test_ignoring_schedule_close_and_route(self):
+        self.expect_failure(
+            "careless",
+            "before it was due",
+            'it closes connections with FIN; "close" says rst',
+            'does it follow "route"?',
+        )
 
     def test_ignoring_stop(self):
-        self.expect_failure(
-            "hangs: it did not write 'done'",
-            before_ready="select.select = lambda *ignored: ([], [], [])",
-        )
-
-    def test_closing_in_another_way(self):
-        self.expect_failure('it closes connections with FIN; "close" says rst')
-
-    def test_not_following_the_route(self):
-        self.expect_failure('does it follow "route"?')
+        self.expect_failure("deaf", "hangs: it did not write 'done'")
 
     def test_too_many_in_flight(self):
-        self.expect_failure(
-            'attempts in flight at one time; "in_flight" allows 4',
-            before_records="for r in records: r[1] = records[0][1]",
-        )
+        self.expect_failure("greedy", 'attempts in flight at one time; "in_flight" allows 4')
 
     def test_a_program_that_does_not_describe_itself(self):
         program = fake_program.write_text(self.folder / "broken", "#!/bin/sh\necho no >&2; exit 3\n")

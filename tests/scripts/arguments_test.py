@@ -8,6 +8,7 @@ import unittest
 from decimal import Decimal
 from pathlib import Path
 
+import forked
 from connbench_tools import ROOT, SUBCOMMANDS, arguments
 
 TRIES = 5_000
@@ -114,12 +115,7 @@ class Scripts(unittest.TestCase):
 
     def refused(self, script, words, option, text):
         with self.subTest(script, option=option, text=text):
-            ended = subprocess.run(
-                [ROOT / "scripts" / script, *words, f"{option}={text}"],
-                capture_output=True,
-                text=True,
-                encoding="utf-8",
-            )
+            ended = forked.run([script, *words, f"{option}={text}"])
             self.assertEqual(ended.returncode, 2, ended.stderr)
             self.assertIn(f"argument {option}", ended.stderr)
             self.assertNotIn("Traceback", ended.stderr)

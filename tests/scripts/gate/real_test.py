@@ -12,13 +12,13 @@ from gate.pretended import PretendedBuilds
 
 
 class RealComparisonsTest(PretendedBuilds):
-    def given(self, build, layouts=(), count=1):
+    def given(self, build, layouts=(), count=1, pairs=2):
         return SimpleNamespace(
             build=build,
             layouts=list(layouts),
             real=count,
             seed=1,
-            pairs=(20,),
+            pairs=(pairs,),
             budget=0.0,
             pairs_file=self.folder / "kept/pairs.csv",
         )
@@ -55,7 +55,7 @@ class RealComparisonsTest(PretendedBuilds):
         self.assertEqual(len(self.measured(given)[0]), 3)
 
     def test_counts_a_slower_layout_as_an_alarm_and_a_faster_one_as_an_improvement(self):
-        given = self.given(self.program("usual"), [self.program("slower", factor=1.5)], count=4)
+        given = self.given(self.program("usual"), [self.program("slower", factor=1.5)], count=4, pairs=12)
         rows, _ = self.measured(given)
         layouts = [row for row in rows if row["kind"] == "layout"]
         self.assertEqual([(row["base"], row["head"]) for row in layouts], [("usual", "slower"), ("slower", "usual")])

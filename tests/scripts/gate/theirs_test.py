@@ -6,7 +6,7 @@ import os
 import subprocess
 from unittest import mock
 
-from connbench_tools import ROOT
+import forked
 from gate.pretended import PretendedBuilds
 from made_runs import SIDES, pretended_answers
 
@@ -28,8 +28,7 @@ class Theirs(PretendedBuilds):
         return place / "connbench"
 
     def regress(self, *words, folder=None):
-        command = [ROOT / "scripts/regress", *words, "--out", self.folder / "out"]
-        return subprocess.run(command, cwd=folder or self.folder, capture_output=True, text=True, timeout=120)
+        return forked.run(["regress", *words, "--out", self.folder / "out"], cwd=folder or self.folder)
 
     def rows(self):
         with open(self.folder / "out/verdicts.csv", newline="") as file:
@@ -37,7 +36,7 @@ class Theirs(PretendedBuilds):
 
 
 class ProgramsTest(Theirs):
-    def compare(self, *more, factor=1.0, pairs="16"):
+    def compare(self, *more, factor=1.0, pairs="12"):
         files = {"--base-program": self.program("base"), "--head-program": self.program("head", factor)}
         return self.regress(*(word for two in files.items() for word in two), "--pairs", pairs, *more)
 
@@ -133,7 +132,7 @@ class RepositoryTest(Theirs):
 
     def test_both_revisions_are_built_with_their_own_command_and_a_slower_one_is_found(self):
         self.slower()
-        done = self.regress("HEAD~1", *self.BUILD, "--connector", "my-way", "--pairs", "16", folder=self.root / "made")
+        done = self.regress("HEAD~1", *self.BUILD, "--connector", "my-way", "--pairs", "12", folder=self.root / "made")
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         self.assertEqual(self.rows()["my-way", "connects_per_s"], "regressed")
         self.assertIn(f"base: HEAD~1 ({self.git('rev-parse', 'HEAD~1')[:12]})", done.stdout)
@@ -189,8 +188,7 @@ class RepositoryTest(Theirs):
         self.assertIn("they differ from the baseline", done.stdout)
 
     def exact(self, *words):
-        command = [ROOT / "scripts/exact", *words]
-        return subprocess.run(command, cwd=self.root, capture_output=True, text=True)
+        return forked.run(["exact", *words], cwd=self.root)
 
     def test_exact_says_what_goes_together(self):
         for words, said in (

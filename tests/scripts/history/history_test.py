@@ -8,6 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import forked
 from connbench_tools import ROOT
 from connbench_tools.history.row import column_of
 from connbench_tools.vocabulary import SCHEMA
@@ -62,8 +63,7 @@ class History(unittest.TestCase):
         return folder
 
     def history(self, run, *more, status=0, branch="main", file=None):
-        command = [ROOT / "scripts/history", run, "--file", file or self.file, "--branch", branch, *more]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = forked.run(["history", run, "--file", file or self.file, "--branch", branch, *more])
         self.assertEqual(done.returncode, status, done.stderr)
         return done.stderr if status else done.stdout
 
@@ -185,16 +185,14 @@ class History(unittest.TestCase):
             ("{machine.csv", "{machine.csv has no value; "),
             ("h}.csv", "} has no value; "),
         ):
-            command = [ROOT / "scripts/history", run, "--branch", "main", "--file", name]
-            done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
+            done = forked.run(["history", run, "--branch", "main", "--file", name], cwd=self.folder)
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn(f"history: error: argument --file: '{name}'", done.stderr)
             self.assertIn(said, done.stderr)
         self.assertEqual([path.name for path in self.folder.iterdir()], [run.name], "a file was made")
 
     def test_asks_for_the_branch_of_a_commit_that_is_not_checked_out(self):
-        command = [ROOT / "scripts/history", self.run_of(1, {"p50": 1000}), "--file", self.file]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = forked.run(["history", self.run_of(1, {"p50": 1000}), "--file", self.file])
         self.assertEqual(done.returncode, 2)
         self.assertIn("--branch", done.stderr)
 
