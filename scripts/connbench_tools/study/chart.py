@@ -4,7 +4,7 @@ import io
 from dataclasses import dataclass, field
 
 from ..output import write_bytes
-from ..units import duration, memory, significant
+from ..units import duration, exact_duration, memory, significant
 
 WIDTH = 40  # characters of the longest bar
 MOST_ROWS = 16  # of the chart as text
@@ -109,22 +109,38 @@ def _draw_bars(axes, chart, colour):
         axes.annotate(f" {value_text(value or 0, chart['unit'])}", (end, place), va="center", fontsize=8)
     axes.invert_yaxis()
     axes.margins(x=0.18)
-    if chart["log"] and all(value > 0 for value in values):
-        axes.set_xscale("log")
+    axes.set_axisbelow(True)
     axes.set_xlabel(_axis(chart["unit"]))
-    axes.xaxis.set_major_formatter(lambda value, _: value_text(value, chart["unit"]))
+    _ticks(axes.set_xscale, axes.xaxis, chart, chart["log"] and all(value > 0 for value in values))
 
 
 def _draw_lines(axes, chart, colours):
     for place, (name, points) in enumerate(chart["series"].items()):
         few = "o" if len(points) <= 24 else None
         axes.plot(*zip(*points), label=name, color=colours[place % len(colours)], marker=few, markersize=4)
-    if chart["log"]:
-        axes.set_yscale("log")
     axes.set_xlabel(chart["x"])
     axes.set_ylabel(_axis(chart["unit"]))
-    axes.yaxis.set_major_formatter(lambda value, _: value_text(value, chart["unit"]))
+    _ticks(axes.set_yscale, axes.yaxis, chart, chart["log"])
     axes.legend(frameon=False, fontsize=9)
+
+
+def _ticks(set_scale, axis, chart, is_log):
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+
+    if is_log:
+        set_scale("log")
+        low, high = axis.get_view_interval()
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
+        axis.set_minor_formatter(NullFormatter())
+    else:
+        axis.set_major_locator(MaxNLocator(5))
+    axis.set_major_formatter(lambda value, _: _tick(value, chart["unit"]))
+
+
+def _tick(value, unit):
+    if unit == "ns":
+        return exact_duration(round(value)) if value else "0"
+    return value_text(value, unit) if unit in ("KiB", "share") else f"{value:,.6g}"  # the axis names the unit
 
 
 def _axis(unit):
