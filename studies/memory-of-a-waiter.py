@@ -2,10 +2,9 @@
 
 from connbench_tools.records import pending
 from connbench_tools.records.waves import median
-from connbench_tools.study.chart import Bars
+from connbench_tools.study.chart import Bars, size_text
 from connbench_tools.study.plan import Claim, Lacking, Source, Step, Study, Table
 from connbench_tools.study.verdicts import against, at_most, equal, ratio_text, verdict_of
-from connbench_tools.units import memory
 
 BLANDY = Source("Jim Blandy", "Comparison of Rust async and Linux thread context switch time and memory use", 2020)
 THREAD, LOOP = "blocking-threads", "epoll"
@@ -42,14 +41,14 @@ def waiters(records):
 
 def user_of_a_thread(records):
     found = sizes(records, THREAD, PROCESS)
-    return verdict_of({memory(median(found.values())): equal(found, against(found, 9.5), ALIKE)}, "")
+    return verdict_of({size_text(median(found.values())): equal(found, against(found, 9.5), ALIKE)}, "")
 
 
 def kernel_of_a_thread(records):
     """The kernel's memory of a thread is what it needs beyond the socket, which the loop has as well."""
     sockets = median(sizes(records, LOOP, KERNEL).values())
     found = {place: size - sockets for place, size in sizes(records, THREAD, KERNEL).items()}
-    return verdict_of({memory(median(found.values())): equal(found, against(found, 10), ALIKE)}, "")
+    return verdict_of({size_text(median(found.values())): equal(found, against(found, 10), ALIKE)}, "")
 
 
 def of_a_task(records):
@@ -57,7 +56,7 @@ def of_a_task(records):
     for connector in ("asio-coroutines", "boost-fiber", LOOP):
         if connector in waiters(records):
             found = sizes(records, connector, PROCESS)
-            answers[f"{WAITERS[connector]} ({memory(median(found.values()))})"] = at_most(
+            answers[f"{WAITERS[connector]} ({size_text(median(found.values()))})"] = at_most(
                 found, against(found, 0.4), ALIKE
             )
     return verdict_of(answers, "the kind of task")
@@ -68,7 +67,7 @@ def table(records):
     for connector, what in waiters(records).items():
         user, kernel = (sizes(records, connector, column) for column in (PROCESS, KERNEL))
         both = {place: user[place] + kernel[place] for place in user}
-        medians = [memory(median(figures.values())) for figures in (user, kernel, both)]
+        medians = [size_text(median(figures.values())) for figures in (user, kernel, both)]
         lines.append([f"`{connector}`", what, *medians, ratio_text(user, base)])
     return Table(("connector", "what waits", "process", "kernel", "both", "process, against the loop"), lines)
 

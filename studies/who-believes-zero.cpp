@@ -10,8 +10,7 @@
 // The client does what many programs do: wait with poll(), then ask for SO_ERROR and take 0 for success. It does so
 // twice: `asleep` in poll(), as programs are, and, as a control, `awake`, calling poll() again and again without ever
 // sleeping. The kernel (Linux 6.18: tcp_v4_err) first puts the error into the socket's error queue, which makes poll()
-// report POLLERR and wakes who sleeps there, and only then sets what SO_ERROR reads. Waking somebody takes most of the
-// time in between, so that only a sleeper is likely to come too early.
+// report POLLERR and wakes who sleeps there, and then sets what SO_ERROR reads. Both can come in between.
 //
 // The answer is one JSON object on stdout. Status 0, or 3 if the machine lacks something.
 #include <arpa/inet.h>

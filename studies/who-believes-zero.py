@@ -73,7 +73,13 @@ def of_the_believers(records):
     answers = {n: any_of(counts[n]["connected"], counts[n]["attempts"], RAREST) for n in known}
     total = any_of(sum(counts[n]["connected"] for n in known), sum(counts[n]["attempts"] for n in known), RAREST)
     said = "; ".join(f"{name} {answer.text}" for name, answer in answers.items())
+    others = [f"{n} {one['connected']} of {one['attempts']:,}" for n, one in counts.items() if is_news(n, one)]
+    seen += f"; others too: {', '.join(others)}" if others else ""
     return verdict_of({"": Answer(total.value, f"reported as connected: {said}{seen}")}, "")
+
+
+def is_news(connector, count):
+    return count["connected"] > 0 and connector not in f"{BELIEVERS},{CAREFUL}".split(",")
 
 
 def of_the_careful(records):
@@ -125,8 +131,10 @@ def per_million(hits, trials):
 
 
 def chart(records):
-    bars = []
-    for name, count in counts_of(records).items():
+    bars, counts = [], counts_of(records)
+    for name, count in counts.items():
+        if not count["connected"] and any(other["connected"] for other in counts.values()):
+            continue
         low, high = share_interval(count["connected"], count["attempts"])
         bars.append((name, 1e6 * count["connected"] / count["attempts"], 1e6 * low, 1e6 * high))
     return Bars("An unreachable host reported as connected", "per million", sorted(bars, key=lambda bar: -bar[1]))
@@ -183,8 +191,9 @@ STUDY = Study(
         ),
         (
             "Linux 6.18's tcp_v4_err() puts the error into the socket's error queue, which wakes the waiter, and then"
-            " sets what SO_ERROR reads. That the waiter comes in between is what the figures show; other kernels may"
-            " differ."
+            " sets what SO_ERROR reads. That programs come in between is what the figures show: each of the plain"
+            " program's zeros had POLLERR alone, no peer name, the error in that queue, and EHOSTUNREACH later. Other"
+            " kernels may differ."
         ),
     ),
 )

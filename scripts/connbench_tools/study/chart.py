@@ -48,10 +48,15 @@ def value_text(value, unit):
     if unit == "ns":
         return duration(value)
     if unit == "KiB":
-        return memory(value) if value else "0"
+        return size_text(value)
     if unit == "share":
         return f"{significant(100 * value)} %" if value else "0 %"
     return f"{significant(value) if abs(value) < 1000 else f'{value:,.0f}'} {unit}".strip()
+
+
+def size_text(kib):
+    """Memory; below a KiB in bytes."""
+    return memory(kib) if kib >= 1 else f"{1024 * kib:.0f} B"
 
 
 def as_text(chart):
@@ -61,7 +66,7 @@ def as_text(chart):
     step = max(1, -(-many // MOST_ROWS))
     for name, points in chart.get("series", {}).items():
         kept = points[::step] if points[-1:] == points[::step][-1:] else [*points[::step], points[-1]]
-        rows += [(f"{name}, {x:,.4g} {chart['x']}", y) for x, y in kept]
+        rows += [(f"{name}, {round(x, 1):,.6g} {chart['x']}", y) for x, y in kept]
     known = [value for _, value in rows if value]
     if not known:
         return chart["title"]

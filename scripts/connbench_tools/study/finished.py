@@ -102,7 +102,8 @@ class Finished:
         for run in self.runs(name):
             program = ((run.facts.get("connectors") or {}).get(connector) or {}).get("program") or {}
             if program.get("version"):
-                return str(program["version"])
+                used = [f"{one.get('name')} {one.get('version')}" for one in program.get("libraries") or ()]
+                return ", ".join([f"{program.get('language')} {program['version']}", *used])
             libraries = run.facts["environment"].get("libraries") or {}
             base = connector.partition("+")[0].partition("-")[0]
             if libraries.get(base):

@@ -21,8 +21,7 @@ def page_text(record):
         parts.append(f"## Not measured\n\n{_list(record['not_done'])}")
     if record["limits"]:
         parts.append(f"## What this does not show\n\n{_list(record['limits'])}")
-    commands = list(dict.fromkeys(step["command"] for step in record["steps"]))
-    parts.append("## By hand\n\n```sh\n" + "\n".join(map(one_line, commands)) + "\n```")
+    parts.append("## By hand\n\n```sh\n" + "\n".join(_commands(record["steps"])) + "\n```")
     where = f"{record['machine']}, commit {record['commit']}, as {record['user']}, {record['seconds']:.0f} s."
     parts.append(f"{one_line(where)} The rules are in `studies/{record['study']}.py`.")
     return "\n\n".join(parts) + "\n"
@@ -31,6 +30,14 @@ def page_text(record):
 def _claim(number, claim, count):
     head = f"**Claim{f' {number}' if count > 1 else ''}**: {one_line(claim['text'])} ({one_line(claim['source'])})"
     return f"{head}\n\n**{one_line(claim['verdict'])}**: {one_line(claim['because'])}"
+
+
+def _commands(steps):
+    """A line for each step; of one with several rounds, the first round."""
+    rounds = {}
+    for step in steps:
+        rounds.setdefault(step["name"], []).append(one_line(step["command"]))
+    return [each[0] + (f"  # {len(each)} times, in turns" if len(each) > 1 else "") for each in rounds.values()]
 
 
 def _list(lines):

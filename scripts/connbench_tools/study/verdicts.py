@@ -98,8 +98,9 @@ def verdict_of(answers, on):
 
 
 def overall(verdicts):
-    """One verdict for a study of several claims."""
-    words = list(dict.fromkeys(verdict.word for verdict in verdicts))
+    """One verdict for a study of several claims. Those that are not testable here do not vote."""
+    decided = [verdict for verdict in verdicts if verdict.word != UNTESTABLE]
+    words = list(dict.fromkeys(verdict.word for verdict in decided or verdicts))
     if len(words) == 1:
         on = next((verdict.on for verdict in verdicts if verdict.on), "")
         return Verdict(words[0], "", on)
