@@ -125,8 +125,8 @@ def chart(records):
     return Lines("Connects per second by attempts in flight", "per s", "in flight", series, log=True)
 
 
-# A setting that changes nothing, but puts the run into the lab, where the server's queue has 65,535 places. On the machine
-# itself, 4,096 threads at once overflow one of 4,096 places, and lost SYNs would decide the study.
+# A setting that changes nothing, but puts the run into the lab, where the server's queue has 65,535 places. On the
+# machine itself, 4,096 threads at once overflow one of 4,096 places, and lost SYNs would decide the study.
 IN_LAB = "--sysctl net.ipv4.tcp_syn_retries=6"
 
 STUDY = Study(
@@ -148,8 +148,8 @@ STUDY = Study(
         Step(
             "near",
             (
-                f"run --connector {','.join(WAYS)} --target accepting --concurrency 64,512,4096 --attempts 8192 {IN_LAB} "
-                "--repetitions 8"
+                f"run --connector {','.join(WAYS)} --target accepting --concurrency 64,512,4096 --attempts 8192 "
+                f"--repetitions 8 {IN_LAB}"
             ),
             {"--attempts": "4096", "--repetitions": "1"},
         ),
@@ -179,8 +179,8 @@ STUDY = Study(
             " others. Here programs only connect: what differs between waiting in a thread and in a loop."
         ),
         (
-            "On loopback, too, the runs are in a network of their own, whose server has room for 65,535 connections: with"
-            " 4,096 at once, the usual 4,096 places overflow, and clients wait for a second SYN."
+            "On loopback, too, the runs are in a network of their own, whose server has room for 65,535 connections:"
+            " with 4,096 at once, the usual 4,096 places overflow, and clients wait for a second SYN."
         ),
         "§: the server used more than four fifths of its processor, so that it may have been the limit.",
         (
