@@ -1,7 +1,7 @@
 """1.4 % of the hosts do not answer. Does anybody notice?"""
 
 from connbench_tools.study.chart import Bars
-from connbench_tools.study.finished import middle, rate
+from connbench_tools.study.finished import bar, middle, rate
 from connbench_tools.study.plan import Claim, Source, Step, Study, Table
 from connbench_tools.study.verdicts import at_most, ratio_text, verdict_of
 from connbench_tools.units import duration, significant
@@ -49,9 +49,9 @@ def chart(records):
     bars = []
     for connector, title in TITLES.items():
         for scenario, dead in ((WHOLE, "none dead"), (FAILING, "1.4 % dead")):
-            times = sorted(response(records, connector, scenario).values())
-            if times[-1] != float("inf"):
-                bars.append((f"{title}, {dead}", times[(len(times) - 1) // 2], times[0], times[-1]))
+            times = response(records, connector, scenario)
+            if float("inf") not in times.values():
+                bars.append(bar(f"{title}, {dead}", times))
     return Bars("Response time of healthy hosts, p90", "ns", bars, log=True)
 
 

@@ -1,7 +1,7 @@
 """TCP Fast Open: when does connect() return?"""
 
 from connbench_tools.study.chart import Bars
-from connbench_tools.study.finished import middle, p50
+from connbench_tools.study.finished import bar, middle, p50
 from connbench_tools.study.plan import Claim, Source, Step, Study, Table
 from connbench_tools.study.verdicts import at_most, ratio_text, verdict_of
 from connbench_tools.units import duration
@@ -27,8 +27,7 @@ def table(records):
 def chart(records):
     bars = []
     for name in records.connectors("far"):
-        found = sorted(records.figures("far", p50, connector=name).values())
-        bars.append((name, found[(len(found) - 1) // 2], found[0], found[-1]))
+        bars.append(bar(name, records.figures("far", p50, connector=name)))
     return Bars("Time to connect to a host 20 ms away", "ns", bars)
 
 

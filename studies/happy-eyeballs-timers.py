@@ -1,7 +1,7 @@
 """How long a client waits for the first address of a host before it tries the second one."""
 
 from connbench_tools.study.chart import Bars
-from connbench_tools.study.finished import middle, p50, share_of
+from connbench_tools.study.finished import bar, middle, p50, share_of
 from connbench_tools.study.plan import Claim, Lacking, Source, Step, Study, Table
 from connbench_tools.study.verdicts import against, equal, verdict_of
 from connbench_tools.units import duration, exact_duration
@@ -76,8 +76,7 @@ def chart(records):
     bars = []
     for connector in records.connectors("dead"):
         if reached(records, connector):
-            times = sorted(records.figures("dead", p50, connector=connector).values())
-            bars.append((connector, times[len(times) // 2], times[0], times[-1]))
+            bars.append(bar(connector, records.figures("dead", p50, connector=connector)))
     if not bars:
         raise Lacking("nothing connected")
     return Bars("Time to connect when the first address of a host is dead", "ns", bars)

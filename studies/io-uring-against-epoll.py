@@ -1,7 +1,7 @@
 """io_uring and epoll: many connects per system call, and one at a time."""
 
 from connbench_tools.study.chart import Bars
-from connbench_tools.study.finished import cpu, middle, rate
+from connbench_tools.study.finished import bar, cpu, middle, rate
 from connbench_tools.study.plan import Claim, Source, Step, Study, Table
 from connbench_tools.study.verdicts import Answer, at_least, ratio_text, verdict_of
 from connbench_tools.units import significant
@@ -53,8 +53,7 @@ def chart(records):
     bars = []
     for step, title in LOADS.items():
         for name in records.connectors(step):
-            figures = sorted(records.figures(step, rate, connector=name).values())
-            bars.append((f"{name}, {title}", figures[(len(figures) - 1) // 2], figures[0], figures[-1]))
+            bars.append(bar(f"{name}, {title}", records.figures(step, rate, connector=name)))
     return Bars("Connects per second on loopback", "per s", bars)
 
 

@@ -3,6 +3,7 @@
 from connbench_tools.records import pending
 from connbench_tools.records.waves import median
 from connbench_tools.study.chart import Bars, size_text
+from connbench_tools.study.finished import bar
 from connbench_tools.study.plan import Claim, Lacking, Source, Step, Study, Table
 from connbench_tools.study.verdicts import against, at_most, equal, ratio_text, verdict_of
 
@@ -76,8 +77,7 @@ def chart(records):
     bars = []
     for connector, what in waiters(records).items():
         for column, where in ((PROCESS, "process"), (KERNEL, "kernel")):
-            figures = sorted(sizes(records, connector, column).values())
-            bars.append((f"{what}: {where}", median(figures), figures[0], figures[-1]))
+            bars.append(bar(f"{what}: {where}", sizes(records, connector, column)))
     return Bars("Memory of one pending attempt", "KiB", bars)
 
 

@@ -1,7 +1,7 @@
 """Multipath TCP towards servers that do not speak it."""
 
 from connbench_tools.study.chart import Bars
-from connbench_tools.study.finished import cpu, middle, rate
+from connbench_tools.study.finished import bar, cpu, middle, rate
 from connbench_tools.study.plan import Claim, Source, Step, Study, Table
 from connbench_tools.study.verdicts import equal, mostly, ratio_text, verdict_of
 from connbench_tools.units import significant
@@ -35,8 +35,7 @@ def table(records):
 def chart(records):
     bars = []
     for name in records.connectors("near"):
-        found = sorted(records.figures("near", cpu, connector=name).values())
-        bars.append((name, found[(len(found) - 1) // 2], found[0], found[-1]))
+        bars.append(bar(name, records.figures("near", cpu, connector=name)))
     return Bars("CPU time of a connect to a server without MPTCP", "ns", bars)
 
 

@@ -1,7 +1,7 @@
 """Goroutines, virtual threads, tasks and promises, next to threads and a loop."""
 
 from connbench_tools.study.chart import Bars
-from connbench_tools.study.finished import cpu, memory_kib, middle, rate, threads
+from connbench_tools.study.finished import bar, cpu, memory_kib, middle, rate, threads
 from connbench_tools.study.plan import Claim, Source, Step, Study, Table
 from connbench_tools.study.verdicts import at_least, ratio_text, verdict_of
 from connbench_tools.units import memory, significant
@@ -65,8 +65,7 @@ def chart(records):
     bars = []
     for place, title in PLACES.items():
         for connector in records.connectors(place):
-            found = sorted(records.figures(place, rate, connector=connector).values())
-            bars.append((f"{connector}, {title}", found[(len(found) - 1) // 2], found[0], found[-1]))
+            bars.append(bar(f"{connector}, {title}", records.figures(place, rate, connector=connector)))
     return Bars("Connects per second, 256 in flight", "per s", bars)
 
 

@@ -1,7 +1,7 @@
 """select() and epoll: equal while nothing idles, and next to many attempts that nobody answers."""
 
 from connbench_tools.study.chart import Bars
-from connbench_tools.study.finished import cpu, middle, rate
+from connbench_tools.study.finished import bar, cpu, middle, rate
 from connbench_tools.study.plan import Claim, Source, Step, Study, Table
 from connbench_tools.study.verdicts import at_least, equal, ratio_text, verdict_of
 from connbench_tools.units import significant
@@ -55,11 +55,9 @@ def table(records):
 def chart(records):
     bars = []
     for way in WAYS:
-        figures = sorted(records.figures("busy", cpu, connector=way, concurrency=IN_FLIGHT[-1]).values())
-        bars.append((f"{way}, none idle", figures[len(figures) // 2], figures[0], figures[-1]))
+        bars.append(bar(f"{way}, none idle", records.figures("busy", cpu, connector=way, concurrency=IN_FLIGHT[-1])))
     for way in WAYS:
-        figures = sorted(records.figures("idle", cpu, connector=way, target="*").values())
-        bars.append((f"{way}, 900 dead", figures[len(figures) // 2], figures[0], figures[-1]))
+        bars.append(bar(f"{way}, 900 dead", records.figures("idle", cpu, connector=way, target="*")))
     return Bars("CPU time per attempt", "ns", bars)
 
 

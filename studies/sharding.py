@@ -3,7 +3,7 @@
 import os
 
 from connbench_tools.study.chart import Bars
-from connbench_tools.study.finished import cpu, middle, rate
+from connbench_tools.study.finished import bar, cpu, middle, rate
 from connbench_tools.study.plan import Claim, Lacking, Source, Step, Study, Table
 from connbench_tools.study.verdicts import at_least, ratio_text, verdict_of
 from connbench_tools.units import significant
@@ -63,8 +63,7 @@ def chart(records):
     bars = []
     for load, title in LOADS.items():
         for shards in SHARDS:
-            found = sorted(rates(records, load, shards).values())
-            bars.append((f"{shards} shards, {title}", found[(len(found) - 1) // 2], found[0], found[-1]))
+            bars.append(bar(f"{shards} shards, {title}", rates(records, load, shards)))
     return Bars("Connects per second", "per s", bars)
 
 

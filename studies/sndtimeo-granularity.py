@@ -1,7 +1,7 @@
 """SO_SNDTIMEO as the timeout of a connect(): does it end, and how late?"""
 
 from connbench_tools.study.chart import Bars
-from connbench_tools.study.finished import late_p50, late_p99, middle
+from connbench_tools.study.finished import bar, late_p50, late_p99, middle
 from connbench_tools.study.plan import Claim, Source, Step, Study, Table
 from connbench_tools.study.verdicts import against, at_most, mostly, ratio_text, verdict_of
 from connbench_tools.units import duration, exact_duration
@@ -52,8 +52,12 @@ def chart(records):
     bars = []
     for way, title in WAYS.items():
         for timeout in TIMEOUTS:
-            late = sorted(records.figures("late", late_p50, connector=way, timeout_ns=timeout).values())
-            bars.append((f"{title}, {exact_duration(timeout)}", late[(len(late) - 1) // 2], late[0], late[-1]))
+            bars.append(
+                bar(
+                    f"{title}, {exact_duration(timeout)}",
+                    records.figures("late", late_p50, connector=way, timeout_ns=timeout),
+                )
+            )
     return Bars("How late a connect() is given up, p50", "ns", bars)
 
 

@@ -1,6 +1,7 @@
 """The story that this project grew from: threads stuck in connect() use up what the system allows."""
 
 from connbench_tools.study.chart import Bars
+from connbench_tools.study.finished import bar
 from connbench_tools.study.plan import LEFT_OUT, Claim, Lacking, Source, Step, Study, Table
 from connbench_tools.study.verdicts import Answer, mostly, verdict_of
 from connbench_tools.records.waves import median
@@ -80,8 +81,8 @@ def chart(records):
     bars = []
     for step, limit in STEPS.items():
         for connector in records.connectors(step) if records.has(step) else ():
-            pending = sorted(entry["most_pending"] for _, entry in records.ramps(step, connector))
-            bars.append((f"{connector}, {limit}", median(pending), pending[0], pending[-1]))
+            ramps = enumerate(records.ramps(step, connector), 1)
+            bars.append(bar(f"{connector}, {limit}", {place: entry["most_pending"] for place, (_, entry) in ramps}))
     if not bars:
         raise Lacking("no ramp was measured")
     return Bars("Attempts pending when it ended", "attempts", bars)

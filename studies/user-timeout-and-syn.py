@@ -1,7 +1,7 @@
 """TCP_USER_TIMEOUT and TCP_SYNCNT as the timeout of a connect()."""
 
 from connbench_tools.study.chart import Bars
-from connbench_tools.study.finished import late_p50, middle
+from connbench_tools.study.finished import bar, late_p50, middle
 from connbench_tools.study.plan import Claim, Lacking, Source, Step, Study, Table
 from connbench_tools.study.verdicts import against, at_most, verdict_of
 from connbench_tools.units import duration, exact_duration
@@ -52,8 +52,8 @@ def table(records):
 def chart(records):
     bars = []
     for connector, timeout, late in each(records):
-        ends = sorted(timeout + value for value in late.values())
-        bars.append((f"{connector}, {exact_duration(timeout)}", ends[(len(ends) - 1) // 2], ends[0], ends[-1]))
+        ends = {place: timeout + value for place, value in late.items()}
+        bars.append(bar(f"{connector}, {exact_duration(timeout)}", ends))
     return Bars("When a connect() ends that nobody answers", "ns", bars)
 
 

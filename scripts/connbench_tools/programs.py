@@ -31,12 +31,13 @@ def execute(command, environment=None, folder=None, limit=None):
     except subprocess.TimeoutExpired:
         return Ended(None, "", "")
     finally:
-        _end(process)
+        end(process)
     lines = (errors.strip() or output.strip()).splitlines()
     return Ended(process.returncode, output, lines[-1] if lines else "")
 
 
-def _end(process):
+def end(process):
+    """Ends a process that may still run."""
     if process.poll() is not None:
         return
     process.terminate()  # connbench then ends its servers and its lab

@@ -182,3 +182,8 @@ class Finished:
 def middle(figures):
     """The median over the repetitions."""
     return median(figures.values())
+
+
+def bar(label, figures):
+    """A bar of a chart: the median over the repetitions, from the least to the greatest."""
+    return label, middle(figures), min(figures.values()), max(figures.values())

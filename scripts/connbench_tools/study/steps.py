@@ -1,6 +1,5 @@
 """Runs the steps of a study: which commands, in which order, and what became of each."""
 
-import contextlib
 import subprocess
 import time
 from collections import namedtuple
@@ -116,7 +115,7 @@ def run_together(bench, folder, jobs, is_quick):
                 _end(entry, process, step, folder / name)
     finally:
         for process in filter(None, processes):
-            _stop(process)
+            programs.end(process)
     return entries
 
 
@@ -159,16 +158,6 @@ def _end(entry, process, step, out):
         raise KeyboardInterrupt
     else:
         entry |= {"why_not": f"it ended with status {process.returncode}: {said}", "broke": True}
-
-
-def _stop(process):
-    if process.poll() is None:
-        process.terminate()  # connbench then ends its servers and its lab
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(10)
-            return
-        process.kill()
-        process.wait()
 
 
 def measure(bench, study, folder, is_quick):
