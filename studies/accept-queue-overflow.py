@@ -70,10 +70,10 @@ def step(name, value):
     return Step(
         name,
         (
-            "run --connector epoll --target overflowing:8 --concurrency 64 --attempts 400 --timeout 20s --wave-limit"
-            f" 20s --samples all --repetitions 4 --sysctl net.ipv4.tcp_abort_on_overflow={value}"
+            "run --connector epoll --target overflowing:8 --concurrency 256 --attempts 800 --timeout 20s --wave-limit"
+            f" 30s --samples all --repetitions 4 --sysctl net.ipv4.tcp_abort_on_overflow={value}"
         ),
-        {"--attempts": "128", "--repetitions": "1"},
+        {"--attempts": "256", "--repetitions": "1"},
         beside=value == 1,
     )
 
@@ -87,5 +87,5 @@ STUDY = Study(
     steps=tuple(step(name, value) for name, value in SETTINGS.items()),
     table=table,
     chart=chart,
-    limits=("The queue has 8 places and is emptied every 50 ms; 64 clients try at a time.",),
+    limits=("The queue has 8 places and is emptied every 50 ms; 256 clients try at a time.",),
 )
