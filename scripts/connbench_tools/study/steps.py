@@ -52,12 +52,18 @@ class Bench:
         self.program = programs.require_program(bin_folder / "connbench", "scripts/test builds it")
         listed = programs.ask(self.program, "list")
         self._options = {entry["name"]: set(entry.get("options") or ()) for entry in listed.get("connectors", ())}
+        self._values = {entry["name"]: entry.get("values") for entry in listed.get("options", ())}
         self._cpus = programs.cpus_flag(self.program)
 
     def knows(self, connector):
+        """Whether it is a connector, with options and values that there are."""
         base, *options = connector.split("+")
         known = self._options.get(base)
-        return known is not None and all(option.partition(":")[0] in known for option in options)
+        return known is not None and all(self._knows_option(known, *option.partition(":")[::2]) for option in options)
+
+    def _knows_option(self, known, name, value):
+        values = self._values.get(name)
+        return name in known and (not value or not values or value in values)
 
     def command(self, step, words, folder, out):
         """(the command, names that this connbench does not know). Raises LookupError with a reason when nothing is

@@ -22,7 +22,8 @@ PRETENDED = """#!/usr/bin/python3 -B
 import pathlib, signal, sys
 here = pathlib.Path(__file__).parent
 if sys.argv[1] == "list":
-    print('{"connectors": [{"name": "epoll", "options": ["protocol", "fastopen"]}]}')
+    print('{"connectors": [{"name": "epoll", "options": ["protocol", "fastopen"]}],'
+          '"options": [{"name": "fastopen", "values": ["on", "off"]}, {"name": "protocol", "values": null}]}')
 elif sys.argv[1] == "--version":
     print("connbench 1.0\\ncommit     abc")
 elif sys.argv[1] == "doctor":
@@ -66,6 +67,11 @@ class Program(unittest.TestCase):
             ended = study(*words)
             self.assertEqual(ended.returncode, 2, ended.stderr)
             self.assertNotIn("Traceback", ended.stderr)
+
+    def test_only_connectors_options_and_values_that_there_are_are_asked_for(self):
+        bench = Bench(self.pretended())
+        names = ("epoll", "epoll+fastopen:on", "epoll+protocol:mptcp", "epoll+fastopen:never", "epoll+setup:x", "asio")
+        self.assertEqual([bench.knows(name) for name in names], [True, True, True, False, False, False])
 
     def test_what_the_machine_lacks_is_said_and_is_no_failure(self):
         out = self.folder / "out"
