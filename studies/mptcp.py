@@ -48,7 +48,7 @@ STUDY = Study(
     steps=(
         Step(
             "near",
-            f"run --connector {PLAIN},{MULTI} --target accepting --concurrency 64 --attempts 4000 --repetitions 8",
+            f"run --connector {PLAIN},{MULTI} --target accepting --concurrency 64 --attempts 4000 --repetitions 12",
             {"--attempts": "500", "--repetitions": "5"},
         ),
     ),

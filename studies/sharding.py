@@ -76,7 +76,7 @@ def steps():
                 f"run --connector epoll --target accepting --shards {shards} --concurrency 256 --attempts 12000"
                 " --repetitions 1"
             ),
-            rounds=8,
+            rounds=12,
             quick_rounds=5,
         )
     for shards in SHARDS:  # each in a network of its own, or the connections of another run would occupy ports
@@ -87,7 +87,7 @@ def steps():
                 "--attempts 10000 --repetitions 1 --wave-limit 30s --sysctl net.ipv4.tcp_tw_reuse=0 "
                 "--sysctl 'net.ipv4.ip_local_port_range=20000 35999'"
             ),
-            rounds=8,
+            rounds=12,
             quick_rounds=5,
         )
 

@@ -149,7 +149,7 @@ STUDY = Study(
             "near",
             (
                 f"run --connector {','.join(WAYS)} --target accepting --concurrency 64,512,4096 --attempts 8192 "
-                f"--repetitions 8 {IN_LAB}"
+                f"--repetitions 12 {IN_LAB}"
             ),
             {"--attempts": "4096", "--repetitions": "1"},
         ),
