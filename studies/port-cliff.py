@@ -115,7 +115,7 @@ def steps():
                 "--sysctl 'net.ipv4.ip_local_port_range=20000 35999'"
             ),
             rounds=5,
-            quick_rounds=5,
+            if_known="--local-port",
         )
     for way in (KERNELS_WAY, RANGE):
         yield Step(
@@ -126,6 +126,7 @@ def steps():
             ),
             LEFT_OUT,
             rounds=5,
+            if_known="--local-port",
         )
 
 

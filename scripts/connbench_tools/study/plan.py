@@ -41,7 +41,8 @@ class Step:
     `{folder}` in it is the folder of the study. `quick`: flags with other values, for --quick; LEFT_OUT skips the step
     there. `rounds`: how many times it is run; steps with several rounds take turns, so that what the machine does
     meanwhile reaches all of them. `beside`: it begins together with the step before it, because both only wait. `then`
-    gets the step's folder when it has ended.
+    gets the step's folder when it has ended. `if_known`: a flag of `connbench run`, which is left out where connbench
+    has none of that name.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Step:
     quick_rounds: Optional[int] = None
     beside: bool = False
     then: Optional[Callable] = None
+    if_known: str = ""
 
     def words(self, is_quick):
         words = shlex.split(self.command)

@@ -1,5 +1,6 @@
 """Runs the steps of a study: which commands, in which order, and what became of each."""
 
+import functools
 import subprocess
 import time
 from collections import namedtuple
@@ -74,10 +75,18 @@ class Bench:
         if words[0] == "trace":
             return [self.program, *words, "--format", "json", "--out", out / TRACE], unknown
         if words[0] == "run":
+            words += step.if_known.split() if self._has_flag(step.if_known) else []
             words += [word for flag, value in USUAL.items() if flag not in words for word in (flag, value)]
             words += [] if "--cpus" in words or "--shards" in words else self._cpus
         quiet = ["--quiet"] if words[0] in ("run", "exhaust") else []
         return [self.program, *words, *quiet, "--out", out], unknown
+
+    @functools.cached_property
+    def _help(self):
+        return programs.execute([self.program, "run", "--help"]).output
+
+    def _has_flag(self, words):
+        return bool(words) and words.split()[0] in self._help
 
     def _known(self, words):
         if "--connector" not in words:
