@@ -77,7 +77,8 @@ Command check_command() {
                       {{.name = "PROGRAM",
                         .value = "",
                         .destination = program.get(),
-                        .help = "a path with a slash, or the name of a program that connbench list shows."}}}},
+                        .help = "a path with a slash, or the name of a program that connbench list shows.",
+                        .completes = Completes::files}}}},
           .notes = {"Runs the program as connbench run does, at every target that it and this machine can reach, and "
                     "says what it got wrong. docs/programs.md describes what a program has to do.",
                     "Exit status: 0 it passed, 1 it failed a check, 2 unusable arguments, 3 nothing can be measured "

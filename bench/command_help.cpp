@@ -44,13 +44,6 @@ void append_row(std::string& text, const std::string& head, const std::string& e
     text += left + '\n' + right;
 }
 
-std::string default_of(const Flag& flag) {
-  if (!flag.shown_default.empty()) return flag.shown_default;
-  if (const auto* text = std::get_if<std::string*>(&flag.destination)) return **text;
-  if (const auto* list = std::get_if<CommaList>(&flag.destination)) return joined(*list->values, ",");
-  return "";
-}
-
 void append_flag(std::string& text, const Flag& flag) {
   const std::string shown = default_of(flag);
   append_row(
@@ -87,6 +80,13 @@ void append_examples(std::string& text, const std::vector<Example>& examples) {
 }
 
 }  // namespace
+
+std::string default_of(const Flag& flag) {
+  if (!flag.shown_default.empty()) return flag.shown_default;
+  if (const auto* text = std::get_if<std::string*>(&flag.destination)) return **text;
+  if (const auto* list = std::get_if<CommaList>(&flag.destination)) return joined(*list->values, ",");
+  return "";
+}
 
 std::string help_of(const Command& command) {
   std::string text;

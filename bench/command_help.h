@@ -8,6 +8,9 @@
 
 namespace connbench {
 
+/// What --help shows as the default of a flag; "" = it has none.
+std::string default_of(const Flag& flag);
+
 /// `connbench run --help`.
 std::string help_of(const Command& command);
 

@@ -27,14 +27,6 @@ bool is_flag(std::string_view word) {
   return word.starts_with("--") || word == "-h";
 }
 
-bool is_positional(const Flag& flag) {
-  return !flag.name.starts_with('-');
-}
-
-bool is_switch(const Flag& flag) {
-  return std::holds_alternative<bool*>(flag.destination);
-}
-
 bool is_list(const Flag& flag) {
   return std::holds_alternative<CommaList>(flag.destination);
 }
@@ -188,6 +180,14 @@ class Reader {
 };
 
 }  // namespace
+
+bool is_positional(const Flag& flag) {
+  return !flag.name.starts_with('-');
+}
+
+bool is_switch(const Flag& flag) {
+  return std::holds_alternative<bool*>(flag.destination);
+}
 
 void read_flags(const Command& command, std::span<const std::string> words) {
   Reader(command).read(words);

@@ -2,6 +2,7 @@
 // (command_help.h) each happen in one place.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
@@ -24,6 +25,9 @@ struct Repeated {
 /// Where the value of a flag goes; `bool*` is a switch without a value. Its content beforehand is the default.
 using Destination = std::variant<bool*, std::string*, CommaList, Repeated>;
 
+/// What a shell completes a value with, where that is not one of a few words. `shares` are of targets: "accepting=90".
+enum class Completes : uint8_t { nothing, connectors, targets, shares, files };
+
 struct Flag {
   std::string name;   ///< "--timeout"; without dashes, an argument that is required: "RESOURCE"
   std::string value;  ///< what --help calls the value: "TIME"; "" for a switch
@@ -31,6 +35,8 @@ struct Flag {
   std::string help;
   std::string shown_default{};          ///< for --help, where the destination does not show it
   std::vector<std::string> excludes{};  ///< flags that cannot be given together with this one
+  Completes completes = Completes::nothing;
+  std::vector<std::string> choices{};  ///< the valid values, where these are a few words
 };
 
 struct FlagGroup {
@@ -61,6 +67,12 @@ void read_flags(const Command& command, std::span<const std::string> words);
 
 /// "a, b" → "a", "b"; what stands between two commas may be empty.
 std::vector<std::string> split_list(std::string_view text);
+
+/// Whether it is an argument without dashes.
+bool is_positional(const Flag& flag);
+
+/// Whether it takes no value.
+bool is_switch(const Flag& flag);
 
 /// Whether "--help" or "-h" is among them.
 bool asks_for_help(std::span<const std::string> words);

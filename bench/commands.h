@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <stdexcept>
+#include <vector>
 
 #include "bench/command_line.h"
 
@@ -38,5 +39,8 @@ Command exhaust_command();
 Command probe_command();
 Command trace_command();
 Command check_command();
+
+/// All of them, in the order of --help.
+std::vector<Command> all_commands();
 
 }  // namespace connbench

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "bench/command_help.h"
 #include "bench/commands.h"
 #include "bench/companions.h"
+#include "bench/completion.h"
 #include "bench/screen.h"
 #include "bench/version.h"
 #include "harness/connector/registry.h"
@@ -68,14 +70,21 @@ int print_help(const std::vector<Command>& commands, std::span<const std::string
   return print(help_of(find_command(commands, words.front())));
 }
 
+// For the shell (packaging/completions/). What may follow a program in Python, only that program knows.
+int print_completions(const std::vector<Command>& commands, std::span<const std::string> words) {
+  if (const auto completions = complete(commands, words)) return print(text_of(*completions));
+  ::setenv(companion_completes, "1", 1);
+  become_companion(*find_companion(words.front()), words.subspan(1));
+}
+
 int run(const std::vector<std::string>& words) {
-  const std::vector<Command> commands{list_command(),  doctor_command(), run_command(),  exhaust_command(),
-                                      probe_command(), trace_command(),  check_command()};
+  const std::vector<Command> commands = all_commands();
   if (words.empty()) throw std::invalid_argument("a command is needed; see connbench --help");
   const std::span rest = std::span(words).subspan(1);
   if (asks_for_help(std::span(words).first(1))) return print(help_of_program(commands));
   if (words.front() == "--version") return print(version_text());
   if (words.front() == "help") return print_help(commands, rest);
+  if (words.front() == complete_command) return print_completions(commands, rest);
   if (const Companion* companion = find_companion(words.front())) become_companion(*companion, rest);
   const Command& command = find_command(commands, words.front());
   if (asks_for_help(rest)) return print(help_of(command));
@@ -99,6 +108,11 @@ int checked_output(int status) {
 }
 
 }  // namespace
+
+std::vector<connbench::Command> connbench::all_commands() {
+  return {list_command(),  doctor_command(), run_command(),  exhaust_command(),
+          probe_command(), trace_command(),  check_command()};
+}
 
 int connbench::guarded(const std::function<int()>& command) {
   try {

@@ -43,7 +43,8 @@ Command doctor_command() {
                       {{.name = "--format",
                         .value = "FORM",
                         .destination = format.get(),
-                        .help = "text, or json: for programs."}}}},
+                        .help = "text, or json: for programs.",
+                        .choices = {"text", "json"}}}}},
           .notes = {"Each finding comes with what to do about it. Nothing is changed. Exit status: 0 done, 2 unusable "
                     "arguments, 3 nothing can be measured here."},
           .run = [format] { return examine(*format); },

@@ -141,7 +141,11 @@ size_t usual_step_of(const ExhaustOptions& options) {
 
 FlagGroup what_runs_out(ExhaustFlags& flags) {
   return {"What runs out",
-          {{.name = "RESOURCE", .value = "", .destination = &flags.resource, .help = "threads, fds, ports or memory"},
+          {{.name = "RESOURCE",
+            .value = "",
+            .destination = &flags.resource,
+            .help = "threads, fds, ports or memory",
+            .choices = {"threads", "fds", "ports", "memory"}},
            {.name = "--limit",
             .value = "N|SIZE",
             .destination = &flags.limit,
@@ -159,7 +163,8 @@ FlagGroup ramp(ExhaustFlags& flags) {
       {{.name = "--connector",
         .value = "LIST",
         .destination = CommaList{&flags.connectors},
-        .help = "Connectors, with their options; groups (threads, pools, loops, libraries, baselines), globs, all."},
+        .help = "Connectors, with their options; groups (threads, pools, loops, libraries, baselines), globs, all.",
+        .completes = Completes::connectors},
        {.name = "--pending",
         .value = "N",
         .destination = &flags.pending,
@@ -179,7 +184,11 @@ FlagGroup ramp(ExhaustFlags& flags) {
         .destination = &flags.timeout,
         .help = "Deadline of a dead attempt, counted from its start."},
        {.name = "--repetitions", .value = "N", .destination = &flags.repetitions, .help = "Ramps of each connector."},
-       {.name = "--family", .value = "FAMILY", .destination = &flags.family, .help = "Address family: 4, 6, unix."}}};
+       {.name = "--family",
+        .value = "FAMILY",
+        .destination = &flags.family,
+        .help = "Address family: 4, 6, unix.",
+        .choices = {"4", "6", "unix"}}}};
 }
 
 FlagGroup records(ExhaustFlags& flags) {
@@ -188,7 +197,8 @@ FlagGroup records(ExhaustFlags& flags) {
             .value = "FOLDER",
             .destination = &flags.out,
             .help = "Folder for the records.",
-            .shown_default = "results/<time>-<id>"},
+            .shown_default = "results/<time>-<id>",
+            .completes = Completes::files},
            {.name = "--quiet", .value = "", .destination = &flags.quiet, .help = "Show no progress on stderr."},
            {.name = "--seed",
             .value = "N",

@@ -44,7 +44,8 @@ Command list_command() {
                       {{.name = "--format",
                         .value = "FORM",
                         .destination = format.get(),
-                        .help = "text, or json: for programs, with the columns of the records."}}}},
+                        .help = "text, or json: for programs, with the columns of the records.",
+                        .choices = {"text", "json"}}}}},
           .notes = {"A connector that cannot be used here says why. Exit status: 0 done, 2 unusable arguments."},
           .examples = {{"The connectors that start no threads",
                         "connbench list --format json | jq -r '.connectors[] | select(.capabilities.threads==\"none\") "

@@ -4,7 +4,9 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "bench/commands_json.h"
 #include "bench/inventory.h"
+#include "bench/version.h"
 #include "harness/lab/lab.h"
 #include "harness/machine/ipv6.h"
 #include "harness/programs/program.h"
@@ -139,9 +141,13 @@ std::string inventory_json() {
       {"connectors", each(every_connector(), [](const ConnectorEntry* entry) { return connector_json(*entry); })},
       {"options", each(all_options(), option_json)},
       {"targets", each(all_target_entries(), [&](const TargetEntry* entry) { return target_json(*entry, lacks); })},
-      {"scenarios", each(all_scenarios(), [](const ScenarioEntry* entry) {
-         return Json{{"name", entry->name}, {"arrival", entry->arrivals}, {"summary", entry->summary}};
-       })}};
+      {"scenarios",
+       each(all_scenarios(),
+            [](const ScenarioEntry* entry) {
+              return Json{{"name", entry->name}, {"arrival", entry->arrivals}, {"summary", entry->summary}};
+            })},
+      {"commands", commands_json()},
+      {"version", version_number()}};
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 

@@ -8,6 +8,10 @@
 
 namespace connbench {
 
+std::string_view version_number() {
+  return CONNBENCH_VERSION;
+}
+
 std::string version_text() {
   nlohmann::ordered_json environment = describe_environment();
   const auto& build = environment.at("build");

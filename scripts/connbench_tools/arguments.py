@@ -5,10 +5,11 @@ int() and float() accept too much: " 5", "1_000", "٣", "nan", "1e400". Every co
 
 import argparse
 import re
+import sys
 from decimal import Decimal
 from pathlib import Path
 
-from . import INSTALLED, SUBCOMMANDS, command
+from . import INSTALLED, SUBCOMMANDS, command, described
 
 # ASCII digits without sign, exponent or leading zeros ("010" is 8 to some and 10 to others).
 _WHOLE = re.compile(r"0|[1-9][0-9]*")
@@ -23,7 +24,13 @@ def parser(name, doc):
     if INSTALLED:
         doc = re.sub(rf"\bscripts/({'|'.join(SUBCOMMANDS)})\b", r"connbench \1", doc)
     form = argparse.RawDescriptionHelpFormatter
-    return argparse.ArgumentParser(prog=command(name), description=doc, formatter_class=form)
+    return _Parser(prog=command(name), description=doc, formatter_class=form)
+
+
+class _Parser(argparse.ArgumentParser):
+    def parse_args(self, args=None, namespace=None):
+        described.answer_instead(self, sys.argv[1:] if args is None else args)
+        return super().parse_args(args, namespace)
 
 
 def whole(least, most):
