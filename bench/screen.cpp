@@ -47,7 +47,7 @@ void print_warnings(const std::vector<std::string>& warnings) {
 // Not wrapped: a path and a command are there to be copied.
 void print_records(const std::filesystem::path& folder, bool complete) {
   print_out(fmt::format("records: {}\n", folder.string()));
-  if (complete) print_out(fmt::format("next: scripts/report {}\n", folder.string()));
+  if (complete) print_out(fmt::format("next: connbench report {}\n", folder.string()));
   flush_out();
 }
 

@@ -21,7 +21,7 @@ int flush_out();
 size_t screen_width();
 /// One paragraph per warning.
 void print_warnings(const std::vector<std::string>& warnings);
-/// Where the records are, and what to do with them next: scripts/report, once they are complete.
+/// Where the records are, and what to do with them next: connbench report, once they are complete.
 void print_records(const std::filesystem::path& folder, bool complete);
 /// Says on stderr that the table shows only a part, and returns the exit status.
 int interrupted(const std::filesystem::path& folder, int signal);

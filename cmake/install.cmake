@@ -11,17 +11,17 @@ foreach(part harness impl probe main)
 endforeach()
 target_include_directories(connbench_harness INTERFACE $<INSTALL_INTERFACE:${headers}>)
 target_compile_features(connbench_harness INTERFACE $<INSTALL_INTERFACE:cxx_std_20>)
-install(TARGETS connbench_harness connbench_impl connbench_probe connbench_main EXPORT connbench)
-install(EXPORT connbench NAMESPACE connbench:: FILE connbenchTargets.cmake DESTINATION ${package})
+install(TARGETS connbench_harness connbench_impl connbench_probe connbench_main EXPORT connbench COMPONENT development)
+install(EXPORT connbench NAMESPACE connbench:: FILE connbenchTargets.cmake DESTINATION ${package} COMPONENT development)
 
 # frames.h and two_ends.h serve the tests and the benchmark of the link.
-install(DIRECTORY harness DESTINATION ${headers} FILES_MATCHING PATTERN *.h PATTERN frames.h EXCLUDE
+install(DIRECTORY harness DESTINATION ${headers} COMPONENT development FILES_MATCHING PATTERN *.h PATTERN frames.h EXCLUDE
         PATTERN two_ends.h EXCLUDE)
 # What a connector can be made of: an event loop of its own, a call for a thread to sit in, a library's loop.
 foreach(header loops/loop loops/detect loops/pending sockets/due_table sockets/begin_connect sockets/source_port
         threads/thread_executor threads/thread_per_attempt threads/thread_pool threads/calls/calls libraries/library_connector)
   get_filename_component(folder impl/${header} DIRECTORY)
-  install(FILES impl/${header}.h DESTINATION ${headers}/${folder})
+  install(FILES impl/${header}.h DESTINATION ${headers}/${folder} COMPONENT development)
 endforeach()
 
 # The subcommands in Python, and what they share.
@@ -44,4 +44,4 @@ configure_package_config_file(cmake/connbenchConfig.cmake.in connbenchConfig.cma
 write_basic_package_version_file(connbenchConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/connbenchConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/connbenchConfigVersion.cmake
               cmake/registry.cmake
-        DESTINATION ${package})
+        DESTINATION ${package} COMPONENT development)

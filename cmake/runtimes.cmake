@@ -17,4 +17,4 @@ endif()
 add_custom_target(runtimes ${in_all} VERBATIM COMMENT "Connectors in other languages"
   COMMAND ${builder} --programs ${CONNBENCH_RUNTIMES_FOLDER} --work ${PROJECT_BINARY_DIR}/runtimes)
 install(DIRECTORY ${CONNBENCH_RUNTIMES_FOLDER}/ DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/connbench/programs
-        USE_SOURCE_PERMISSIONS OPTIONAL)
+        USE_SOURCE_PERMISSIONS OPTIONAL COMPONENT runtimes)

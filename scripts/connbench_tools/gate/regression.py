@@ -40,7 +40,7 @@ def _compare(given):
         if given.calibrate:
             notes += calibrate(given, base, head)
         ends = time.monotonic() + given.budget
-        exact_status, exact_notes = run_exact(exact)
+        exact_status, exact_notes = run_exact(exact, head.program)
         rows, more, _ = judge_sides(given, base, head, out, ends - time.monotonic())
         notes += more + exact_notes
         report(rows, notes, out, given.markdown)
@@ -105,16 +105,29 @@ def calibrate(given, base, head):
         progress("")
 
 
-def run_exact(exact):
+def run_exact(exact, program):
     """The exit status of scripts/exact on the head, and a note that says what it means."""
-    if exact.command is None:
-        return verdicts.FINE, [f"system calls, threads, allocations and bytes were not judged ({exact.why})"]
+    why = exact.why if exact.command is None else why_no_calls(program)
+    if why:
+        return verdicts.FINE, [f"system calls, threads, allocations and bytes were not judged ({why})"]
     status = _status_of(exact.command)
     print(flush=True)
     known = {verdicts.FINE: "as in the baseline", verdicts.FAILED: "they differ from the baseline"}
     said = known.get(status, "scripts/exact gave no result")
     note = f"exact figures (system calls, threads, allocations, bytes): {said}"
     return status if status in known else verdicts.UNUSABLE, [note]
+
+
+def why_no_calls(program):
+    """Why system calls cannot be counted on this machine; "" where they can, or where the program does not say."""
+    try:
+        found = programs.ask(program, "doctor").get("machine", [])
+    except Unusable:
+        return ""
+    for row in found:
+        if row.get("subject") == "counting system calls" and not row["value"].startswith("by "):
+            return f"counting them here is {row['value'].partition(':')[0]}: {row['remedy']}"
+    return ""
 
 
 def _status_of(command):

@@ -69,6 +69,18 @@ class ProgramsTest(Theirs):
         self.assertIn("thresholds: the wide default", done.stdout)
         self.assertNotIn("backlog-full", (self.folder / "head/bin/asked").read_text())
 
+    def test_where_system_calls_cannot_be_counted_the_rest_is_judged_and_the_verdict_says_so(self):
+        baseline = self.folder / "connbench-baseline.json"
+        baseline.write_text("{}")
+        files = {"--base-program": self.program("base"), "--head-program": self.program("head")}
+        doctor = self.folder / "head/bin/doctor.json"
+        row = {"subject": "counting system calls", "value": "not possible: the column stays empty", "remedy": "REMEDY"}
+        doctor.write_text(json.dumps(json.loads(doctor.read_text()) | {"machine": [row]}))
+        words = [word for two in files.items() for word in two]
+        done = self.regress(*words, "--connector", "my-way", "--pairs", "2", "--baseline", baseline)
+        self.assertIn(done.returncode, (0, 4), done.stdout + done.stderr)
+        self.assertIn("were not judged (counting them here is not possible: REMEDY)", done.stdout)
+
     def test_a_named_connector_without_a_figure_is_unusable(self):
         done = self.compare("--connector", "my-way,epoll")
         self.assertEqual((done.returncode, done.stdout), (2, ""), done.stderr)
