@@ -6,9 +6,11 @@
 
 #include "harness/machine/machine.h"
 #include "harness/process/descriptor_table.h"
+#include "harness/programs/program.h"
 #include "harness/run/plan.h"
 #include "harness/support/seeded_order.h"
 #include "harness/support/units.h"
+#include "harness/wave/program_ramp.h"
 
 namespace connbench {
 namespace {
@@ -24,9 +26,20 @@ size_t per_table(const ExhaustOptions& options) {
   return options.resource == Resource::threads && options.pending > descriptors ? descriptors : SIZE_MAX;
 }
 
+// Why a program cannot make a ramp; "" when it can.
+std::string why_program_skipped(const ExhaustOptions& options, const NamedConnector& connector) {
+  const DescriptionAnswer& answer = connector.entry->program->answer();
+  if (!answer.description) return answer.why_not;
+  if (options.resource == Resource::memory)
+    return "is a program, and runtimes reserve more address space than they use: a limit of it says nothing";
+  if (!answer.description->open_loop) return "honours no schedule, which says when each attempt of a ramp is due";
+  return why_program_cannot(*answer.description, connector.policy({})).value_or("");
+}
+
 std::string why_skipped(const ExhaustOptions& options, PlannedRamp& planned) {
   const ConnectorEntry& entry = *planned.connector->entry;
-  if (entry.program != nullptr) return "is a program, and its limits are not measured";
+  if (entry.program != nullptr)
+    if (std::string why = why_program_skipped(options, *planned.connector); !why.empty()) return why;
   if (options.resource == Resource::ports && options.family == Family::unix_domain) return "UNIX sockets have no ports";
   if (!entry.serves(options.family))
     return fmt::format("{} has no way to connect on family {}", entry.name, to_string(options.family));
@@ -42,6 +55,7 @@ std::string why_skipped(const ExhaustOptions& options, PlannedRamp& planned) {
   // A table made beforehand (io_uring's direct descriptors) cannot be longer than the limit of descriptors.
   if (options.resource == Resource::fds && planned.capabilities.threads == Capabilities::Threads::none)
     planned.capacity = std::min<size_t>(planned.capacity, options.limit);
+  if (entry.program != nullptr) return "";
   Retirement retirement({}, 0);
   return entry.probe({planned.connector->options, planned.capacity, retirement}).value_or("");
 }
@@ -181,9 +195,18 @@ void Ramps::one(const PlannedRamp& planned, unsigned repetition) {
                            .capacity = planned.capacity,
                            .policy = {},
                            .limit = &limit_,
+                           .elsewhere = elsewhere(*planned.connector),
                            .drop_capabilities = drops,
                            .plan = plan_for(planned.capabilities)},
                           watch_));
+}
+
+// A program makes its attempts itself; a linked connector makes them in the ramp's child.
+std::function<void(const RampPlan&, RampEnd&)> Ramps::elsewhere(const NamedConnector& connector) const {
+  if (connector.entry->program == nullptr) return nullptr;
+  return [&](const RampPlan& plan, RampEnd& end) {
+    run_program_ramp({.connector = connector, .family = options_.family, .limit = limit_}, plan, end);
+  };
 }
 
 void Ramps::conclude(const RampName& name, RampResult result) {

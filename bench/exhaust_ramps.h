@@ -1,6 +1,7 @@
 // The ramps of one run of `connbench exhaust`: planning and running them.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -57,6 +58,7 @@ class Ramps {
   void skip(const PlannedRamp& planned);
   void one(const PlannedRamp& planned, unsigned repetition);
   void wait_for_the_sockets_of_others(std::string_view connector);
+  std::function<void(const RampPlan&, RampEnd&)> elsewhere(const NamedConnector& connector) const;
   void conclude(const RampName& name, RampResult result);
 
   const ExhaustOptions& options_;

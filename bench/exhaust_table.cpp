@@ -63,7 +63,8 @@ Cells notes_of(const Verdict& verdict) {
     notes.push_back(fmt::format("beside them: {} of {} got through, too few for p50", grouped(end.healthy_connected),
                                 grouped(end.healthy_tried)));
   if (end.recovery_released_ns < 0 && end.healthy_tried > 0)
-    notes.emplace_back("afterwards: no healthy connect got through within 10 s");
+    notes.push_back(fmt::format("afterwards: no healthy connect got through within {:g} s",
+                                static_cast<double>(end.recovery_limit_ns) / 1e9));
   return notes;
 }
 

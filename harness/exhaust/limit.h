@@ -51,7 +51,7 @@ std::unique_ptr<ResourceLimit> limit_threads(uint64_t threads);
 std::unique_ptr<ResourceLimit> limit_threads_by_rlimit(uint64_t threads);
 /// Uses pids.max of a new cgroup, which is removed when the limit is destroyed or this process dies, however it dies.
 std::unique_ptr<ResourceLimit> limit_threads_by_cgroup(uint64_t threads);
-/// Sets the soft limit of RLIMIT_NOFILE.
+/// Sets both limits of RLIMIT_NOFILE.
 std::unique_ptr<ResourceLimit> limit_descriptors(uint64_t descriptors);
 /// Sets the soft limit of RLIMIT_AS.
 std::unique_ptr<ResourceLimit> limit_address_space(uint64_t bytes);

@@ -1,7 +1,8 @@
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include "harness/exhaust/limit.h"
-#include "harness/exhaust/soft_limit.h"
+#include "harness/support/unique_fd.h"
 
 namespace connbench {
 namespace {
@@ -13,7 +14,11 @@ class NofileLimit final : public ResourceLimit {
   std::string describe() const override {
     return fmt::format("at most {} descriptors in the process, by RLIMIT_NOFILE", value());
   }
-  void enter() const override { set_soft_limit(RLIMIT_NOFILE, value(), "setrlimit(RLIMIT_NOFILE)"); }
+  // The hard limit too: the runtimes of Go, Java and Node.js raise their soft one to it.
+  void enter() const override {
+    const rlimit limit{value(), value()};
+    checked(::setrlimit(RLIMIT_NOFILE, &limit), "setrlimit(RLIMIT_NOFILE)");
+  }
 };
 
 }  // namespace

@@ -11,8 +11,8 @@
 namespace connbench {
 namespace {
 
-UniqueFd open_to_read(const char* path) {
-  return UniqueFd(checked(::open(path, O_RDONLY | O_CLOEXEC), path));
+UniqueFd open_to_read(const std::string& path) {
+  return UniqueFd(checked(::open(path.c_str(), O_RDONLY | O_CLOEXEC), path.c_str()));
 }
 
 std::string_view read_again(const UniqueFd& file, std::span<char> buffer) noexcept {
@@ -26,9 +26,14 @@ int64_t page_kib() noexcept {
 
 }  // namespace
 
-Meter::Meter()
-    : stat_(open_to_read("/proc/self/stat")),
-      statm_(open_to_read("/proc/self/statm")),
+Meter::Meter() : Meter(::getpid(), "/proc/self") {}
+
+Meter::Meter(pid_t process) : Meter(process, "/proc/" + std::to_string(process)) {}
+
+Meter::Meter(pid_t process, const std::string& folder)
+    : process_(process),
+      stat_(open_to_read(folder + "/stat")),
+      statm_(open_to_read(folder + "/statm")),
       meminfo_(open_to_read("/proc/meminfo")) {}
 
 Holding Meter::read() const noexcept {
@@ -38,7 +43,7 @@ Holding Meter::read() const noexcept {
   const size_t name_end = stat.rfind(')');
   if (name_end != std::string_view::npos)  // field 20 of proc(5); word 0 is field 3
     holding.threads = leading_number(word(stat.substr(name_end + 1), 17));
-  holding.fds = read_footprint(::getpid()).fds;
+  holding.fds = read_footprint(process_).fds;
   const int64_t resident = leading_number(word(read_again(statm_, buffer), 1));
   if (resident >= 0) holding.rss_kib = resident * page_kib();
   const std::string_view memory = read_again(meminfo_, buffer);

@@ -20,30 +20,8 @@ constexpr Duration healthy_window = seconds(1);  // long enough for a later atte
 constexpr Duration between_tries = milliseconds(1);
 constexpr Duration settling = milliseconds(50);  // a thread that cannot open its socket reports so only once it runs
 constexpr Duration longest_settling = seconds(1);
-constexpr Duration coming_back =
-    seconds(10);  // limit for a healthy attempt to connect after the dead ones are released
 constexpr Duration looking_up = milliseconds(100);  // how often a wait checks for a request to stop
 constexpr TimePoint at_once{};
-
-// Stage::option stands for setsockopt(), bind() or timer_create(); a completion does not say which. A connector without
-// threads that spawns something spawns a stack.
-std::string_view call_of(Stage stage, const Capabilities& capabilities) {
-  switch (stage) {
-    case Stage::spawn:
-      return capabilities.threads == Capabilities::Threads::none ? "spawn" : "pthread_create";
-    case Stage::socket:
-      return "socket";
-    case Stage::option:
-      return "setsockopt/bind/timer_create";
-    case Stage::connect:
-      return "connect";
-    case Stage::wait:
-      return "wait";
-    case Stage::none:
-      break;
-  }
-  return "";
-}
 
 class Ramp {
  public:
@@ -223,7 +201,7 @@ class Ramp {
   }
 
   void come_back(TimePoint released) {
-    healthy_.run(*connector_, 1, plan_.clock() + coming_back);
+    healthy_.run(*connector_, 1, plan_.clock() + Duration(end_.recovery_limit_ns));
     // When the first deadlines passed during the climb, the time since then is not a recovery time.
     if (!healthy_.latencies().empty() && released >= stopped_at_)
       end_.recovery_released_ns = std::max<int64_t>(0, (healthy_.first_through() - released).count());
@@ -247,7 +225,7 @@ class Ramp {
     while (connector_->in_flight() > 0) reap(plan_.clock() + looking_up);
     connector_.reset();
     ballast_.clear();
-    make_again(released + coming_back);
+    make_again(released + Duration(end_.recovery_limit_ns));
     come_back(released);
   }
 
@@ -277,6 +255,26 @@ class Ramp {
 };
 
 }  // namespace
+
+// Stage::option stands for setsockopt(), bind() or timer_create(); a completion does not say which. A connector without
+// threads that spawns something spawns a stack.
+std::string_view call_of(Stage stage, const Capabilities& capabilities) noexcept {
+  switch (stage) {
+    case Stage::spawn:
+      return capabilities.threads == Capabilities::Threads::none ? "spawn" : "pthread_create";
+    case Stage::socket:
+      return "socket";
+    case Stage::option:
+      return "setsockopt/bind/timer_create";
+    case Stage::connect:
+      return "connect";
+    case Stage::wait:
+      return "wait";
+    case Stage::none:
+      break;
+  }
+  return "";
+}
 
 void ramp(const RampPlan& plan, RampEnd& end) {
   Ramp(plan, end).run();

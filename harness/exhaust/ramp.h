@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string_view>
 
 #include "harness/connector/connector.h"
 
@@ -69,6 +70,7 @@ struct RampEnd {
   /// they were released.
   int64_t recovery_pending_ns = not_known;
   int64_t recovery_released_ns = not_known;
+  int64_t recovery_limit_ns = 10'000'000'000;  ///< how long a healthy attempt had for that, since they were released
   bool by_deadline = false;  ///< they were released by their deadlines; otherwise by cancel_all(), after which the
                              ///< connector was created anew
 };
@@ -93,6 +95,9 @@ struct RampPlan {
   TimePoint (*clock)() = &now;                   ///< replaced in tests
   void (*sleep)(TimePoint) = &sleep_until;       ///< replaced in tests
 };
+
+/// The name of the call behind a stage, for RampEnd::call; "" for Stage::none.
+std::string_view call_of(Stage stage, const Capabilities& capabilities) noexcept;
 
 /// Runs the ramp and writes its result into `end` as it goes. The last step is the measurement taken when the ramp
 /// stopped. Exceptions end the ramp as `threw`; the connector is then neither used again nor destroyed.

@@ -27,22 +27,26 @@ struct Report : ChildReport {
   RampEnd end{};
 };
 
-void run(const RampSpec& spec, Report& report) {
+void run_here(const RampSpec& spec, RampPlan& plan, RampEnd& end) {
   grow_descriptor_table(spec.capacity + descriptors_of_the_harness);
   const Meter meter;
   Retirement retirement(spec.connector->policy(spec.policy), 0);
   const ConnectorSettings settings{spec.connector->options, spec.capacity, retirement};
-  RampPlan plan = spec.plan;
   plan.make = [&] { return spec.connector->entry->make(settings); };
   plan.measure = [&] { return meter.read(); };
+  spec.limit->enter();
+  ramp(plan, end);
+}
+
+void run(const RampSpec& spec, Report& report) {
+  RampPlan plan = spec.plan;
   plan.on_step = [&](const RampStep& step) {
     const size_t position = std::min(report.steps.load(), most_readings - 1);
     report.step[position] = step;
     report.steps = position + 1;
   };
   plan.stop = &report.stop;
-  spec.limit->enter();
-  ramp(plan, report.end);
+  spec.elsewhere ? spec.elsewhere(plan, report.end) : run_here(spec, plan, report.end);
   report.finished = true;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -21,6 +22,9 @@ struct RampSpec {
   size_t capacity = 1;  ///< the number of attempts in flight that the connector must support
   ConnectionPolicy policy{};
   const ResourceLimit* limit = nullptr;
+  /// Runs the ramp instead of this process, and enters the limit itself: of a connector that is a program. Empty = by
+  /// ramp(), in this process.
+  std::function<void(const RampPlan&, RampEnd&)> elsewhere{};
   bool drop_capabilities = false;  ///< drop capabilities that the user does not have outside
   RampPlan plan{};                 ///< everything except `make`, `measure`, `on_step` and `stop`
 };

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "harness/process/descendants.h"
@@ -65,6 +66,7 @@ struct ProgramProcess::Pipes {
     std::vector<std::string_view> unset(command.unset.begin(), command.unset.end());
     remove_variables(unset);
     reset_signals();
+    if (command.prepare) prepare(command);
     std::vector<char*> words{const_cast<char*>(command.path.c_str())};
     for (const std::string& argument : command.arguments) words.push_back(const_cast<char*>(argument.c_str()));
     words.push_back(nullptr);
@@ -72,7 +74,15 @@ struct ProgramProcess::Pipes {
                            ::dup2(output.write.get(), STDOUT_FILENO) >= 0 &&
                            ::dup2(errors.write.get(), STDERR_FILENO) >= 0;
     if (connected) ::execv(words[0], words.data());
-    const int error = errno;
+    give_up(errno);
+  }
+
+ private:
+  void prepare(const Command& command) noexcept try { command.prepare(); } catch (const std::system_error& error) {
+    give_up(error.code().value());
+  }
+
+  [[noreturn]] void give_up(int error) noexcept {
     [[maybe_unused]] const ssize_t written = ::write(failed.write.get(), &error, sizeof error);
     ::_exit(1);
   }
@@ -171,7 +181,7 @@ ProgramEvent ProgramProcess::next(TimePoint until) {
     if (end != std::string::npos || lines_.size() - taken_ >= std::min(longest_line, allowed_))
       return {flood, lines_.substr(taken_, kept_of_errors)};
     lines_.erase(0, std::exchange(taken_, 0));
-    if (!open_ && ends_before(TimePoint{})) return {ended, ""};
+    if (!open_ && ends_before(TimePoint{})) return {ended, std::exchange(lines_, "")};
     pollfd watched[] = {{to_ && sent_ < unsent_.size() ? to_.get() : -1, POLLOUT, 0},
                         {open_ ? from_.get() : -1, POLLIN, 0},
                         {errors_ ? errors_.get() : -1, POLLIN, 0},

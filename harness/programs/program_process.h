@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,7 +22,7 @@ std::string printable(std::string_view text, size_t most = 100);
 struct ProgramEvent {
   enum class Kind {
     line,     ///< it wrote `text`
-    ended,    ///< it has ended, and everything that it wrote was read
+    ended,    ///< it has ended, and everything that it wrote was read; `text` is what came after its last line
     nothing,  ///< the time was over
     flood     ///< a line, or what it wrote altogether, is longer than is allowed
   };
@@ -36,7 +37,8 @@ class ProgramProcess {
   struct Command {
     std::string path;
     std::vector<std::string> arguments;
-    std::vector<std::string> unset;  ///< variables that it is not given; "EVENT_*" = all that begin so
+    std::vector<std::string> unset;   ///< variables that it is not given; "EVENT_*" = all that begin so
+    std::function<void()> prepare{};  ///< called in its process, just before it is executed. @throws std::system_error
   };
 
   /// Forks. The process waits until execute(): what is attached to it before counts nothing of ours.

@@ -19,7 +19,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr Duration stop_check_interval = milliseconds(100);
 constexpr Duration stop_grace = milliseconds(1500);  // from `stop` to `done`
 constexpr Duration silence_limit = seconds(5);       // between two records
 constexpr Duration exit_grace = seconds(2);          // from `end` to its end
@@ -29,12 +28,16 @@ constexpr size_t slack_of_records = 4096;
 
 class ProgramWave {
  public:
-  ProgramWave(const WaveSpec& spec, SampleBuffer& samples, WaveReport& report)
+  ProgramWave(const WaveSpec& spec, SampleBuffer& samples, WaveReport& report, const ProgramCompanion& companion)
       : spec_(spec),
         samples_(samples),
         report_(report),
+        companion_(companion),
         program_(*spec.connector->entry->program),
-        process_({.path = program_.path(), .arguments = {}, .unset = program_.description().steered_by}),
+        process_({.path = program_.path(),
+                  .arguments = {},
+                  .unset = program_.description().steered_by,
+                  .prepare = companion.prepare}),
         counter_(make_syscall_counter(tracepoint_or_none(), process_.pid())) {}
 
   void run() {
@@ -59,6 +62,7 @@ class ProgramWave {
   std::string_view tracepoint_or_none() const { return spec_.syscall_method == "strace" ? "" : spec_.syscall_method; }
 
   void start(std::span<const Duration> schedule) {
+    if (companion_.created) companion_.created(process_.pid());
     process_.execute();
     report_.program = process_.in_proc();
     process_.send(wave_line(spec_, schedule));
@@ -74,8 +78,10 @@ class ProgramWave {
     if (counter_ != nullptr) counter_->start();
     const TimePoint begin = now();
     report_.started_ns = to_ns(begin);
+    if (companion_.measuring) companion_.measuring(true);
     process_.send(fmt::format("start {}\n", to_ns(begin)));
     wait_until_done(begin + spec_.load.limit);
+    if (companion_.measuring) companion_.measuring(false);
     if (counter_ != nullptr) report_.keep(counter_->stop());
     report_.usage = read_process_usage(observed, spec_.server) - before;
     counter_.reset();
@@ -130,7 +136,7 @@ class ProgramWave {
   // @return false when the time is over
   bool next_line(std::string_view expected, TimePoint until, std::string& line) {
     while (true) {
-      ProgramEvent event = process_.next(std::min(until, now() + stop_check_interval));
+      ProgramEvent event = process_.next(std::min(until, now() + companion_.interval));
       switch (event.kind) {
         case ProgramEvent::Kind::line:
           line = std::move(event.text);
@@ -141,6 +147,7 @@ class ProgramWave {
         case ProgramEvent::Kind::ended:
           throw ProgramFault(fmt::format("{} before it wrote '{}'", how_it_ended(process_.collect()), expected));
         case ProgramEvent::Kind::nothing:
+          if (companion_.look && expected == "done") companion_.look(report_.program);
           if (report_.stop) throw std::runtime_error("ended by request");
           if (now() >= until) return false;
       }
@@ -160,6 +167,7 @@ class ProgramWave {
   const WaveSpec& spec_;
   SampleBuffer& samples_;
   WaveReport& report_;
+  const ProgramCompanion& companion_;
   const ConnectorProgram& program_;
   ProgramProcess process_;
   std::unique_ptr<SyscallCounter> counter_;
@@ -167,8 +175,8 @@ class ProgramWave {
   Duration clock_error_{};
 };
 
-void run_explained(const WaveSpec& spec, SampleBuffer& samples, WaveReport& report) {
-  ProgramWave wave(spec, samples, report);
+void run_explained(const WaveSpec& spec, SampleBuffer& samples, WaveReport& report, const ProgramCompanion& companion) {
+  ProgramWave wave(spec, samples, report, companion);
   try {
     wave.run();
   } catch (const ProgramFault& fault) {
@@ -182,12 +190,13 @@ Duration program_end_limit(size_t attempts) noexcept {
   return seconds(10) + std::chrono::microseconds(100) * static_cast<int64_t>(attempts);
 }
 
-void run_program_wave(const WaveSpec& spec, SampleBuffer& samples, WaveReport& report) {
+void run_program_wave(const WaveSpec& spec, SampleBuffer& samples, WaveReport& report,
+                      const ProgramCompanion& companion) {
   const DescriptionAnswer& answer = spec.connector->entry->program->answer();
   if (!answer.description) throw std::runtime_error(answer.why_not);
   adopt_orphans();
   try {
-    run_explained(spec, samples, report);
+    run_explained(spec, samples, report, companion);
   } catch (...) {
     end_children({});
     throw;

@@ -94,8 +94,10 @@ void run_wave_child(const WaveSpec& spec, SampleBuffer& samples, WaveReport& rep
   run_measured_child({.parent = parent, .drop_capabilities = spec.drop_capabilities}, report.error, [&] {
     run_on(0, spec.cpus);
     samples.populate();
-    const bool by_program = spec.connector->entry->program != nullptr;
-    (by_program ? run_program_wave : spec.what->shards > 1 ? divided_wave : undivided_wave)(spec, samples, report);
+    if (spec.connector->entry->program != nullptr)
+      run_program_wave(spec, samples, report);
+    else
+      (spec.what->shards > 1 ? divided_wave : undivided_wave)(spec, samples, report);
     report.finished = true;
   });
 }
