@@ -15,6 +15,7 @@
 #include "bench/screen.h"
 #include "harness/machine/ipv6.h"
 #include "harness/machine/machine.h"
+#include "harness/programs/program.h"
 #include "harness/run/plan.h"
 #include "harness/support/output_file.h"
 #include "harness/support/units.h"
@@ -81,16 +82,22 @@ TraceOptions parse(const TraceFlags& flags) {
   return options;
 }
 
+// A program has no probe(): it says itself what it can do.
+void require_usable_program(const TraceOptions& options) {
+  const DescriptionAnswer& answer = options.connector.entry->program->answer();
+  if (!answer.description) throw MachineLacks(fmt::format("{}: {}", options.connector.name, answer.why_not));
+  if (const auto why_not = why_program_cannot(*answer.description, options.connector.policy({.close = options.close})))
+    throw MachineLacks(fmt::format("{}: {}", options.connector.name, *why_not));
+}
+
 // Its capabilities.
 Capabilities require_usable(const TraceOptions& options) {
-  if (options.connector.entry->program != nullptr)
-    refuse_flag("--connector", fmt::format("{} is a program, and only the connectors of this program can be traced; "
-                                           "strace -f traces a program",
-                                           options.connector.name));
+  if (options.connector.entry->program != nullptr) require_usable_program(options);
   if (!options.connector.entry->serves(options.family))
     throw MachineLacks(fmt::format("{} does not serve family {}", options.connector.name, to_string(options.family)));
   Retirement retirement({.close = options.close}, 0);
-  if (const auto why_not = options.connector.entry->probe({options.connector.options, 1, retirement}))
+  const auto probe = options.connector.entry->probe;
+  if (const auto why_not = probe == nullptr ? std::nullopt : probe({options.connector.options, 1, retirement}))
     throw MachineLacks(fmt::format("{}: {}", options.connector.name, *why_not));
   const CapabilitiesAnswer answer = ask_capabilities(options.connector, {.close = options.close});
   if (!answer.capabilities)

@@ -25,6 +25,7 @@ using std::chrono::seconds;
 constexpr Duration between_looks = std::chrono::microseconds(50);
 constexpr Duration between_discoveries = milliseconds(1);  // each reads the kernel's whole socket table
 constexpr Duration quiet = milliseconds(100);              // without a state change, nothing more is expected
+constexpr Duration longest_report = seconds(5);            // of a program that has ended
 constexpr Duration last_packets = seconds(3);              // maximum wait after the client has ended
 // TIME_WAIT lasts 60 s (TCP_TIMEWAIT_LEN, a kernel constant); before it, a lost FIN may be retransmitted.
 constexpr Duration until_closed_limit = seconds(90);
@@ -78,9 +79,9 @@ class Follower {
     return {};
   }
 
-  SyscallTracer attach() {
+  SyscallTracer attach(pid_t pid) {
     try {
-      return {child_.pid(), [this] { return child_.is_recording(); },
+      return {pid, [this] { return child_.is_recording(); },
               [this](const SyscallTracer::Returned& returned) { on_return(returned); }};
     } catch (const std::system_error& error) {
       throw lab::Unavailable(
@@ -90,13 +91,24 @@ class Follower {
     }
   }
 
+  // The process to follow: the child, or the one that its client has made and that waits to be followed.
+  pid_t followed() {
+    if (!request_.client.elsewhere) return child_.pid();
+    child_.go();
+    while (child_.other() == 0 && !child_.over() && stop_.pending() == 0) child_signal_.wait(between_looks);
+    return child_.other();
+  }
+
   void follow_calls() {
-    pidfd_ = pidfd_of(child_.pid());
-    SyscallTracer tracer = attach();
+    const pid_t pid = followed();
+    if (pid == 0) return end_child();
+    pidfd_ = pidfd_of(pid);
+    SyscallTracer tracer = attach(pid);
     states_.ignore_existing();
     begun_ns_ = to_ns(now());
     child_.go();
     tracer.start();
+    child_.follows_other();
     const TimePoint end = now() + request_.client.limit;
     for (tracer.step(); !tracer.over(); tracer.step()) {
       if (stop_.pending() != 0) cut_short("cut short by a signal");
@@ -107,9 +119,18 @@ class Follower {
       }
       child_signal_.wait(between_looks);
     }
-    child_.ended();
+    request_.client.elsewhere ? end_child() : child_.ended();
     trace_.calls = std::move(tracer.calls());
     trace_.signals = std::move(tracer.signals());
+  }
+
+  // A client that has another process followed still reads what that one reports.
+  void end_child() {
+    if (stop_.pending() != 0) cut_short("cut short by a signal");
+    const TimePoint end = now() + longest_report;
+    while (!child_.over() && now() < end) child_signal_.wait(between_looks);
+    child_.kill();
+    child_.wait();
   }
 
   // Connections usually become known when connect() returns. While it blocks, or with a ring, they must be searched

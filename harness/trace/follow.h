@@ -24,6 +24,9 @@ struct ClientContext {
   std::span<Sample> samples;     ///< one per attempt
   std::atomic<bool>& recording;  ///< only calls made while it is set are recorded
   std::span<char> message;       ///< zeroed room for a text that becomes a note
+  /// Of a client in a process of its own: tells which one, a child of this one that comes to lead its process group and
+  /// then waits. Returns when that one is followed.
+  std::function<void(pid_t)> follow_instead{};
 };
 
 /// A client to trace, in a child process.
@@ -33,9 +36,10 @@ struct Client {
   Duration limit{};  ///< for all attempts; then it is killed
   std::function<void(const ClientContext&)> run;
   std::string why_no_end{};  ///< why it may never end by itself; "" = it ends
+  bool elsewhere = false;    ///< it calls follow_instead()
 };
 
-/// A client that makes a connector's attempts one after the other.
+/// A client that makes a connector's attempts one after the other. Of a program, the program itself is followed.
 Client connecting_client(const NamedConnector& connector, size_t attempts, Duration timeout, CloseMode close);
 
 struct FollowRequest {

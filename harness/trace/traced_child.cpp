@@ -18,8 +18,13 @@ TracedChild::TracedChild(const Client& client, const Target& target, bool drop_c
 
 TracedChild::~TracedChild() {
   kill();
+  wait();
+}
+
+void TracedChild::wait() noexcept {
   while (pid_ > 0 && ::waitpid(pid_, nullptr, __WALL) < 0 && errno == EINTR) {
   }
+  pid_ = -1;
 }
 
 void TracedChild::run(const Client& client, const Target& target, const sigset_t& mask) {
@@ -30,7 +35,13 @@ void TracedChild::run(const Client& client, const Target& target, const sigset_t
   ::setpgid(0, 0);  // a separate group, so that it can be waited for apart from the lab's processes
   ::sigprocmask(SIG_SETMASK, &mask, nullptr);
   while (!shared_->go) sleep_until(now() + std::chrono::microseconds(100));
-  client.run({target, samples_.samples(), shared_->recording, shared_->message});
+  const auto pause = [] { sleep_until(now() + std::chrono::microseconds(100)); };
+  const auto follow_instead = [&](pid_t other) {
+    while (::getpgid(other) != other && !has_ended(other)) pause();  // it is waited for by its group
+    shared_->other = other;
+    while (!shared_->followed) pause();
+  };
+  client.run({target, samples_.samples(), shared_->recording, shared_->message, follow_instead});
 }
 
 void TracedChild::go() noexcept {

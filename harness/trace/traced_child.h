@@ -24,6 +24,14 @@ class TracedChild {
 
   pid_t pid() const noexcept { return pid_; }
   void go() noexcept;
+  /// The process that its client wants to be followed instead; 0 = none yet.
+  pid_t other() const noexcept { return shared_->other; }
+  /// That one is followed now.
+  void follows_other() noexcept { shared_->followed = true; }
+  /// Waits until it has ended.
+  void wait() noexcept;
+  /// Whether it has ended. It still has to be waited for.
+  bool over() const noexcept { return has_ended(pid_); }
   /// Whether the client's calls are to be recorded now.
   bool is_recording() const noexcept;
   void kill() const noexcept;
@@ -40,6 +48,8 @@ class TracedChild {
   struct Report {
     std::atomic<bool> go{false};
     std::atomic<bool> recording{false};
+    std::atomic<pid_t> other{0};
+    std::atomic<bool> followed{false};
     char message[512]{};
     ChildError error{};
   };
