@@ -14,6 +14,7 @@
 
 #include "harness/process/ask_in_child.h"
 #include "harness/process/descendants.h"
+#include "harness/programs/description_cache.h"
 #include "harness/programs/program_process.h"
 #include "harness/support/joined.h"
 #include "harness/support/proc_file.h"
@@ -47,7 +48,10 @@ std::string printed_description(const std::string& path) {
     if (event.kind == ProgramEvent::Kind::flood) throw std::runtime_error("--describe printed more than 64 KiB");
     if (event.kind == ProgramEvent::Kind::nothing)
       throw std::runtime_error(with_last_words("--describe did not end within 10 s", process));
-    if (event.kind == ProgramEvent::Kind::ended) break;
+    if (event.kind == ProgramEvent::Kind::ended) {
+      text += event.text;
+      break;
+    }
   }
   if (const int status = process.collect(); status != 0)
     throw std::runtime_error(with_last_words("--describe: " + how_it_ended(status), process));
@@ -134,21 +138,30 @@ DescriptionAnswer describe(const std::string& path) {
 
 void describe_all(std::span<const ConnectorProgram* const> programs) {
   constexpr size_t at_a_time = 4;
+  DescriptionCache cache;
   std::deque<std::pair<const ConnectorProgram*, AskedChild>> asked;
-  const auto collect_first = [&asked] {
+  const auto collect_first = [&] {
     auto& [program, child] = asked.front();
     pollfd readable{child.fd(), POLLIN, 0};
     while (child.read_on()) ::poll(&readable, 1, -1);
-    program->keep(read_answer(child.answer()));
+    const ChildAnswer answer = child.answer();
+    program->keep(read_answer(answer));
+    if (program->answer().description) cache.keep(program->path(), answer.text);
     asked.pop_front();
   };
   for (const ConnectorProgram* program : programs) {
     if (program->was_asked()) continue;
+    if (const auto text = cache.find(program->path()))
+      if (DescriptionAnswer known = read_answer({true, *text}); known.description) {
+        program->keep(std::move(known));
+        continue;
+      }
     if (asked.size() == at_a_time) collect_first();
     asked.emplace_back(std::piecewise_construct, std::forward_as_tuple(program),
                        std::forward_as_tuple([program] { return description_text(program->path()); }));
   }
   while (!asked.empty()) collect_first();
+  cache.save();
 }
 
 std::vector<fs::path> program_folders() {

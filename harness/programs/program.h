@@ -56,7 +56,8 @@ inline constexpr std::string_view program_group = "programs";
 /// Runs `PATH --describe` and reads the answer, within 10 s.
 DescriptionAnswer describe(const std::string& path);
 
-/// Asks those that were not asked yet, some at a time: a runtime may take a second to start.
+/// Asks those that were not asked yet, some at a time: a runtime may take a second to start. What is shown may come
+/// from DescriptionCache; what is recorded comes from answer() of a process that has not called this.
 void describe_all(std::span<const ConnectorProgram* const> programs);
 
 /// The program for a connector's name: a path, which has a slash and need not exist, or the name of a file in
