@@ -6,16 +6,21 @@ waves, and its records are compared with what the other end saw.
 Exit status: that of unittest, or 77 when the program was not built.
 """
 
+import contextlib
 import ctypes
 import fcntl
 import os
 import socket
 import struct
 import sys
+import threading
 import unittest
 from pathlib import Path
 
-from dialogue import Dialogue, describe
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from connbench_tools.dialogue import Dialogue, Full, accept_all, address, describe, listener  # noqa: E402
 
 MS = 1_000_000
 LONG = 120_000 * MS  # a timeout that no test waits for
@@ -29,66 +34,11 @@ MEANING_OF_0 = {
 }
 
 
-def listener(backlog=500):
-    server = socket.create_server(("127.0.0.1", 0), backlog=backlog)
-    server.setblocking(False)
-    return server
-
-
-def address(server):
-    ip, port = server.getsockname()[:2]
-    return [{"ip": ip, "port": port}]
-
-
 def refusing():
     """An address whose port is bound, so that nobody gets it, and not listened on."""
     held = socket.socket()
     held.bind(("127.0.0.1", 0))
     return held
-
-
-class Full:
-    """A listener whose backlog is full: it answers no SYN until it is drained."""
-
-    def __init__(self):
-        self.server = listener(backlog=0)
-        self.filling = []
-        # A kernel takes one connection more than the backlog. The one that stays in SYN_SENT shows that it is full.
-        while self.syn_sent() == 0:
-            client = socket.socket()
-            client.setblocking(False)
-            client.connect_ex(self.server.getsockname())
-            self.filling.append(client)
-        self.filling.pop().close()
-
-    def syn_sent(self):
-        """How many sockets are waiting for an answer of this listener."""
-        port = self.server.getsockname()[1]
-        rows = []
-        for table in ("tcp", "tcp6"):  # Java connects to IPv4 by IPv6 sockets
-            lines = Path(f"/proc/net/{table}").read_text(encoding="ascii").splitlines()[1:]
-            rows += [line.split()[1:4] for line in lines]
-        return sum(int(remote.split(":")[1], 16) == port and state == "02" for _, remote, state in rows)
-
-    def drain(self):
-        self.server.listen(500)
-        self.filling += accept_all(self.server)
-
-    def close(self):
-        for each in [*self.filling, self.server]:
-            each.close()
-
-
-def accept_all(server):
-    """All connections that a listener has for us."""
-    accepted = []
-    while True:
-        try:
-            connection = server.accept()[0]
-        except BlockingIOError:
-            return accepted
-        connection.setblocking(False)
-        accepted.append(connection)
 
 
 def ending(connection):
@@ -191,6 +141,22 @@ class Program(unittest.TestCase):
         if any(each["target"] == "net-unreachable" for each in self.described.get("misleading", [])):
             self.skipTest("it declares that it reports another one")
         self.assertEqual(self.outcomes([[{"ip": "192.0.2.1", "port": 9}]], 3), ["ENETUNREACH"] * 3)
+
+    def test_connects_to_a_host_that_closes_at_once(self):
+        """Its FIN may be there before the program has come to act on the connection."""
+        server = socket.create_server(("127.0.0.1", 0), backlog=500)
+
+        def close_all():
+            with contextlib.suppress(OSError):  # shut down, at the end
+                while True:
+                    server.accept()[0].close()
+
+        closing = threading.Thread(target=close_all)
+        closing.start()
+        self.addCleanup(server.close)
+        self.addCleanup(closing.join)
+        self.addCleanup(server.shutdown, socket.SHUT_RDWR)
+        self.assertEqual(self.outcomes([address(server)], 400, in_flight=16), ["connected"] * 400)
 
     def test_connects_by_ipv6(self):
         if "6" not in self.described.get("families", ["4"]):

@@ -51,7 +51,7 @@ final class NettyClient {
           try {
             connected(wave, attempt, started, finished, channel);
           } catch (ChannelException gone) {
-            channel.close(); // the other end has reset it, so that no option can be set
+            channel.close(); // Netty has read the other end's FIN before we came here, and has closed it
           }
         } else {
           wave.failed(attempt, started, finished, ended.cause());

@@ -9,33 +9,41 @@ from ..output import write_text
 from ..records.files import read_text
 from ..records.run import Run
 from ..units import counted
-from . import memory
+from . import beliefs, beliefs_tables, memory
 from .experiments import EXPERIMENTS
 
-MEMORY = "memory"
+MEMORY, BELIEFS = "memory", "beliefs"
 MEASURED = (0, 1)  # exit statuses of connbench; 1: an outcome is not what the target explains
-_QUESTION_OF_MEMORY = "What does a pending attempt hold, in the process and in the kernel?"
+_QUESTIONS = {
+    MEMORY: "What does a pending attempt hold, in the process and in the kernel?",
+    BELIEFS: "What do runtimes take for the truth? (Its tables are in docs/connect.md.)",
+}
 _BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}
 
 
 def names():
+    """Those of docs/method.md."""
     return [MEMORY, *_BY_NAME]
 
 
+def all_names():
+    return [*names(), BELIEFS]
+
+
 def title(name):
-    return f"{name}: {_QUESTION_OF_MEMORY if name == MEMORY else _BY_NAME[name].question}"
+    return f"{name}: {_QUESTIONS.get(name) or _BY_NAME[name].question}"
 
 
 def listing():
     """One line for each experiment."""
-    return "\n".join(map(title, names()))
+    return "\n".join(map(title, all_names()))
 
 
 def require(wanted):
     """The same names, if all are known."""
     for name in wanted:
-        if name not in names():
-            raise Unusable(f"unknown experiment '{name}': there are {', '.join(names())}")
+        if name not in all_names():
+            raise Unusable(f"unknown experiment '{name}': there are {', '.join(all_names())}")
     return wanted
 
 
@@ -45,6 +53,9 @@ def measure(name, bin_folder, folder, quick):
     if name == MEMORY:
         say(f"+ floor_bench: {title(name)}")
         memory.measure(bin_folder, folder / f"{MEMORY}.json")
+        return
+    if name == BELIEFS:
+        beliefs.measure(bin_folder, folder / BELIEFS, quick)
         return
     program = programs.require_program(bin_folder / "connbench", "scripts/test builds it")
     for arguments, out in zip(_BY_NAME[name].runs, _folders(name, folder)):
@@ -80,6 +91,8 @@ def table(name, folder):
 def _table(name, folder):
     if name == MEMORY:
         return memory.table(folder / f"{MEMORY}.json")
+    if name == BELIEFS:
+        return beliefs_tables.tables(folder / BELIEFS)
     runs = [Run(path) for path in _folders(name, folder)]
     for run in runs:
         run.require_complete()

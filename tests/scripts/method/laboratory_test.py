@@ -53,7 +53,7 @@ class LaboratoryTest(RunsTest):
 
     def test_asks_for_what_exists(self):
         done = subprocess.run([ROOT / "scripts/method"], capture_output=True, text=True)
-        self.assertEqual(len(done.stdout.splitlines()), len(laboratory.names()))
+        self.assertEqual(len(done.stdout.splitlines()), len(laboratory.all_names()))
         done = subprocess.run([ROOT / "scripts/method", "stacks"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 2)
         self.assertIn("unknown experiment 'stacks': there are memory, noise, ", done.stderr)

@@ -1,12 +1,15 @@
-"""The other side of the protocol of docs/programs.md: a wave, from the start of a program to its records."""
+"""The other side of the protocol of docs/programs.md: a wave, from the start of a program to its records; and hosts for
+it, on this machine: one that answers, and one that never does."""
 
 import json
 import os
 import resource
 import select
+import socket
 import subprocess
 import tempfile
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -53,6 +56,10 @@ class Dialogue:
         line, _, self._out = self._out.partition(b"\n")
         return line.decode()
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def start(self):
         self.origin = time.monotonic_ns()
         self._send(f"start {self.origin}")
@@ -65,6 +72,10 @@ class Dialogue:
 
     def is_silent(self):
         return not self._out and not select.select([self._process.stdout], [], [], 0)[0]
+
+    def is_done_within(self, seconds):
+        """Whether it writes something, or ends, before that."""
+        return bool(self._out or select.select([self._process.stdout], [], [], seconds)[0])
 
     def stop(self):
         self._send("stop")
@@ -104,3 +115,63 @@ class Dialogue:
             self._process.kill()
             self._process.wait()
         self._stderr.close()
+
+
+def listener(backlog=500, ip="127.0.0.1", port=0):
+    server = socket.create_server((ip, port), family=_family(ip), backlog=backlog)
+    server.setblocking(False)
+    return server
+
+
+def _family(ip):
+    return socket.AF_INET6 if ":" in ip else socket.AF_INET
+
+
+def address(server):
+    """The host of a listener, as a wave names it."""
+    ip, port = server.getsockname()[:2]
+    return [{"ip": ip, "port": port}]
+
+
+def accept_all(server):
+    """All connections that a listener has for us."""
+    accepted = []
+    while True:
+        try:
+            connection = server.accept()[0]
+        except BlockingIOError:
+            return accepted
+        connection.setblocking(False)
+        accepted.append(connection)
+
+
+class Full:
+    """A listener whose backlog is full: it answers no SYN until it is drained."""
+
+    def __init__(self, ip="127.0.0.1", port=0):
+        self.server = listener(0, ip, port)
+        self.filling = []
+        # A kernel takes one connection more than the backlog. The one that stays in SYN_SENT shows that it is full.
+        while self.syn_sent() == 0:
+            client = socket.socket(self.server.family)
+            client.setblocking(False)
+            client.connect_ex(self.server.getsockname())
+            self.filling.append(client)
+        self.filling.pop().close()
+
+    def syn_sent(self):
+        """How many sockets are waiting for an answer of this listener."""
+        port = self.server.getsockname()[1]
+        rows = []
+        for table in ("tcp", "tcp6"):  # Java connects to IPv4 by IPv6 sockets
+            lines = Path(f"/proc/net/{table}").read_text(encoding="ascii").splitlines()[1:]
+            rows += [line.split()[1:4] for line in lines]
+        return sum(int(remote.split(":")[1], 16) == port and state == "02" for _, remote, state in rows)
+
+    def drain(self):
+        self.server.listen(500)
+        self.filling += accept_all(self.server)
+
+    def close(self):
+        for each in [*self.filling, self.server]:
+            each.close()
