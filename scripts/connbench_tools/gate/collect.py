@@ -55,7 +55,8 @@ def _copy(given, folder):
 
 
 def copy_of(build, folder):
-    """The bin/ of a copy of a build, which has only what the gate runs."""
+    """The bin/ of a copy of a build, which has only what the gate runs. Connectors that are programs are the same for
+    both sides."""
     program = build.resolve() / "bin/connbench"
     if not program.exists():
         raise Unusable(
@@ -64,6 +65,8 @@ def copy_of(build, folder):
         )
     (folder / "bin").mkdir(parents=True)
     shutil.copy2(program, folder / "bin")
+    if (program.parent / "programs").is_dir():
+        (folder / "bin/programs").symlink_to(program.parent / "programs")
     return folder / "bin"
 
 

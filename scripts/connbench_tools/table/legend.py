@@ -62,14 +62,15 @@ def conditions(records):
 def versions(connectors):
     """What the programs in other languages were built with: `connectors` as in run.json."""
     programs = {name: facts["program"] for name, facts in connectors.items() if (facts or {}).get("program")}
-    parts = [f"`{name}`: {_version(program)}" for name, program in programs.items()]
+    parts = [f"`{name}`: {version_of(program)}" for name, program in programs.items()]
     return f"Versions: {'; '.join(parts)}." if parts else ""
 
 
-def _version(program):
+def version_of(program):
     """Rust 1.95.0, tokio 1.54.1"""
-    language = [f"{program['language']} {program['version']}"]
-    return ", ".join(language + [f"{library['name']} {library['version']}" for library in program["libraries"]])
+    named = [(program.get("language"), program.get("version"))]
+    named += [(library["name"], library.get("version")) for library in program.get("libraries") or ()]
+    return ", ".join(f"{name} {version or ''}".strip() for name, version in named if name)
 
 
 def softirqs(records):

@@ -5,19 +5,20 @@ from pathlib import Path
 from ..failures import Unusable
 from ..output import one_line, write_text
 from ..records.files import read_text
-from . import legend, parts
+from . import legend, parts, runtimes
 from .cells import whole
 from .rows import CLOSE, COST, FAR, LATE
 
 BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
 
 
-def table(records):
-    """All tables, each with its legend."""
-    origin = next(iter(records.origins), "")
+def table(everything):
+    """All tables, each with its legend. Programs have their own, at the end."""
+    origin = next(iter(everything.origins), "")
+    records = everything.linked()
     sections = [
-        one_line(f"{origin}. {legend.conditions(records)} {legend.versions(records.connectors)}"),
-        legend.how_to_read(records.rows.values()),
+        one_line(f"{origin}. {legend.conditions(records)}"),
+        legend.how_to_read(everything.rows.values()),
         _section("How fast they connect", parts.speed(records), _speed_lines(records)),
         _section("What they cost", parts.cost(records), legend.cost_legend(records)),
     ]
@@ -25,7 +26,10 @@ def table(records):
         sections.append(_section("How late they give up", parts.lateness(records), legend.lateness_legend(records)))
     if records.rows[CLOSE]:
         sections.append(_section("What closing with FIN costs", parts.closing(records), legend.closing_legend(records)))
-    notes = legend.footnotes(records)
+    if everything.programs:
+        programs = everything.in_other_languages()
+        sections.append(_section("In other languages", runtimes.table(programs), runtimes.legend(programs)))
+    notes = legend.footnotes(everything)
     if notes:
         sections.append(_list(notes))
     return "\n\n".join(sections) + "\n"

@@ -1,5 +1,6 @@
 """What finished runs contribute to the tables. The target and load of a wave decide which columns it belongs to."""
 
+import copy
 from pathlib import Path
 
 from ..failures import Unusable
@@ -97,6 +98,25 @@ class Records:
         """The order of the run with most connectors, and then what only others have."""
         orders = sorted(self._orders, key=len, reverse=True)
         return list(dict.fromkeys(name for order in orders for name in order))
+
+    @property
+    def programs(self):
+        """What run.json says of connectors that are programs, by name."""
+        return {name: facts["program"] for name, facts in self.connectors.items() if (facts or {}).get("program")}
+
+    def linked(self):
+        """The same without programs: connectors in other languages have a table of their own."""
+        return self._only(lambda name: name not in self.programs)
+
+    def in_other_languages(self):
+        """Programs only."""
+        return self._only(lambda name: name in self.programs)
+
+    def _only(self, is_wanted):
+        part = copy.copy(self)
+        part.rows = {role: [row for row in rows if is_wanted(row["connector"])] for role, rows in self.rows.items()}
+        part.order = [name for name in self.order if is_wanted(name)]
+        return part
 
     def timeouts(self):
         return sorted({int(row["timeout_ns"]) for row in self.rows[LATE]})

@@ -120,6 +120,21 @@ class TableTest(RunsTest):
         self.assertIn("in 1 pair of rows, the one that is ahead on loopback", self.table())
         self.assertIn("Ahead on loopback only: poll-pool.", self.table())
 
+    def test_shows_programs_in_a_table_of_their_own(self):
+        said = {"language": "Go", "version": "1.26", "libraries": [{"name": "dial", "version": "2"}]}
+        misleading = [{"target": "host-unreachable", "reason": "believes SO_ERROR"}]
+        connectors = {"epoll": {}, "go-dialer": {"program": said | {"misleading": misleading}}}
+        figures = {"makespan_ns": 5, "cpu_ns": 4_000_000, "rss_peak_kib": 20480}
+        near = [wave(name, 1, connects_per_s=9, **figures) for name in connectors]
+        late = [wave(name, 2, "blackhole", timeout_ns=10**8, overshoot_p50_ns=5_000) for name in connectors]
+        self.run_of("a", near + late, connectors=connectors)
+        ours, theirs = self.table().split("### In other languages")
+        self.assertIn("| `epoll` |", ours)
+        self.assertNotIn("go-dialer", ours)
+        self.assertNotIn("| `epoll`", theirs)
+        self.assertIn("| `go-dialer` | Go 1.26, dial 2 | 9 | - | 40.0 | 5.00 | - | - | - | 20.0 |", theirs)
+        self.assertIn("report some outcomes wrongly (host-unreachable): go-dialer", theirs)
+
     def test_states_pinning_pool_and_stack(self):
         options = {"stack": "64KiB", "threads": "64"}
         connectors = {
