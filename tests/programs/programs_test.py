@@ -176,7 +176,7 @@ class Works(InAFolder):
 
     def test_appears_in_list_and_doctor(self):
         fake_program.write_text(self.folder / "broken", "#!/bin/sh\necho no >&2; exit 1\n")
-        variables = {**os.environ, "CONNBENCH_PROGRAMS": str(self.folder)}
+        variables = {**os.environ, "CONNBENCH_PROGRAMS": str(self.folder), "XDG_CACHE_HOME": str(self.folder / "cache")}
 
         def ask(*words):
             return subprocess.run([CONNBENCH, *words], capture_output=True, text=True, env=variables).stdout
