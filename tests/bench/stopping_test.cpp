@@ -146,7 +146,8 @@ TEST_F(Stopping, SaysThatItWasSuspendedAndKeepsTheWave) {
   const auto run = json_of(out() + "/run.json");
   ASSERT_EQ(run.at("suspensions").size(), 1U);
   EXPECT_GE(run.at("suspensions").at(0).at("stopped_ns"), 5'000'000'000);
-  EXPECT_EQ(run.at("warnings").size(), 1U);
+  // A busy machine may warn of more.
+  EXPECT_THAT(run.at("warnings").get<std::vector<std::string>>(), testing::Contains(HasSubstr("suspended")).Times(1));
   EXPECT_THAT(run.at("failures"), IsEmpty());
 }
 
