@@ -9,12 +9,14 @@
 #include <string>
 
 #include "harness/connector/endpoint.h"
+#include "harness/support/clock.h"
 #include "harness/support/unique_fd.h"
 #include "harness/targets/target.h"
 
 namespace connbench::plain {
 
 inline constexpr int patience_ms = 10'000;  ///< for what must happen: only a defect takes longer
+inline constexpr Duration patience = std::chrono::milliseconds(patience_ms);
 
 /// False where there is no ::1.
 inline bool machine_has(Family family) {

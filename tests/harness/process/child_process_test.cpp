@@ -14,8 +14,6 @@
 namespace connbench {
 namespace {
 
-constexpr Duration patience = std::chrono::milliseconds(plain::patience_ms);
-
 pid_t fork_to(const std::function<void()>& work) {
   const pid_t pid = checked(::fork(), "fork");
   if (pid != 0) return pid;
@@ -57,7 +55,7 @@ TEST(ChildProcess, KnowsWhetherTheChildHasEnded) {
   }));
   EXPECT_FALSE(child.ended_within(Duration::zero()));
   pipe.writing.reset(-1);  // the child reads the end of the pipe and ends
-  EXPECT_TRUE(child.ended_within(patience));
+  EXPECT_TRUE(child.ended_within(plain::patience));
   EXPECT_TRUE(child.ended_within(Duration::zero())) << "until it is collected";
 }
 

@@ -12,8 +12,6 @@
 namespace connbench {
 namespace {
 
-constexpr Duration patience = std::chrono::milliseconds(plain::patience_ms);
-
 // Lives until it is killed.
 ChildProcess a_process() {
   const pid_t pid = checked(::fork(), "fork");
@@ -24,7 +22,7 @@ ChildProcess a_process() {
 
 void end(const ChildProcess& process) {
   process.kill();
-  ASSERT_TRUE(process.ended_within(patience));
+  ASSERT_TRUE(process.ended_within(plain::patience));
 }
 
 TEST(ProcessWatch, LetsWorkGoOnWhileEveryProcessLives) {

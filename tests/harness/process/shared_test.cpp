@@ -18,7 +18,7 @@ struct Figures {
   std::atomic<int> counted{1};
 };
 
-void in_child(void (*work)(const Shared<Figures>&), const Shared<Figures>& figures) {
+void work_in_child(void (*work)(const Shared<Figures>&), const Shared<Figures>& figures) {
   const pid_t child = checked(::fork(), "fork");
   if (child == 0) {
     work(figures);
@@ -35,7 +35,7 @@ TEST(Shared, BeginsAsItsTypeSays) {
 
 TEST(Shared, ShowsTheParentWhatAChildWrote) {
   const Shared<Figures> figures;
-  in_child([](const Shared<Figures>& shared) { ++shared->counted; }, figures);
+  work_in_child([](const Shared<Figures>& shared) { ++shared->counted; }, figures);
   EXPECT_EQ(figures->counted, 2);
 }
 
