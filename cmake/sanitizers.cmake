@@ -6,6 +6,11 @@ endif()
 target_compile_options(connbench_options INTERFACE -fsanitize=${CONNBENCH_SANITIZE} -fno-omit-frame-pointer)
 target_link_options(connbench_options INTERFACE -fsanitize=${CONNBENCH_SANITIZE})
 
+# Without the checks of every pointer that tests use: a fifth of the time to compile them, and half of their size.
+if(CONNBENCH_SANITIZE MATCHES "undefined")
+  set(CONNBENCH_SANITIZE_TESTS -fno-sanitize=null,alignment,vptr,object-size)
+endif()
+
 # These programs are ten times as large as others. The usual linker takes seconds for each, and lld a fraction.
 find_program(CONNBENCH_LLD ld.lld DOC "A fast linker, for builds with sanitizers")
 if(CONNBENCH_LLD)
