@@ -4,6 +4,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+from connbench_tools.records.studies import read_study
 from connbench_tools.study import catalogue, judge
 from connbench_tools.study.finished import late_p50
 from connbench_tools.study.plan import Lacking
@@ -50,6 +51,7 @@ class Forced(unittest.TestCase):
                 record = judge.begin(self.folder / "pages" / name, name, made.study, False, "abc")
                 record = judge.finish(made.folder, made.study, record, made.entries(), 1.0)
                 self.assertEqual(record["broke"], [])
+                self.assertEqual(read_study(made.folder)["study"], name)  # and so it has the form that it must have
                 self.assertIsNotNone(record["table"], record["not_done"])
                 self.assertIsNotNone(record["chart"], record["not_done"])
                 page = (made.folder / "page.md").read_text()
