@@ -32,6 +32,10 @@ class _Parser(argparse.ArgumentParser):
         described.answer_instead(self, sys.argv[1:] if args is None else args)
         return super().parse_args(args, namespace)
 
+    def parse_intermixed_args(self, args=None, namespace=None):
+        described.answer_instead(self, sys.argv[1:] if args is None else args)
+        return super().parse_intermixed_args(args, namespace)
+
 
 def whole(least, most):
     """The type of a whole number from `least` to `most`."""

@@ -100,7 +100,7 @@ class Scripts(unittest.TestCase):
         "history": (["run"], ["--file"]),
         "method": ([], ["--write", "--from", "--out", "--bin"]),
         "build-cost": ([], ["--log"]),
-        "study": (["all"], ["--out", "--bin"]),
+        "study": (["all"], ["--out", "--bin", "--records", "--document"]),
     }
 
     def test_that_are_commands_of_connbench_are_listed_alike_everywhere(self):

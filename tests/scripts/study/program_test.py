@@ -63,7 +63,21 @@ class Program(unittest.TestCase):
         self.assertEqual(said.count("?"), len(catalogue.names()))
 
     def test_unknown_studies_and_actions_are_refused(self):
-        for words in (["run", "nonsense"], ["nonsense"], [], ["all", "--quick", "--publish"], ["judge", self.folder]):
+        wrong = (
+            ["run", "nonsense"],
+            ["nonsense"],
+            [],
+            ["all", "--quick", "--publish"],
+            ["judge", self.folder],
+            ["run"],
+        )
+        for words in (
+            *wrong,
+            ["all", "mptcp"],
+            ["list", "--quick"],
+            ["judge", "x", "--out", "y"],
+            ["publish", "a", "b"],
+        ):
             ended = study(*words)
             self.assertEqual(ended.returncode, 2, ended.stderr)
             self.assertNotIn("Traceback", ended.stderr)
