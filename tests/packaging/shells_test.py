@@ -84,40 +84,38 @@ class Completes:
         self.terminal.type("echo be''gun\n")
         self.terminal.wait_for(rf"begun[\s\S]*{PROMPT}")
 
-    def completed(self, line, pattern):
-        """Types the line and TAB, and waits for what shall be shown; then empties the line."""
-        self.terminal.type(line + self.tabs)
-        shown = self.terminal.wait_for(pattern)
-        self.terminal.type("\x15echo en''ded\n")  # read when the TABs are done; Ctrl-C would interrupt them
-        self.terminal.wait_for("ended")
-        return shown
+    def becomes(self, line, expected):
+        """Types the line and TAB; then makes it the argument of `echo`, which shows what became of it."""
+        self.terminal.type(f"{line}\t\x01echo en''ded \x05\n")
+        shown = self.terminal.wait_for(rf"ended connbench .*[\s\S]*{PROMPT}")
+        self.assertEqual(re.search(r"ended (connbench .*)", shown)[1].strip(), expected)
 
     def test_connectors(self):
-        shown = self.completed(
-            "connbench run --connector bl", r"blocking-threads[\s\S]*blocking-|blocking-[\s\S]*threads"
-        )
-        self.assertNotIn("epoll", shown)
+        self.terminal.type("connbench run --connector bl" + self.tabs)
+        shown = self.terminal.wait_for("blocking-threads")
+        self.assertIn("blocking-pool", shown)
 
     def test_one_connector_is_completed_at_once(self):
-        self.completed("connbench run --connector null,epoll-", r"null,epoll-edge ")
+        self.becomes("connbench run --connector null,epoll-", "connbench run --connector null,epoll-edge")
+        self.becomes("connbench run --connector=null,epoll-", "connbench run --connector=null,epoll-edge")
 
     def test_options_of_a_connector(self):
-        self.completed("connbench run --connector epoll+wai", r"epoll\+wait:")
-        self.completed("connbench run --connector epoll+wait:p", r"epoll\+wait:pwait2 ")
+        self.becomes("connbench run --connector epoll+wai", "connbench run --connector epoll+wait:")
+        self.becomes("connbench run --connector epoll+wait:p", "connbench run --connector epoll+wait:pwait2")
 
     def test_targets_with_a_parameter(self):
-        self.completed("connbench run --target delayed:", r"delayed:20ms ")
-        self.completed("connbench run --mix accepting=90,blackh", r"accepting=90,blackhole=")
+        self.becomes("connbench run --target delayed:", "connbench run --target delayed:20ms")
+        self.becomes("connbench run --mix accepting=90,blackh", "connbench run --mix accepting=90,blackhole=")
 
     def test_commands_and_flags(self):
-        self.completed("connbench exh", r"exhaust ")
-        self.completed("connbench run --repet", r"--repetitions ")
+        self.becomes("connbench exh", "connbench exhaust")
+        self.becomes("connbench run --repet", "connbench run --repetitions")
 
     def test_flags_of_a_command_in_python(self):
-        self.completed("connbench export --form", r"--format ")
+        self.becomes("connbench export --form", "connbench export --format")
 
     def test_files(self):
-        self.completed("connbench run --out rec", r"records\.txt")
+        self.becomes("connbench run --out rec", "connbench run --out records.txt")
 
 
 class Bash(Completes, unittest.TestCase):
