@@ -6,21 +6,12 @@ from ..records.run import Run
 from ..table.cells import table_text
 from ..table.legend import version_of
 from ..units import counted, duration, exact_duration
+from ..vocabulary import OUTCOMES
 from .beliefs import FILE, RUN, TIMEOUTS, WAITS
 
 RIGHT = "unreachable"
-# What says how an attempt is going. Anything else in a trace prepares, wakes another thread or tidies up.
-TELLING = (
-    "connect",
-    "getpeername",
-    "poll",
-    "ppoll",
-    "select",
-    "pselect",
-    "epoll_wait",
-    "epoll_pwait2",
-    "io_uring_enter",
-)
+WAITS_FOR_EVENTS = ("poll", "ppoll", "select", "pselect", "epoll_wait", "epoll_pwait2", "io_uring_enter")
+FATES = {"OUT", "ERR", "HUP"}  # events of a socket that connects; IN alone is that of a pipe or a timer
 
 
 def tables(folder):
@@ -52,9 +43,9 @@ def unreachable(run, folder, libraries):
     lines = []
     for name in run.connectors_in_order():
         (row,) = [row for row in run.rows if row["connector"] == name]
-        attempts, connected, right = (int(row[column]) for column in ("attempts", "connected", RIGHT))
-        others = attempts - connected - right
-        cell = f"{connected:,}" if others == 0 else f"{connected:,}; otherwise wrong: {others:,}"
+        connected = int(row["connected"])
+        others = [one for one in OUTCOMES if one not in ("connected", RIGHT) and int(row[one] or 0)]
+        cell = ", ".join([f"{connected:,}", *(f"and {int(row[one]):,} as {one}" for one in others)])
         lines.append([f"`{name}`", versions(run, libraries, name), cell, calls(folder / f"trace-{name}.json")])
     attempts = sorted({int(row["attempts"]) for row in run.rows})
     title = f"A host that a router reports as unreachable 100 µs after the SYN, {counted(attempts[0], 'attempt')} each:"
@@ -65,41 +56,42 @@ def unreachable(run, folder, libraries):
 def calls(path):
     """`connect` EINPROGRESS, `epoll_wait` OUT|ERR|HUP, `getsockopt(SO_ERROR)` EHOSTUNREACH"""
     trace = read_json(path)
-    told, seen, fd = [], [], None
-    for call in trace.get("calls", []):
-        name, arguments, result = call["name"], call["arguments"], call["result"] or ""
-        if name == "connect" and fd is None:
-            fd = arguments.partition(",")[0]
-        of_it = fd is not None and arguments.partition(",")[0] == fd
-        if name == "close" and of_it:
-            break
-        if fd is None or not _is_telling(call, of_it):
-            continue
-        told.append((_called(name, arguments), _short(name, result)))
-    for call in told:
-        if not seen or seen[-1] != call:
-            seen.append(call)
     if trace.get("means", {}).get("calls") is None:
         raise Unusable(f"{path}: no trace")
+    made = trace.get("calls", [])
+    first = next((call for call in made if call["name"] == "connect"), None)
+    if first is None:
+        return "not by system calls"
+    fd, seen = _fd(first), []
+    # A wait of another thread may have begun before. It tells something when it ends.
+    ended = [call for call in made if (call["end_ns"] or 0) > first["begin_ns"]]
+    for call in sorted(ended, key=lambda call: call["end_ns"]):
+        if call["name"] == "close" and _fd(call) == fd:
+            break
+        told = _told(call, fd)
+        if told and seen[-1:] != [told]:
+            seen.append(told)
+    while seen and seen[-1][0] in WAITS_FOR_EVENTS:  # after the last question it tells nothing
+        seen.pop()
     return ", ".join(f"`{name}` {result}".strip() for name, result in seen)
 
 
-def _is_telling(call, of_it):
+def _fd(call):
+    return call["arguments"].partition(",")[0]
+
+
+def _told(call, fd):
+    """(name, result) of a call that says how the attempt is going; None of another one."""
     name, result = call["name"], call["result"] or ""
-    if name == "getsockopt":
-        return of_it and "SO_ERROR" in call["arguments"]
-    if name in ("connect", "getpeername"):
-        return of_it
-    return name in TELLING and "[" in result  # a wait that ended with an event
-
-
-def _called(name, arguments):
-    return "getsockopt(SO_ERROR)" if name == "getsockopt" else name
-
-
-def _short(name, result):
     inside = result.partition("[")[2].partition("]")[0]
-    return inside or result
+    if name in WAITS_FOR_EVENTS:
+        events = [event.split()[-1] for event in inside.split(", ") if set("|".join(event.split()).split("|")) & FATES]
+        return (name, ", ".join(events)) if events else None
+    if _fd(call) != fd:
+        return None
+    if name == "getsockopt":
+        return ("getsockopt(SO_ERROR)", inside) if "SO_ERROR" in call["arguments"] else None
+    return (name, inside or result) if name in ("connect", "getpeername") else None
 
 
 def first_address(answers):

@@ -17,10 +17,12 @@ CALLS = [
     ("epoll_ctl", "3, ADD, 7", "0"),
     ("epoll_wait", "3, none", "0"),
     ("write", "9, 8 bytes", "8"),
+    ("epoll_wait", "3, none", "1 [IN]"),
     ("epoll_wait", "3, none", "1 [ERR|HUP]"),
     ("epoll_wait", "3, none", "1 [ERR|HUP]"),
     ("getsockopt", "7, SO_ERROR", "0 [EHOSTUNREACH]"),
     ("getsockopt", "8, SO_ERROR", "0 [0]"),
+    ("epoll_wait", "3, none", "1 [OUT]"),
     ("close", "7", "0"),
     ("connect", "7, 198.18.1.1:7000", "EINPROGRESS"),
 ]
@@ -44,7 +46,10 @@ class TablesTest(RunsTest):
         ]
         (self.folder / "beliefs").mkdir()
         self.run_of("beliefs/unreachable", rows, connectors=connectors)
-        calls = [dict(zip(("name", "arguments", "result"), call)) for call in CALLS]
+        calls = [
+            {**dict(zip(("name", "arguments", "result"), call)), "begin_ns": 2 * place, "end_ns": 2 * place + 1}
+            for place, call in enumerate(CALLS)
+        ]
         for name in connectors:
             trace = {"means": {"calls": "ptrace"}, "calls": calls}
             (self.folder / f"beliefs/trace-{name}.json").write_text(json.dumps(trace))
@@ -65,7 +70,7 @@ class TablesTest(RunsTest):
         text = self.tables()
         calls = "`connect` EINPROGRESS, `epoll_wait` ERR|HUP, `getsockopt(SO_ERROR)` EHOSTUNREACH"
         self.assertIn(f"| `libuv` | libuv 1.44 | 2 | {calls} |".replace("R|H", "R\\|H"), text)
-        self.assertIn("| `tokio` | Rust 1.9, tokio 1 | 0; otherwise wrong: 10 |", text)
+        self.assertIn("| `tokio` | Rust 1.9, tokio 1 | 0, and 10 as refused |", text)
         self.assertIn("1,000 attempts each", text)
 
     def test_show_what_becomes_of_each_situation(self):
