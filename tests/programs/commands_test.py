@@ -138,8 +138,11 @@ class Exhausted(InAFolder):
         self.assertEqual(ended.returncode, 0, ended.stdout + ended.stderr)
         rows, ramp = ramps[str(threads)]
         self.expect_to_have_run_out(rows, ramp, "pthread_create", errno.EAGAIN)
-        self.assertEqual(ramp["most_pending"], 58)  # one thread begins them, and one listens for `stop`
-        self.assertEqual(rows[-1]["threads"], "60")
+        # One thread begins them, and one listens for `stop`. Those of the attempts before may still be ending.
+        self.assertLessEqual(ramp["most_pending"], 58)
+        self.assertGreater(ramp["most_pending"], 30)
+        self.assertLessEqual(int(rows[-1]["threads"]), 60)
+        self.assertGreaterEqual(int(rows[-1]["threads"]), int(rows[-1]["pending"]) + 2)
         self.expect_to_hold_all(*ramps["cpp-epoll"])
         self.assertIn("got through", ended.stdout)
 
