@@ -214,6 +214,7 @@ constexpr Step steps[] = {
     {"the server's interface", server_side, always, [](Builder& b) { b.on(server_side).set_up(b0.index); }},
     {"the server's IPv4", server_side, always, [](Builder& b) { address_server(b, plan_ipv4()); }},
     {"the server's IPv6", server_side, with_ipv6, [](Builder& b) { address_server(b, plan_ipv6()); }},
+    {"the client's queues", client_side, always, [](Builder& b) { b.lengthen_queues(); }},  // for targets on loopback
     {"the server's queues", server_side, always, [](Builder& b) { b.lengthen_queues(); }},
     {"waiting for the near end", link_side, always, [](Builder& b) { b.on(link_side).wait_until_up(near.index); }},
     {"waiting for the far end", link_side, always, [](Builder& b) { b.on(link_side).wait_until_up(far.index); }},

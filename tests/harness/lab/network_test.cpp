@@ -128,6 +128,17 @@ TEST_F(LabNetwork, HasItsOwnSysctls) {
   EXPECT_EQ(sysctl("net.ipv4.tcp_syn_retries"), outside);
 }
 
+TEST_F(LabNetwork, HasLongQueuesForServersOnEitherSideAndOnLoopback) {
+  const auto longest = [] { return sysctl("net.core.somaxconn").value_or(""); };
+  EXPECT_EQ(run_in_lab({},
+                       [&](Lab& lab) {
+                         if (longest() != "65535") return 1;
+                         const Visit server = lab.visit_server();
+                         return longest() == "65535" ? 0 : 2;
+                       }),
+            0);
+}
+
 TEST_F(LabNetwork, RejectsASysctlThatDoesNotExistOrHasAnInvalidValue) {
   const auto with = [](const char* name, const char* value) {
     run_in_lab({.sysctls = {{name, value}}}, [](Lab&) { return 0; });
