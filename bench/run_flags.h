@@ -34,6 +34,7 @@ struct RunFlags {
   std::string external_attempts;
   std::string external_concurrency;
   std::string samples = "all";
+  std::string samples_format = "csv";
   std::string syscalls = "on";
   std::string out;
   std::string seed;

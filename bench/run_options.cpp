@@ -125,6 +125,13 @@ std::optional<size_t> read_addresses(const std::string& text) {
   return text.empty() ? std::nullopt : std::optional<size_t>(read_count("--addresses", text, most_addresses));
 }
 
+Compression read_compression(const RunFlags& flags) {
+  const bool compressed = one_of("--samples-format", flags.samples_format, {"csv", "zst"}) == "zst";
+  if (compressed && flags.samples == "none")
+    refuse_flag("--samples-format", "there is nothing to compress with --samples none; leave one of them out");
+  return compressed ? Compression::zstd : Compression::none;
+}
+
 RunRequest read_request(const RunFlags& flags) {
   RunRequest request{.connectors = select_connectors(flags.connectors),
                      .targets = read_targets(flags),
@@ -163,6 +170,7 @@ RunOptions parse(const RunFlags& given) {
   RunOptions options{.request = std::move(request),
                      .placement = read_placement(flags.cpus),
                      .samples = for_flag("--samples", [&] { return parse_samples_kept(flags.samples); }),
+                     .compression = read_compression(flags),
                      .out = flags.out.empty() ? std::nullopt : std::optional<std::filesystem::path>(flags.out),
                      .dry_run = flags.dry_run,
                      .progress = flags.quiet ? ProgressLine::Wanted::no : ProgressLine::Wanted::yes};

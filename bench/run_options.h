@@ -21,7 +21,8 @@ struct RunOptions {
   bool needs_lab = false;             ///< and cannot do without
   Placement placement;
   SamplesKept samples;
-  std::string pcap{};  ///< the file for the lab's packets; "" = none
+  Compression compression;  ///< of the samples
+  std::string pcap{};       ///< the file for the lab's packets; "" = none
   std::optional<std::filesystem::path> out;
   std::shared_ptr<const nlohmann::ordered_json> settings{};  ///< for run.json
   bool dry_run;

@@ -7,6 +7,8 @@
 #include <system_error>
 #include <utility>
 
+#include "harness/record/zstd_frame.h"
+
 namespace connbench {
 
 std::string csv_field(std::string_view field) {
@@ -16,8 +18,9 @@ std::string csv_field(std::string_view field) {
   return quoted.append("\"");
 }
 
-CsvFile::CsvFile(FilePlace place, std::string_view header)
+CsvFile::CsvFile(FilePlace place, std::string_view header, Compression compression)
     : place_(std::move(place)),
+      compression_(compression),
       fd_(::openat(place_.folder, place_.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644)) {
   if (!fd_) throw std::system_error(errno, std::generic_category(), place_.path.string());
   written_ = identity_of(fd_.get(), place_.path);
@@ -26,9 +29,12 @@ CsvFile::CsvFile(FilePlace place, std::string_view header)
 
 void CsvFile::append(std::string_view rows) {
   require_unchanged(place_, written_);
+  if (rows.empty()) return;
+  const std::string frame = compression_ == Compression::zstd ? zstd_frame(rows) : "";
+  const std::string_view stored = compression_ == Compression::zstd ? frame : rows;
   try {
-    write_all(fd_.get(), rows, place_.path);
-    written_.size += static_cast<off_t>(rows.size());
+    write_all(fd_.get(), stored, place_.path);
+    written_.size += static_cast<off_t>(stored.size());
   } catch (const std::system_error&) {
     // Shrinking needs no space, so it works on a full disk. If it fails, the first error is still the one to report.
     [[maybe_unused]] const int ignored = ::ftruncate(fd_.get(), written_.size);

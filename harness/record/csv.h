@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <concepts>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -46,6 +47,12 @@ class CsvRow {
   std::string text_;
 };
 
+/// How the rows of a file are stored.
+enum class Compression : uint8_t {
+  none,
+  zstd  ///< what one append() adds is a frame of its own, so that a reader can unpack everything before a cut
+};
+
 /// A CSV file that grows by whole rows. Nothing is buffered between calls: when append() returns, the kernel has the
 /// rows and a SIGKILL loses none of them. A kill *during* append() may cut the last row; a row without its CRLF is
 /// void.
@@ -53,7 +60,7 @@ class CsvFile {
  public:
   /// Creates the file and writes `header` ("a,b,c") as its first row.
   /// @throws std::system_error that names the file, also when something of that name exists
-  CsvFile(FilePlace place, std::string_view header);
+  CsvFile(FilePlace place, std::string_view header, Compression compression = Compression::none);
 
   /// Appends whole rows, each with its CRLF: all of them or none.
   /// @throws std::system_error that names the file when they cannot be written; the file then ends with the last row of
@@ -65,6 +72,7 @@ class CsvFile {
 
  private:
   FilePlace place_;
+  Compression compression_;
   UniqueFd fd_;
   FileIdentity written_;  // up to the last whole row
 };

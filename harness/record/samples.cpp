@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/record/schema.h"
 #include "harness/wave/division.h"
 
 namespace connbench {
@@ -77,6 +78,10 @@ SamplesKept parse_samples_kept(std::string_view text) {
     if (kept_names[i] == text) return static_cast<SamplesKept>(i);
   }
   throw std::invalid_argument(fmt::format("'{}' is not valid: expected all, failures or none", text));
+}
+
+std::string_view samples_file(Compression compression) noexcept {
+  return compression == Compression::zstd ? run_file::compressed_samples : run_file::samples;
 }
 
 size_t append_samples(CsvFile& file, const RecordedWave& recorded, SamplesKept kept,

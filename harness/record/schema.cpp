@@ -6,7 +6,7 @@
 namespace connbench {
 namespace {
 
-constexpr std::array files = {run_file::run,       run_file::samples,   run_file::summary,
+constexpr std::array files = {run_file::run,       run_file::samples,   run_file::compressed_samples, run_file::summary,
                               run_file::benchmark, run_file::aggregate, run_file::exhaustion};
 
 std::string_view header_of(std::string_view file) {

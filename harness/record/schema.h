@@ -15,6 +15,7 @@ inline constexpr int record_schema_version = 2;
 namespace run_file {
 inline constexpr std::string_view run = "run.json";
 inline constexpr std::string_view samples = "samples.csv";
+inline constexpr std::string_view compressed_samples = "samples.csv.zst";  ///< instead, with the same columns
 inline constexpr std::string_view summary = "summary.csv";
 inline constexpr std::string_view benchmark = "benchmark.json";
 inline constexpr std::string_view aggregate = "benchmark-aggregate.json";

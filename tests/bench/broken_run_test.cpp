@@ -20,12 +20,14 @@ class BrokenRun : public testing::Test {
   std::string out() const { return folder_.path() / "run"; }
 
   // Only a signal ends it: it has 12,000 waves, and each against backlog-full would last a minute.
-  std::vector<std::string> endless(const std::string& targets, const std::string& syscalls = "off") const {
-    return {CONNBENCH_PROGRAM, "run",   "--connector", "epoll,select-threads",
-            "--target",        targets, "--attempts",  "200",
-            "--concurrency",   "50",    "--timeout",   "60s",
-            "--repetitions",   "3000",  "--syscalls",  syscalls,
-            "--seed",          "1",     "--out",       out()};
+  std::vector<std::string> endless(const std::string& targets, const std::string& syscalls = "off",
+                                   const std::string& format = "csv") const {
+    return {CONNBENCH_PROGRAM,  "run",   "--connector", "epoll,select-threads",
+            "--target",         targets, "--attempts",  "200",
+            "--concurrency",    "50",    "--timeout",   "60s",
+            "--repetitions",    "3000",  "--syscalls",  syscalls,
+            "--seed",           "1",     "--out",       out(),
+            "--samples-format", format};
   }
 
   // Until summary.csv holds this many waves.
@@ -35,9 +37,9 @@ class BrokenRun : public testing::Test {
     });
   }
 
-  void expect_readable_prefix(size_t least_samples) const {
+  void expect_readable_prefix(size_t least_samples, const std::string& samples = "samples.csv") const {
     EXPECT_EQ(json_of(out() + "/run.json").at("complete"), false);
-    EXPECT_GE(rows_of(out() + "/samples.csv").size(), least_samples);
+    EXPECT_GE(rows_of(out() + "/" + samples).size(), least_samples);
     for (const Row& row : rows_of(out() + "/summary.csv")) EXPECT_EQ(accounted_for(row), number(row, "attempts"));
     EXPECT_TRUE(json_of(out() + "/benchmark.json").contains("benchmarks"));
   }
@@ -54,6 +56,20 @@ TEST_F(BrokenRun, StopsWhenInterruptedAndKeepsWhatItHas) {
   EXPECT_THAT(ended.err, HasSubstr("interrupted"));
   expect_readable_prefix(400);
   EXPECT_THAT(program.left_behind(), IsEmpty());
+}
+
+TEST_F(BrokenRun, LeavesCompressedSamplesThatCanBeReadAsFarAsTheyWereWritten) {
+  for (const int signal : {SIGINT, SIGKILL}) {
+    std::filesystem::remove_all(out());
+    Program program(endless("accepting,refusing", "off", "zst"));
+    wait_for_waves(program, 2);
+    ::kill(program.pid(), signal);
+    program.wait();
+    EXPECT_THAT(program.left_behind(),
+                IsEmpty());  // in the lab, the run is another process than the one that was killed
+    expect_readable_prefix(400, "samples.csv.zst");
+    EXPECT_FALSE(std::filesystem::exists(out() + "/samples.csv"));
+  }
 }
 
 TEST_F(BrokenRun, StopsInTheMiddleOfAWaveThatNobodyAnswers) {

@@ -71,7 +71,7 @@ TEST_F(LabOutputs, ARunThatIsNotMadeCreatesNoCaptureFile) {
 TEST_F(LabOutputs, TheCaptureIsNoFileOfTheRunByWhateverNameItIsReached) {
   std::filesystem::create_directory(path("beside"));
   for (const char* record : {"run.json", "samples.csv", "summary.csv", "benchmark.json", "benchmark-aggregate.json",
-                             "run.json.tmp", "benchmark.json.tmp"}) {
+                             "run.json.tmp", "benchmark.json.tmp", "samples.csv.zst"}) {
     const std::string name = std::string("out/") + record;
     std::filesystem::create_symlink(path(name), path("link"));
     for (const std::string& pcap : {path(name), path("link"), path("beside/../") + name}) {
@@ -132,6 +132,7 @@ TEST_F(LabOutputs, ATraceThatIsNotMadeLeavesItsFilesAlone) {
 TEST_F(Outputs, NoPreparedLinkIsFollowed) {
   const std::vector<std::pair<std::vector<std::string>, std::vector<std::string>>> commands{
       {run("accepting", {}), {"run.json", "samples.csv", "summary.csv", "benchmark.json", "benchmark-aggregate.json"}},
+      {run("accepting", {"--samples-format", "zst"}), {"samples.csv.zst"}},
       {{"exhaust", "fds", "--limit", "64", "--connector", "epoll", "--quiet"}, {"run.json", "exhaustion.csv"}},
       {{"probe", "--only", "S1"}, {"run.json", "probe.csv", "probe.md", "matrix.csv"}}};
   make("victim");

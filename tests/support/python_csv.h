@@ -14,12 +14,15 @@ namespace connbench {
 
 using Rows = std::vector<std::vector<std::string>>;
 
-/// The rows of `path`, including the header. Leaves out a last row without CRLF, which a kill has cut off (see
-/// results/README.md).
+/// The rows of `path`, including the header; of a compressed file (.zst), those before a cut. Leaves out a last row
+/// without CRLF, which a kill has cut off (see results/README.md).
 inline Rows read_with_python(const std::filesystem::path& path) {
   const auto command = fmt::format(
-      "/usr/bin/python3 -c 'import csv,io,json,sys\n"
-      "text = open(sys.argv[1], newline=\"\").read()\n"
+      "/usr/bin/python3 -c 'import csv,io,json,subprocess,sys\n"
+      "path, unpack = sys.argv[1], [\"zstd\", \"-dcq\"]\n"
+      "packed = path.endswith(\".zst\")\n"
+      "data = subprocess.run([*unpack, path], stdout=-1, stderr=-3).stdout if packed else open(path, \"rb\").read()\n"
+      "text = data.decode()\n"
       "text = text[:text.rfind(\"\\r\\n\") + 2] if \"\\r\\n\" in text else \"\"\n"
       "print(json.dumps(list(csv.reader(io.StringIO(text, newline=\"\"), strict=True))))' '{}'",
       path.string());

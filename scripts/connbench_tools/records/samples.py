@@ -7,6 +7,7 @@ import lzma
 import operator
 import shutil
 import subprocess
+import tempfile
 
 from ..failures import Unusable, exit_without
 from ..vocabulary import OUTCOMES
@@ -23,6 +24,9 @@ CHUNK = 20_000  # rows that are held as text at a time
 MOST_ROWS = 100_000_000  # 4 GB in memory
 LATEST = 2**61  # ns; a difference of two such times still fits into 64 bits
 MISSING = numpy.iinfo(numpy.int64).min  # a time that is not known, or of something that did not happen
+# What zstd says when its input ends within a frame, or within the four bytes that begin one. connbench writes whole
+# frames, so that a kill leaves such a file: what came before is good, as in a plain file with half a row at its end.
+CUT_SHORT = ("premature end", "unexpected end of file", "unknown header")
 STAMPS = ("scheduled_ns", "started_ns", "finished_ns", "reaped_ns", "handshake_ns", "syn_retransmits")
 CONNECTED, DEADLINE_EXCEEDED = OUTCOMES.index("connected"), OUTCOMES.index("deadline_exceeded")
 
@@ -143,7 +147,10 @@ def _unpacked_by_zstd(file, path):
     program = shutil.which("zstd")
     if not program:
         raise Unusable(f"{path}: zstd is not installed; apt-get install zstd, or decompress the file elsewhere")
-    with subprocess.Popen([program, "-dcq"], stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        yield process.stdout
-    if process.returncode != 0:
+    with tempfile.TemporaryFile() as messages:
+        with subprocess.Popen([program, "-dcq"], stdin=file, stdout=subprocess.PIPE, stderr=messages) as process:
+            yield process.stdout
+        messages.seek(0)
+        said = messages.read(1000).decode(errors="replace")
+    if process.returncode != 0 and not any(words in said for words in CUT_SHORT):
         raise Unusable(f"{path}: zstd ended with {process.returncode}: the file may be damaged")

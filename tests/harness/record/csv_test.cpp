@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <functional>
 #include <system_error>
 #include <utility>
@@ -47,6 +48,36 @@ TEST(CsvFile, EndsItsRowsWithCrLf) {
   CsvFile file(folder.path() / "x.csv", "a,b");
   file.append("1,2\r\n3,4\r\n");
   EXPECT_EQ(content_of(folder.path() / "x.csv"), "a,b\r\n1,2\r\n3,4\r\n");
+}
+
+TEST(CsvFile, UnpacksToTheSameRows) {
+  TemporaryFolder folder;
+  CsvFile plain(folder.path() / "x.csv", "a,b"), packed(folder.path() / "x.csv.zst", "a,b", Compression::zstd);
+  for (const std::string& rows : {std::string("1,2\r\n3,4\r\n"), std::string(), std::string("5,6\r\n")}) {
+    plain.append(rows);
+    packed.append(rows);
+  }
+  plain.finish();
+  packed.finish();
+  EXPECT_EQ(read_with_python(folder.path() / "x.csv.zst"), read_with_python(folder.path() / "x.csv"));
+}
+
+// A kill may come at any byte of a write. What stands before is all there, and nothing else is.
+TEST(CsvFile, KeepsEverythingBeforeACutWhenItIsCompressed) {
+  TemporaryFolder folder;
+  const auto path = folder.path() / "x.csv.zst";
+  CsvFile file(path, "a,b", Compression::zstd);
+  file.append("1,2\r\n");
+  const auto first = std::filesystem::file_size(path);
+  file.append("3,4\r\n5,6\r\n");
+  const Rows all = read_with_python(path);
+  ASSERT_EQ(all.size(), 4U);
+  for (auto size = std::filesystem::file_size(path) - 1; size >= first; --size) {
+    std::filesystem::resize_file(path, size);
+    const Rows rows = read_with_python(path);
+    EXPECT_THAT(rows.size(), testing::AllOf(testing::Ge(2U), testing::Le(4U))) << size;
+    EXPECT_TRUE(std::equal(rows.begin(), rows.end(), all.begin())) << size;
+  }
 }
 
 TEST(CsvFile, NeverOverwritesAFile) {

@@ -255,6 +255,31 @@ class ReadingTest(ReportTest):
         (wave,) = self.wave_of(packed, "samples.csv.zst")
         self.assertEqual(wave.connecting().tolist(), [5, 6, 7])
 
+    def packed_as_connbench_writes(self):
+        """A frame for the header, and one for the rows."""
+        header, rows = self.samples().split(b"\r\n", 1)
+        return tuple(
+            subprocess.run(["zstd", "-qc"], input=data, capture_output=True, check=True).stdout
+            for data in (header + b"\r\n", rows)
+        )
+
+    @unittest.skipUnless(shutil.which("zstd"), "zstd is not installed")
+    def test_reads_what_a_kill_has_left_of_compressed_samples(self):
+        header, rows = self.packed_as_connbench_writes()
+        for length in (1, 3, 4, len(rows) // 2, len(rows) - 5):
+            self.assertEqual(self.wave_of(header + rows[:length], "samples.csv.zst"), [], length)
+            shutil.rmtree(self.folder / "run")
+        (wave,) = self.wave_of(header + rows + rows[: len(rows) // 2], "samples.csv.zst")
+        self.assertEqual(wave.connecting().tolist(), [5, 6, 7])
+
+    @unittest.skipUnless(shutil.which("zstd"), "zstd is not installed")
+    def test_refuses_compressed_samples_that_are_damaged_and_not_cut_short(self):
+        header, rows = self.packed_as_connbench_writes()
+        for damaged in (rows[:8] + b"x" * 8 + rows[16:], b"no frame at all"):
+            with self.assertRaisesRegex(Unusable, "may be damaged"):
+                self.wave_of(header + damaged, "samples.csv.zst")
+            shutil.rmtree(self.folder / "run")
+
     def test_refuses_damaged_samples(self):
         good = self.samples()
         for data in (good.replace(b"connected", b"married"), b"a,b\r\n", good.replace(b"1000000005", b"x")):
