@@ -75,7 +75,7 @@ Limit machine_allows(Resource resource) {
     case Resource::fds:
       return descriptor_limit();
     case Resource::ports:
-      return {ephemeral_ports().size(), "net.ipv4.ip_local_port_range", ""};
+      return {ephemeral_port_count(), "net.ipv4.ip_local_port_range", ""};
     case Resource::memory:
       break;
   }

@@ -48,7 +48,10 @@ Finding about_ports() {
   constexpr size_t widest = 65535 - 1024 + 1;
   try {
     const PortRange range = ephemeral_ports();
-    return {"ephemeral ports", fmt::format("{} ({}-{})", range.size(), range.first, range.last),
+    const size_t ports = ephemeral_port_count();
+    const std::string less =
+        ports < range.size() ? fmt::format(", less {} of ip_local_reserved_ports", range.size() - ports) : "";
+    return {"ephemeral ports", fmt::format("{} ({}-{}{})", ports, range.first, range.last, less),
             range.size() < widest ? "to widen: sysctl -w net.ipv4.ip_local_port_range='1024 65535'" : ""};
   } catch (const std::system_error&) {
     return {"ephemeral ports", "unknown", ""};

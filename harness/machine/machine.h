@@ -33,6 +33,10 @@ struct PortRange {
 /// The ports that the kernel assigns to clients: net.ipv4.ip_local_port_range, which holds for IPv6 too.
 /// @throws std::system_error when it cannot be read
 PortRange ephemeral_ports();
+/// Ports that the kernel assigns to no client although they may be in that range: net.ipv4.ip_local_reserved_ports.
+std::vector<PortRange> reserved_ports();
+/// How many ports the kernel assigns to clients: those of ephemeral_ports() that are not reserved. @throws as that
+size_t ephemeral_port_count();
 /// The lowest port that needs no privilege: net.ipv4.ip_unprivileged_port_start, usually 1024.
 uint16_t first_unprivileged_port() noexcept;
 

@@ -53,6 +53,24 @@ PortRange ephemeral_ports() {
   return {static_cast<uint16_t>(first), static_cast<uint16_t>(last)};
 }
 
+std::vector<PortRange> reserved_ports() {
+  std::vector<PortRange> ports;
+  for (const auto& [first, last] : number_ranges(sysctl("net.ipv4.ip_local_reserved_ports").value_or("")))
+    if (0 <= first && first <= last && last <= UINT16_MAX)
+      ports.push_back({static_cast<uint16_t>(first), static_cast<uint16_t>(last)});
+  return ports;
+}
+
+size_t ephemeral_port_count() {
+  const PortRange range = ephemeral_ports();
+  size_t count = range.size();
+  for (const PortRange& reserved : reserved_ports()) {  // the kernel merges ranges that overlap
+    const int first = std::max(range.first, reserved.first), last = std::min(range.last, reserved.last);
+    count -= static_cast<size_t>(std::max(0, last - first + 1));
+  }
+  return count;
+}
+
 uint16_t first_unprivileged_port() noexcept {
   const int64_t first = leading_number(sysctl("net.ipv4.ip_unprivileged_port_start").value_or(""));
   return first < 0 || first > UINT16_MAX ? 1024 : static_cast<uint16_t>(first);

@@ -4,7 +4,6 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <charconv>
 #include <memory>
 
 #include "harness/machine/machine.h"
@@ -52,19 +51,9 @@ std::vector<int> available_cpus() {
 }
 
 std::vector<int> online_cpus() {
-  // Ranges and single numbers, such as "0-3,8".
-  const std::string list = read_text("/sys/devices/system/cpu/online").value_or("");
-  const char* at = list.data();
-  const char* const end = at + list.size();
   std::vector<int> cpus;
-  int first = 0;
-  while (at < end && std::from_chars(at, end, first).ec == std::errc()) {
-    int last = first;
-    at = std::find_if(at, end, [](char c) { return c == '-' || c == ','; });
-    if (at < end && *at == '-') at = std::from_chars(at + 1, end, last).ptr;
+  for (const auto& [first, last] : number_ranges(read_text("/sys/devices/system/cpu/online").value_or("")))
     for (int cpu = first; cpu <= last; ++cpu) cpus.push_back(cpu);
-    if (at < end) ++at;
-  }
   return cpus;
 }
 

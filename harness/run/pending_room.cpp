@@ -148,7 +148,7 @@ std::optional<Limit> pending_by_epoll_watches() {
 }
 
 std::optional<Limit> pending_by_ports() try {
-  const size_t ports = ephemeral_ports().size();
+  const size_t ports = ephemeral_port_count();
   return Limit{
       .value = ports * lab::blackhole_addresses,
       .name = fmt::format("{} ephemeral ports x {} addresses of the blackhole", ports, lab::blackhole_addresses),

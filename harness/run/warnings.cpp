@@ -93,8 +93,7 @@ bool has_unexplained_outcome(const PlannedCase& planned, const SummaryRow& row) 
 
 std::vector<std::string> port_warnings(const RunRequest& request, const PlannedCase& planned, size_t destinations) {
   if (planned.what.family == Family::unix_domain || !planned.capabilities.opens_sockets) return {};
-  const PortRange range = ephemeral_ports();
-  const size_t ports = range.size();
+  const size_t ports = ephemeral_port_count();
   // A reset connection releases its port at once. One that is held open or in TIME_WAIT keeps it after its attempt.
   const CloseMode close = planned.connector->policy(request.policy).close;
   const size_t at_once = close == CloseMode::rst ? planned.what.concurrency : planned.what.attempts;

@@ -45,6 +45,23 @@ int64_t leading_number(std::string_view text) noexcept {
   return number;
 }
 
+std::vector<std::pair<int, int>> number_ranges(std::string_view list) {
+  const char* at = list.data();
+  const char* const end = at + list.size();
+  std::vector<std::pair<int, int>> ranges;
+  int first = 0;
+  while (at < end) {
+    const auto [after, error] = std::from_chars(at, end, first);
+    if (error != std::errc()) break;
+    int last = first;
+    at = after;
+    if (at < end && *at == '-') at = std::from_chars(at + 1, end, last).ptr;
+    ranges.emplace_back(first, last);
+    if (at < end) ++at;  // the comma
+  }
+  return ranges;
+}
+
 int64_t number_after(std::string_view text, std::string_view label) noexcept {
   const size_t at = text.find(label);
   return at == std::string_view::npos ? -1 : leading_number(text.substr(at + label.size()));

@@ -7,6 +7,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace connbench {
 
@@ -21,6 +23,9 @@ std::string_view word(std::string_view text, size_t index) noexcept;
 
 /// The number at the beginning of `text`, after blanks; -1 when there is none.
 int64_t leading_number(std::string_view text) noexcept;
+
+/// The ranges of a list such as "0-3,8", both ends included: (0, 3) and (8, 8). Ends at what is no such list.
+std::vector<std::pair<int, int>> number_ranges(std::string_view list);
 
 /// The number after the first `label`, e.g. "VmHWM:"; -1 when there is none.
 int64_t number_after(std::string_view text, std::string_view label) noexcept;

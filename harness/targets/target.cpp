@@ -30,7 +30,7 @@ NamedTarget named(const TargetEntry& entry, std::string_view name) {
 }  // namespace
 
 size_t addresses_wanted(const TargetRequest& request) {
-  const size_t each = std::max<size_t>(1, ephemeral_ports().size() / 4);
+  const size_t each = std::max<size_t>(1, ephemeral_port_count() / 4);
   return request.addresses.value_or(std::max<size_t>(1, (request.open_at_once + each - 1) / each));
 }
 

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "harness/support/unique_fd.h"
@@ -53,6 +54,7 @@ SourcePort::SourcePort(const Options& options) {
   choice_ = choice == "bind" ? Choice::bind : choice == "range" ? Choice::range : Choice::kernel;
   if (choice_ == Choice::kernel) return;
   range_ = ephemeral_ports();
+  reserved_ = reserved_ports();
   // Processes that began at the same port would collide, so each begins somewhere else.
   next_ = static_cast<uint32_t>(to_ns(now()) / 1000);
 }
@@ -65,7 +67,10 @@ Evidence SourcePort::bind_to_next(int fd, sa_family_t family) noexcept {
   evidence.call = Call::bind;
   for (size_t tries = 0; tries < range_.size(); ++tries) {
     const size_t offset = next_.fetch_add(1, std::memory_order_relaxed) % range_.size();
-    evidence.error = bind_any(fd, family, static_cast<uint16_t>(range_.first + offset));
+    const auto port = static_cast<uint16_t>(range_.first + offset);
+    evidence.error = std::ranges::any_of(reserved_, [port](const PortRange& ports) { return ports.contains(port); })
+                         ? EADDRINUSE
+                         : bind_any(fd, family, port);
     if (evidence.error != EADDRINUSE) break;
   }
   return evidence;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "harness/connector/registry.h"
 #include "harness/machine/machine.h"
@@ -33,8 +34,8 @@ class SourcePort {
   /// @throws std::system_error when the kernel's ephemeral port range cannot be read
   explicit SourcePort(const Options& options);
 
-  /// To be called before connect(). error 0 = done. With `bind`, ports that are in use are skipped until the whole
-  /// range has been tried.
+  /// To be called before connect(). error 0 = done. With `bind`, ports that are in use or reserved are skipped until
+  /// the whole range has been tried.
   Evidence prepare(int fd, sa_family_t family) noexcept {
     if (choice_ == Choice::kernel || family == AF_UNIX) return {.family = family};
     return choice_ == Choice::bind ? bind_to_next(fd, family) : narrow_to_range(fd, family);
@@ -54,6 +55,7 @@ class SourcePort {
 
   Choice choice_ = Choice::kernel;
   PortRange range_{};
+  std::vector<PortRange> reserved_{};
   std::atomic<uint32_t> next_{0};  // keeps counting; taken modulo the size of the range
 };
 

@@ -122,6 +122,24 @@ TEST(Sysctl, IsReadInTheCurrentNetworkNamespace) {
   EXPECT_EQ(answer.text, "20000-20099");
 }
 
+// The kernel assigns each port that is counted, and no other.
+TEST(EphemeralPorts, AreCountedWithoutThoseThatAreReserved) {
+  const ChildAnswer answer = ask_in_child([] {
+    checked(::unshare(::geteuid() == 0 ? CLONE_NEWNET : CLONE_NEWUSER | CLONE_NEWNET), "unshare");
+    std::ofstream("/proc/sys/net/ipv4/ip_local_port_range") << "20000 20009\n";
+    std::ofstream("/proc/sys/net/ipv4/ip_local_reserved_ports") << "8080,19998-20001,20005,20009-20100\n";
+    std::vector<UniqueFd> sockets;
+    for (;;) {
+      sockets.emplace_back(::socket(AF_INET, SOCK_STREAM, 0));
+      const Endpoint any = Endpoint::ipv4(INADDR_ANY, 0);
+      if (::bind(sockets.back().get(), any.address(), any.size()) != 0) break;
+    }
+    return fmt::format("{} counted, {} assigned", ephemeral_port_count(), sockets.size() - 1);
+  });
+  if (!answer.ok) GTEST_SKIP() << answer.text;
+  EXPECT_EQ(answer.text, "6 counted, 6 assigned");
+}
+
 TEST(EphemeralPorts, ContainThePortThatTheKernelAssigns) {
   const UniqueFd socket(::socket(AF_INET, SOCK_STREAM, 0));
   const Endpoint any = Endpoint::ipv4(INADDR_LOOPBACK, 0);

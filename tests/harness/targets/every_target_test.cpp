@@ -72,7 +72,7 @@ TEST_P(EveryTarget, UsesNoEphemeralPortIfThereAreOthers) {
 }
 
 TEST_P(EveryTarget, HasAHostForEachQuarterOfTheEphemeralPortsInUse) {
-  const size_t quarter = ephemeral_ports().size() / 4;
+  const size_t quarter = ephemeral_port_count() / 4;
   const auto target = open(3 * quarter + 1);
   std::set<std::string> distinct;
   for (const Endpoint& endpoint : target->endpoints()) distinct.insert(endpoint.to_string());

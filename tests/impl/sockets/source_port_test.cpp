@@ -1,8 +1,13 @@
 // The source port of a connection, as the peer sees it.
 #include "impl/sockets/source_port.h"
 
+#include <sched.h>
+
+#include <fstream>
 #include <set>
 
+#include "harness/process/ask_in_child.h"
+#include "harness/support/joined.h"
 #include "tests/impl/conformance/conformance.h"
 
 namespace connbench::conformance {
@@ -98,6 +103,23 @@ TEST_P(SourcePorts, InUseAreSkipped) {
   const UniqueFd second = open_socket();
   ASSERT_EQ(ports.prepare(second.get(), address).error, 0);
   EXPECT_NE(Endpoint::of_socket(second.get()).port(), turn);
+}
+
+TEST(SourcePort, IsNeverOneThatIsReserved) {
+  const ChildAnswer answer = ask_in_child([] {
+    checked(::unshare(::geteuid() == 0 ? CLONE_NEWNET : CLONE_NEWUSER | CLONE_NEWNET), "unshare");
+    std::ofstream("/proc/sys/net/ipv4/ip_local_port_range") << "20000 20003\n";
+    std::ofstream("/proc/sys/net/ipv4/ip_local_reserved_ports") << "20001\n";
+    SourcePort source(Options("+source-port:bind", find_connector("epoll").entry->options));
+    std::set<uint16_t> ports;
+    for (int i = 0; i < 4; ++i) {
+      const UniqueFd fd(checked(::socket(AF_INET, SOCK_STREAM, 0), "socket"));
+      if (source.prepare(fd.get(), AF_INET).error == 0) ports.insert(Endpoint::of_socket(fd.get()).port());
+    }
+    return joined(ports, " ", [](uint16_t port) { return std::to_string(port); });
+  });
+  if (!answer.ok) GTEST_SKIP() << answer.text;
+  EXPECT_EQ(answer.text, "20000 20002 20003");
 }
 
 // bind() does not check destinations. Only connect() notices that a port already has a connection to this destination.
