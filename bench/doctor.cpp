@@ -23,8 +23,12 @@ bool asks_for_json(const std::string& format) {
 int examine(const std::string& format) {
   const bool json = asks_for_json(format);
   raise_descriptor_limit();
+  InterferenceWatch watch;
   const std::vector<Finding> missing = missing_requirements();
-  Diagnosis diagnosis{.machine = missing, .capacity = examine_capacity(), .connectors = examine_connectors()};
+  Diagnosis diagnosis{.machine = missing,
+                      .capacity = examine_capacity(),
+                      .connectors = examine_connectors(),
+                      .fitness = examine_fitness(watch)};
   std::ranges::move(examine_machine(), std::back_inserter(diagnosis.machine));
   print_out(json ? findings_json(diagnosis) : doctor_screen(diagnosis, screen_width()));
   if (missing.empty()) return done;

@@ -31,10 +31,12 @@ std::string findings_json(const Diagnosis& diagnosis) {
   Json cpus;
   if (const auto suggested = usable_suggested_cpus())
     cpus = {{"client", suggested->client}, {"server", suggested->server}};
-  const Json document = {{"machine", json_of(diagnosis.machine)},
-                         {"capacity", json_of(diagnosis.capacity)},
-                         {"connectors", json_of(diagnosis.connectors)},
-                         {"cpus", std::move(cpus)}};
+  const Json document = {
+      {"machine", json_of(diagnosis.machine)},
+      {"capacity", json_of(diagnosis.capacity)},
+      {"connectors", json_of(diagnosis.connectors)},
+      {"cpus", std::move(cpus)},
+      {"fitness", {{"findings", json_of(diagnosis.fitness.findings)}, {"unfit", diagnosis.fitness.unfit}}}};
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 

@@ -10,11 +10,33 @@
 namespace connbench {
 namespace {
 
-TextTable table_of(const std::vector<Finding>& findings) {
-  TextTable table{
-      .columns = {{.heading = "", .least = 20}, {.heading = "", .least = 20}, {.heading = "", .least = 24}}};
-  for (const Finding& finding : findings) table.add_row({finding.subject, finding.value, finding.remedy});
-  return table;
+size_t widest(const std::vector<Finding>& findings, std::string Finding::*part) {
+  size_t width = 0;
+  for (const Finding& finding : findings) width = std::max(width, display_width(finding.*part));
+  return width;
+}
+
+// Three columns where they fit. Otherwise each remedy has lines of its own: it often is a command, which nobody can
+// copy from a narrow column.
+std::string table_of(const std::vector<Finding>& findings, TableWriter& writer) {
+  const size_t subject = widest(findings, &Finding::subject), value = widest(findings, &Finding::value);
+  constexpr size_t gaps = 6;
+  const bool three = subject + value + widest(findings, &Finding::remedy) + gaps <= writer.width();
+  TextTable table{.columns = {{.heading = "", .least = 20}, {.heading = "", .least = 20}}};
+  if (three) table.columns.push_back({.heading = ""});
+  for (const Finding& finding : findings) {
+    if (!three && !finding.remedy.empty()) table.notes[table.rows()] = {finding.remedy};
+    table.add_row(three ? Cells{finding.subject, finding.value, finding.remedy}
+                        : Cells{finding.subject, finding.value});
+  }
+  return writer.table(table);
+}
+
+std::string fitness_text(const Fitness& fitness, TableWriter& writer) {
+  std::string text = writer.paragraph(fitness.unfit.empty() ? "Fit to measure? Nothing at this moment says otherwise"
+                                                            : "Fit to measure? No:");
+  for (const std::string& reason : fitness.unfit) text += writer.paragraph("  " + reason, 4);
+  return text + table_of(fitness.findings, writer);
 }
 
 // Connectors that are skipped for the same reason share a line; so do all that work.
@@ -43,9 +65,10 @@ std::string connector_lines(const std::vector<ConnectorFinding>& connectors, con
 
 std::string doctor_screen(const Diagnosis& diagnosis, size_t width) {
   TableWriter writer(width);
-  return writer.paragraph("This machine") + writer.table(table_of(diagnosis.machine)) + "\n" +
-         writer.paragraph("At a host that never answers") + writer.table(table_of(diagnosis.capacity)) + "\n" +
-         writer.paragraph("Connectors") + connector_lines(diagnosis.connectors, writer);
+  std::string text = writer.paragraph("This machine") + table_of(diagnosis.machine, writer) + "\n";
+  text += fitness_text(diagnosis.fitness, writer) + "\n";
+  text += writer.paragraph("At a host that never answers") + table_of(diagnosis.capacity, writer) + "\n";
+  return text + writer.paragraph("Connectors") + connector_lines(diagnosis.connectors, writer);
 }
 
 }  // namespace connbench

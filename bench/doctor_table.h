@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "bench/findings.h"
+#include "bench/fitness.h"
 
 namespace connbench {
 
@@ -12,6 +13,7 @@ struct Diagnosis {
   std::vector<Finding> machine;
   std::vector<Finding> capacity;  ///< for attempts at hosts that never answer
   std::vector<ConnectorFinding> connectors;
+  Fitness fitness{};
 };
 
 /// `width` columns wide at most.

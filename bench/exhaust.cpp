@@ -45,9 +45,10 @@ nlohmann::ordered_json describe_choice(const ExhaustOptions& options, const Reso
 }
 
 int report(Ramps& ramps, const std::filesystem::path& folder, int signal, const std::string& failure) {
-  const std::string died = ramps.watch().died();
+  const std::string died = ramps.died();
   print_out(verdict_table(ramps.verdicts(), screen_width()));
   print_warnings(ramps.warnings());
+  print_unfit(ramps.unfit());
   print_records(folder, signal == 0 && died.empty() && failure.empty());
   if (!failure.empty()) say(failure);
   if (signal != 0) return interrupted(folder, signal);

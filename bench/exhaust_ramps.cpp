@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "harness/machine/machine.h"
 #include "harness/process/descriptor_table.h"
@@ -115,6 +116,9 @@ void Ramps::run(const std::vector<PlannedRamp>& ramps) {
     for (const size_t which : seeded_order(ramps.size(), options_.seed + repetition))
       if (ramps[which].skipped.empty() && !watch_.should_stop()) one(ramps[which], repetition);
   watch_.clear();
+  const Interference seen = interference_.seen();
+  unfit_ = why_unfit(seen);
+  recorder_.fitness(seen, unfit_);
   std::ranges::stable_sort(verdicts_, {}, [&](const Verdict& verdict) {
     return std::ranges::find(options_.connectors, verdict.name.connector, &NamedConnector::name);
   });
@@ -129,6 +133,13 @@ std::unique_ptr<Target> Ramps::open(std::string_view name, size_t at_once) {
   auto target = find_target(name).open({.family = options_.family, .open_at_once = at_once, .lab = environment_.lab});
   watch_.watch(target->server(), fmt::format("the server of {}", name));
   return target;
+}
+
+std::string Ramps::died() {
+  std::string text = watch_.died();
+  for (const auto& [name, target] : {std::pair(environment_.dead_target(), dead_.get()), {"accepting", healthy_.get()}})
+    if (const std::string why = target->why_server_failed(); !why.empty()) text += fmt::format(" ({}: {})", name, why);
+  return text;
 }
 
 RampName Ramps::name_of(const PlannedRamp& planned, unsigned repetition) const {
@@ -189,6 +200,7 @@ void Ramps::one(const PlannedRamp& planned, unsigned repetition) {
   const RampName name = name_of(planned, repetition);
   wait_for_the_sockets_of_others(name.connector);
   watch_.begin(name);
+  interference_.look();
   watch_.take_suspension();  // what was before this ramp is not its concern
   const bool drops = environment_.lab != nullptr && environment_.lab->rights() == lab::Rights::user_space;
   conclude(name, run_ramp({.connector = planned.connector,

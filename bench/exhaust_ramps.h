@@ -10,6 +10,7 @@
 #include "bench/exhaust_options.h"
 #include "bench/exhaust_watch.h"
 #include "harness/lab/lab.h"
+#include "harness/machine/interference.h"
 #include "harness/targets/target.h"
 
 namespace connbench {
@@ -48,7 +49,11 @@ class Ramps {
 
   const std::vector<Verdict>& verdicts() const { return verdicts_; }
   const std::vector<std::string>& warnings() const { return warnings_; }
+  /// Why this machine was not fit to measure, in words; empty when it was.
+  const std::vector<std::string>& unfit() const { return unfit_; }
   RampWatch& watch() { return watch_; }
+  /// The processes that have died and that the ramps need, with the reasons that servers gave; "" = none.
+  std::string died();
 
  private:
   std::unique_ptr<Target> open(std::string_view name, size_t at_once);
@@ -71,6 +76,8 @@ class Ramps {
   int64_t sockets_of_our_own_;  // those of the targets
   std::vector<Verdict> verdicts_;
   std::vector<std::string> warnings_;
+  InterferenceWatch interference_;
+  std::vector<std::string> unfit_;
 };
 
 }  // namespace connbench

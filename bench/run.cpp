@@ -63,10 +63,11 @@ void print_plan(const RunOptions& options, const Plan& plan) {
     return;
   }
   print_out(fmt::format(
-      "{} waves{}, seed {}, about {}, samples.csv about {:.1f} MB\n", plan.waves.size(),
+      "{} waves{}, seed {}, about {}, {} about {:.1f} MB{}\n", plan.waves.size(),
       options.request.count_syscalls ? fmt::format(" and {} that count system calls", plan.cases.size()) : "",
-      options.request.seed, human_readable(plan.expected),
-      static_cast<double>(estimated_sample_bytes(options, plan, new_run_id())) / 1e6));
+      options.request.seed, human_readable(plan.expected), samples_file(options.compression),
+      static_cast<double>(estimated_sample_bytes(options, plan, new_run_id())) / 1e6,
+      options.compression == Compression::none ? "" : " before compression"));
 }
 
 RunInfo describe_run(const RunOptions& options, std::string run_id) {
@@ -77,6 +78,7 @@ RunInfo describe_run(const RunOptions& options, std::string run_id) {
           .repetitions = options.request.repetitions,
           .usual_timeout = options.request.timeouts.front(),
           .samples = options.samples,
+          .compression = options.compression,
           .arrival = options.request.arrival,
           .spin = options.request.spin,
           .spin_server = options.request.spin_server,
@@ -103,6 +105,7 @@ int report(const RunOptions& options, const Session& session, const Plan& plan, 
                                 : result_table(session.results(), plan.skipped, screen_width()));
   print_warnings(end.warnings);
   print_warnings(session.warnings());
+  print_unfit(session.unfit());
   print_records(folder, end.session == SessionEnd::complete && end.failure.empty());
   if (!end.failure.empty()) say(end.failure);
   if (!counted) return interrupted_while_counting(end.signal);

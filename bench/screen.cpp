@@ -39,9 +39,21 @@ size_t screen_width() {
   return output_columns(STDOUT_FILENO);
 }
 
-void print_warnings(const std::vector<std::string>& warnings) {
+namespace {
+
+void print_paragraphs(std::string_view heading, const std::vector<std::string>& texts) {
   const TableWriter writer(screen_width());
-  for (const std::string& warning : warnings) print_out(writer.paragraph("warning: " + warning));
+  for (const std::string& text : texts) print_out(writer.paragraph(fmt::format("{}: {}", heading, text)));
+}
+
+}  // namespace
+
+void print_warnings(const std::vector<std::string>& warnings) {
+  print_paragraphs("warning", warnings);
+}
+
+void print_unfit(const std::vector<std::string>& reasons) {
+  print_paragraphs("not fit to measure", reasons);
 }
 
 // Not wrapped: a path and a command are there to be copied.

@@ -21,6 +21,8 @@ int flush_out();
 size_t screen_width();
 /// One paragraph per warning.
 void print_warnings(const std::vector<std::string>& warnings);
+/// One paragraph per reason why the machine was not fit to measure.
+void print_unfit(const std::vector<std::string>& reasons);
 /// Where the records are, and what to do with them next: connbench report, once they are complete.
 void print_records(const std::filesystem::path& folder, bool complete);
 /// Says on stderr that the table shows only a part, and returns the exit status.

@@ -110,6 +110,11 @@ void ExhaustionRecorder::warn(std::string_view warning) {
   write_run();
 }
 
+void ExhaustionRecorder::fitness(const Interference& seen, const std::vector<std::string>& unfit) {
+  run_.fitness(seen, unfit);
+  write_run();
+}
+
 void ExhaustionRecorder::lab(Json description) {
   run_.lab(std::move(description));
   write_run();

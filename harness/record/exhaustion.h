@@ -52,6 +52,8 @@ class ExhaustionRecorder {
   void warn(std::string_view warning);
   /// The run was suspended during this ramp.
   void suspended(const Suspension& seen, const RampName& name);
+  /// See RunJson::fitness().
+  void fitness(const Interference& seen, const std::vector<std::string>& unfit);
   void lab(nlohmann::ordered_json description);
   void finish(bool complete, nlohmann::ordered_json environment_after);
 

@@ -19,7 +19,8 @@ Recorder::Recorder(RunFolder folder, const RunInfo& info)
       benchmarks_(benchmark_context(), info.usual_timeout, info.repetitions),
       summary_(folder_.file(run_file::summary),
                summary_header) {  // throws when another run has claimed the folder meanwhile
-  if (kept_ != SamplesKept::none) samples_.emplace(folder_.file(run_file::samples), samples_header);
+  if (kept_ != SamplesKept::none)
+    samples_.emplace(folder_.file(samples_file(info.compression)), samples_header, info.compression);
   write_run();
   write_benchmarks();
 }
@@ -77,6 +78,11 @@ void Recorder::suspended(const Suspension& seen, const WaveResult* wave) {
 
 void Recorder::warn(std::string_view warning) {
   run_.warn(warning);
+  write_run();
+}
+
+void Recorder::fitness(const Interference& seen, const std::vector<std::string>& unfit) {
+  run_.fitness(seen, unfit);
   write_run();
 }
 

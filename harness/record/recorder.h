@@ -13,6 +13,7 @@
 
 #include "harness/connector/connector.h"
 #include "harness/connector/registry.h"
+#include "harness/machine/interference.h"
 #include "harness/record/benchmark_json.h"
 #include "harness/record/csv.h"
 #include "harness/record/run_folder.h"
@@ -52,6 +53,8 @@ class Recorder {
   void warn(std::string_view warning);
   /// The run was suspended. @param wave during which it was; nullptr = between two timed waves
   void suspended(const Suspension& seen, const WaveResult* wave);
+  /// See RunJson::fitness().
+  void fitness(const Interference& seen, const std::vector<std::string>& unfit);
   /// See RunJson::host().
   void host(const std::string& target, const Endpoint& address, size_t others);
   /// The lab as it is now; replaces an earlier description.

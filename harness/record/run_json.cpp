@@ -160,6 +160,16 @@ void RunJson::count(const WaveResult& wave, std::string_view method) {
   (*document_)["syscalls"].push_back(std::move(entry));
 }
 
+void RunJson::fitness(const Interference& seen, const std::vector<std::string>& unfit) {
+  const auto known = [](int64_t value) { return value < 0 ? Json() : Json(value); };
+  (*document_)["fitness"] = {{"unfit", unfit},
+                             {"processors", seen.processors},
+                             {"ready_threads", seen.ready ? Json(*seen.ready) : Json()},
+                             {"steal_share", seen.steal_share ? Json(*seen.steal_share) : Json()},
+                             {"throttled", known(seen.throttling.times)},
+                             {"throttled_ns", known(seen.throttling.total_ns)}};
+}
+
 void RunJson::host(const std::string& target, const Endpoint& address, size_t others) {
   (*document_)["hosts"].push_back({{"target", target}, {"address", address.to_string()}, {"others", others}});
 }

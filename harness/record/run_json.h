@@ -13,7 +13,9 @@
 #include "harness/connector/connector.h"
 #include "harness/connector/endpoint.h"
 #include "harness/connector/registry.h"
+#include "harness/machine/interference.h"
 #include "harness/process/suspension_watch.h"
+#include "harness/record/csv.h"
 #include "harness/record/origin.h"
 #include "harness/record/samples.h"
 #include "harness/record/summary.h"
@@ -32,6 +34,7 @@ struct RunInfo {
   unsigned repetitions = 1;
   Duration usual_timeout{};  ///< benchmark names mention only timeouts that differ from it
   SamplesKept samples = SamplesKept::all;
+  Compression compression = Compression::none;  ///< of the samples
   std::string arrival = "closed";
   bool spin = false;
   bool spin_server = false;
@@ -78,6 +81,8 @@ class RunJson {
   void rate(const FoundRate& found);
   /// A counting wave. @param method how its system calls were counted
   void count(const WaveResult& wave, std::string_view method);
+  /// What was taken from the run, and why the machine was not fit to measure.
+  void fitness(const Interference& seen, const std::vector<std::string>& unfit);
   /// A host outside, and the address at which it is measured. @param others addresses in that family that are not
   void host(const std::string& target, const Endpoint& address, size_t others);
   /// The lab, if there is one: described at the beginning, and again at the end.

@@ -89,7 +89,7 @@ void Session::try_rate(RateSearch& search, RateResult& result) {
   const PlannedCase probe = probe_of(*result.planned, request_, rate, repetition);
   const size_t about = std::max<size_t>(waves_done_ + 1, rates_.size() * usual_waves_of_search(request_.repetitions));
   observer_.on_wave(probe, repetition, WavePurpose::timing, waves_done_, about);
-  note_suspension(nullptr);
+  begin_timed_wave();
   SampleBuffer samples(probe.what.attempts);
   WaveResult wave = this->wave(probe, samples, repetition, "");
   const SessionEnd so_far = state();

@@ -14,6 +14,7 @@
 #include "harness/process/suspension_watch.h"
 #include "harness/run/destinations.h"
 #include "harness/run/phase_lock.h"
+#include "harness/run/steadiness.h"
 #include "harness/run/warnings.h"
 #include "harness/scenarios/scenario.h"
 #include "harness/support/proc_file.h"
@@ -71,6 +72,11 @@ class Session::Servers final : public WaveParent {
     return should_stop() ? SessionEnd::broke : SessionEnd::complete;
   }
 
+  size_t serving() const {
+    return static_cast<size_t>(
+        std::ranges::count_if(open_, [](const auto& named) { return named.second && named.second->server() != 0; }));
+  }
+
   // With the reasons that the servers gave.
   std::string died() {
     std::string text = watch_.died();
@@ -126,6 +132,7 @@ SessionEnd Session::run() {
   counted_ = end == SessionEnd::complete;
   if (counted_) end = request_.find_rate ? find_rates() : timed_waves();
   warn_about_cases();
+  judge_machine();
   return end;
 }
 
@@ -176,7 +183,7 @@ SessionEnd Session::timed_waves() {
     if (const SessionEnd end = state(); end != SessionEnd::complete) return end;
     const PlannedCase& planned = plan_.cases[next.which];
     observer_.on_wave(planned, next.repetition, WavePurpose::timing, waves_done_, before + plan_.waves.size());
-    note_suspension(nullptr);
+    begin_timed_wave();
     SampleBuffer samples(planned.what.attempts);
     WaveResult result = wave(planned, samples, next.repetition, "");
     const SessionEnd so_far = state();
@@ -281,6 +288,20 @@ void Session::note_suspension(const WaveResult* wave) {
   if (!seen) return;
   recorder_.suspended(seen, wave);
   warn(suspension_warning(seen, wave));
+}
+
+// Nothing of ours runs now, except servers that never sleep: whatever else is ready to run belongs to others.
+void Session::begin_timed_wave() {
+  note_suspension(nullptr);
+  interference_.look(request_.spin_server ? servers_->serving() : 0);
+}
+
+void Session::judge_machine() {
+  const Interference seen = interference_.seen();
+  unfit_ = why_unfit(seen);
+  if (std::string text = unsteady_cases(results_, offered_rate(request_.arrival).has_value()); !text.empty())
+    unfit_.push_back(std::move(text));
+  recorder_.fitness(seen, unfit_);
 }
 
 void Session::warn(std::string warning) {

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/machine/interference.h"
 #include "harness/process/stop_signal.h"
 #include "harness/record/recorder.h"
 #include "harness/record/summary.h"
@@ -93,6 +94,8 @@ class Session {
   /// The results of a search for rates (RunRequest::find_rate). results() is empty then.
   const std::vector<RateResult>& rates() const noexcept { return rates_; }
   const std::vector<std::string>& warnings() const noexcept { return warnings_; }
+  /// Why this machine was not fit to measure, in words; empty when it was.
+  const std::vector<std::string>& unfit() const noexcept { return unfit_; }
   /// After SessionEnd::broke: the processes that died.
   std::string died() const;
   /// Whether the waves that count system calls, if any, were all run; without them nothing is timed.
@@ -119,6 +122,8 @@ class Session {
   SessionEnd state();
   bool drops_capabilities() const;
   void warn_about_cases();
+  void begin_timed_wave();
+  void judge_machine();
 
   const RunRequest& request_;
   const Plan& plan_;
@@ -130,6 +135,8 @@ class Session {
   std::vector<CaseResult> results_;
   std::vector<RateResult> rates_;
   std::vector<std::string> warnings_;
+  InterferenceWatch interference_;
+  std::vector<std::string> unfit_;
   unsigned waves_done_ = 0;
   bool counted_ = false;
 };

@@ -53,6 +53,7 @@ def sentences(folder):
         f"{_far_away(runs['far'], rates['far'])} (run: far)",
         f"{_in_a_fleet(runs['fleet'], healthy)} (run: fleet)",
         f"{_with_a_timeout(runs['timeout'], late)} (run: timeout)",
+        *(f"Not fit to measure ({name}): {reason}" for name, run in runs.items() for reason in run.unfit()),
         *(f"Warning ({name}): {warning}" for name, run in runs.items() for warning in run.facts["warnings"]),
     ]
 

@@ -204,6 +204,15 @@ TEST_F(Exhaust, WithoutALabUsesLoopbackAndSaysSo) {
   EXPECT_EQ(rows_of_connector("epoll").back().at("stopped_call"), "socket");
 }
 
+// Nothing but a server needs epoll_ctl() here.
+TEST_F(Exhaust, SaysWhyAServerDied) {
+  const Ended ended = connbench(command({"fds", "--connector", "blocking-threads", "--repetitions", "1000"}),
+                                [] { refuse(SYS_epoll_ctl); });
+  EXPECT_EQ(ended.status, 5) << ended.out;
+  EXPECT_THAT(ended.err,
+              AllOf(HasSubstr("the server of accepting"), HasSubstr("(accepting: epoll_ctl: Operation not")));
+}
+
 TEST_F(Exhaust, OfPortsNeedsALab) {
   const Ended ended = connbench(command({"ports"}), [] { refuse(SYS_unshare); });
   EXPECT_EQ(ended.status, 3);

@@ -163,12 +163,13 @@ TEST(ListJsonWithoutALab, SaysWhyItsTargetsAreSkipped) {
 
 TEST(DoctorJson, ReportsFindingsAndConnectors) {
   const Json doctor = output_of("doctor");
-  EXPECT_THAT(keys_of(doctor), UnorderedElementsAre("machine", "capacity", "connectors", "cpus"));
+  EXPECT_THAT(keys_of(doctor), UnorderedElementsAre("machine", "capacity", "connectors", "cpus", "fitness"));
   for (const char* part : {"machine", "capacity"}) {
     ASSERT_THAT(doctor.at(part), Not(IsEmpty()));
     for (const Json& finding : doctor.at(part))
       EXPECT_THAT(keys_of(finding), UnorderedElementsAre("subject", "value", "remedy"));
   }
+  EXPECT_THAT(keys_of(doctor.at("fitness")), UnorderedElementsAre("findings", "unfit"));
   ASSERT_GE(doctor.at("connectors").size(), all_connectors().size());
   for (const Json& connector : doctor.at("connectors"))
     EXPECT_EQ(connector.at("available"), connector.at("skip_reason").is_null());

@@ -119,6 +119,10 @@ class Run:
         """In ns since 1970; 0 when the run does not say."""
         return self.facts["origin"].get("realtime_ns") or 0
 
+    def unfit(self):
+        """Why the machine was not fit to measure, in words; nothing of a run that did not look."""
+        return list(self.facts["fitness"].get("unfit") or ())
+
     def skips(self):
         """What was not measured, as rows of text."""
         skips = self.facts["skipped"]

@@ -5,11 +5,14 @@ import re
 from html import escape
 
 from ..units import counted
+from .scrolling import scrolling
 
 
 def notices(runs):
-    """The notices above all figures: incomplete runs, failed waves, nothing connected, several machines."""
+    """The notices above all figures: incomplete runs, failed waves, nothing connected, a disturbed machine, several
+    machines."""
     found = [text for run in runs for text in (*_incomplete(run), *_failed(run), *_empty(run, alone=len(runs) == 1))]
+    found += [f"{run.name}: the machine was not fit to measure: {reason}" for run in runs for reason in run.unfit()]
     origins = {run.origin() for run in runs}
     if len(origins) > 1:
         listed = "; ".join(sorted(origins))
@@ -78,13 +81,13 @@ def _skipped(runs):
 
 def _facts(run):
     facts = {key: run.facts.get(key) for key in ("command_line", "seed", "network", "repetitions", "samples", "lab")}
-    facts |= run.facts["environment"] | {"after": run.facts.get("environment_after")}
+    facts |= run.facts["environment"] | {"after": run.facts.get("environment_after"), "fitness": run.facts["fitness"]}
     rows = "".join(
         f"<tr><th scope=row>{escape(key)}</th><td>{escape(text)}</td></tr>" for key, text in _flat("", facts)
     )
     return (
         f"<details><summary>{escape(run.name)}: command line, machine, limits, sysctls</summary>"
-        f"<div class=scroll tabindex=0><table class=facts>{rows}</table></div></details>"
+        f"{scrolling(f'<table class=facts>{rows}</table>', 'Table of facts')}</details>"
     )
 
 

@@ -215,7 +215,8 @@ TEST(Screen, OfTheDoctor) {
                      {"blocking-threads", ""},
                      {"epoll", ""},
                      {"io-uring", "io_uring_setup: EPERM: sysctl -w kernel.io_uring_disabled=0"},
-                     {"io-uring-poll", "io_uring_setup: EPERM: sysctl -w kernel.io_uring_disabled=0"}}};
+                     {"io-uring-poll", "io_uring_setup: EPERM: sysctl -w kernel.io_uring_disabled=0"}},
+      .fitness = judge_fitness({.processors = 2, .ready = 3.2, .steal_share = 0.034}, 2.5, 0.0002)};
   expect_golden("doctor", [&](size_t width) { return doctor_screen(diagnosis, width); });
 }
 

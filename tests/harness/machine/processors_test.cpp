@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "harness/machine/interference.h"
 #include "harness/machine/machine.h"
 #include "harness/process/affinity.h"
 #include "harness/process/ask_in_child.h"
@@ -85,6 +86,22 @@ TEST(CpuQuota, IsThatOfTheControlGroup) {
     return quota ? fmt::format("{} {}", quota->processors, quota->name.starts_with(group.path())) : "none";
   });
   EXPECT_EQ(answer.text, "0.5 true");
+}
+
+// A hundredth of a processor is soon used up, also on a busy machine.
+TEST(CpuQuota, IsSaidOnceItHasStoppedTheProcess) {
+  const HalfAProcessor group;
+  if (group.path().empty()) GTEST_SKIP() << "no control group for processors can be made here";
+  std::ofstream(group.path() + "/cpu.max") << "1000 100000";
+  std::ofstream(group.path() + "/cpu.cfs_quota_us") << 1000;
+  const ChildAnswer answer = ask_in_child([&] {
+    std::ofstream(group.path() + "/cgroup.procs") << ::getpid();
+    const InterferenceWatch watch;
+    while (watch.seen().throttling.times == 0) {
+    }
+    return watch.seen().throttling.times < 0 ? std::string("not counted") : why_unfit(watch.seen()).back();
+  });
+  EXPECT_THAT(answer.text, testing::HasSubstr("the quota of 0.01 processors"));
 }
 
 }  // namespace

@@ -24,6 +24,15 @@ class PageTest(ReportTest):
     def test_reports_an_incomplete_run(self):
         self.assertIn("run is incomplete", self.page(Records(complete=False).wave("epoll", times=[9])))
 
+    def test_says_above_the_figures_that_the_machine_was_not_fit_to_measure(self):
+        reason = "other programs kept 3.0 threads ready to run <on> 2 processors"
+        page = self.page(Records(fitness={"unfit": [reason], "ready_threads": 3.0}).wave("epoll", times=[9]))
+        said = "run: the machine was not fit to measure: other programs kept 3.0 threads ready to run &lt;on&gt; 2"
+        self.assertLess(page.index(said), page.index("<h2>Verdict</h2>"))
+        self.assertIn("fitness.ready_threads", page)
+        for fit in ({}, {"unfit": []}, {"unfit": None}, None):
+            self.assertNotIn("not fit to measure", self.page(Records(fitness=fit).wave("epoll", times=[9])))
+
     def test_names_a_missing_file_without_inventing_a_reason(self):
         exhausted = {"command_line": ["connbench", "exhaust", "threads"], "exhaustion": {"resource": "threads"}}
         for facts, file, said in (
