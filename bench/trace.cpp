@@ -132,6 +132,9 @@ class Output {
     return memory_.get();
   }
 
+  /// How wide a line may be.
+  size_t width() const { return out_ ? SIZE_MAX : screen_width(); }
+
   /// May wait for the reader of a pipe.
   void write(const std::string& text) {
     if (pcap_ && memory_) {
@@ -184,7 +187,7 @@ int follow(const TraceOptions& options, const Capabilities& capabilities, lab::L
   const trace::Trace seen = trace::follow(request(options, capabilities, capture), lab, stop);
   const int signal = stop.pending();
   stop.release();  // nothing is lost any more: a signal may end this process while it waits for a reader
-  output.write(options.json ? trace::to_json(seen).dump(2) + '\n' : trace::full_text(seen));
+  output.write(options.json ? trace::to_json(seen).dump(2) + '\n' : trace::full_text(seen, output.width()));
   if (signal != 0) return signal_base + signal;
   return seen.client_failed ? broke : done;
 }

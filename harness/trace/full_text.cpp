@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "harness/support/units.h"
+#include "harness/support/wrapped.h"
 #include "harness/trace/call_text.h"
 #include "harness/trace/ladder.h"
 #include "harness/trace/packets.h"
@@ -42,6 +43,17 @@ std::string means(const Trace& trace) {
   return text;
 }
 
+// The same lines, those that are too long in several.
+std::string fitted(const std::string& text, size_t width, size_t hanging) {
+  std::string result;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    for (const std::string& line : wrapped(text.substr(begin, end - begin), width, hanging)) result += line + '\n';
+    begin = end + 1;
+  }
+  return result;
+}
+
 }  // namespace
 
 std::string packet_list(const Trace& trace) {
@@ -60,12 +72,15 @@ std::string packet_list(const Trace& trace) {
   return text;
 }
 
-std::string full_text(const Trace& trace) {
-  std::string text = header(trace) + '\n' + ladder(trace);
+std::string full_text(const Trace& trace, size_t width) {
+  constexpr size_t label = 9;  // "packets  "
+  std::string text = fitted(header(trace), width, label) + '\n' + ladder(trace, width);
   if (!trace.packets.empty())
-    text += "\npackets, each once, in seconds since the first; sequence numbers are relative\n" + packet_list(trace);
-  text += '\n' + means(trace);
-  for (const std::string& note : trace.notes) text += fmt::format("note     {}\n", note);
+    text +=
+        fitted("\npackets, each once, in seconds since the first; sequence numbers are relative\n" + packet_list(trace),
+               width, 11);
+  text += '\n' + fitted(means(trace), width, label);
+  for (const std::string& note : trace.notes) text += fitted(fmt::format("note     {}\n", note), width, label);
   return text;
 }
 

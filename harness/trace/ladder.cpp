@@ -14,11 +14,26 @@
 namespace connbench::trace {
 namespace {
 
-constexpr size_t call_width = 38;
-constexpr size_t state_width = 11;   // ESTABLISHED
-constexpr size_t packet_width = 48;  // a SYN+ACK with all its usual options
+constexpr size_t full_width = 120;
+constexpr size_t least_width = 60;
+constexpr size_t time_width = 8;
 constexpr Duration shown_duration = std::chrono::milliseconds(1);
 constexpr size_t shortened_repetitions = 4;
+
+// How wide each column is.
+struct Columns {
+  size_t call = 38;
+  size_t state = 11;   // ESTABLISHED; 0 = the states stand in the columns of calls and packets, at their right
+  size_t packet = 48;  // a SYN+ACK with all its usual options
+
+  explicit Columns(size_t width) {
+    if (width >= full_width) return;
+    const size_t both = std::max(width, least_width) - time_width - 2;
+    state = 0;
+    packet = both / 2 + 1;
+    call = both - packet;
+  }
+};
 
 // One event; long calls wrap into several lines.
 struct Row {
@@ -30,14 +45,15 @@ struct Row {
 
 // An arrow between two ends: '|' where the packet was seen, '.' where it was not. The text is next to the end where the
 // packet was seen or, on loopback, next to its sender.
-std::string arrow(const Packet& packet) {
+std::string arrow(const Packet& packet, const Columns& columns) {
   const bool loopback = packet.end == End::loopback;
   const bool at_server = packet.end == End::server;
   const bool leaves = packet.outgoing || loopback;
   const bool lost = leaves && packet.arrived_ns == 0;
   const bool text_left = loopback ? packet.to_server : !at_server;
-  const std::string text = short_text(packet);
-  const size_t inner = std::max(packet_width - 2, text.size() + 5);
+  std::string text = short_text(packet);
+  if (columns.state == 0) text = text.substr(0, text.find(" <"));
+  const size_t inner = std::max(columns.packet - 2, text.size() + 5);
   const size_t length = lost ? std::min(inner, text.size() + 10) : inner;
   const std::string tip(1, lost ? 'x' : packet.to_server ? '>' : '<');
   const std::string shaft = text_left ? fmt::format("{:-<{}}", "- " + text + " ", length - 1)
@@ -49,7 +65,7 @@ std::string arrow(const Packet& packet) {
 
 class Ladder {
  public:
-  explicit Ladder(const Trace& trace) : trace_(trace), origin_(trace.origin_ns()) {
+  Ladder(const Trace& trace, size_t width) : trace_(trace), columns_(width), origin_(trace.origin_ns()) {
     for (const SystemCall& call : trace.calls) threads_ = std::max(threads_, call.shown ? call.thread : 1U);
     add_packets();
     add_states();
@@ -62,8 +78,9 @@ class Ladder {
   }
 
   std::string text() const {
-    std::string text =
-        line("ms", {0, "client: calls", "state", fmt::format("{:^{}}", "packets", packet_width), "server"});
+    const bool narrow = columns_.state == 0;
+    std::string text = line("ms", {0, "client: calls", "state",
+                                   narrow ? "packets" : fmt::format("{:^{}}", "packets", columns_.packet), "server"});
     for (size_t i = 0; i < rows_.size(); ++i) {
       Row row = rows_[i];
       // The two ends are polled one after the other: merge the results of one poll into one line.
@@ -76,15 +93,23 @@ class Ladder {
   }
 
  private:
-  static std::string line(std::string_view time, const Row& row) {
-    std::string text = fmt::format("{:>8} {:<{}} {:<{}} {:<{}} {}", time, row.call, call_width, row.client, state_width,
-                                   row.packet, packet_width, row.server);
+  // One text at the left of a column, and one at its right.
+  static std::string shared(const std::string& left, const std::string& right, size_t width) {
+    return left + fmt::format("{:>{}}", right, std::max(width, left.size()) - left.size());
+  }
+
+  std::string line(std::string_view time, const Row& row) const {
+    const auto& [call, state, packet] = columns_;
+    std::string text = state == 0 ? fmt::format("{:>{}} {} {}", time, time_width, shared(row.call, row.client, call),
+                                                shared(row.packet, row.server, packet))
+                                  : fmt::format("{:>{}} {:<{}} {:<{}} {:<{}} {}", time, time_width, row.call, call,
+                                                row.client, state, row.packet, packet, row.server);
     text.erase(text.find_last_not_of(' ') + 1);
     return text + '\n';
   }
 
   std::string lines(const Row& row) const {
-    const std::vector<std::string> calls = wrapped(row.call, call_width, 4);
+    const std::vector<std::string> calls = wrapped(row.call, columns_.call, 4);
     Row first = row;
     first.call = calls.front();
     std::string text = line(fmt::format("{:.3f}", static_cast<double>(row.time_ns - origin_) / 1e6), first);
@@ -101,9 +126,9 @@ class Ladder {
   void add_packets() {
     for (const Packet& packet : trace_.packets) {
       Row row{packet.time_ns};
-      row.packet = arrow(packet);
+      row.packet = arrow(packet, columns_);
       if (trace_.connections.size() > 1 && packet.connection >= 0)
-        row.call = fmt::format("{:>{}}", fmt::format("({})", packet.connection + 1), call_width);
+        row.call = fmt::format("{:>{}}", fmt::format("({})", packet.connection + 1), columns_.call);
       rows_.push_back(std::move(row));
     }
   }
@@ -192,6 +217,7 @@ class Ladder {
   }
 
   const Trace& trace_;
+  Columns columns_;
   int64_t origin_;
   unsigned threads_ = 1;
   std::vector<Row> rows_;
@@ -199,8 +225,8 @@ class Ladder {
 
 }  // namespace
 
-std::string ladder(const Trace& trace) {
-  return Ladder(trace).text();
+std::string ladder(const Trace& trace, size_t width) {
+  return Ladder(trace, width).text();
 }
 
 }  // namespace connbench::trace

@@ -104,6 +104,37 @@ TEST(Ladder, IsAtMost120CharactersWide) {
               Each(testing::ResultOf([](const std::string& line) { return line.size(); }, testing::Le(120U))));
 }
 
+TEST(Ladder, PutsStatesBesideCallsAndPacketsWhereItIsNarrow) {
+  EXPECT_EQ(ladder(handshake(), 80),
+            R"(      ms client: calls                state packets                       server
+  -1.000 epoll_create1() = 3
+   0.000 * the attempt begins
+   0.100 connect(5, 198.19.0.1:7000) ...
+   0.200                                    |- S ----------------------------->.
+   0.300 ... connect = EINPROGRESS
+   0.350                           SYN_SENT                               LISTEN
+   0.400 epoll_wait(3, none) ...
+  10.200                                    .----------------------------- S ->|
+  10.300                                    .<---------------------- S. ack 1 -|
+  10.350                                                                SYN_RECV
+  20.300                                    |<- S. ack 1 ----------------------.
+  20.400 ... epoll_wait = 1 [OUT] (20.0 ms)
+  20.450                        ESTABLISHED
+  20.500 * the attempt: connected
+)");
+}
+
+TEST(Ladder, FitsTheTerminalWithEverythingAroundIt) {
+  Trace trace = handshake();
+  trace.calls.push_back(
+      call(21, 22, "getsockopt", "5, SO_ERROR and many words that do not fit into one line of it", "0"));
+  trace.notes = {
+      "a note of so many words that they do not fit into one line of sixty characters, nor into one of eighty"};
+  for (const size_t width : {60U, 80U, 100U, 120U})
+    EXPECT_THAT(lines(full_text(trace, width)),
+                Each(testing::ResultOf([](const std::string& line) { return line.size(); }, testing::Le(width))));
+}
+
 TEST(Ladder, MarksLostPacketsAndRetransmissions) {
   Trace trace = handshake();
   trace.packets = {packet(0.2, End::nowhere, To::server, 2), packet(1000.2, End::nowhere, To::server, 2)};
