@@ -1,11 +1,14 @@
 // connbench probe: checks claims about connect() on this kernel.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "bench/commands.h"
 #include "bench/flags.h"
+#include "bench/progress_line.h"
 #include "bench/requirements.h"
 #include "bench/run_description.h"
 #include "bench/screen.h"
@@ -17,6 +20,7 @@
 #include "harness/record/run_folder.h"
 #include "harness/record/run_json.h"
 #include "harness/record/schema.h"
+#include "harness/support/joined.h"
 #include "probe/session.h"
 
 namespace connbench {
@@ -26,18 +30,21 @@ struct ProbeFlags {
   std::string only{};
   std::string format = "text";
   std::string out{};
+  bool quiet = false;
 };
 
 struct ProbeOptions {
   probe::Choice choice;
   probe::Format format;
   std::optional<std::string> out;
+  ProgressLine::Wanted progress;
 };
 
 ProbeOptions parse(const ProbeFlags& flags) {
   return {.choice = for_flag("--only", [&] { return probe::choose(flags.only); }),
           .format = for_flag("--format", [&] { return probe::parse_format(flags.format); }),
-          .out = flags.out.empty() ? std::nullopt : std::optional(flags.out)};
+          .out = flags.out.empty() ? std::nullopt : std::optional(flags.out),
+          .progress = flags.quiet ? ProgressLine::Wanted::no : ProgressLine::Wanted::yes};
 }
 
 // The records of one session. When it is killed, they hold what was found so far.
@@ -81,12 +88,35 @@ class ProbeRecords {
   bool matrix_;
 };
 
+// The names of those that are not done: at the end a session waits for a few that take seconds.
+std::vector<std::string_view> waiting_for(const probe::Choice& choice, const probe::Findings& findings) {
+  std::vector<std::string_view> names;
+  for (const probe::Entry* claim : choice.claims)
+    if (std::ranges::find(findings.results, claim, &probe::Result::claim) == findings.results.end())
+      names.push_back(claim->id);
+  if (choice.matrix && findings.matrix.size() < std::size(probe::all_states)) names.emplace_back("matrix");
+  return names;
+}
+
+void show_progress(ProgressLine& line, const probe::Choice& choice, const probe::Findings& findings) {
+  if (!line.due()) return;
+  const size_t all = choice.claims.size() + (choice.matrix ? std::size(probe::all_states) : 0);
+  line.show(fmt::format("{} of {} probes done, to come: ", findings.results.size() + findings.matrix.size(), all),
+            joined(waiting_for(choice, findings), ", "));
+}
+
 int examine(const ProbeOptions& options, const probe::Place& place) {
   if (place.lab == nullptr) require_proc();
   StopSignal stop;  // before the first file: from then on, an interruption ends the session cleanly
   ProbeRecords records(options, place);
   probe::Findings findings;
-  const bool complete = probe::run_probes(options.choice, place, stop.fd(), findings, [&] { records.write(findings); });
+  ProgressLine progress(options.progress);
+  show_progress(progress, options.choice, findings);
+  const bool complete = probe::run_probes(options.choice, place, stop.fd(), findings, [&] {
+    records.write(findings);
+    show_progress(progress, options.choice, findings);
+  });
+  progress.clear();
   records.finish(complete, findings, place.lab);
 
   const int signal = complete ? 0 : stop.pending();  // a signal that comes later ends the process, see below
@@ -120,23 +150,25 @@ Command probe_command() {
   return {
       .name = "probe",
       .summary = "check on this kernel what is claimed about connect()",
-      .groups = {{"Options",
-                  {{.name = "--only",
-                    .value = "LIST",
-                    .destination = &flags->only,
-                    .help = "Some claims (S6,S9), or the matrix of all states (matrix).",
-                    .shown_default = "everything"},
-                   {.name = "--format",
-                    .value = "FORM",
-                    .destination = &flags->format,
-                    .help = "text, markdown or csv.",
-                    .choices = {"text", "markdown", "csv"}},
-                   {.name = "--out",
-                    .value = "FOLDER",
-                    .destination = &flags->out,
-                    .help = "Folder for the records.",
-                    .shown_default = "results/<time>-<id>",
-                    .completes = Completes::files}}}},
+      .groups =
+          {{"Options",
+            {{.name = "--only",
+              .value = "LIST",
+              .destination = &flags->only,
+              .help = "Some claims (S6,S9), or the matrix of all states (matrix).",
+              .shown_default = "everything"},
+             {.name = "--format",
+              .value = "FORM",
+              .destination = &flags->format,
+              .help = "text, markdown or csv.",
+              .choices = {"text", "markdown", "csv"}},
+             {.name = "--out",
+              .value = "FOLDER",
+              .destination = &flags->out,
+              .help = "Folder for the records.",
+              .shown_default = "results/<time>-<id>",
+              .completes = Completes::files},
+             {.name = "--quiet", .value = "", .destination = &flags->quiet, .help = "Show no progress on stderr."}}}},
       .usual_flag = "--only",
       .notes = {"A verdict is a finding, whatever it says. docs/connect.md sums the verdicts up.",
                 "Exit status: 0 done, 1 a probe itself failed, 2 unusable arguments, 3 the machine lacks what every "

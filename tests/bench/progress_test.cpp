@@ -54,6 +54,10 @@ class OnATerminal : public testing::Test {
     std::vector<std::string> arguments{CONNBENCH_PROGRAM, "run",   "--connector",          "epoll",      "--target",
                                        "backlog-full",    "--out", folder_.path() / "run", "--syscalls", "off"};
     arguments.insert(arguments.end(), more.begin(), more.end());
+    return start_command(arguments);
+  }
+
+  std::unique_ptr<Program> start_command(const std::vector<std::string>& arguments) {
     auto program = std::make_unique<Program>(arguments, [&] { ::dup2(theirs_.get(), STDERR_FILENO); });
     theirs_.reset(-1);
     return program;
@@ -107,6 +111,16 @@ TEST_F(OnATerminal, ARunThatIsInterruptedPrintsItsTableSoFar) {
   EXPECT_THAT(ended.out, AllOf(HasSubstr("backlog-full (IPv4)"), HasSubstr("late p50"), HasSubstr("records: ")));
   EXPECT_THAT(ended.out, Not(HasSubstr("next: "))) << "the records are not complete";
   EXPECT_THAT(shown_, AllOf(HasSubstr("interrupted"), HasSubstr("\"complete\": false")));
+}
+
+TEST_F(OnATerminal, AProbeShowsWhatIsStillToCome) {
+  const auto program =
+      start_command({CONNBENCH_PROGRAM, "probe", "--only", "S1,S6", "--out", folder_.path() / "probe"});
+  while (!program->ends_within(20ms)) read_all();
+  read_all();
+  EXPECT_EQ(program->wait().status, 0);
+  EXPECT_THAT(shown_, HasSubstr("0 of 2 probes done, to come: S1, S6"));
+  expect_no_line_to_wrap();
 }
 
 TEST_F(OnATerminal, AQuietRunShowsNothing) {
