@@ -6,6 +6,11 @@ from ..records import waves
 from ..units import exact_duration, family_text
 from ..vocabulary import OUTCOMES
 
+CUT_OFF = {  # outcomes that the wave limit makes
+    "cancelled": "were cut off by the wave limit",
+    "never_started": "had not begun when the wave limit ended the wave",
+}
+
 # The conditions under which connectors are compared. A load never spans two runs.
 Load = namedtuple("Load", "run scenario target family concurrency shards timeout_ns")
 
@@ -44,9 +49,10 @@ class Line:
 
     def outcome_text(self):
         there = [(name, count) for name, count in self.outcomes.items() if count]
+        by_limit = {name: " (wave limit)" if name in CUT_OFF else "" for name, _ in there}
         if len(there) == 1:
-            return f"all {there[0][0]}"
-        return ", ".join(f"{count} {name}" for name, count in there) or "no attempts"
+            return f"all {there[0][0]}{by_limit[there[0][0]]}"
+        return ", ".join(f"{count} {name}{by_limit[name]}" for name, count in there) or "no attempts"
 
     def server_bound(self):
         """Whether the target's server limited the rate, so that the server was measured rather than the connector."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from .exhaustion import EXHAUSTION_HEAD, exhaustion_table
 from .machine import machine_html, notices
 from .regression import regression_html
+from .scrolling import scrolling
 from .searches import searches_html
 from .sections import PALETTE, shown_at_first
 from .studies import studies_html
@@ -39,7 +40,7 @@ def page(material, sections, sentences, judged, studies=()):
         studies=studies_html(studies),
         verdict=_verdict(sentences),
         options=options,
-        table=table,
+        table=scrolling(f"<table id=table>{table}</table>", "Comparison table"),
         server_percent=SERVER_PERCENT,
         any_row="" if material.lines else "No wave was finished, so there is nothing to compare.",
         searches=(searches := searches_html(material)),
@@ -142,7 +143,7 @@ def _section(material, section):
         parts.append(f"<div class=whynot><b>Not drawn</b><ul>{items}</ul></div>")
     rows = exhaustion_table(material) if section["id"] == "exhaustion" else []
     if rows:
-        parts.append(_plain_table(EXHAUSTION_HEAD, rows))
+        parts.append(_plain_table(EXHAUSTION_HEAD, rows, "Table of the ramps"))
     return "".join([*parts, "</section>"])
 
 
@@ -156,11 +157,10 @@ def _chart(chart):
     )
 
 
-def _plain_table(head, rows):
+def _plain_table(head, rows, name):
     heads = "".join(f"<th scope=col>{escape(text)}</th>" for text in head)
     body = "".join(
         f"<tr><th scope=row>{escape(row[0])}</th>{''.join(f'<td>{escape(text)}</td>' for text in row[1:])}</tr>"
         for row in rows
     )
-    table = f"<table class=plain><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
-    return f"<div class=scroll tabindex=0>{table}</div>"
+    return scrolling(f"<table class=plain><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>", name)

@@ -2,6 +2,8 @@
 
 from html import escape
 
+from .scrolling import scrolling
+
 WIDTH, HEIGHT = 160, 14  # px of the drawn interval
 
 
@@ -11,13 +13,15 @@ def regression_html(rows):
     known = [row for row in rows if _interval(row)]
     reach = max((abs(value) for row in known for value in _interval(row)), default=0) or 1
     body = "".join(_row(row, reach) for row in rows)
+    table = (
+        "<table class=plain><thead><tr><th scope=col>benchmark<th scope=col>metric<th scope=col>verdict<th scope=col "
+        "class=n>effect<th scope=col>interval<th scope=col class=n>threshold<th scope=col class=n>p<th scope=col "
+        f"class=n>pairs</tr></thead><tbody>{body}</tbody></table>"
+    )
     return (
         "<section id=regression><h2>Regression verdicts</h2><p>Each figure of the changed build compared with the "
         "base: the effect with its interval, and the verdict of the gate. Right of the middle line the figure is "
-        "higher. A change up to the threshold does not count.</p><div class=scroll tabindex=0><table "
-        "class=plain><thead><tr><th scope=col>benchmark<th scope=col>metric<th scope=col>verdict<th scope=col "
-        "class=n>effect<th scope=col>interval<th scope=col class=n>threshold<th scope=col class=n>p<th scope=col "
-        f"class=n>pairs</tr></thead><tbody>{body}</tbody></table></div></section>"
+        f"higher. A change up to the threshold does not count.</p>{scrolling(table, 'Table of the verdicts')}</section>"
     )
 
 

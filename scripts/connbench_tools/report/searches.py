@@ -5,6 +5,7 @@ from html import escape
 from ..records.waves import is_harness
 from ..units import listed, significant
 from .comparison import Load, load_text
+from .scrolling import scrolling
 
 HEAD = ("connector", "load", "goal", "highest rate that held", "lowest that did not", "waves", "how it ended")
 SAYS = (
@@ -62,10 +63,9 @@ def searches_html(material):
     if not rows:
         return ""
     heads = "".join(f"<th scope=col>{escape(text)}</th>" for text in HEAD)
-    return (
-        f"<section id=searches><h2>Highest rates</h2><p>{SAYS}</p><div class=scroll tabindex=0><table "
-        f"class=plain><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div></section>"
-    )
+    table = f"<table class=plain><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    framed = scrolling(table, "Table of the searches")
+    return f"<section id=searches><h2>Highest rates</h2><p>{SAYS}</p>{framed}</section>"
 
 
 def _row(material, search):

@@ -21,6 +21,11 @@ def _spread(line):
     return f"{low}–{high}" if len(rates) > 1 and rates[-1] else ""
 
 
+def _each(column):
+    """A column of summary.csv, for each repetition that has it."""
+    return lambda line: [float(row[column]) for row in line.rows if row[column] not in ("", None)]
+
+
 COLUMNS = (
     Column(
         "rate",
@@ -40,14 +45,27 @@ COLUMNS = (
         each=lambda line: each_per_attempt(line.rows, "cpu_ns"),
     ),
     Column("syscalls", "system calls", "Per attempt, counted in a separate wave", lambda line: line.syscalls()),
-    Column("switches", "switches", "Context switches per attempt", lambda line: line.switches()),
-    Column("flight", "in flight", "Mean number of attempts in flight", lambda line: line.of("in_flight_mean")),
+    Column(
+        "switches",
+        "switches",
+        "Context switches per attempt",
+        lambda line: line.switches(),
+        each=lambda line: each_per_attempt(line.rows, "voluntary_switches", "involuntary_switches"),
+    ),
+    Column(
+        "flight",
+        "in flight",
+        "Mean number of attempts in flight",
+        lambda line: line.of("in_flight_mean"),
+        each=_each("in_flight_mean"),
+    ),
     Column(
         "p50",
         "p50",
         "Time to connect, median; only where latencies are comparable: one in flight, or open loop",
         lambda line: line.latency("p50_ns"),
         duration,
+        each=_each("p50_ns"),
     ),
     Column(
         "p99",
@@ -55,6 +73,7 @@ COLUMNS = (
         "Time to connect, 99th percentile; only where latencies are comparable",
         lambda line: line.latency("p99_ns"),
         duration,
+        each=_each("p99_ns"),
     ),
     Column(
         "queue",
@@ -62,6 +81,7 @@ COLUMNS = (
         "Time from the intended to the actual start, 99th percentile; open loop and one in flight",
         lambda line: line.latency("queue_p99_ns"),
         duration,
+        each=_each("queue_p99_ns"),
     ),
     Column(
         "late",
@@ -69,6 +89,7 @@ COLUMNS = (
         "Time from the deadline until the attempt was given up, median; negative: too early",
         lambda line: line.of("overshoot_p50_ns"),
         duration,
+        each=_each("overshoot_p50_ns"),
     ),
     Column(
         "late99",
@@ -76,6 +97,7 @@ COLUMNS = (
         "Time from the deadline until the attempt was given up, 99th percentile",
         lambda line: line.of("overshoot_p99_ns"),
         duration,
+        each=_each("overshoot_p99_ns"),
     ),
     Column(
         "reaped",
@@ -83,6 +105,7 @@ COLUMNS = (
         "Time from the deadline until the caller received the attempt, with all that ended in the same wait; median",
         lambda line: line.of("reaped_overshoot_p50_ns"),
         duration,
+        each=_each("reaped_overshoot_p50_ns"),
     ),
     Column(
         "reaped99",
@@ -90,6 +113,7 @@ COLUMNS = (
         "Time from the deadline until the caller received the attempt, 99th percentile",
         lambda line: line.of("reaped_overshoot_p99_ns"),
         duration,
+        each=_each("reaped_overshoot_p99_ns"),
     ),
     Column(
         "added",
@@ -97,6 +121,7 @@ COLUMNS = (
         "Time added to the handshake as the kernel measures it, median; only where latencies are comparable",
         lambda line: line.latency("added_p50_ns"),
         duration,
+        each=_each("added_p50_ns"),
     ),
     Column(
         "threads",

@@ -8,7 +8,7 @@ from ..records.samples import numpy
 from ..records.waves import each_per_attempt, is_harness, rate_of
 from ..units import duration, exact_duration, honest_digits, listed, significant
 from .claims import ENOUGH, Ranking, level_with
-from .comparison import Line, in_fleet, is_steady
+from .comparison import CUT_OFF, Line, in_fleet, is_steady
 from .distributions import timed_out
 from .exhaustion import healthy_text, ramps, stopped_text
 from .exhaustion import number as number_in
@@ -27,10 +27,6 @@ SECTIONS = {
     "Exhaustion": "exhaustion",
     "Outcomes": "comparison",
     "Change": "regression",
-}
-CUT_OFF = {  # outcomes that the wave limit makes
-    "cancelled": "were cut off by the wave limit",
-    "never_started": "had not begun when the wave limit ended the wave",
 }
 
 

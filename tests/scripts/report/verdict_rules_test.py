@@ -84,6 +84,7 @@ class VerdictRulesTest(ReportTest):
         place = "accepting (IPv4), 1 in flight, timeout 1 s: unlike most attempts, these"
         self.assertIn(f"{place} were cut off by the wave limit: blocking (8 of 20).", said)
         self.assertIn(f"{place} had not begun when the wave limit ended the wave: blocking (3 of 20).", said)
+        self.assertTrue("9 connected, 3 never_started (wave limit), 8 cancelled (wave limit)" in self.page(run))
 
     def test_denominators_belong_to_one_load(self):
         run = Records()
@@ -137,6 +138,15 @@ class VerdictRulesTest(ReportTest):
         cells = re.findall(r"<td class=n data-v=123[56]>([^<]*)<", self.page(run))
         self.assertTrue("<small>1,000–1,400</small>" in self.page(run), "the range is more precise than its median")
         self.assertCountEqual(cells, ["1,240", "1.24 µs", "1,200", "1.2 µs"])
+
+    def test_so_it_is_for_every_figure_of_the_table_that_is_measured_again_and_again(self):
+        run = Records()
+        for name, flights in (("steady", (31.24, 31.27, 31.3)), ("noisy", (31.24, 36.14, 40.1))):
+            for repetition, flight in enumerate(flights, 1):
+                own = {"in_flight_mean": flight, "p50_ns": 1000 * flight, "queue_p99_ns": 1000 * flight}
+                run.wave(name, repetition, times=[9], **own)
+        cells = re.findall(r"<td class=n data-v=(?:31.27|31270|36.14|36140)>([^<]*)<", self.page(run))
+        self.assertCountEqual(cells, ["31.3", "31.3 µs", "31.3 µs", "36", "36 µs", "36 µs"])
 
     def test_a_search_names_who_is_too_close_to_the_best(self):
         found = [("epoll", 5910, 6170), ("poll", 5800, 6000), ("select", 3000, 3200), ("pool", 1830, 1910)]

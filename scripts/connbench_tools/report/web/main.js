@@ -126,6 +126,7 @@ function keepInStep() {
       place.focus({ preventScroll: true });
     });
   }
+  for (const details of document.querySelectorAll("details")) details.addEventListener("toggle", sayWhatScrolls);
   addEventListener("hashchange", showEverything);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", showTheme);
   let width = innerWidth,
@@ -134,7 +135,7 @@ function keepInStep() {
     if (innerWidth === width) return; // hiding the address bar of a phone changes only the height
     width = innerWidth;
     clearTimeout(later);
-    table.sayThatItScrolls();
+    sayWhatScrolls();
     later = setTimeout(drawAll, 100);
   });
   printedInLight();

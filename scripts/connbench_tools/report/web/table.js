@@ -1,3 +1,9 @@
+// Columns beyond the edge of a table's frame look as if they were not there.
+function sayWhatScrolls() {
+  for (const box of document.querySelectorAll(".scroll"))
+    box.previousElementSibling.hidden = box.scrollWidth <= box.clientWidth;
+}
+
 // The comparison table: a click on a heading sorts it; load and name filter it.
 const table = {
   element: document.getElementById("table"),
@@ -54,14 +60,8 @@ const table = {
       head.hidden = !needed;
       for (const row of shown) row.cells[column].hidden = !needed;
     });
-    this.sayThatItScrolls();
+    sayWhatScrolls();
     this.count.textContent = `${shown.length} of ${this.rows.length} rows`;
-  },
-
-  // Columns beyond the edge look as if they were not there.
-  sayThatItScrolls() {
-    const box = this.element.parentElement;
-    document.getElementById("scrolls").hidden = box.scrollWidth <= box.clientWidth;
   },
 
   sorted(rows) {
