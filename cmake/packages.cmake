@@ -40,7 +40,7 @@ set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 # What find_package(connbench) looks for.
 get_property(libraries GLOBAL PROPERTY CONNBENCH_libraries)
 list(TRANSFORM libraries REPLACE "^.* (.*)$" "\\1" OUTPUT_VARIABLE needed)
-list(APPEND needed libfmt-dev libnl-route-3-dev libpcap-dev "liburing-dev (>= 2.3)" nlohmann-json3-dev "pkgconf | pkg-config")
+list(APPEND needed libfmt-dev libnl-route-3-dev libpcap-dev "liburing-dev (>= 2.3)" libzstd-dev nlohmann-json3-dev "pkgconf | pkg-config")
 list(REMOVE_DUPLICATES needed)
 list(SORT needed)
 list(JOIN needed ", " CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS)

@@ -58,7 +58,7 @@ class EnvironmentTest(unittest.TestCase):
             self.assertEqual(self.found.read_text(), "GIT_CONFIG_GLOBAL=/dev/null\n", words)
 
     def test_a_bash_script_whose_output_cannot_be_written_ends_with_2(self):
-        for name in ("bench", "test", "reference", "check-headers", "setup", "test-on"):
+        for name in ("bench", "test", "reference", "check-headers", "setup", "test-on", "test-aarch64"):
             for redirection, status in ((">/dev/full", 2), (">&-", 0), ("2>/dev/full", 0), ("2>&-", 0), ("| true", 0)):
                 script = f"'{ROOT}/scripts/{name}' --help {redirection}; exit ${{PIPESTATUS[0]}}"
                 done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
