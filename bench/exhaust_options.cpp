@@ -10,6 +10,7 @@
 #include "harness/exhaust/meter.h"
 #include "harness/exhaust/ramp_child.h"
 #include "harness/machine/machine.h"
+#include "harness/machine/memory.h"
 #include "harness/support/proc_file.h"
 #include "harness/support/units.h"
 
@@ -18,8 +19,9 @@ namespace {
 
 constexpr size_t most_pending = 1'000'000;
 constexpr size_t usual_pending = 5'000;
-constexpr size_t usual_step = 400;        // enough for a p99 of each step
-constexpr uint64_t kib_of_a_thread = 64;  // about 32: stack, kernel stack, slab, page tables; and as much to spare
+constexpr size_t usual_step = 400;  // enough for a p99 of each step
+constexpr uint64_t bytes_of_a_thread =
+    64 * 1024;  // about 32 KiB: stack, kernel stack, slab, page tables; and as much to spare
 constexpr uint64_t mebibyte = 1U << 20;
 constexpr uint64_t room_for_the_harness = 16 * mebibyte;  // slots, samples, what the C library maps
 
@@ -31,10 +33,21 @@ Resource parse_resource(const std::string& text) {
                            : Resource::memory;
 }
 
+// What the machine allows, less what is left to others. Where a container allows few, the others are few too.
+Limit machine_threads() {
+  Limit limit = thread_limit();
+  if (const auto memory = memory_available(); memory && memory->value / bytes_of_a_thread < limit.value)
+    limit = {memory->value / bytes_of_a_thread, memory->name, memory->how_to_raise};
+  const uint64_t left = std::min(threads_left_to_others, limit.value / 4);
+  limit.value -= left;
+  limit.name = fmt::format("{}, less {} left to others", limit.name, left);
+  return limit;
+}
+
 uint64_t usual_limit(Resource resource) {
   switch (resource) {
     case Resource::threads:
-      return 512;
+      return std::min<uint64_t>(512, machine_threads().value);
     case Resource::fds:
       return std::min<uint64_t>(1024, descriptor_limit().value);
     case Resource::ports:
@@ -57,17 +70,6 @@ void refuse_above(uint64_t limit, const Limit& machine) {
                                           limit, machine.value, machine.name, machine.how_to_raise));
 }
 
-// What the machine allows, less what is left to others.
-Limit machine_threads() {
-  Limit limit = thread_limit();
-  const int64_t free_kib = number_after(read_text("/proc/meminfo").value_or(""), "MemAvailable:");
-  const auto by_memory = static_cast<uint64_t>(std::max<int64_t>(0, free_kib)) / kib_of_a_thread;
-  if (free_kib >= 0 && by_memory < limit.value) limit = {by_memory, "the free memory", "free some"};
-  limit.value = limit.value > threads_left_to_others ? limit.value - threads_left_to_others : 0;
-  limit.name = fmt::format("{}, less {} left to others", limit.name, threads_left_to_others);
-  return limit;
-}
-
 Limit machine_allows(Resource resource) {
   switch (resource) {
     case Resource::threads:
@@ -83,10 +85,20 @@ Limit machine_allows(Resource resource) {
       "--to-the-end: at the end of this machine's memory the kernel kills processes; give memory a --limit");
 }
 
-// At the end of the machine's memory the kernel kills processes, and not only this one.
+// At the end of the memory the kernel kills processes, and not only this one. What a process may map need not be free,
+// but it must be there: a limit above it is never reached.
 Limit all_memory() {
-  const int64_t kib = number_after(read_text("/proc/meminfo").value_or(""), "MemTotal:");
-  return {kib < 0 ? UINT64_MAX : static_cast<uint64_t>(kib) * 1024, "its memory", "add some"};
+  return memory_limit().value_or(Limit{UINT64_MAX, "its memory", "add some"});
+}
+
+// The process may use all that it may map, and the kernel uses some for its sockets.
+void refuse_beyond_free(uint64_t limit) {
+  const auto free = memory_available();
+  if (!free || limit <= free->value) return;
+  throw MachineLacks(fmt::format(
+      "--limit: {} MiB are allowed, but only {} MiB are left ({}): before the process runs into its limit, the "
+      "kernel would kill it, or another one. Lower it, or {}",
+      limit / mebibyte, free->value / mebibyte, free->name, free->how_to_raise));
 }
 
 void check_limit(Resource resource, uint64_t limit) {
@@ -105,7 +117,8 @@ void check_limit(Resource resource, uint64_t limit) {
     case Resource::memory: {
       const uint64_t smallest = (address_space() + room_for_the_harness) / mebibyte + 1;
       refuse_below(limit, smallest * mebibyte, fmt::format("{}MiB", smallest), "code, libraries, records");
-      return refuse_above(limit, all_memory());
+      refuse_above(limit, all_memory());
+      return refuse_beyond_free(limit);
     }
   }
 }
@@ -154,7 +167,8 @@ FlagGroup what_runs_out(ExhaustFlags& flags) {
            {.name = "--to-the-end",
             .value = "",
             .destination = &flags.to_the_end,
-            .help = "No limit but this machine's own (1024 of its threads stay free). Not for memory."}}};
+            .help = "No limit but this machine's own (1024 of its threads stay free, or a quarter of fewer). Not for "
+                    "memory."}}};
 }
 
 FlagGroup ramp(ExhaustFlags& flags) {

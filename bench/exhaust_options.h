@@ -47,7 +47,8 @@ struct ExhaustOptions {
   ProgressLine::Wanted progress;
 };
 
-/// Threads that --to-the-end leaves to everybody else: a machine that cannot start a process cannot be rescued.
+/// Threads that --to-the-end leaves to everybody else, or a quarter where fewer are allowed: a machine that cannot
+/// start a process cannot be rescued.
 inline constexpr uint64_t threads_left_to_others = 1024;
 
 /// The flags by topic, with their help. They write to `flags`, which must outlive them.

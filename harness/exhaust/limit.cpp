@@ -15,6 +15,15 @@ class MachineLimit final : public ResourceLimit {
   std::string name_;
 };
 
+// The last resort, in a container whose root can make no cgroup.
+std::unique_ptr<ResourceLimit> limit_as_nobody(uint64_t threads, const std::string& reasons) {
+  try {
+    return limit_threads_as_nobody(threads);
+  } catch (const CannotLimit& nobody) {
+    throw CannotLimit{fmt::format("{}; {}", reasons, nobody.reason)};
+  }
+}
+
 }  // namespace
 
 std::string_view to_string(Resource resource) noexcept {
@@ -29,7 +38,7 @@ std::unique_ptr<ResourceLimit> limit_threads(uint64_t threads) {
     try {
       return limit_threads_by_cgroup(threads);
     } catch (const CannotLimit& cgroup) {
-      throw CannotLimit{fmt::format("{}; {}", rlimit.reason, cgroup.reason)};
+      return limit_as_nobody(threads, fmt::format("{}; {}", rlimit.reason, cgroup.reason));
     }
   }
 }

@@ -43,14 +43,18 @@ struct CannotLimit {
 };
 
 /// Limits the threads of a process, including the first, with RLIMIT_NPROC where it applies to this user, otherwise
-/// with pids.max of a new cgroup. Call this while the process has a single thread.
-/// @throws CannotLimit when neither is possible
+/// with pids.max of a new cgroup, otherwise with RLIMIT_NPROC of another user. Call this while the process has a single
+/// thread.
+/// @throws CannotLimit when nothing of this is possible
 std::unique_ptr<ResourceLimit> limit_threads(uint64_t threads);
 /// Sets RLIMIT_NPROC above the number of threads the user already has.
 /// @throws CannotLimit when the user is exempt (root)
 std::unique_ptr<ResourceLimit> limit_threads_by_rlimit(uint64_t threads);
 /// Uses pids.max of a new cgroup, which is removed when the limit is destroyed or this process dies, however it dies.
 std::unique_ptr<ResourceLimit> limit_threads_by_cgroup(uint64_t threads);
+/// For root: the process becomes the user nobody, to whom RLIMIT_NPROC applies.
+/// @throws CannotLimit for other users, and where nobody is exempt too
+std::unique_ptr<ResourceLimit> limit_threads_as_nobody(uint64_t threads);
 /// Sets both limits of RLIMIT_NOFILE.
 std::unique_ptr<ResourceLimit> limit_descriptors(uint64_t descriptors);
 /// Sets the soft limit of RLIMIT_AS.

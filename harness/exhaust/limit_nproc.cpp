@@ -1,5 +1,6 @@
 // RLIMIT_NPROC counts all threads of a user, so the limit is set relative to what that user already has.
 #include <fmt/format.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -59,7 +60,41 @@ class NprocLimit final : public ResourceLimit {
   void enter() const override { allow_tasks(counted_now() - 1 + value()); }  // counted_now() includes this thread
 };
 
+// Changes the user of this process for good. Other processes of that user count too.
+void become_nobody() {
+  constexpr uid_t nobody = 65'534;
+  checked(::setresuid(nobody, nobody, nobody), "setresuid");
+  ::prctl(PR_SET_DUMPABLE, 1);  // so that its own /proc stays readable
+}
+
+class NobodyLimit final : public ResourceLimit {
+ public:
+  using ResourceLimit::ResourceLimit;
+  std::string_view kind() const override { return "rlimit_nproc"; }
+  std::string describe() const override {
+    return fmt::format(
+        "at most {} threads in the process, by RLIMIT_NPROC of the user nobody (root has no such limit, and no cgroup "
+        "can be made here)",
+        value());
+  }
+  void enter() const override {
+    become_nobody();
+    allow_tasks(counted_now() - 1 + value());
+  }
+};
+
 }  // namespace
+
+std::unique_ptr<ResourceLimit> limit_threads_as_nobody(uint64_t threads) {
+  if (::geteuid() != 0) throw CannotLimit{"only root can become another user"};
+  const ChildAnswer exempt = ask_in_child([] {
+    become_nobody();
+    return another_fits(1) ? "yes" : "no";
+  });
+  if (!exempt.ok || exempt.text == "yes")
+    throw CannotLimit{exempt.ok ? "RLIMIT_NPROC does not apply to the user nobody either" : exempt.text};
+  return std::make_unique<NobodyLimit>(threads);
+}
 
 std::unique_ptr<ResourceLimit> limit_threads_by_rlimit(uint64_t threads) {
   // This process already counts as one: a second task is possible only when the user is exempt.

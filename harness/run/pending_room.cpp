@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "harness/lab/lab.h"
+#include "harness/machine/memory.h"
 #include "harness/process/descriptor_table.h"
 #include "harness/process/shared.h"
 #include "harness/support/proc_file.h"
@@ -34,12 +35,14 @@ int64_t slab_bytes() {
 }
 
 // The pages that TCP may use: the last of three numbers. Only the initial network namespace shows them.
-const std::optional<int64_t>& tcp_memory_limit() {
-  static const std::optional<int64_t> pages = [] {
-    const std::string text = sysctl("net.ipv4.tcp_mem").value_or("");
-    const int64_t last = leading_number(std::string_view(text).substr(text.find_last_of(" \t") + 1));
-    return last < 0 ? std::nullopt : std::optional(last);
-  }();
+std::optional<int64_t> read_tcp_memory_limit() {
+  const std::string text = sysctl("net.ipv4.tcp_mem").value_or("");
+  const int64_t last = leading_number(std::string_view(text).substr(text.find_last_of(" \t") + 1));
+  return last < 0 ? std::nullopt : std::optional(last);
+}
+
+std::optional<int64_t>& tcp_memory_limit() {
+  static std::optional<int64_t> pages = read_tcp_memory_limit();
   return pages;
 }
 
@@ -114,7 +117,14 @@ Limit pending_by_descriptors() {
 }
 
 void note_tcp_memory() {
-  tcp_memory_limit();
+  tcp_memory_limit() = read_tcp_memory_limit();
+}
+
+std::optional<uint64_t> tcp_pages_for(size_t attempts) {
+  const int64_t used = tcp_pages_in_use();
+  if (used < 0) return std::nullopt;
+  return static_cast<uint64_t>(used) +
+         static_cast<uint64_t>(1.1 * static_cast<double>(attempts) * usual_pending_cost.tcp_pages);
 }
 
 std::optional<Limit> pending_by_tcp_memory(const PendingCost& cost) {
@@ -131,12 +141,14 @@ std::optional<Limit> pending_by_tcp_memory(const PendingCost& cost) {
 }
 
 std::optional<Limit> pending_by_memory(const PendingCost& cost) {
-  const int64_t available = number_after(read_text("/proc/meminfo").value_or(""), "MemAvailable:");
-  if (available < 0) return std::nullopt;
+  const auto available = memory_available();
+  if (!available) return std::nullopt;
   const double each = cost.slab_bytes + pending_user_bytes;
-  return Limit{.value = non_negative(static_cast<double>(available) * 1024 / each),
-               .name = fmt::format("memory: {} MiB are free, {:.1f} KiB per attempt", available / 1024, each / 1024),
-               .how_to_raise = "stop other programs, or add memory"};
+  return Limit{
+      .value = non_negative(static_cast<double>(available->value) / each),
+      .name = fmt::format("memory: {} MiB are free{}, {:.1f} KiB per attempt", available->value >> 20,
+                          available->name.starts_with('/') ? fmt::format(" ({})", available->name) : "", each / 1024),
+      .how_to_raise = available->how_to_raise};
 }
 
 std::optional<Limit> pending_by_epoll_watches() {

@@ -30,8 +30,11 @@ inline constexpr double pending_user_bytes = 264;
 /// How many attempts can be pending in one descriptor table.
 Limit pending_by_descriptors();
 /// Reads the machine's net.ipv4.tcp_mem and remembers it. Only the initial network namespace shows it, so call this
-/// before entering a lab.
+/// before entering a lab, and again when it has changed.
 void note_tcp_memory();
+/// How many pages TCP may have to have while so many attempts are pending, with those that it has now. nullopt when
+/// that cannot be read.
+std::optional<uint64_t> tcp_pages_for(size_t attempts);
 /// How many more the TCP memory of the whole machine allows. nullopt when the limit cannot be read.
 std::optional<Limit> pending_by_tcp_memory(const PendingCost& cost);
 /// How many the free memory allows. nullopt when it cannot be read.

@@ -71,6 +71,22 @@ TEST(Limits, OfThreadsByRlimitAreRefusedForRoot) {
   }
 }
 
+TEST(Limits, OfThreadsOfNobodyApplyToRoot) {
+  SKIP_UNDER_THREAD_SANITIZER();
+  if (::getuid() != 0) GTEST_SKIP() << "needs root";
+  std::unique_ptr<ResourceLimit> limit;
+  try {
+    limit = limit_threads_as_nobody(allowed);
+  } catch (const CannotLimit& cannot) {
+    GTEST_SKIP() << cannot.reason;
+  }
+  const int status = in_child([&] {
+    limit->enter();
+    return threads_until_eagain() == allowed ? 0 : 2;
+  });
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
 class Cgroups : public testing::Test {
  protected:
   void SetUp() override {
