@@ -40,6 +40,15 @@ std::unique_ptr<Pacing> pacing(std::string_view load, uint64_t seed) {
   return find_scenario(arrival).entry->pacing(arrival, seed);
 }
 
+std::optional<double> rate(std::string_view load) {
+  return offered_rate(split(load).arrival);
+}
+
+std::optional<double> attempts(std::string_view load, std::optional<Duration> within) {
+  const std::string_view arrival = split(load).arrival;
+  return within ? attempts_within(arrival, *within) : usual_attempts(arrival);
+}
+
 }  // namespace
 
 extern const ScenarioEntry fleet;
@@ -49,6 +58,8 @@ const ScenarioEntry fleet{
     .summary = "several targets in one queue: how dead hosts hold up healthy ones; works with any --arrival",
     .label = label,
     .pacing = pacing,
+    .rate = rate,
+    .attempts = attempts,
 };
 
 }  // namespace connbench::scenarios

@@ -6,8 +6,6 @@
 #include <stdexcept>
 #include <utility>
 
-#include "harness/support/quantity.h"
-
 namespace connbench {
 
 ChosenScenario find_scenario(std::string_view arrival) {
@@ -20,13 +18,23 @@ ChosenScenario find_scenario(std::string_view arrival) {
 }
 
 std::optional<double> offered_rate(std::string_view arrival) {
-  const size_t colon = arrival.find(':');
-  return colon == std::string_view::npos ? std::nullopt : std::optional(parse_rate(arrival.substr(colon + 1)));
+  return find_scenario(arrival).entry->rate(arrival);
 }
 
+std::optional<double> attempts_within(std::string_view arrival, Duration time) {
+  return find_scenario(arrival).entry->attempts(arrival, time);
+}
+
+std::optional<double> usual_attempts(std::string_view arrival) {
+  return find_scenario(arrival).entry->attempts(arrival, std::nullopt);
+}
+
+// The label of an open loop is its canonical spelling, behind a word of its own for a constant rate.
 std::string canonical_arrival(std::string_view arrival) {
-  const auto rate = offered_rate(arrival);
-  return rate ? fmt::format("{}:{}", arrival.substr(0, arrival.find(':')), format_rate(*rate)) : std::string(arrival);
+  constexpr std::string_view steady = "steady:";
+  const std::string label = find_scenario(arrival).label;
+  if (arrival.find(':') == std::string_view::npos) return std::string(arrival);
+  return label.starts_with(steady) ? label.substr(steady.size()) : label;
 }
 
 Duration last_due(std::string_view arrival, uint64_t seed, size_t attempts) {

@@ -1,5 +1,7 @@
 // Attempts arrive at a given rate, regardless of how the earlier ones are doing. Latency counts from the intended
 // start.
+#include <fmt/format.h>
+
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,8 +22,12 @@ double rate_of(std::string_view arrival) {
 
 std::optional<std::string> label(std::string_view arrival) {
   if (!arrival.starts_with(uniform) && !arrival.starts_with(poisson)) return std::nullopt;
-  rate_of(arrival);
-  return "steady:" + canonical_arrival(arrival);
+  return fmt::format("steady:{}:{}", arrival.substr(0, arrival.find(':')), format_rate(rate_of(arrival)));
+}
+
+std::optional<double> attempts(std::string_view arrival, std::optional<Duration> within) {
+  if (!within) return std::nullopt;
+  return rate_of(arrival) * std::chrono::duration<double>(*within).count();
 }
 
 std::unique_ptr<Pacing> pacing(std::string_view arrival, uint64_t seed) {
@@ -38,6 +44,8 @@ const ScenarioEntry steady{
     .summary = "open loop: attempts are due at a given rate, evenly spaced or at random (seeded)",
     .label = label,
     .pacing = pacing,
+    .rate = [](std::string_view arrival) { return std::optional(rate_of(arrival)); },
+    .attempts = attempts,
 };
 
 }  // namespace connbench::scenarios

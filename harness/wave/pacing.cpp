@@ -41,8 +41,51 @@ class PoissonArrivals final : public Pacing {
   std::mt19937_64 random_;
 };
 
+class RampArrivals final : public Pacing {
+ public:
+  explicit RampArrivals(const Ramp& ramp) : ramp_(ramp) {}
+  bool open_loop() const noexcept override { return true; }
+  Duration next_due() override {
+    const double number = static_cast<double>(next_++);
+    const double lasts_s = std::chrono::duration<double>(ramp_.lasts).count();
+    const double rest = number - ramp_.attempts();
+    const double due_s = rest < 0 ? within_ramp(number, lasts_s) : lasts_s + rest / ramp_.to_per_s;
+    return Duration(std::llround(due_s * 1e9));
+  }
+
+ private:
+  // After t seconds, from·t + slope·t²/2 attempts have been due. Solved for t in a form that needs no case of its own
+  // for a slope of zero.
+  double within_ramp(double number, double lasts_s) const {
+    const double slope = (ramp_.to_per_s - ramp_.from_per_s) / lasts_s;
+    const double root = std::sqrt(ramp_.from_per_s * ramp_.from_per_s + 2 * slope * number);
+    return 2 * number / (ramp_.from_per_s + root);
+  }
+
+  Ramp ramp_;
+  uint64_t next_ = 0;
+};
+
+class BurstArrivals final : public Pacing {
+ public:
+  BurstArrivals(size_t size, Duration interval) : size_(size), interval_(interval) {}
+  bool open_loop() const noexcept override { return true; }
+  Duration next_due() override { return interval_ * static_cast<int64_t>(next_++ / size_); }
+
+ private:
+  size_t size_;
+  Duration interval_;
+  uint64_t next_ = 0;
+};
+
 }  // namespace
 
+std::unique_ptr<Pacing> ramp_arrivals(const Ramp& ramp) {
+  return std::make_unique<RampArrivals>(ramp);
+}
+std::unique_ptr<Pacing> burst_arrivals(size_t size, Duration interval) {
+  return std::make_unique<BurstArrivals>(size, interval);
+}
 std::unique_ptr<Pacing> closed_loop() {
   return std::make_unique<ClosedLoop>();
 }

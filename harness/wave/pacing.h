@@ -1,6 +1,7 @@
 // When attempts are due: as soon as there is room (closed loop), or at scheduled times (open loop).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -27,5 +28,21 @@ std::unique_ptr<Pacing> closed_loop();
 std::unique_ptr<Pacing> uniform_arrivals(double rate_per_s);
 /// Exponential gaps of mean 1/rate; the same seed gives the same times on every platform.
 std::unique_ptr<Pacing> poisson_arrivals(double rate_per_s, uint64_t seed);
+
+/// A rate that changes evenly from the beginning of the wave, and then stays.
+struct Ramp {
+  double from_per_s;
+  double to_per_s;
+  Duration lasts;  ///< until the rate has changed
+
+  /// How many attempts are due until then.
+  double attempts() const noexcept {
+    return (from_per_s + to_per_s) / 2 * std::chrono::duration<double>(lasts).count();
+  }
+};
+/// Evenly spaced by the rate of each moment.
+std::unique_ptr<Pacing> ramp_arrivals(const Ramp& ramp);
+/// `size` attempts at once, and as many again after each interval.
+std::unique_ptr<Pacing> burst_arrivals(size_t size, Duration interval);
 
 }  // namespace connbench

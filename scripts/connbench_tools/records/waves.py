@@ -1,11 +1,14 @@
 """What rows of summary.csv mean: loads, rates and costs. A row describes a wave, or one target's part of it."""
 
 import math
+import re
 import statistics
 
 from ..vocabulary import SERVER_BOUND, SUSTAINED
 
 HARNESSES = ("null", "null-threads", "null-pool")
+# "burst" alone is the closed loop.
+_SCHEDULE = re.compile(r"(^|:)(poisson:|uniform:|ramp:|burst:\d+@)")
 ALL_TARGETS = "*"  # the target of the row that describes a whole fleet
 
 
@@ -30,8 +33,8 @@ def is_steady(scenario):
 
 
 def is_open_loop(scenario):
-    """Whether attempts start at an offered rate, also in a fleet: fleet:accepting=90,blackhole=10:uniform:100/s"""
-    return scenario.rpartition(":")[0].rpartition(":")[2] in ("poisson", "uniform")
+    """Whether attempts start by a schedule, also in a fleet: fleet:accepting=90,blackhole=10:uniform:100/s"""
+    return _SCHEDULE.search(scenario) is not None
 
 
 def offered_text(scenario):

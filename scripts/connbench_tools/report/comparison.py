@@ -89,7 +89,8 @@ def latency_is_comparable(load):
 
 
 def is_steady(load):
-    return waves.is_steady(load.scenario)
+    """Whether attempts go to one target by a schedule."""
+    return waves.is_open_loop(load.scenario) and not in_fleet(load)
 
 
 def in_fleet(load):

@@ -59,5 +59,32 @@ TEST(PoissonArrivals, AreTheSameForTheSameSeedOnly) {
   EXPECT_NE(first, first_dues(*poisson_arrivals(1000, 8), 1000));
 }
 
+TEST(RampArrivals, ChangeTheirRateEvenlyAndThenKeepIt) {
+  const Ramp ramp{.from_per_s = 100, .to_per_s = 300, .lasts = 10s};
+  EXPECT_EQ(ramp.attempts(), 2000);
+  const auto pacing = ramp_arrivals(ramp);
+  EXPECT_TRUE(pacing->open_loop());
+  const auto dues = first_dues(*pacing, 2301);
+  EXPECT_EQ(dues[0], 0ns);
+  EXPECT_NEAR(std::chrono::duration<double>(dues[750]).count(), 5, 1e-9) << "100 · 5 + 20 · 5² / 2 are due by then";
+  EXPECT_NEAR(std::chrono::duration<double>(dues[2000]).count(), 10, 1e-9);
+  EXPECT_NEAR(std::chrono::duration<double>(dues[2300]).count(), 11, 1e-9);
+  for (size_t i = 1; i < dues.size(); ++i) ASSERT_LE(dues[i - 1], dues[i]);
+}
+
+TEST(RampArrivals, MayFallOrStay) {
+  const auto falling = first_dues(*ramp_arrivals({.from_per_s = 300, .to_per_s = 100, .lasts = 10s}), 2101);
+  EXPECT_NEAR(std::chrono::duration<double>(falling[1250]).count(), 5, 1e-9);
+  EXPECT_NEAR(std::chrono::duration<double>(falling[2100]).count(), 11, 1e-9);
+  const auto level = first_dues(*ramp_arrivals({.from_per_s = 1000, .to_per_s = 1000, .lasts = 1s}), 4);
+  EXPECT_EQ(level, (std::vector<Duration>{0ms, 1ms, 2ms, 3ms}));
+}
+
+TEST(BurstArrivals, ComeAtOnceAndAgainAfterEachInterval) {
+  const auto pacing = burst_arrivals(3, 2s);
+  EXPECT_TRUE(pacing->open_loop());
+  EXPECT_EQ(first_dues(*pacing, 7), (std::vector<Duration>{0s, 0s, 0s, 2s, 2s, 2s, 4s}));
+}
+
 }  // namespace
 }  // namespace connbench
