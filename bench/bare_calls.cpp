@@ -57,15 +57,20 @@ class BareTimer {
 
 }  // namespace
 
-int bare_open(const Endpoint& to) {
-  const int fd = checked(::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket");
+int bare_open(const Endpoint& to, const BareSocket& socket) {
+  const int fd = checked(::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, socket.protocol), "socket");
+  if (socket.fastopen) set(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1);
+  if (socket.source != nullptr) {
+    set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+    checked(::bind(fd, socket.source->address(), socket.source->size()), "bind");
+  }
   if (::connect(fd, to.address(), to.size()) != 0 && errno != EINPROGRESS) checked(-1, "connect");
   return fd;
 }
 
-int bare_begin(const Endpoint& to) {
+int bare_begin(const Endpoint& to, const BareSocket& socket) {
   bare_stamp();
-  return bare_open(to);
+  return bare_open(to, socket);
 }
 
 void bare_end(int fd) {

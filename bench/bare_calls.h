@@ -8,6 +8,13 @@
 
 namespace connbench {
 
+/// What a socket is besides plain TCP, and what is asked of it before connect().
+struct BareSocket {
+  int protocol = 0;                  ///< the third argument of socket()
+  bool fastopen = false;             ///< setsockopt(TCP_FASTOPEN_CONNECT)
+  const Endpoint* source = nullptr;  ///< setsockopt(IP_BIND_ADDRESS_NO_PORT), bind
+};
+
 using BareCall = void (*)(const Endpoint& to);
 
 void bare_plain(const Endpoint& to);
@@ -24,9 +31,9 @@ inline void bare_stamp() noexcept {
   static_cast<void>(now());
 }
 /// A non-blocking socket on which connect() was called.
-int bare_open(const Endpoint& to);
+int bare_open(const Endpoint& to, const BareSocket& socket = {});
 /// The same after a stamp.
-int bare_begin(const Endpoint& to);
+int bare_begin(const Endpoint& to, const BareSocket& socket = {});
 /// getsockopt(SO_ERROR), a stamp, setsockopt(SO_LINGER), close.
 void bare_end(int fd);
 

@@ -35,14 +35,15 @@ void bare_blocking(std::span<const Endpoint> endpoints, size_t attempts, size_t)
   for (size_t i = 0; i < attempts; ++i) bare_plain(endpoints[i % endpoints.size()]);
 }
 
-void bare_epoll(std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency, uint32_t how) {
+void bare_epoll(std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency, uint32_t how,
+                const BareSocket& socket) {
   const UniqueFd epoll(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
   std::array<epoll_event, 256> events{};
   size_t begun = 0;
   size_t ended = 0;
   while (ended < attempts) {
     for (; begun < attempts && begun - ended < concurrency; ++begun) {
-      const int fd = bare_begin(endpoints[begun % endpoints.size()]);
+      const int fd = bare_begin(endpoints[begun % endpoints.size()], socket);
       epoll_event event{.events = EPOLLOUT | how, .data = {.fd = fd}};
       checked(::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event), "epoll_ctl");
     }

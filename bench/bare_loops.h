@@ -15,7 +15,8 @@ namespace connbench {
 void bare_blocking(std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency);
 
 /// epoll_ctl and epoll_wait; `how` is EPOLLONESHOT or EPOLLET.
-void bare_epoll(std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency, uint32_t how);
+void bare_epoll(std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency, uint32_t how,
+                const BareSocket& socket = {});
 /// ppoll over everything in flight.
 void bare_poll(std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency);
 /// select over everything in flight.

@@ -5,9 +5,17 @@
 #include <memory>
 #include <span>
 
-#include "harness/connector/endpoint.h"
+#include "bench/bare_calls.h"
 
 namespace connbench {
+
+/// How a bare ring differs from the usual one.
+struct BareRingOptions {
+  unsigned setup = 0;  ///< flags of io_uring_setup()
+  BareSocket socket{};
+};
+/// With the flags of the connector's default, +setup:coop.
+BareRingOptions bare_ring_coop();
 
 /// One io_uring_enter for a batch of sockets (direct descriptors) and connects, which waits for one completion, and one
 /// io_uring_enter for their SO_LINGER and close. As in the connector, a batch has one stamp when it begins, and each
@@ -17,7 +25,7 @@ namespace connbench {
 /// which would disturb the measurement.
 class BareIoUring {
  public:
-  explicit BareIoUring(size_t concurrency);
+  explicit BareIoUring(size_t concurrency, const BareRingOptions& options = bare_ring_coop());
   ~BareIoUring();
   BareIoUring(const BareIoUring&) = delete;
   BareIoUring& operator=(const BareIoUring&) = delete;
@@ -27,6 +35,21 @@ class BareIoUring {
   class Ring;
   std::unique_ptr<Ring> ring_;
   size_t concurrency_;
+};
+
+/// An io_uring in the place of epoll: a poll request per socket, sent together with the wait, and after a multishot
+/// request another one that removes it.
+class BareRingPoll {
+ public:
+  BareRingPoll(size_t concurrency, bool multishot);
+  ~BareRingPoll();
+  BareRingPoll(const BareRingPoll&) = delete;
+  BareRingPoll& operator=(const BareRingPoll&) = delete;
+  void run(std::span<const Endpoint> endpoints, size_t attempts);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace connbench

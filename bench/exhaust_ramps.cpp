@@ -58,7 +58,7 @@ std::string why_skipped(const ExhaustOptions& options, PlannedRamp& planned) {
     planned.capacity = std::min<size_t>(planned.capacity, options.limit);
   if (entry.program != nullptr) return "";
   Retirement retirement({}, 0);
-  return entry.probe({planned.connector->options, planned.capacity, retirement}).value_or("");
+  return entry.probe({planned.connector->options, planned.capacity, retirement, options.family}).value_or("");
 }
 
 // A guess for the progress: healthy connects before and beside the dead attempts, starting those, and the longest wait

@@ -7,16 +7,20 @@
 //   floor/pending_bytes/<connector>   memory per pending attempt (pending_bytes.cpp)
 // Takes the usual --benchmark_* flags.
 #include <fmt/format.h>
+#include <liburing.h>
+#include <netinet/in.h>
 #include <sys/epoll.h>
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 
 #include "bench/bare_loops.h"
 #include "bench/bare_ring.h"
 #include "bench/bench_support.h"
 #include "bench/pending_bytes.h"
 #include "harness/machine/processors.h"
+#include "impl/sockets/socket_setup.h"
 
 namespace {
 
@@ -90,8 +94,10 @@ BareLoop threads_with(BareCall call) {
   return [call](auto endpoints, size_t n, size_t concurrency) { bare_threads(endpoints, n, concurrency, call); };
 }
 
-BareLoop epoll_with(uint32_t how) {
-  return [how](auto endpoints, size_t n, size_t concurrency) { bare_epoll(endpoints, n, concurrency, how); };
+BareLoop epoll_with(uint32_t how, const BareSocket& socket = {}) {
+  return [how, socket](auto endpoints, size_t n, size_t concurrency) {
+    bare_epoll(endpoints, n, concurrency, how, socket);
+  };
 }
 
 // As many threads as the connector has by default. They live as long as the comparison, like those of the connector.
@@ -102,9 +108,39 @@ BareLoop pool_with(BareCall call) {
 
 // It lives as long as the comparison: the kernel dismantles a ring in the background, which would disturb the
 // measurement.
-BareLoop ring_for(size_t concurrency) {
-  const auto ring = std::make_shared<BareIoUring>(concurrency);
+BareLoop ring_for(size_t concurrency, const BareRingOptions& options = bare_ring_coop()) {
+  const auto ring = std::make_shared<BareIoUring>(concurrency, options);
   return [ring](auto endpoints, size_t n, size_t) { ring->run(endpoints, n); };
+}
+
+BareLoop ring_poll_for(size_t concurrency, bool multishot) {
+  const auto ring = std::make_shared<BareRingPoll>(concurrency, multishot);
+  return [ring](auto endpoints, size_t n, size_t) { ring->run(endpoints, n); };
+}
+
+// Every option of a socket, in a loop that makes the calls itself and in one that leaves them to a ring; and every way
+// to set up a ring.
+std::vector<Floor> floors_of_options() {
+  static const Endpoint another = Endpoint::ipv4(INADDR_LOOPBACK + 1, 0);
+  const std::pair<const char*, BareSocket> sockets[] = {{"+source-address:127.0.0.2", {.source = &another}},
+                                                        {"+protocol:mptcp", {.protocol = IPPROTO_MPTCP}},
+                                                        {"+fastopen", {.fastopen = true}}};
+  std::vector<Floor> rows;
+  for (const auto& [option, socket] : sockets) {
+    rows.push_back(
+        {fmt::format("epoll{}", option), 256, [socket = socket] { return epoll_with(EPOLLONESHOT, socket); }});
+    rows.push_back({fmt::format("io-uring{}", option), 256,
+                    [socket = socket] { return ring_for(256, {.setup = bare_ring_coop().setup, .socket = socket}); }});
+  }
+  const std::pair<const char*, unsigned> setups[] = {{"defer", IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SINGLE_ISSUER},
+                                                     {"sqpoll", IORING_SETUP_SQPOLL | IORING_SETUP_SINGLE_ISSUER},
+                                                     {"plain", 0}};
+  for (const auto& [name, flags] : setups)
+    rows.push_back({fmt::format("io-uring+setup:{}", name), 256,
+                    [flags = flags] { return ring_for(256, {.setup = flags, .socket = {}}); }});
+  rows.push_back({"io-uring+poll:oneshot", 256, [] { return ring_poll_for(256, false); }});
+  rows.push_back({"io-uring+poll:multishot", 256, [] { return ring_poll_for(256, true); }});
+  return rows;
 }
 
 // For a new mechanism, add a row here and a bare loop to bare_loops.h.
@@ -154,7 +190,9 @@ void null_in_clock_reads(benchmark::State& state) {
 
 int main(int argc, char** argv) {
   run_on_first_cpu();
-  for (const Floor& floor : floors())
+  std::vector<Floor> rows = floors();
+  std::ranges::move(floors_of_options(), std::back_inserter(rows));
+  for (const Floor& floor : rows)
     add_comparison(fmt::format("floor/{}/{}", floor.connector, floor.concurrency), [floor](benchmark::State& state) {
       if (!skipped(state, floor.connector, floor.concurrency))
         against_floor(state, floor.connector, floor.make(), floor.concurrency);

@@ -6,6 +6,8 @@
 //                                                 that stay pending
 //   pending/readiness/<connector>/<many>          attempts to a host that answers, one after the other, connect next to
 //                                                 those that stay pending
+// <connector> may be bare-ring: the requests of io-uring, without what the connector keeps itself. What is left of the
+// ratio is the kernel's.
 // `ratio` is processor time per attempt with <many> pending, as a multiple of that with 1,000: the median of ABBA
 // groups. late_few_us, late_many_us: how long after its deadline an attempt was given up (p50 of all).
 //
@@ -21,12 +23,14 @@
 #include <barrier>
 #include <exception>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <mutex>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
 
+#include "bench/bare_pending_ring.h"
 #include "bench/bench_support.h"
 #include "harness/machine/machine.h"
 #include "harness/support/statistics.h"
@@ -59,9 +63,12 @@ double processor_seconds(clockid_t clock) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
 }
 
+// Makes a connector for so many attempts in flight.
+using Make = std::function<std::unique_ptr<Connector>(size_t, Retirement&)>;
+
 struct Load {
   Kind kind;
-  NamedConnector named;
+  Make make;
   std::span<const Endpoint> silent;
   std::span<const Endpoint> answering;
   size_t threads;
@@ -87,7 +94,7 @@ class Share {
     // As many attempts in both numbers.
     const size_t rounds = load_.kind == Kind::begin_and_cancel ? load_.many / load_.threads / pending_ : 1;
     for (size_t round = 0; round < rounds; ++round) {
-      const auto connector = load_.named.entry->make({load_.named.options, pending_ + 1, retirement_});
+      const auto connector = load_.make(pending_ + 1, retirement_);
       for (uint64_t id = 0; id < pending_; ++id) begin(*connector, id, load_.silent, never);
       completions_.clear();
       connector->reap(completions_, TimePoint{});
@@ -232,15 +239,25 @@ class Comparison {
   double retransmits_ = 0;
 };
 
+// What the connector io-uring asks of the kernel, without what it keeps itself.
+constexpr std::string_view bare_ring = "bare-ring";
+
+Make maker_of(std::string_view connector) {
+  if (connector == bare_ring) return [](size_t room, Retirement&) { return make_bare_pending_ring(room); };
+  return [named = find_connector(connector)](size_t room, Retirement& retirement) {
+    return named.entry->make({named.options, room, retirement});
+  };
+}
+
 void few_against_many(benchmark::State& state, Kind kind, const char* connector, size_t many) {
-  const NamedConnector named = find_connector(connector);
+  const NamedConnector probed = find_connector(connector == bare_ring ? "io-uring" : connector);
   const size_t threads = threads_for(many);
   Retirement retirement({}, 0);
-  if (const auto reason = named.entry->probe({named.options, many / threads + 1, retirement}))
+  if (const auto reason = probed.entry->probe({probed.options, many / threads + 1, retirement}))
     return state.SkipWithError(("skipped: " + *reason).c_str());
   OpenTargets targets;
   const Load load{.kind = kind,
-                  .named = named,
+                  .make = maker_of(connector),
                   .silent = targets.open("backlog-full", Family::ipv4, many).endpoints(),
                   .answering = targets.open("accepting", Family::ipv4, many).endpoints(),
                   .threads = threads,
@@ -256,7 +273,7 @@ int main(int argc, char** argv) {
   constexpr std::pair<const char*, Kind> kinds[] = {
       {"begin_and_cancel", Kind::begin_and_cancel}, {"expiry", Kind::expiry}, {"readiness", Kind::readiness}};
   for (const auto& [name, kind] : kinds)
-    for (const char* connector : {"epoll", "io-uring", "io-uring+deadline:link"})
+    for (const char* connector : {"epoll", "io-uring", "bare-ring", "io-uring+deadline:link"})
       for (const size_t many : {size_t{10'000}, size_t{100'000}})
         add_comparison(fmt::format("pending/{}/{}/{}", name, connector, many),
                        [=, kind = kind](benchmark::State& state) { few_against_many(state, kind, connector, many); });

@@ -18,7 +18,7 @@ install(EXPORT connbench NAMESPACE connbench:: FILE connbenchTargets.cmake DESTI
 install(DIRECTORY harness DESTINATION ${headers} COMPONENT development FILES_MATCHING PATTERN *.h PATTERN frames.h EXCLUDE
         PATTERN two_ends.h EXCLUDE)
 # What a connector can be made of: an event loop of its own, a call for a thread to sit in, a library's loop.
-foreach(header loops/loop loops/detect loops/pending sockets/due_table sockets/begin_connect sockets/source_port
+foreach(header loops/loop loops/detect loops/pending sockets/due_table sockets/begin_connect sockets/source sockets/socket_setup
         threads/thread_executor threads/thread_per_attempt threads/thread_pool threads/calls/calls libraries/library_connector)
   get_filename_component(folder impl/${header} DIRECTORY)
   install(FILES impl/${header}.h DESTINATION ${headers}/${folder} COMPONENT development)

@@ -1,8 +1,13 @@
 #include "probe/attempt_states.h"
 
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstring>
 
 #include "probe/probe.h"
 
@@ -62,6 +67,34 @@ void give_up_soon(int fd) {
   checked(::setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &one, sizeof one), "TCP_SYNCNT");
 }
 
+void fast_open(int fd) {
+  const int on = 1;
+  if (::setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof on) != 0)
+    throw NotTestable("this kernel has no TCP_FASTOPEN_CONNECT (since Linux 4.11)");
+}
+
+// Lets the listeners of this network that ask for it give cookies: net.ipv4.tcp_fastopen is a set of bits.
+void allow_cookies() {
+  const UniqueFd sysctl(::open("/proc/sys/net/ipv4/tcp_fastopen", O_WRONLY | O_CLOEXEC));
+  if (!sysctl || ::write(sysctl.get(), "3", 1) != 1)
+    throw NotTestable(fmt::format("net.ipv4.tcp_fastopen cannot be set: {}", std::strerror(errno)));
+}
+
+// A first connection gets the cookie. Each of the others then waits for data that its SYN could carry.
+Attempts with_cookie(size_t count) {
+  allow_cookies();
+  Listener listener = listen_on_loopback();
+  const int most_pending = 64;
+  checked(::setsockopt(listener.fd.get(), IPPROTO_TCP, TCP_FASTOPEN, &most_pending, sizeof most_pending),
+          "TCP_FASTOPEN");
+  const Attempts first = begin(listener.at, 1, fast_open);
+  wait_until(first, POLLOUT);
+  Attempts attempts = begin(listener.at, count, fast_open);
+  if (attempts.connect_error != 0) throw std::runtime_error("connect() did not wait for data, in spite of a cookie");
+  attempts.kept.push_back(std::move(listener.fd));
+  return attempts;
+}
+
 // TCP has no broadcast: connect() fails with ENETUNREACH and sends nothing.
 Endpoint broadcast_address_of_loopback() {
   return Endpoint::ipv4(INADDR_LOOPBACK | 0x00ffffffU, 9);
@@ -89,6 +122,8 @@ std::string_view to_string(AttemptState state) noexcept {
       return "unreachable (ICMP)";
     case AttemptState::soft_error:
       return "ICMP while connect() holds the socket";
+    case AttemptState::fast_open:
+      return "TCP Fast Open, SYN not sent";
     case AttemptState::failed_at_once:
       return "connect() failed at once, errno ignored";
   }
@@ -117,6 +152,9 @@ Attempts attempts_in(AttemptState state, size_t count, Surroundings& here) {
     case AttemptState::soft_error:
       if (!here.has_lab()) throw NotTestable("a network of two hosts can be created only in the lab");
       return soft_errors(count);
+    case AttemptState::fast_open:
+      if (!here.has_lab()) throw NotTestable("a network whose servers give cookies can be created only in the lab");
+      return with_cookie(count);
     case AttemptState::failed_at_once:
       return begin(broadcast_address_of_loopback(), count);
   }

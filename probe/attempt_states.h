@@ -22,12 +22,13 @@ enum class AttemptState : uint8_t {
   timed_out,     ///< the kernel has given up
   unreachable,   ///< a router across the link reported it (ICMP)
   soft_error,    ///< the same, while connect() itself held the socket: the error is recorded and the attempt continues
+  fast_open,     ///< TCP Fast Open with a cookie: connect() has returned 0, and no SYN has left
   failed_at_once,  ///< connect() failed with an errno other than EINPROGRESS, which the program ignored
 };
 inline constexpr AttemptState all_states[] = {
-    AttemptState::pending,    AttemptState::accepted,      AttemptState::data_waiting, AttemptState::fin_received,
-    AttemptState::reset,      AttemptState::refused,       AttemptState::timed_out,    AttemptState::unreachable,
-    AttemptState::soft_error, AttemptState::failed_at_once};
+    AttemptState::pending,    AttemptState::accepted,  AttemptState::data_waiting,  AttemptState::fin_received,
+    AttemptState::reset,      AttemptState::refused,   AttemptState::timed_out,     AttemptState::unreachable,
+    AttemptState::soft_error, AttemptState::fast_open, AttemptState::failed_at_once};
 
 /// "accepted, data waiting".
 std::string_view to_string(AttemptState state) noexcept;
@@ -41,7 +42,7 @@ struct Attempts {
 };
 
 /// Creates `count` sockets and waits until the kernel has them in `state`, without consuming anything.
-/// @throws NotTestable for states that need the lab (unreachable, soft_error) when there is none
+/// @throws NotTestable for states that need the lab (unreachable, soft_error, fast_open) when there is none
 Attempts attempts_in(AttemptState state, size_t count, Surroundings& here);
 
 /// Creates sockets in the state soft_error. Moves this process, for good, into a network of its own with two hosts: a

@@ -77,6 +77,8 @@ bool is_right(AttemptState state, Diagnosis diagnosis) noexcept {
       return diagnosis == Diagnosis::connected;
     case soft_error:
       return diagnosis != Diagnosis::connected;
+    case fast_open:  // nothing has been sent, and no way of asking can know it: whoever turns it on has asked for that
+      return true;
     case reset:
     case refused:
     case timed_out:

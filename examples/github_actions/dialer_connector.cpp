@@ -35,7 +35,7 @@ const ConnectorEntry dialer_threads{
     .name = "dialer-threads",
     .summary = "a thread per attempt, waiting with the library dialer",
     .options = thread_options,
-    .probe = probe_source_port,
+    .probe = probe_socket_setup,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPerAttempt>(settings, dial, of_the_call);
     },

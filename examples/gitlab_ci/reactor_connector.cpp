@@ -37,7 +37,7 @@ const ConnectorEntry reactor_loop{
     .name = "reactor-loop",
     .summary = "one thread, waiting with the library reactor",
     .options = loop_options,
-    .probe = probe_source_port,
+    .probe = probe_socket_setup,
     .make = make_connector<ReactorLoop>,
 };
 

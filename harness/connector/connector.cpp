@@ -4,6 +4,18 @@
 
 namespace connbench {
 
+std::string_view to_string(Protocol protocol) noexcept {
+  switch (protocol) {
+    case Protocol::unknown:
+      return "";
+    case Protocol::tcp:
+      return "tcp";
+    case Protocol::mptcp:
+      return "mptcp";
+  }
+  return "";
+}
+
 std::string_view to_string(Capabilities::Threads threads) noexcept {
   switch (threads) {
     case Capabilities::Threads::none:

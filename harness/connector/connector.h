@@ -21,11 +21,20 @@ struct Attempt {
   Duration timeout;                     ///< counted from `Completion::started`; connectors without a deadline ignore it
 };
 
-/// The kernel's view of a handshake (TCP_INFO), read when the policy asks for it.
+/// What a connection speaks. A socket that was opened for MPTCP falls back to TCP when its peer does not speak it.
+enum class Protocol : uint8_t { unknown, tcp, mptcp };
+/// Those that a socket can be opened for, as OptionSpec::choices.
+inline constexpr std::string_view protocols = "tcp|mptcp";
+/// "", "tcp", "mptcp".
+std::string_view to_string(Protocol protocol) noexcept;
+
+/// The kernel's view of a handshake, read from the socket when the policy asks for it.
 struct Handshake {
-  bool known = false;           ///< false: not asked for, or not a TCP socket
-  uint8_t syn_retransmits = 0;  ///< tcpi_total_retrans: before any data is sent, all are SYNs
-  Duration round_trip{};        ///< tcpi_rtt; after a retransmitted SYN, of the last exchange only
+  bool known = false;                     ///< of what TCP_INFO says; false: not asked for, or not a TCP socket
+  uint8_t syn_retransmits = 0;            ///< tcpi_total_retrans: before any data is sent, all are SYNs
+  uint16_t local_port = 0;                ///< 0: not asked for, or it has none
+  Protocol protocol = Protocol::unknown;  ///< unknown: not asked for, or not connected
+  Duration round_trip{};                  ///< tcpi_rtt; after a retransmitted SYN, of the last exchange only
 };
 
 /// How an attempt ended.

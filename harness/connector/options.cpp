@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "harness/connector/address_list.h"
 #include "harness/support/joined.h"
 #include "harness/support/quantity.h"
 #include "harness/support/units.h"
@@ -53,6 +54,8 @@ std::string canonical_value(std::string_view value, const OptionSpec& spec) {
       return format_size(parse_size(value, range_of(spec, any_size, bytes)));
     case OptionSpec::Kind::count:
       return std::to_string(parse_count(value, range_of(spec, any_count, number)));
+    case OptionSpec::Kind::addresses:
+      return canonical_address_list(value);
   }
   return "";
 }
@@ -80,8 +83,11 @@ struct NameAndValue {
 };
 
 // An item is what stands between two '+'.
-NameAndValue read_option(std::string_view item) {
+NameAndValue read_option(std::string_view item, std::span<const OptionSpec> specs) {
   const size_t colon = item.find(':');
+  if (colon == std::string_view::npos)
+    for (const OptionSpec& spec : specs)
+      if (spec.name == item && !spec.bare_value.empty()) return {spec.name, spec.bare_value};
   if (colon == 0 || colon == std::string_view::npos) {
     throw std::invalid_argument(fmt::format("'+{}': an option is written +name:value", item));
   }
@@ -104,6 +110,8 @@ std::string_view to_string(OptionSpec::Kind kind) noexcept {
       return "size";
     case OptionSpec::Kind::count:
       return "count";
+    case OptionSpec::Kind::addresses:
+      return "addresses";
   }
   return "";
 }
@@ -116,7 +124,7 @@ Options::Options(std::string_view text, std::span<const OptionSpec> specs) {
   if (text.front() != '+') throw std::invalid_argument(fmt::format("'{}': an option is written +name:value", text));
   std::vector<std::string_view> seen;
   for (std::string_view item : split(text.substr(1), '+')) {
-    const auto [name, value] = read_option(item);
+    const auto [name, value] = read_option(item, specs);
     const auto& spec = find_spec(name, specs);
     if (std::find(seen.begin(), seen.end(), name) != seen.end()) {
       throw std::invalid_argument(fmt::format("option '{}' is given twice", name));
@@ -152,6 +160,9 @@ size_t Options::size(std::string_view name) const {
 }
 size_t Options::count(std::string_view name) const {
   return parse_count(value(name));
+}
+std::vector<Endpoint> Options::addresses(std::string_view name) const {
+  return parse_address_list(value(name));
 }
 bool Options::given(std::string_view name) const {
   return !specified(name).empty();

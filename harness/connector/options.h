@@ -10,13 +10,14 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/connector/endpoint.h"
 #include "harness/support/clock.h"
 
 namespace connbench {
 
 /// One option that a connector understands.
 struct OptionSpec {
-  enum class Kind : uint8_t { choice, duration, size, count };
+  enum class Kind : uint8_t { choice, duration, size, count, addresses };
   std::string_view name;
   Kind kind;
   std::string_view choices;        ///< for Kind::choice: the values, separated by '|'
@@ -25,6 +26,8 @@ struct OptionSpec {
   std::string_view misleading = {};  ///< those choices that are known to report false outcomes
   /// The valid range of a duration, size or count, in the spelling of its values; "" = as wide as the type.
   std::string_view least = {}, most = {};
+  /// The value that the name alone stands for: "+fastopen" is "+fastopen:on"; "" = a value must be written.
+  std::string_view bare_value = {};
 
   bool operator==(const OptionSpec&) const = default;
 };
@@ -48,7 +51,8 @@ class Options {
   Duration duration(std::string_view name) const;
   size_t size(std::string_view name) const;  ///< bytes: "64KiB", "8MiB", "65536"
   size_t count(std::string_view name) const;
-  bool given(std::string_view name) const;  ///< it has a value, from the name or by default
+  std::vector<Endpoint> addresses(std::string_view name) const;  ///< with port 0
+  bool given(std::string_view name) const;                       ///< it has a value, from the name or by default
   bool knows(std::string_view name) const noexcept { return values_.contains(name); }  ///< it is specified
   /// The value of every specified option, as written in a name; "" = it has none. For the records.
   const std::map<std::string, std::string, std::less<>>& values() const noexcept { return values_; }

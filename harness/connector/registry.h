@@ -19,8 +19,9 @@ namespace connbench {
 /// What a connector is made with.
 struct ConnectorSettings {
   Options options;
-  size_t max_in_flight;    ///< the runner never has more in flight; room for that many may be reserved
-  Retirement& retirement;  ///< closes sockets; outlives the connector
+  size_t max_in_flight;            ///< the runner never has more in flight; room for that many may be reserved
+  Retirement& retirement;          ///< closes sockets; outlives the connector
+  std::optional<Family> family{};  ///< for the probe: that of the addresses to connect to, where it is known
 };
 
 /// The library on which a connector is built, for run.json.

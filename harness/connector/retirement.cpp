@@ -65,13 +65,32 @@ Handshake read_handshake(int fd) noexcept {
           .round_trip = std::chrono::microseconds(info.tcpi_rtt)};
 }
 
+uint16_t read_local_port(int fd) noexcept {
+  sockaddr_storage own{};
+  socklen_t size = sizeof own;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&own), &size) != 0) return 0;
+  if (own.ss_family == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in&>(own).sin_port);
+  return own.ss_family == AF_INET6 ? ntohs(reinterpret_cast<const sockaddr_in6&>(own).sin6_port) : 0;
+}
+
+// After a fallback the kernel passes the question on to TCP, which does not know the option.
+Protocol read_protocol(int fd) noexcept {
+  constexpr int sol_mptcp = 284;  // SOL_MPTCP and MPTCP_INFO: Linux 5.16, missing from older C libraries
+  constexpr int mptcp_info = 1;
+  uint32_t some{};
+  socklen_t size = sizeof some;
+  return ::getsockopt(fd, sol_mptcp, mptcp_info, &some, &size) == 0 ? Protocol::mptcp : Protocol::tcp;
+}
+
 Retirement::Retirement(ConnectionPolicy policy, size_t expected) : policy_(policy) {
   if (policy.close == CloseMode::hold) held_.reserve(expected);
 }
 
 bool Retirement::prepare(int fd, Completion& completion) const noexcept {
   if (policy_.handshake) completion.handshake = read_handshake(fd);
+  if (policy_.local_port) completion.handshake.local_port = read_local_port(fd);
   if (completion.result.outcome != Outcome::connected) return false;
+  if (policy_.protocol) completion.handshake.protocol = read_protocol(fd);
   if (policy_.may_self_connect && is_connected_to_itself(fd)) completion.result.outcome = Outcome::self_connected;
   if (policy_.close == CloseMode::rst) reset_on_close(fd);
   return policy_.close == CloseMode::hold;

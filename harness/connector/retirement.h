@@ -28,11 +28,13 @@ struct ConnectionPolicy {
   CloseMode close = CloseMode::rst;
   bool handshake = false;         ///< read TCP_INFO of every attempt (about 2 % of a loopback connect)
   bool may_self_connect = false;  ///< the destination is a local ephemeral port: check for self-connection
+  bool local_port = false;        ///< read the local port of every attempt (getsockname(), one more system call)
+  bool protocol = false;          ///< the sockets may fall back to TCP: read whether they did, once connected
 
   /// Whether a socket must be given to Retirement. The connector may close any other itself: by SO_LINGER 0 and close()
   /// when it is connected and the mode is `rst`, else by close(). For sockets without a descriptor (io_uring).
   constexpr bool needs_descriptor(bool connected) const noexcept {
-    return handshake || (connected && (may_self_connect || close == CloseMode::hold));
+    return handshake || local_port || (connected && (may_self_connect || protocol || close == CloseMode::hold));
   }
 };
 
@@ -64,5 +66,9 @@ class Retirement {
 
 /// TCP_INFO of `fd`. `known` is false for anything but a TCP socket.
 Handshake read_handshake(int fd) noexcept;
+/// The port of an IP socket; 0 when it has none.
+uint16_t read_local_port(int fd) noexcept;
+/// What a socket that was opened for MPTCP and is connected speaks.
+Protocol read_protocol(int fd) noexcept;
 
 }  // namespace connbench

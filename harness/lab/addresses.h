@@ -18,6 +18,7 @@ enum class Block : uint16_t {
   no_arp = 0x1001,       ///< on the local network, but no host has these addresses
   prohibited = 0x1002,   ///< a route rejects these addresses
   no_route = 0x1003,     ///< no route
+  clients = 0x1004,      ///< more addresses of the client, all of them, over IPv4 only (for +source-address)
   blackhole = 0x2000,    ///< behind an interface whose peer is down
 };
 

@@ -164,6 +164,18 @@ void address_client(Builder& builder, const Plan& plan) {
   netlink.add_route(plan.prohibited, {.type = RTN_PROHIBIT});
 }
 
+// All addresses of a block are the client's own: bind() accepts any that the table of local routes has.
+void address_clients(Builder& builder) {
+  const IpPrefix clients = IpPrefix::ipv4(ipv4_base(Block::clients), ipv4_prefix(Block::clients));
+  builder.on(client_side).add_route(clients, {.type = RTN_LOCAL, .interface = loopback_index});
+}
+
+// The server reaches them by way of the client.
+void route_to_clients(Builder& builder, const Plan& plan) {
+  const IpPrefix clients = IpPrefix::ipv4(ipv4_base(Block::clients), ipv4_prefix(Block::clients));
+  builder.on(server_side).add_route(clients, {.type = RTN_UNICAST, .interface = b0.index, .gateway = &plan.client});
+}
+
 // Without a router, each of the many addresses would need a neighbour entry; with a router, one is enough.
 void address_blackhole(Builder& builder, const Plan& plan) {
   Netlink& netlink = builder.on(client_side);
@@ -206,6 +218,7 @@ constexpr Step steps[] = {
     {"the client's interface", client_side, always, [](Builder& b) { b.on(client_side).set_up(a0.index); }},
     {"the blackhole's interface", client_side, always, [](Builder& b) { b.on(client_side).set_up(d0.index); }},
     {"the client's IPv4", client_side, always, [](Builder& b) { address_client(b, plan_ipv4()); }},
+    {"the client's other addresses", client_side, always, [](Builder& b) { address_clients(b); }},
     {"the client's IPv6", client_side, with_ipv6, [](Builder& b) { address_client(b, plan_ipv6()); }},
     {"the blackhole's IPv4", client_side, always, [](Builder& b) { address_blackhole(b, plan_ipv4()); }},
     {"the blackhole's IPv6", client_side, with_ipv6, [](Builder& b) { address_blackhole(b, plan_ipv6()); }},
@@ -213,6 +226,8 @@ constexpr Step steps[] = {
     {"the server's checksums", server_side, always, [](Builder&) { checksums_in_software(b0.name); }},
     {"the server's interface", server_side, always, [](Builder& b) { b.on(server_side).set_up(b0.index); }},
     {"the server's IPv4", server_side, always, [](Builder& b) { address_server(b, plan_ipv4()); }},
+    {"the way to the client's other addresses", server_side, always,
+     [](Builder& b) { route_to_clients(b, plan_ipv4()); }},
     {"the server's IPv6", server_side, with_ipv6, [](Builder& b) { address_server(b, plan_ipv6()); }},
     {"the client's queues", client_side, always, [](Builder& b) { b.lengthen_queues(); }},  // for targets on loopback
     {"the server's queues", server_side, always, [](Builder& b) { b.lengthen_queues(); }},

@@ -22,7 +22,8 @@ struct RecordedWave {
   std::span<const Sample> samples;
   const Assignment* assignment = nullptr;  ///< of a fleet: which target each attempt had
 
-  /// Whether the attempt was offered before the wave was stopped, so that its sample says something.
+  /// Whether the attempt was offered before the wave was stopped or its time was over, so that its sample says
+  /// something.
   bool offered(size_t attempt) const {
     const size_t shards = wave.what.shards;
     return wave.offered.empty() || attempt / shards < wave.offered[attempt % shards];
@@ -32,9 +33,9 @@ struct RecordedWave {
     if (wave.offered.empty()) return samples.size();
     return std::min(samples.size(), *std::ranges::max_element(wave.offered) * wave.what.shards);
   }
-  /// How many were not.
+  /// How many were wanted nevertheless.
   size_t never_offered() const {
-    if (wave.offered.empty()) return 0;
+    if (wave.offered.empty() || wave.by_time) return 0;
     return samples.size() - std::accumulate(wave.offered.begin(), wave.offered.end(), size_t{0});
   }
   const Sample& sample(size_t attempt) const {

@@ -48,7 +48,7 @@ class RowEnd {
  private:
   void empty() { *at_++ = ','; }
 
-  std::array<char, 320> text_;  // 8 numbers of at most 20 characters, 2 words of at most 17, commas
+  std::array<char, 320> text_;  // 9 numbers of at most 20 characters, 3 words of at most 17, commas
   char* at_ = text_.data();
 };
 
@@ -64,6 +64,8 @@ void append_row(std::string& block, const std::string& beginning, size_t attempt
   // After a retransmitted SYN, tcpi_rtt covers only the last exchange. It is 0 when nothing answered.
   row.number_if(s.handshake_known && s.round_trip_ns > 0 && s.syn_retransmits == 0, s.round_trip_ns);
   row.number_if(s.handshake_known, s.syn_retransmits);
+  row.number_if(s.local_port != 0, s.local_port);
+  row.word(to_string(s.protocol));
   block.append(beginning).append(row.finish());
 }
 

@@ -25,7 +25,7 @@ inline constexpr std::string_view exhaustion = "exhaustion.csv";
 /// One row per attempt.
 inline constexpr std::string_view samples_header =
     "run_id,scenario,connector,target,family,concurrency,shard,timeout_ns,repetition,attempt,scheduled_ns,started_ns,"
-    "finished_ns,reaped_ns,outcome,stage,os_error,handshake_ns,syn_retransmits";
+    "finished_ns,reaped_ns,outcome,stage,os_error,handshake_ns,syn_retransmits,local_port,protocol";
 
 /// One row per wave. The counts of the outcomes stand in the order of `Outcome`.
 inline constexpr std::string_view summary_header =

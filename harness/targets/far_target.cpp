@@ -1,6 +1,9 @@
 #include "harness/targets/far_target.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <vector>
@@ -30,6 +33,17 @@ std::vector<Endpoint> spread(const TargetRequest& request, Block block, uint16_t
   return endpoints;
 }
 
+// In the server's namespace. Only listeners that ask for it are affected.
+void grant_cookies(int listener) {
+  constexpr int clients_and_servers = 3;  // net.ipv4.tcp_fastopen is a set of bits
+  const UniqueFd sysctl(
+      checked(::open("/proc/sys/net/ipv4/tcp_fastopen", O_WRONLY | O_CLOEXEC), "net.ipv4.tcp_fastopen"));
+  const std::string value = std::to_string(clients_and_servers);
+  checked(static_cast<int>(::write(sysctl.get(), value.data(), value.size())), "net.ipv4.tcp_fastopen");
+  const int most_pending = 65'535;  // handshakes with data that are not complete
+  checked(::setsockopt(listener, IPPROTO_TCP, TCP_FASTOPEN, &most_pending, sizeof most_pending), "TCP_FASTOPEN");
+}
+
 class UnservedTarget final : public Target {
  public:
   explicit UnservedTarget(std::vector<Endpoint> endpoints) : endpoints_(std::move(endpoints)) {}
@@ -42,7 +56,7 @@ class UnservedTarget final : public Target {
 
 }  // namespace
 
-std::unique_ptr<Target> accept_far(const TargetRequest& request, const LinkRule& rule) {
+std::unique_ptr<Target> accept_far(const TargetRequest& request, const LinkRule& rule, Fastopen fastopen) {
   const Block block = request.lab->add_far(rule);
   const auto port = static_cast<uint16_t>(first_far_port + static_cast<uint16_t>(block));
   const Visit server = request.lab->visit_server();
@@ -54,6 +68,7 @@ std::unique_ptr<Target> accept_far(const TargetRequest& request, const LinkRule&
     checked(::setsockopt(bound.sockets[0].get(), IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only), "IPV6_V6ONLY");
   checked(::bind(bound.sockets[0].get(), any.address(), any.size()), "bind");
   bound.endpoints = spread(request, block, port);
+  if (fastopen == Fastopen::granted) grant_cookies(bound.sockets[0].get());
   return accept_on(std::move(bound), request, AfterAccept::hold);
 }
 

@@ -16,8 +16,12 @@ namespace connbench::lab {
 /// The blackhole's addresses: a /17 without its router and a margin.
 inline constexpr size_t blackhole_addresses = 31'999;
 
+/// Whether a far host gives clients that ask for one a cookie for TCP Fast Open.
+enum class Fastopen : uint8_t { refused, granted };
+
 /// A far host that accepts and holds connections, under `rule`. @throws std::system_error
-std::unique_ptr<Target> accept_far(const TargetRequest& request, const LinkRule& rule);
+std::unique_ptr<Target> accept_far(const TargetRequest& request, const LinkRule& rule,
+                                   Fastopen fastopen = Fastopen::refused);
 
 /// A far host without a listener: its own kernel answers, if the rule lets it.
 std::unique_ptr<Target> unserved_far(const TargetRequest& request, const LinkRule& rule);

@@ -23,14 +23,20 @@ void add(BoundSockets& bound, UniqueFd socket, const Endpoint& endpoint) {
   bound.endpoints.push_back(endpoint);
 }
 
+/// Of a server's socket.
+struct Kind {
+  Family family;
+  int protocol;
+};
+
 /// Without SO_REUSEADDR, a port is either exclusively ours or taken; then the next one is tried, from a random one on.
 /// @return false when none is free
-bool bind_one_of(BoundSockets& bound, Family family, size_t index, PortRange ports, std::mt19937& random) {
-  UniqueFd socket = stream_socket(family);
+bool bind_one_of(BoundSockets& bound, Kind kind, size_t index, PortRange ports, std::mt19937& random) {
+  UniqueFd socket = stream_socket(kind.family, kind.protocol);
   const size_t start = std::uniform_int_distribution<size_t>(0, ports.size() - 1)(random);
   for (size_t tries = 0; tries < ports.size(); ++tries) {
     const auto port = static_cast<uint16_t>(ports.first + (start + tries) % ports.size());
-    const Endpoint endpoint = loopback(family, index, port);
+    const Endpoint endpoint = loopback(kind.family, index, port);
     if (::bind(socket.get(), endpoint.address(), endpoint.size()) == 0) {
       add(bound, std::move(socket), endpoint);
       return true;
@@ -40,9 +46,9 @@ bool bind_one_of(BoundSockets& bound, Family family, size_t index, PortRange por
   return false;
 }
 
-void bind_ip(BoundSockets& bound, Family family, size_t index, const PortsForServers& ports, std::mt19937& random) {
-  if (bind_one_of(bound, family, index, ports.preferred, random)) return;
-  if (bind_one_of(bound, family, index, ports.all, random)) return;
+void bind_ip(BoundSockets& bound, Kind kind, size_t index, const PortsForServers& ports, std::mt19937& random) {
+  if (bind_one_of(bound, kind, index, ports.preferred, random)) return;
+  if (bind_one_of(bound, kind, index, ports.all, random)) return;
   throw std::system_error(EADDRINUSE, std::generic_category(),
                           fmt::format("bind: every port from {} to {} is in use", ports.all.first, ports.all.last));
 }
@@ -57,8 +63,9 @@ void bind_unix(BoundSockets& bound) {
 
 }  // namespace
 
-UniqueFd stream_socket(Family family) {
-  return UniqueFd(checked(::socket(address_family(family), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket"));
+UniqueFd stream_socket(Family family, int protocol) {
+  return UniqueFd(
+      checked(::socket(address_family(family), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol), "socket"));
 }
 
 PortsForServers server_ports(PortRange ephemeral, uint16_t first_unprivileged) {
@@ -78,7 +85,7 @@ PortsForServers server_ports(PortRange ephemeral, uint16_t first_unprivileged) {
   return {all, all};
 }
 
-BoundSockets bind_loopback(const TargetRequest& request) {
+BoundSockets bind_loopback(const TargetRequest& request, int protocol) {
   BoundSockets bound;
   if (request.family == Family::unix_domain) {
     bind_unix(bound);
@@ -88,7 +95,7 @@ BoundSockets bind_loopback(const TargetRequest& request) {
   const PortsForServers ports = server_ports(ephemeral, first_unprivileged_port());
   const size_t count = addresses_wanted(request);
   std::mt19937 random(std::random_device{}());
-  for (size_t i = 0; i < count; ++i) bind_ip(bound, request.family, i, ports, random);
+  for (size_t i = 0; i < count; ++i) bind_ip(bound, {request.family, protocol}, i, ports, random);
   return bound;
 }
 

@@ -21,8 +21,12 @@ struct BoundSockets {
   std::vector<Endpoint> endpoints;
 };
 
-/// A non-blocking stream socket. @throws std::system_error
-UniqueFd stream_socket(Family family);
+#ifndef IPPROTO_MPTCP  // since Linux 5.6; missing from older C libraries
+#define IPPROTO_MPTCP 262
+#endif
+
+/// A non-blocking stream socket. @param protocol the third argument of socket(). @throws std::system_error
+UniqueFd stream_socket(Family family, int protocol = 0);
 
 /// Where to look for ports for servers.
 struct PortsForServers {
@@ -35,8 +39,9 @@ PortsForServers server_ports(PortRange ephemeral, uint16_t first_unprivileged = 
 /// at most a quarter of the ephemeral ports when `request.open_at_once` connections are open: beyond half, the kernel's
 /// search for a free port dominates. IPv4 uses many addresses of 127/8, IPv6 many ports of ::1, UNIX a single abstract
 /// name.
+/// @param protocol of the sockets over IP: 0 = TCP
 /// @throws std::system_error
-BoundSockets bind_loopback(const TargetRequest& request);
+BoundSockets bind_loopback(const TargetRequest& request, int protocol = 0);
 
 /// @throws std::system_error
 void listen_on(const BoundSockets& bound, int backlog);

@@ -59,7 +59,7 @@ void run(const ClientContext& context) {
   sample.state = Sample::State::submitted;
   context.recording = true;
   sample.started_ns = to_ns(now());
-  sample.os_error = greet(context.target.endpoints().front(), text);
+  sample.os_error = static_cast<int16_t>(greet(context.target.endpoints().front(), text));
   sample.finished_ns = to_ns(now());
   context.recording = false;
   sample.outcome = classify({.call = connbench::Call::connect, .error = sample.os_error}).outcome;

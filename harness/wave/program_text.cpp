@@ -201,7 +201,7 @@ void ProgramRecords::add(std::string_view line) {
   }
   sample.outcome = result.outcome;
   sample.stage = result.stage;
-  sample.os_error = result.os_error;
+  sample.os_error = static_cast<int16_t>(result.os_error);
   sample.state = Sample::State::done;
   ++recorded_;
 }

@@ -32,6 +32,8 @@ class Wave {
     TimePoint time = begun_;
     while (reaped_ < samples_.size()) {
       if (stopped() || time >= end) return give_up(time);
+      over_ = plan_.load.lasts > Duration::zero() && time >= begun_ + plan_.load.lasts;
+      if (over_ && reaped_ == offered_) return;
       offer(time);
       const TimePoint next = next_submission();
       const TimePoint wake = std::min({end, time + stop_check_interval, next});
@@ -58,7 +60,7 @@ class Wave {
   // When offer() next has something to do, if no attempt completes before.
   TimePoint next_submission() const {
     if (more_) return TimePoint{};
-    if (at_once() || full_ || submitted_ == samples_.size()) return TimePoint::max();
+    if (at_once() || full_ || submitted_ == (over_ ? offered_ : samples_.size())) return TimePoint::max();
     return connector_.in_flight() < plan_.concurrency ? due_ : TimePoint::max();
   }
 
@@ -91,7 +93,7 @@ class Wave {
   // The next attempt waits for room in flight and for nothing else.
   bool at_once() const { return !plan_.pacing->open_loop() && plan_.load.gap == Duration::zero(); }
 
-  bool is_due(TimePoint time) const { return offered_ < samples_.size() && due_ <= time; }
+  bool is_due(TimePoint time) const { return !over_ && offered_ < samples_.size() && due_ <= time; }
 
   // In closed loop an attempt is wanted as soon as there is room for it; in open loop, when it is due.
   void schedule(TimePoint time) {
@@ -133,12 +135,14 @@ class Wave {
     sample.started_ns = to_ns(completion.started);
     sample.finished_ns = to_ns(completion.finished);
     sample.reaped_ns = to_ns(time);
-    sample.os_error = completion.result.os_error;
+    sample.os_error = static_cast<int16_t>(completion.result.os_error);
     sample.outcome = completion.result.outcome;
     sample.stage = completion.result.stage;
     sample.round_trip_ns = completion.handshake.round_trip.count();
     sample.syn_retransmits = completion.handshake.syn_retransmits & 0x7FU;
     sample.handshake_known = completion.handshake.known;
+    sample.local_port = completion.handshake.local_port;
+    sample.protocol = completion.handshake.protocol;
     sample.state = Sample::State::done;
   }
 
@@ -150,7 +154,7 @@ class Wave {
     // Attempts that were due by then were wanted, even if there never was room for them.
     while (plan_.pacing->open_loop() && is_due(time)) schedule(time);
     // Somebody waits for the end: millions that were never offered are not written one by one.
-    const uint64_t end = stopped() ? offered_ : samples_.size();
+    const uint64_t end = stopped() || plan_.load.lasts > Duration::zero() ? offered_ : samples_.size();
     for (uint64_t id = submitted_; id < end; ++id) {
       if (id >= offered_) samples_[id] = Sample{};
       samples_[id].outcome = Outcome::never_started;
@@ -167,6 +171,7 @@ class Wave {
   uint64_t offered_ = 0;    // scheduled
   uint64_t submitted_ = 0;  // taken by the connector
   uint64_t reaped_ = 0;
+  bool over_ = false;  // the time for new attempts has passed
   bool full_ = false;  // the connector took less than it was offered
   bool more_ = false;  // a batch was begun, and more attempts are wanted
   std::vector<Completion> completions_;

@@ -22,6 +22,7 @@ struct Load {
   std::span<const std::span<const Endpoint>> routes{};  ///< the endpoints of each attempt; empty = `endpoints` in turn
   Duration limit{};                                     ///< of the whole wave; then cancel_all()
   Duration gap{};                                       ///< in closed loop: at least this from one attempt to the next
+  Duration lasts{};   ///< no attempt is offered after this time, and the rest is left alone; zero = all are offered
   bool spin = false;  ///< in open loop: no sleep within spin_stretch before an attempt is due
 };
 
@@ -38,8 +39,8 @@ struct Drive {
 };
 
 /// Makes samples.size() attempts and returns when each of them is accounted for. Allocates nothing per attempt. An
-/// attempt that had not started when the wave ended is `never_started`; if `stop` ended it, samples of attempts that
-/// were never offered are left as they were.
+/// attempt that had not started when the wave ended is `never_started`; if `stop` ended it, or if Load::lasts is given,
+/// samples of attempts that were never offered are left as they were.
 void drive(Connector& connector, const Drive& drive, std::span<Sample> samples);
 
 }  // namespace connbench

@@ -18,15 +18,24 @@ void touch(void* memory, size_t bytes) {
   }
 }
 
-}  // namespace
-
-void SampleBuffer::populate() noexcept {
-  void* memory = samples_.values().data();
-  const size_t bytes = samples_.mapped_bytes();
+void populate_pages(void* memory, size_t bytes) {
 #ifdef MADV_POPULATE_WRITE
   if (::madvise(memory, bytes, MADV_POPULATE_WRITE) == 0) return;
 #endif
   touch(memory, bytes);
+}
+
+}  // namespace
+
+void SampleBuffer::populate() noexcept {
+  populate_pages(samples_.values().data(), samples_.mapped_bytes());
+}
+
+void SampleBuffer::populate(size_t first, size_t count) noexcept {
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  auto* const memory = reinterpret_cast<std::byte*>(samples_.values().data());
+  const size_t begin = first * sizeof(Sample) / page * page;
+  populate_pages(memory + begin, (first + count) * sizeof(Sample) - begin);
 }
 
 }  // namespace connbench

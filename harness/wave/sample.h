@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include "harness/connector/connector.h"
 #include "harness/connector/outcome.h"
 #include "harness/process/shared.h"
 
@@ -19,9 +20,11 @@ struct Sample {
   int64_t finished_ns;
   int64_t reaped_ns;
   int64_t round_trip_ns;  ///< TCP_INFO; valid only with `handshake_known`
-  int32_t os_error;
+  int16_t os_error;       ///< an errno: at most 4095
+  uint16_t local_port;    ///< 0 = not asked for, or it has none
   Outcome outcome;
-  Stage stage;
+  Stage stage : 4;
+  Protocol protocol : 4;
   State state;
   uint8_t syn_retransmits : 7;
   uint8_t handshake_known : 1;
@@ -39,6 +42,8 @@ class SampleBuffer {
   std::span<const Sample> samples() const noexcept { return samples_.values(); }
   /// Touches every page, so that no page fault happens during the wave.
   void populate() noexcept;
+  /// The same for the pages of some samples only.
+  void populate(size_t first, size_t count) noexcept;
 
  private:
   SharedArray<Sample> samples_;

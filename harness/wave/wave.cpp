@@ -120,8 +120,8 @@ std::vector<size_t> offered_by_shard(std::span<const Sample> samples, const Divi
 }
 
 // The samples of a wave whose child has ended.
-void close_samples(std::span<Sample> samples, bool stopped, WaveResult& result) {
-  if (!stopped) return close_samples(samples);
+void close_samples(std::span<Sample> samples, bool incomplete, WaveResult& result) {
+  if (!incomplete) return close_samples(samples);
   const Division division{samples.size(), result.what.shards};
   result.offered = offered_by_shard(samples, division);
   for (size_t shard = 0; shard < division.shards; ++shard)
@@ -163,7 +163,8 @@ WaveResult run_wave(const WaveSpec& spec, SampleBuffer& samples, WaveParent& par
   WaveWatch watch(pid, spec, samples, *report, parent);
   result.failure = watch.wait_for_end();
   result.peak = watch.peak();
-  close_samples(samples.samples(), watch.stopped(), result);
+  result.by_time = spec.load.lasts > Duration::zero();
+  close_samples(samples.samples(), watch.stopped() || result.by_time, result);
   result.started_ns = report->started_ns;
   result.usage = report->usage;
   for (size_t i = 0; i < report->syscall_names; ++i)

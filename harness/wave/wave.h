@@ -54,9 +54,10 @@ struct WaveResult {
   Footprint peak{};                      ///< sampled by the parent: a peak between two samples is missed
   std::vector<SyscallCount> syscalls{};  ///< only of a counting wave
   std::string failure{};                 ///< why the child did not finish (signal, exception, hang); "" = it finished
-  /// Of a wave that was stopped: how many attempts each shard had offered. The samples of the others were not touched;
-  /// they count as never_started. Empty = every sample is complete.
+  /// Of a wave that was stopped, or that had a given time: how many attempts each shard had offered. The samples of the
+  /// others were not touched. Empty = every sample is complete.
   std::vector<size_t> offered{};
+  bool by_time = false;  ///< Load::lasts was given: those others were never wanted. Otherwise they are never_started
   std::optional<ProgramWaveFacts> program{};
 };
 

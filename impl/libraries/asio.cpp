@@ -25,6 +25,10 @@ class Asio final : public AsioConnector {
     auto& slot = static_cast<Slot&>(in_flight);
     slot.handlers = 2;
     slot.completion.started = now();
+    if (const Evidence evidence = open(slot); evidence.error != 0) {
+      decide(slot, evidence);
+      return ended(slot);
+    }
     slot.socket.async_connect(endpoint_of(attempt.endpoints.front()), [this, &slot](const asio::error_code& error) {
       if (!slot.decided) {
         const int reason = errno_of(error, slot.family);
@@ -64,8 +68,8 @@ extern const ConnectorEntry asio;
 const ConnectorEntry asio{
     .name = "asio",
     .summary = "Asio: async_connect() with a callback and a steady_timer per attempt",
-    .options = {},
-    .probe = works_everywhere,
+    .options = unrepeated_socket_options,
+    .probe = probe_socket_setup,
     .make = make_connector<Asio>,
     .library = AsioConnector::library,
     .group = "libraries",

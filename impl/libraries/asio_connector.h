@@ -53,6 +53,18 @@ class AsioConnector : public LibraryConnector {
     return family == AF_UNIX && error == asio::error::no_buffer_space ? EAGAIN : error.value();
   }
 
+  // Gives the slot the socket that the options ask for; async_connect() opens one where they ask for none.
+  Evidence open(AsioSlot& slot) {
+    if (library_opens_sockets()) return {};
+    UniqueFd fd(-1);
+    const Evidence evidence = open_socket(slot.family, fd);
+    if (evidence.error != 0) return evidence;
+    asio::error_code error;
+    slot.socket.assign(Protocol(slot.family, setup().protocol(slot.family)), fd.get(), error);
+    if (!error) fd.release();
+    return {.call = Call::wait, .error = error.value()};  // epoll_ctl()
+  }
+
   // release() cancels the outstanding operations of the socket.
   void retire(AsioSlot& slot) {
     asio::error_code ignored;

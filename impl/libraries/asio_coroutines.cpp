@@ -56,6 +56,11 @@ class AsioCoroutines final : public AsioConnector {
       co_return;
     }
     slot.completion.started = now();
+    if (const Evidence evidence = open(slot); evidence.error != 0) {
+      decide(slot, evidence);
+      ended(slot);
+      co_return;
+    }
     slot.timer.expires_at(slot.completion.started + timeout);
     const auto first = co_await (slot.socket.async_connect(endpoint_of(to), awaited) || slot.timer.async_wait(awaited));
     if (first.index() == 0) {
@@ -86,8 +91,8 @@ extern const ConnectorEntry asio_coroutines;
 const ConnectorEntry asio_coroutines{
     .name = "asio-coroutines",
     .summary = "Asio: a coroutine per attempt, co_await (async_connect() || timer)",
-    .options = {},
-    .probe = works_everywhere,
+    .options = unrepeated_socket_options,
+    .probe = probe_socket_setup,
     .make = make_connector<AsioCoroutines>,
     .library = AsioConnector::library,
     .group = "libraries",

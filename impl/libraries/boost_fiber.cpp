@@ -92,7 +92,7 @@ class BoostFiber final : public LibraryConnector {
     if (slot.cancelled) {
       slot.completion.result.outcome = Outcome::never_started;
     } else {
-      Begun begun = begin_connect(slot.attempt, port_);
+      Begun begun = begin_connect(slot.attempt, setup());
       slot.completion.started = begun.started;
       decide(slot, begun.pending() ? wait_for(slot, begun) : begun.evidence);
       retirement().retire(std::move(begun.fd), slot.completion);
@@ -160,7 +160,6 @@ class BoostFiber final : public LibraryConnector {
     }
   }
 
-  SourcePort port_;  // the kernel's choice
   UniqueFd epoll_;
   size_t stack_;
   std::array<epoll_event, 256> events_{};
@@ -176,11 +175,11 @@ std::optional<std::string> probe([[maybe_unused]] const ConnectorSettings& setti
 #else
   if (const size_t least = fibers::fixedsize_stack::traits_type::minimum_size(); settings.options.size("stack") < least)
     return fmt::format("a fiber needs a stack of at least {} bytes", least);
-  return std::nullopt;
+  return probe_socket_setup(settings);
 #endif
 }
 
-constexpr OptionSpec options[] = {
+constexpr OptionSpec own_options[] = {
     {.name = "stack",
      .kind = OptionSpec::Kind::size,
      .choices = {},
@@ -189,6 +188,7 @@ constexpr OptionSpec options[] = {
      .least = "16KiB",
      .most = "1GiB"},
 };
+constexpr auto options = with_socket_options(own_options);
 
 }  // namespace
 

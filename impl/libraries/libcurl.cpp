@@ -50,6 +50,7 @@ class Libcurl final : public LibraryConnector {
     ::curl_multi_setopt(multi_.get(), CURLMOPT_TIMERDATA, this);
     for (Slot& slot : slots_) {
       slot.easy.reset(not_null(::curl_easy_init(), "curl_easy_init"));
+      slot.owner = this;
       configure(slot);
       adopt(slot);
     }
@@ -63,11 +64,17 @@ class Libcurl final : public LibraryConnector {
  private:
   struct Slot : InFlight {
     std::unique_ptr<CURL, Free> easy;
-    UniqueFd closed{-1};  // the socket that curl has finished with
+    Libcurl* owner = nullptr;
+    UniqueFd closed{-1};    // the socket that curl has finished with
+    Evidence not_opened{};  // why open() gave curl none
   };
 
-  static void configure(Slot& slot) {
+  void configure(Slot& slot) const {
     CURL* const easy = slot.easy.get();
+    if (!library_opens_sockets()) {
+      ::curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open);
+      ::curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, static_cast<void*>(&slot));
+    }
     ::curl_easy_setopt(easy, CURLOPT_PRIVATE, static_cast<void*>(&slot));
     ::curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
     ::curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -81,6 +88,7 @@ class Libcurl final : public LibraryConnector {
   void begin(InFlight& in_flight, const Attempt& attempt) override {
     auto& slot = static_cast<Slot&>(in_flight);
     CURL* const easy = slot.easy.get();
+    slot.not_opened = {};
     slot.completion.started = now();
     address(easy, attempt.endpoints.front());
     ::curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(whole_milliseconds(attempt.timeout)));
@@ -131,6 +139,7 @@ class Libcurl final : public LibraryConnector {
 
   // curl keeps the errno of a failed call, but not which call it was.
   static Evidence evidence_of(const Slot& slot, CURLcode result) {
+    if (slot.not_opened.error != 0) return slot.not_opened;
     if (result == CURLE_OK) return {.call = call_that_reported(0, slot.family)};
     if (result == CURLE_OPERATION_TIMEDOUT) return {.call = Call::wait, .deadline_passed = true};
     long error = 0;
@@ -152,6 +161,14 @@ class Libcurl final : public LibraryConnector {
     ::curl_multi_remove_handle(multi_.get(), slot.easy.get());
     retirement().retire(std::move(slot.closed), slot.completion);
     ended(slot);
+  }
+
+  // Called instead of socket().
+  static curl_socket_t open(void* context, curlsocktype, curl_sockaddr*) {
+    auto& slot = *static_cast<Slot*>(context);
+    UniqueFd fd(-1);
+    slot.not_opened = slot.owner->open_socket(slot.family, fd);
+    return slot.not_opened.error == 0 ? fd.release() : CURL_SOCKET_BAD;
   }
 
   // Called instead of close(). By then curl has stopped watching the socket.
@@ -220,8 +237,8 @@ extern const ConnectorEntry libcurl;
 const ConnectorEntry libcurl{
     .name = "libcurl",
     .summary = "libcurl: CONNECT_ONLY with the multi interface over epoll",
-    .options = {},
-    .probe = works_everywhere,
+    .options = unrepeated_socket_options,
+    .probe = probe_socket_setup,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       require_curl();
       return std::make_unique<Libcurl>(settings);

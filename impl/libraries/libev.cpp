@@ -55,7 +55,7 @@ class Libev final : public LibraryConnector {
 
   void begin(InFlight& in_flight, const Attempt& attempt) override {
     auto& slot = static_cast<Slot&>(in_flight);
-    Begun begun = begin_connect(attempt, port_);
+    Begun begun = begin_connect(attempt, setup());
     slot.completion.started = begun.started;
     slot.fd = std::move(begun.fd);
     if (!begun.pending()) return finish(slot, begun.evidence);
@@ -107,7 +107,6 @@ class Libev final : public LibraryConnector {
     if (!ev_is_active(&wake_)) wake_set_for_ = TimePoint::max();
   }
 
-  SourcePort port_;  // the kernel's choice
   struct ev_loop* loop_;
   ev_timer wake_{};
   TimePoint wake_set_for_ = TimePoint::max();
@@ -122,8 +121,8 @@ extern const ConnectorEntry libev;
 const ConnectorEntry libev{
     .name = "libev",
     .summary = "libev: connect() watched by an ev_io, and an ev_timer per attempt",
-    .options = {},
-    .probe = works_everywhere,
+    .options = socket_options,
+    .probe = probe_socket_setup,
     .make = make_connector<Libev>,
     .library = []() -> Library {
       return {"libev", fmt::format("{}.{}", ::ev_version_major(), ::ev_version_minor()), false};

@@ -79,7 +79,13 @@ class Libevent final : public LibraryConnector {
   void begin(InFlight& in_flight, const Attempt& attempt) override {
     auto& slot = static_cast<Slot&>(in_flight);
     const Endpoint& to = attempt.endpoints.front();
-    slot.connection = ::bufferevent_socket_new(base_.get(), -1, 0);
+    UniqueFd fd(-1);
+    if (!library_opens_sockets()) {
+      slot.completion.started = now();
+      if (const Evidence evidence = open_socket(slot.family, fd); evidence.error != 0) return fail(slot, evidence);
+    }
+    slot.connection = ::bufferevent_socket_new(base_.get(), fd.get(), 0);
+    if (slot.connection != nullptr) fd.release();
     if (slot.connection == nullptr) {
       slot.completion.result = {Outcome::exhausted, Stage::none, ENOMEM};
       return ended(slot);
@@ -88,11 +94,17 @@ class Libevent final : public LibraryConnector {
     ::bufferevent_set_timeouts(slot.connection, nullptr, &timeout);
     ::bufferevent_setcb(slot.connection, nullptr, nullptr, on_event, &slot);
     slot.beginning = true;
-    slot.completion.started = now();
+    if (library_opens_sockets()) slot.completion.started = now();
     const int result = ::bufferevent_socket_connect(slot.connection, to.address(), static_cast<int>(to.size()));
     const int error = errno;
     if (result != 0 && !slot.decided) finish(slot, {.call = call_that_failed(error), .error = error});
     slot.beginning = false;
+  }
+
+  // Before there is a bufferevent.
+  void fail(Slot& slot, const Evidence& evidence) {
+    decide(slot, evidence);
+    ended(slot);
   }
 
   static void on_event(bufferevent*, short what, void* context) {
@@ -161,8 +173,8 @@ extern const ConnectorEntry libevent;
 const ConnectorEntry libevent{
     .name = "libevent",
     .summary = "libevent: a bufferevent per attempt, with its write timeout",
-    .options = {},
-    .probe = works_everywhere,
+    .options = unrepeated_socket_options,
+    .probe = probe_socket_setup,
     .make = make_connector<Libevent>,
     .library = []() -> Library {
       return {"libevent", ::event_get_version(), true};

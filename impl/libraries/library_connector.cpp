@@ -8,7 +8,8 @@
 
 namespace connbench {
 
-LibraryConnector::LibraryConnector(const ConnectorSettings& settings) : retirement_(settings.retirement) {
+LibraryConnector::LibraryConnector(const ConnectorSettings& settings)
+    : retirement_(settings.retirement), setup_(settings.options) {
   slots_.reserve(settings.max_in_flight);
   free_.reserve(settings.max_in_flight);
   done_.reserve(settings.max_in_flight);
@@ -61,6 +62,12 @@ void LibraryConnector::ended(InFlight& slot) {
   --open_;
   free_.push_back(&slot);
   done_.push_back(slot.completion);
+}
+
+Evidence LibraryConnector::open_socket(sa_family_t family, UniqueFd& fd) noexcept {
+  fd.reset(setup_.open(family, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (!fd) return {.call = Call::socket, .error = errno, .family = family};
+  return setup_.prepare(fd.get(), family);
 }
 
 void LibraryConnector::shut_down() {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "harness/connector/registry.h"
+#include "impl/sockets/socket_setup.h"
 
 namespace connbench {
 
@@ -56,8 +57,16 @@ class LibraryConnector : public Connector {
 
   Retirement& retirement() const noexcept { return retirement_; }
 
+  /// For a library that can be given a socket: whether it opens its own, because no option asks for anything else.
+  bool library_opens_sockets() const noexcept { return setup_.is_default(); }
+  /// Otherwise: a non-blocking socket by the options. When evidence.error is not 0, there is none for this attempt.
+  Evidence open_socket(sa_family_t family, UniqueFd& fd) noexcept;
+  /// For begin_connect().
+  SocketSetup& setup() noexcept { return setup_; }
+
  private:
   Retirement& retirement_;
+  SocketSetup setup_;
   std::vector<InFlight*> slots_;
   std::vector<InFlight*> free_;
   size_t open_ = 0;

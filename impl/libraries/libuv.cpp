@@ -72,6 +72,8 @@ class Libuv final : public LibraryConnector {
     auto& slot = static_cast<Slot&>(in_flight);
     ::uv_tcp_init(&loop_, &slot.tcp);
     slot.completion.started = now();
+    if (!library_opens_sockets())
+      if (const Evidence evidence = open(slot); evidence.error != 0) return finish(slot, evidence);
     ::uv_update_time(&loop_);
     ::uv_timer_start(&slot.timer, on_timer, static_cast<uint64_t>(whole_milliseconds(attempt.timeout)), 0);
     if (const int result = ::uv_tcp_connect(&slot.request, &slot.tcp, attempt.endpoints.front().address(), on_connect);
@@ -79,6 +81,15 @@ class Libuv final : public LibraryConnector {
       const int error = errno_of(result);
       finish(slot, {.call = call_that_failed(error), .error = error});
     }
+  }
+
+  Evidence open(Slot& slot) {
+    UniqueFd fd(-1);
+    const Evidence evidence = open_socket(slot.family, fd);
+    if (evidence.error != 0) return evidence;
+    const int result = ::uv_tcp_open(&slot.tcp, fd.get());
+    if (result == 0) fd.release();
+    return {.call = Call::setsockopt, .error = errno_of(result)};
   }
 
   static void on_connect(uv_connect_t* request, int status) {
@@ -136,8 +147,8 @@ extern const ConnectorEntry libuv;
 const ConnectorEntry libuv{
     .name = "libuv",
     .summary = "libuv: uv_tcp_connect() and a uv_timer per attempt, in whole milliseconds",
-    .options = {},
-    .probe = works_everywhere,
+    .options = unrepeated_socket_options,
+    .probe = probe_socket_setup,
     .make = make_connector<Libuv>,
     .families = ip_families,
     .library = []() -> Library {

@@ -48,6 +48,7 @@ Evidence ask_recv(int fd, sa_family_t family) noexcept {
 }  // namespace
 
 Detect detect_of(const Options& options) {
+  if (!options.knows("detect")) return Detect::so_error;
   const std::string_view choice = options.choice("detect");
   if (choice == "getpeername") return Detect::getpeername;
   if (choice == "reconnect") return Detect::reconnect;

@@ -21,6 +21,7 @@ inline constexpr OptionSpec detect_option{
     .help = "how a ready socket is checked; zero-read and recv are wrong, but some programs use them",
     .misleading = "zero-read|recv"};
 
+/// The right way for a connector without the option.
 Detect detect_of(const Options& options);
 
 /// Checks a ready socket once. nullopt: the handshake continues (the socket was ready because of an error that

@@ -65,7 +65,7 @@ std::optional<std::string> probe_epoll(const ConnectorSettings& settings) {
   const auto call = [&none] { return ::epoll_pwait2(-1, &none, 1, nullptr, nullptr); };  // EBADF where it exists
   if (!waits_by_timerfd(settings.options) && call() < 0 && errno == ENOSYS)
     return "this kernel has no epoll_pwait2() (since Linux 5.11)";
-  return probe_source_port(settings);
+  return probe_socket_setup(settings);
 }
 
 }  // namespace connbench

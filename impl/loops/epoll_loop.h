@@ -20,7 +20,7 @@ inline constexpr OptionSpec wait_option{
     .choices = "timerfd|pwait2",
     .default_value = "timerfd",
     .help = "how a wait ends at a deadline: an absolute timerfd in the epoll set, or the timeout of epoll_pwait2()"};
-inline constexpr OptionSpec epoll_options[] = {source_port_option, detect_option, wait_option};
+inline constexpr auto epoll_options = with_socket_options({detect_option, wait_option});
 
 /// One thread, one epoll.
 class EpollLoop final : public LoopConnector {

@@ -11,7 +11,7 @@ namespace connbench {
 
 LoopConnector::LoopConnector(const ConnectorSettings& settings)
     : retirement_(settings.retirement),
-      port_(settings.options),
+      setup_(settings.options),
       detect_(detect_of(settings.options)),
       pending_(settings.max_in_flight) {
   done_.reserve(settings.max_in_flight);
@@ -28,7 +28,7 @@ size_t LoopConnector::submit(std::span<const Attempt> attempts) {
 }
 
 void LoopConnector::start(const Attempt& attempt) {
-  Begun begun = begin_connect(attempt, port_);
+  Begun begun = begin_connect(attempt, setup_);
   if (!begun.pending()) return complete(attempt.id, begun.started, now(), begun.evidence, std::move(begun.fd));
   const uint32_t index = pending_.add(std::move(begun.fd), attempt, begun.started);
   if (const Evidence evidence = watch(index); evidence.error != 0) end(index, evidence);
@@ -44,6 +44,7 @@ size_t LoopConnector::reap(std::vector<Completion>& completions, TimePoint wait_
     if (error != 0 && error != EINTR) end_all({.call = Call::wait, .error = error});
     if (!done_.empty() || time >= wait_until) break;
   }
+  settle();
   return move_completions(done_, completions);
 }
 

@@ -9,12 +9,12 @@
 #include "harness/connector/registry.h"
 #include "impl/loops/detect.h"
 #include "impl/loops/pending.h"
-#include "impl/sockets/source_port.h"
+#include "impl/sockets/socket_setup.h"
 
 namespace connbench {
 
 /// The options of every loop. A loop with more options lists these and its own.
-inline constexpr OptionSpec loop_options[] = {source_port_option, detect_option};
+inline constexpr auto loop_options = with_socket_options({detect_option});
 
 /// One thread, many attempts in flight: non-blocking connect(), wait for readiness, check the result once (detect.h). A
 /// derived class says how to watch a socket and how to wait.
@@ -38,6 +38,9 @@ class LoopConnector : public Connector {
   /// Waits at most until `wake`, and calls ready() for each ready socket. May return early. Returns errno, 0 = none.
   virtual int wait(TimePoint wake) = 0;
 
+  /// Called at the end of reap(): for what unwatch() has put off.
+  virtual void settle() {}
+
   /// To be called when a watched socket is ready. `writable` is false when it may be ready only because of an error.
   /// Returns false when the attempt continues, because SO_ERROR does not have that error yet.
   bool ready(uint32_t index, bool writable);
@@ -53,7 +56,7 @@ class LoopConnector : public Connector {
   void complete(uint64_t id, TimePoint started, TimePoint finished, const Evidence& evidence, UniqueFd fd);
 
   Retirement& retirement_;
-  SourcePort port_;
+  SocketSetup setup_;
   Detect detect_;
   Pending pending_;
   std::vector<Completion> done_;

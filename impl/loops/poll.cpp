@@ -55,7 +55,7 @@ const ConnectorEntry poll{
     .name = "poll",
     .summary = "one thread, one poll() loop",
     .options = loop_options,
-    .probe = probe_source_port,
+    .probe = probe_socket_setup,
     .make = make_connector<Poll>,
     .group = "loops",
 };

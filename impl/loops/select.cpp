@@ -69,7 +69,7 @@ const ConnectorEntry select{
     .probe =
         [](const ConnectorSettings& settings) {
           auto reason = probe_select(settings.max_in_flight);
-          return reason ? reason : probe_source_port(settings);
+          return reason ? reason : probe_socket_setup(settings);
         },
     .make = make_connector<Select>,
     .group = "loops",

@@ -13,6 +13,7 @@ namespace connbench {
 RacingConnector::RacingConnector(const ConnectorSettings& settings, const RaceRules& rules)
     : retirement_(settings.retirement),
       rules_(rules),
+      setup_(settings.options),
       races_(settings.max_in_flight),
       deadlines_(settings.max_in_flight),
       next_tries_(settings.max_in_flight) {
@@ -68,7 +69,7 @@ void RacingConnector::begin_next(uint32_t index) {
   while (race.begun < race.attempt.endpoints.size()) {
     const Endpoint& to = address(race);
     ++race.begun;
-    Begun begun = begin_connect({.id = race.attempt.id, .endpoints = {&to, 1}, .scheduled = {}, .timeout = {}}, port_);
+    Begun begun = begin_connect({.id = race.attempt.id, .endpoints = {&to, 1}, .scheduled = {}, .timeout = {}}, setup_);
     if (begun.evidence.error == 0) return end(index, begun.evidence, std::move(begun.fd));
     race.failure = begun.evidence;
     if (!begun.pending()) continue;

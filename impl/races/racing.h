@@ -11,7 +11,7 @@
 
 #include "harness/connector/registry.h"
 #include "impl/sockets/due_lists.h"
-#include "impl/sockets/source_port.h"
+#include "impl/sockets/socket_setup.h"
 #include "impl/sockets/timed_epoll.h"
 
 namespace connbench {
@@ -72,7 +72,7 @@ class RacingConnector : public Connector {
 
   Retirement& retirement_;
   RaceRules rules_;
-  SourcePort port_;  // the kernel's choice
+  SocketSetup setup_;
   TimedEpoll epoll_;
   std::vector<Race> races_;
   std::vector<Try> tries_;  // grows to the largest number ever pending at once

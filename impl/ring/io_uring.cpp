@@ -9,6 +9,8 @@
 // When a deadline passes, the socket is disconnected, at a cost that does not depend on the number of pending attempts.
 // +deadline:link uses the ring's own mechanism, a timeout linked to each connect. It searches one of at most 256 lists
 // for its request, and with tens of thousands pending in a ring, that takes longer than beginning an attempt.
+//
+// +poll makes it the ring of a program that makes its own system calls: impl/ring/ring_loop.h.
 #include <errno.h>
 #include <sys/socket.h>
 
@@ -18,9 +20,11 @@
 #include <system_error>
 #include <vector>
 
-#include "harness/connector/make_connector.h"
+#include "harness/connector/registry.h"
 #include "impl/ring/ring.h"
+#include "impl/ring/ring_loop.h"
 #include "impl/sockets/due_lists.h"
+#include "impl/sockets/socket_setup.h"
 
 namespace connbench::connectors {
 namespace {
@@ -31,18 +35,22 @@ constexpr OptionSpec deadline_option{
     .choices = "ring|link",
     .default_value = "ring",
     .help = "how deadlines are kept: by one wait for the next deadline, or by a timeout linked to each connect"};
-constexpr OptionSpec options[] = {deadline_option};
+constexpr OptionSpec options[] = {source_address_option, protocol_option, fastopen_option,
+                                  deadline_option,       setup_option,    poll_option};
 
-// An attempt takes three requests to begin (socket, connect, timeout) and two to end (SO_LINGER, close).
+// An attempt takes some requests to begin and two to end (SO_LINGER, close).
 constexpr size_t largest_batch = 256;
 constexpr size_t most_taken_at_once = 512;
 // To end a socket, the kernel touches it twice, a few kilobytes that have long left the cache. With so few sockets at a
 // time they are still cached the second time. With 18,000 overdue, the lateness at p99 was about three times as high
 // with 512 at a time, and also with one at a time.
 constexpr size_t most_given_up_at_once = 16;
-constexpr unsigned submissions_for(size_t max_in_flight) {
-  return static_cast<unsigned>(3 * std::min(max_in_flight, largest_batch) + 1);
+unsigned submissions_for(size_t max_in_flight, const RingSocket& socket) {
+  return requests_per_connect(socket) * static_cast<unsigned>(std::min(max_in_flight, largest_batch)) + 1;
 }
+
+// How long to wait for what the kernel's thread still has to do, between two looks.
+constexpr Duration polled_wait = std::chrono::milliseconds(1);
 
 // An attempt that could not be cancelled because the kernel was working on it is cancelled again after this time, which
 // is long enough for its completion to have been taken if it had one.
@@ -57,6 +65,8 @@ class IoUring final : public Connector {
  public:
   explicit IoUring(const ConnectorSettings& settings)
       : retirement_(settings.retirement),
+        setup_(settings.options),
+        flags_(setup_flags_of(settings.options)),
         linked_(settings.options.choice("deadline") == "link"),
         batch_(std::min(settings.max_in_flight, largest_batch)),
         slots_(settings.max_in_flight),
@@ -64,7 +74,7 @@ class IoUring final : public Connector {
     for (size_t i = slots_.size(); i-- > 0;) release(static_cast<uint32_t>(i));
     if (needs_descriptors(retirement_.policy())) completion_of_.resize(slots_.size());
     queued_.reserve(batch_);
-    deadlines_.resize(linked_ ? batch_ : 0);
+    deadlines_.resize(linked_ ? slots_.size() : 0);
     open_ring();
   }
 
@@ -131,9 +141,9 @@ class IoUring final : public Connector {
   };
 
   void open_ring() {
-    const unsigned submissions = submissions_for(slots_.size());
+    const unsigned submissions = submissions_for(slots_.size(), socket_for(AF_INET));
     ring_ = std::make_unique<Ring>(submissions, std::max(2 * submissions, static_cast<unsigned>(slots_.size())),
-                                   static_cast<unsigned>(slots_.size()));
+                                   static_cast<unsigned>(slots_.size()), flags_);
   }
 
   void release(uint32_t slot) {
@@ -146,11 +156,11 @@ class IoUring final : public Connector {
   void begin_queued() {
     if (queued_.empty()) return;
     const TimePoint started = now();
-    for (size_t i = 0; i < queued_.size(); ++i) begin(queued_[i], started, i);
+    for (const Attempt& attempt : queued_) begin(attempt, started);
     queued_.clear();
   }
 
-  void begin(const Attempt& attempt, TimePoint started, size_t position) {
+  void begin(const Attempt& attempt, TimePoint started) {
     const uint32_t index = free_;
     Slot& slot = slots_[index];
     free_ = slot.next_free;
@@ -161,19 +171,27 @@ class IoUring final : public Connector {
             .family = to.family(),
             .live = true};
     ++live_;
-    ring_->connect(index, to, deadline_of(slot, attempt.timeout, index, position));
+    ring_->connect(index, to, deadline_of(slot, attempt.timeout, index), socket_for(to.family()));
+  }
+
+  // What the options ask of a socket.
+  RingSocket socket_for(sa_family_t family) {
+    if (family == AF_UNIX || setup_.is_default()) return {};
+    return {.protocol = setup_.protocol(family),
+            .fastopen = setup_.fastopen(),
+            .source = setup_.source().next_address(family)};
   }
 
   // The deadline to link to the request. A UNIX socket needs none: a non-blocking connect() does not wait there.
-  const __kernel_timespec* deadline_of(const Slot& slot, Duration timeout, uint32_t index, size_t position) {
+  const __kernel_timespec* deadline_of(const Slot& slot, Duration timeout, uint32_t index) {
     if (slot.family == AF_UNIX) return nullptr;
     if (!linked_) {
       due_.add(index, slot.started, timeout);
       return nullptr;
     }
     const timespec at = to_timespec(slot.deadline);
-    deadlines_[position] = {.tv_sec = at.tv_sec, .tv_nsec = at.tv_nsec};
-    return &deadlines_[position];
+    deadlines_[index] = {.tv_sec = at.tv_sec, .tv_nsec = at.tv_nsec};
+    return &deadlines_[index];
   }
 
   // On an error the next wait() returns it.
@@ -198,6 +216,8 @@ class IoUring final : public Connector {
     ring_->take(most_taken_at_once, [&](Ring::Tag tag, uint32_t index, int result) {
       if (tag == Ring::Tag::connect) end(completions, index, {.call = Call::connect, .error = -result});
       if (tag == Ring::Tag::socket) end(completions, index, {.call = Call::socket, .error = -result});
+      if (tag == Ring::Tag::option) end(completions, index, {.call = Call::setsockopt, .error = -result});
+      if (tag == Ring::Tag::bind) end(completions, index, {.call = Call::bind, .error = -result});
       if (tag == Ring::Tag::install) retire(completions[completion_of_[index]], index, result);
     });
   }
@@ -260,12 +280,13 @@ class IoUring final : public Connector {
     slots_[index].closing = true;
   }
 
-  // Descriptors and slots come back with the system call that requests them, unless a signal interrupts it.
+  // Descriptors and slots come back with the system call that requests them, unless a signal interrupts it, or a thread
+  // of the kernel makes the requests.
   void dispose(std::vector<Completion>& completions) {
     int error = ring_->submit();
     while (installing_ + leaving_ > 0 && (error == 0 || error == EINTR)) {
       take(completions);
-      if (installing_ + leaving_ > 0) error = ring_->wait(TimePoint{});
+      if (installing_ + leaving_ > 0) error = ring_->wait(ring_->is_polled() ? now() + polled_wait : TimePoint{});
     }
     if (error != 0 && error != EINTR) fail_all(completions, error);
   }
@@ -324,6 +345,8 @@ class IoUring final : public Connector {
   }
 
   Retirement& retirement_;
+  SocketSetup setup_;
+  unsigned flags_;  // of io_uring_setup()
   bool linked_;
   size_t batch_;  // the most that is sent at once
   std::vector<Slot> slots_;
@@ -332,7 +355,7 @@ class IoUring final : public Connector {
   size_t leaving_ = 0;                        // slots whose attempt was given up and whose connect() has not ended
   std::vector<Attempt> queued_;               // accepted, not begun
   std::vector<Completion> ended_;             // attempts that ended without the ring, not reaped yet
-  std::vector<__kernel_timespec> deadlines_;  // of the queued attempts, until they are sent
+  std::vector<__kernel_timespec> deadlines_;  // by slot; read when the kernel takes the request
   DueLists due_;                              // used without linked timeouts
   bool cancelled_ = false;
   TimePoint cancel_again_at_{};
@@ -342,6 +365,20 @@ class IoUring final : public Connector {
   int ring_error_ = 0;
 };
 
+std::optional<std::string> probe(const ConnectorSettings& settings) {
+  if (auto reason = probe_socket_setup(settings)) return reason;
+  if (settings.options.choice("poll") != "none") return probe_ring_loop(settings);
+  SocketSetup setup(settings.options);
+  if (setup.protocol(AF_INET) == IPPROTO_MPTCP)
+    return "disconnecting an MPTCP socket does not end the ring's connect(), so no deadline could: give +poll:oneshot";
+  const bool ipv4 = setup.source().addresses(AF_INET6).empty();
+  const RingSocket socket{.protocol = setup.protocol(AF_INET),
+                          .fastopen = setup.fastopen(),
+                          .source = setup.source().next_address(ipv4 ? AF_INET : AF_INET6)};
+  return Ring::probe(settings.max_in_flight, needs_descriptors(settings.retirement.policy()),
+                     setup_flags_of(settings.options), socket);
+}
+
 }  // namespace
 
 extern const ConnectorEntry io_uring;
@@ -349,11 +386,11 @@ const ConnectorEntry io_uring{
     .name = "io-uring",
     .summary = "one thread, one io_uring; linked requests on direct descriptors, many per system call",
     .options = options,
-    .probe =
-        [](const ConnectorSettings& settings) {
-          return Ring::probe(settings.max_in_flight, needs_descriptors(settings.retirement.policy()));
-        },
-    .make = make_connector<IoUring>,
+    .probe = probe,
+    .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
+      if (settings.options.choice("poll") != "none") return std::make_unique<RingLoop>(settings);
+      return std::make_unique<IoUring>(settings);
+    },
     .group = "loops",
 };
 

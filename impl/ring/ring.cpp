@@ -1,6 +1,9 @@
 #include "impl/ring/ring.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sched.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -11,24 +14,39 @@ namespace {
 
 // Values of the kernel's io_uring.h, which is older on some distributions.
 constexpr uint8_t op_fixed_fd_install = 54;         // IORING_OP_FIXED_FD_INSTALL, Linux 6.8
+constexpr uint8_t op_bind = 56;                     // IORING_OP_BIND, Linux 6.11
 constexpr uint32_t socket_uring_op_setsockopt = 3;  // SOCKET_URING_OP_SETSOCKOPT, Linux 6.7
 
-// The kernel reads it when the request begins.
+// Static, because the kernel reads them when the request begins.
 constexpr linger at_once{.l_onoff = 1, .l_linger = 0};
+constexpr int on = 1;
 
 // The kernel adds the current time to a wait, which must not overflow.
 constexpr Duration longest_wait = std::chrono::hours(1);
 
-// SUBMIT_ALL: a failed request must not hold back the ones after it. COOP_TASKRUN: completions are processed when this
-// thread enters the kernel anyway; interrupting it for each would cost a system call each.
-constexpr unsigned setup_flags = IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL |
-                                 IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SINGLE_ISSUER;
+// SUBMIT_ALL: a failed request must not hold back the ones after it.
+constexpr unsigned common_flags = IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL;
+
+constexpr unsigned silent_link = IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS;
 
 }  // namespace
 
-Ring::Ring(unsigned submissions, unsigned completions, unsigned slots) {
+unsigned requests_per_connect(const RingSocket& socket) noexcept {
+  return 3U + (socket.fastopen ? 1U : 0U) + (socket.source != nullptr ? 2U : 0U);
+}
+
+// COOP_TASKRUN: completions are processed when this thread enters the kernel anyway; interrupting it for each would
+// cost a system call each. The thread of SQPOLL has its own rules for that, and sleeps after a second without requests.
+unsigned setup_flags_of(const Options& options) {
+  const std::string_view choice = options.choice("setup");
+  if (choice == "defer") return IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SINGLE_ISSUER;
+  if (choice == "sqpoll") return IORING_SETUP_SQPOLL | IORING_SETUP_SINGLE_ISSUER;
+  return choice == "plain" ? 0 : IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SINGLE_ISSUER;
+}
+
+Ring::Ring(unsigned submissions, unsigned completions, unsigned slots, unsigned setup) {
   io_uring_params params{};
-  params.flags = setup_flags;
+  params.flags = common_flags | setup;
   params.cq_entries = completions;
   if (const int error = io_uring_queue_init_params(submissions, &ring_, &params); error < 0)
     throw std::system_error(-error, std::generic_category(), "io_uring_setup");
@@ -38,15 +56,20 @@ Ring::Ring(unsigned submissions, unsigned completions, unsigned slots) {
   }
 }
 
+// What the kernel's thread has not taken by then is lost, and with it the way in which connections were to be closed.
 Ring::~Ring() {
+  while (is_polled() && error_ == 0 && io_uring_sq_ready(&ring_) > 0 && submit() == 0) ::sched_yield();
   io_uring_queue_exit(&ring_);
 }
 
 // A submission must not cut a chain of requests in two.
 void Ring::make_room(unsigned requests) noexcept {
-  if (error_ != 0 || io_uring_sq_space_left(&ring_) >= requests) return;
-  const int error = submit();
-  if (io_uring_sq_space_left(&ring_) < requests) error_ = error != 0 ? error : EBUSY;
+  while (error_ == 0 && io_uring_sq_space_left(&ring_) < requests) {
+    const int error = submit();
+    if (io_uring_sq_space_left(&ring_) >= requests) return;
+    if (error == 0 && is_polled() && io_uring_sqring_wait(&ring_) >= 0) continue;
+    error_ = error != 0 ? error : EBUSY;
+  }
 }
 
 io_uring_sqe& Ring::next(Tag tag, uint32_t index, unsigned flags) noexcept {
@@ -57,14 +80,16 @@ io_uring_sqe& Ring::next(Tag tag, uint32_t index, unsigned flags) noexcept {
   return request;
 }
 
-void Ring::connect(uint32_t slot, const Endpoint& to, const __kernel_timespec* deadline) noexcept {
-  make_room(3);
-  constexpr unsigned silent_link = IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS;
+void Ring::connect(uint32_t slot, const Endpoint& to, const __kernel_timespec* deadline,
+                   const RingSocket& wanted) noexcept {
+  make_room(requests_per_connect(wanted));
   io_uring_sqe& socket = next(Tag::socket, slot, silent_link);
   socket.opcode = IORING_OP_SOCKET;
   socket.fd = to.family();
   socket.off = SOCK_STREAM | SOCK_NONBLOCK;  // else a kernel worker would block in the connect() of a UNIX socket
+  socket.len = static_cast<unsigned>(wanted.protocol);
   socket.file_index = slot + 1;
+  prepare(slot, wanted);
   io_uring_sqe& connect = next(Tag::connect, slot, IOSQE_FIXED_FILE | (deadline != nullptr ? IOSQE_IO_LINK : 0U));
   connect.opcode = IORING_OP_CONNECT;
   connect.fd = static_cast<int>(slot);
@@ -78,15 +103,33 @@ void Ring::connect(uint32_t slot, const Endpoint& to, const __kernel_timespec* d
   timeout.timeout_flags = IORING_TIMEOUT_ABS;
 }
 
-void Ring::reset_on_close(uint32_t slot) noexcept {
-  make_room(1);
-  io_uring_sqe& request = next(Tag::housekeeping, slot, IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS);
+void Ring::prepare(uint32_t slot, const RingSocket& wanted) noexcept {
+  constexpr unsigned flags = silent_link | IOSQE_FIXED_FILE;
+  if (wanted.fastopen)
+    set_option(next(Tag::option, slot, flags), slot, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof on);
+  if (wanted.source == nullptr) return;
+  set_option(next(Tag::option, slot, flags), slot, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  io_uring_sqe& bind = next(Tag::bind, slot, flags);
+  bind.opcode = op_bind;
+  bind.fd = static_cast<int>(slot);
+  bind.addr = reinterpret_cast<uintptr_t>(wanted.source->address());
+  bind.off = wanted.source->size();
+}
+
+void Ring::set_option(io_uring_sqe& request, uint32_t slot, int level, int name, const void* value,
+                      unsigned size) noexcept {
   request.opcode = IORING_OP_URING_CMD;
   request.fd = static_cast<int>(slot);
   request.cmd_op = socket_uring_op_setsockopt;
-  request.addr = static_cast<uint64_t>(SO_LINGER) << 32 | SOL_SOCKET;  // the fields `level` and `optname`
-  request.file_index = sizeof at_once;                                 // `optlen`
-  request.addr3 = reinterpret_cast<uintptr_t>(&at_once);               // `optval`
+  request.addr = static_cast<uint64_t>(name) << 32 | static_cast<uint32_t>(level);  // the fields `level` and `optname`
+  request.file_index = size;                                                        // `optlen`
+  request.addr3 = reinterpret_cast<uintptr_t>(value);                               // `optval`
+}
+
+void Ring::reset_on_close(uint32_t slot) noexcept {
+  make_room(1);
+  set_option(next(Tag::housekeeping, slot, IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS), slot, SOL_SOCKET, SO_LINGER,
+             &at_once, sizeof at_once);
 }
 
 void Ring::close(uint32_t slot) noexcept {

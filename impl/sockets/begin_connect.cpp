@@ -2,10 +2,10 @@
 
 namespace connbench {
 
-Begun begin_connect(const Attempt& attempt, SourcePort& port) noexcept {
+Begun begin_connect(const Attempt& attempt, SocketSetup& setup) noexcept {
   const Endpoint& to = attempt.endpoints.front();
   Begun begun{UniqueFd(-1), now(), {}};
-  begun.evidence = open_and_connect(begun.fd, to, SOCK_NONBLOCK, port, [&to](int fd) -> Evidence {
+  begun.evidence = open_and_connect(begun.fd, to, SOCK_NONBLOCK, setup, [&to](int fd) -> Evidence {
     const int error = ::connect(fd, to.address(), to.size()) == 0 ? 0 : errno;
     return {.call = Call::connect, .error = error, .family = to.family()};
   });

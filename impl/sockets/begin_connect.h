@@ -8,7 +8,7 @@
 
 #include "harness/connector/connector.h"
 #include "harness/support/unique_fd.h"
-#include "impl/sockets/source_port.h"
+#include "impl/sockets/socket_setup.h"
 
 namespace connbench {
 
@@ -26,7 +26,7 @@ struct Begun {
 };
 
 /// Opens a non-blocking socket and calls connect(). Never throws: the evidence says what happened.
-Begun begin_connect(const Attempt& attempt, SourcePort& port) noexcept;
+Begun begin_connect(const Attempt& attempt, SocketSetup& setup) noexcept;
 
 /// To be called when the socket is ready: reads SO_ERROR once, since reading clears it.
 Evidence end_connect(int fd, sa_family_t family) noexcept;
@@ -36,16 +36,16 @@ Evidence end_connect(int fd, sa_family_t family) noexcept;
 /// tell that from success.
 bool still_connecting(int fd) noexcept;
 
-/// Opens a socket, prepares its source port and calls `connect` with the descriptor, which returns evidence. Repeats
-/// all of it with a new socket as long as `port` asks for another try.
+/// Opens a socket, prepares it and calls `connect` with the descriptor, which returns evidence. Repeats all of it with
+/// a new socket as long as `setup` asks for another try.
 template <class Connect>
-Evidence open_and_connect(UniqueFd& fd, const Endpoint& to, int flags, SourcePort& port, Connect connect) noexcept {
+Evidence open_and_connect(UniqueFd& fd, const Endpoint& to, int flags, SocketSetup& setup, Connect connect) noexcept {
   for (size_t tries = 1;; ++tries) {
-    fd.reset(::socket(to.family(), SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
+    fd.reset(setup.open(to.family(), SOCK_CLOEXEC | flags));
     if (!fd) return {.call = Call::socket, .error = errno, .family = to.family()};
-    if (const Evidence prepared = port.prepare(fd.get(), to.family()); prepared.error != 0) return prepared;
+    if (const Evidence prepared = setup.prepare(fd.get(), to.family()); prepared.error != 0) return prepared;
     const Evidence evidence = connect(fd.get());
-    if (!port.should_try_another(evidence, tries)) return evidence;
+    if (!setup.should_try_another(evidence, tries)) return evidence;
   }
 }
 

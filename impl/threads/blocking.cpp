@@ -9,7 +9,7 @@ namespace {
 class Blocking final : public Connector {
  public:
   explicit Blocking(const ConnectorSettings& settings)
-      : port_(settings.options), context_{settings.retirement, cancelled_, port_} {}
+      : setup_(settings.options), context_{settings.retirement, cancelled_, setup_} {}
 
   Capabilities capabilities() const override {
     Capabilities capabilities = plain_call_capabilities();
@@ -36,7 +36,7 @@ class Blocking final : public Connector {
 
  private:
   const std::atomic<bool> cancelled_{false};
-  SourcePort port_;
+  SocketSetup setup_;
   CallContext context_;
   std::optional<Completion> done_;
 };
@@ -47,8 +47,8 @@ extern const ConnectorEntry blocking;
 const ConnectorEntry blocking{
     .name = "blocking",
     .summary = "one connect() after another in the caller's thread; the kernel's own timeout",
-    .options = {&source_port_option, 1},
-    .probe = probe_source_port,
+    .options = socket_options,
+    .probe = probe_socket_setup,
     .make = make_connector<Blocking>,
     .group = "baselines",
 };

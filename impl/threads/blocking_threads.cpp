@@ -9,7 +9,7 @@ const ConnectorEntry blocking_threads{
     .name = "blocking-threads",
     .summary = "a thread per attempt, blocking connect(); the kernel's own timeout",
     .options = thread_options,
-    .probe = probe_source_port,
+    .probe = probe_socket_setup,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPerAttempt>(settings, plain_call, plain_call_capabilities());
     },

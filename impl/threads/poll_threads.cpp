@@ -9,7 +9,7 @@ const ConnectorEntry poll_threads{
     .name = "poll-threads",
     .summary = "a thread per attempt, non-blocking connect(), ppoll() with the timeout",
     .options = thread_options,
-    .probe = probe_source_port,
+    .probe = probe_socket_setup,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPerAttempt>(settings, poll_call, poll_call_capabilities());
     },

@@ -13,7 +13,7 @@ const ConnectorEntry select_threads{
     .probe =
         [](const ConnectorSettings& settings) {
           auto reason = probe_select(settings.max_in_flight);
-          return reason ? reason : probe_source_port(settings);
+          return reason ? reason : probe_socket_setup(settings);
         },
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPerAttempt>(settings, select_call, select_call_capabilities());

@@ -10,7 +10,7 @@ const ConnectorEntry signal_threads{
     .name = "signal-threads",
     .summary = "a thread per attempt, blocking connect() interrupted by a timer's signal",
     .options = thread_options,
-    .probe = probe_source_port,
+    .probe = probe_socket_setup,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       prepare_signal_calls();
       return std::make_unique<ThreadPerAttempt>(settings, signal_call, signal_call_capabilities());

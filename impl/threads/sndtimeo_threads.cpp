@@ -9,7 +9,7 @@ const ConnectorEntry sndtimeo_threads{
     .name = "sndtimeo-threads",
     .summary = "a thread per attempt, connect() bounded by SO_SNDTIMEO",
     .options = thread_options,
-    .probe = probe_source_port,
+    .probe = probe_socket_setup,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPerAttempt>(settings, sndtimeo_call, sndtimeo_call_capabilities());
     },

@@ -10,7 +10,7 @@ const ConnectorEntry syncnt_threads{
     .name = "syncnt-threads",
     .summary = "a thread per attempt, connect() bounded by TCP_SYNCNT",
     .options = thread_options,
-    .probe = probe_source_port,
+    .probe = probe_syncnt_call,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPerAttempt>(settings, syncnt_call, syncnt_call_capabilities());
     },

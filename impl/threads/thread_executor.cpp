@@ -29,8 +29,8 @@ ThreadAttributes::ThreadAttributes(size_t stack) {
 ThreadExecutor::ThreadExecutor(const ConnectorSettings& settings, BlockingCall call, const Capabilities& capabilities)
     : call_(call),
       capabilities_(capabilities),
-      port_(settings.options),
-      context_{settings.retirement, cancelled_, port_},
+      setup_(settings.options),
+      context_{settings.retirement, cancelled_, setup_},
       slots_(settings.max_in_flight) {
   install_interrupting_handler(cancelling_signal());
   for (std::vector<Slot*>* list : {&free_, &starting_, &finished_, &taken_}) list->reserve(slots_.size());

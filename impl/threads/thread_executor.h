@@ -88,7 +88,7 @@ class ThreadExecutor : public Connector {
   BlockingCall call_;
   Capabilities capabilities_;
   std::atomic<bool> cancelled_{false};
-  SourcePort port_;
+  SocketSetup setup_;
   CallContext context_;
 
   std::vector<Slot> slots_;

@@ -5,7 +5,7 @@
 
 namespace connbench {
 
-inline constexpr OptionSpec thread_options[] = {source_port_option, stack_option};
+inline constexpr auto thread_options = with_socket_options({stack_option});
 
 /// When a thread cannot be created, the attempt ends as `exhausted`, stage spawn, with the errno of pthread_create().
 class ThreadPerAttempt final : public ThreadExecutor {

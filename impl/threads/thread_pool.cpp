@@ -89,7 +89,7 @@ std::optional<std::string> probe_pool_size(const ConnectorSettings& settings) {
 
 std::optional<std::string> probe_pool(const ConnectorSettings& settings) {
   if (auto reason = probe_pool_size(settings)) return reason;
-  return probe_source_port(settings);
+  return probe_socket_setup(settings);
 }
 
 }  // namespace connbench

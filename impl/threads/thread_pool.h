@@ -12,7 +12,7 @@ inline constexpr OptionSpec threads_option{
     .default_value = "64",
     .help = "number of threads in the pool; never more than attempts may be in flight",
     .most = "1000000"};  // above what Linux allows per process on any machine so far
-inline constexpr OptionSpec pool_options[] = {source_port_option, stack_option, threads_option};
+inline constexpr auto pool_options = with_socket_options({stack_option, threads_option});
 
 /// The threads exist from the constructor to the destructor, so creating them is not part of any attempt. With more
 /// attempts in flight than threads, the rest wait in the queue; an attempt starts when a thread takes it.
@@ -42,7 +42,7 @@ class ThreadPool final : public ThreadExecutor {
 
 /// Why a pool of this size cannot be created; nullopt when it can.
 std::optional<std::string> probe_pool_size(const ConnectorSettings& settings);
-/// The same for a pool whose threads choose source ports.
+/// The same for a pool whose threads open sockets.
 std::optional<std::string> probe_pool(const ConnectorSettings& settings);
 
 }  // namespace connbench

@@ -10,7 +10,7 @@ const ConnectorEntry user_timeout_threads{
     .name = "user-timeout-threads",
     .summary = "a thread per attempt, connect() bounded by TCP_USER_TIMEOUT",
     .options = thread_options,
-    .probe = probe_source_port,
+    .probe = probe_user_timeout_call,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPerAttempt>(settings, user_timeout_call, user_timeout_call_capabilities());
     },

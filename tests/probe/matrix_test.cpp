@@ -58,9 +58,9 @@ TEST(ASoftError, IsRightlyDiagnosedAsFailedOrPending) {
   EXPECT_TRUE(is_right(AttemptState::soft_error, Diagnosis::pending));
   EXPECT_FALSE(is_right(AttemptState::soft_error, Diagnosis::connected));
   for (const AttemptState state : all_states)
-    EXPECT_EQ(is_right(state, Diagnosis::connected), state == AttemptState::accepted ||
-                                                         state == AttemptState::data_waiting ||
-                                                         state == AttemptState::fin_received)
+    EXPECT_EQ(is_right(state, Diagnosis::connected),
+              state == AttemptState::accepted || state == AttemptState::data_waiting ||
+                  state == AttemptState::fin_received || state == AttemptState::fast_open)
         << to_string(state);
 }
 
@@ -82,6 +82,7 @@ TEST(Observing, ReportsStatesThatNeedTheLab) {
   Surroundings here(nullptr);
   EXPECT_NE(observe(AttemptState::unreachable, here).why_not, "");
   EXPECT_NE(observe(AttemptState::soft_error, here).why_not, "");
+  EXPECT_NE(observe(AttemptState::fast_open, here).why_not, "");
 }
 
 }  // namespace

@@ -1,3 +1,7 @@
+#include <fmt/format.h>
+
+#include <cstring>
+
 #include "impl/sockets/begin_connect.h"
 #include "impl/threads/calls/calls.h"
 
@@ -38,7 +42,7 @@ Completion blocking_call(const Attempt& attempt, const CallContext& context, con
   const TimePoint deadline = bound == nullptr ? TimePoint::max() : completion.started + attempt.timeout;
   UniqueFd fd(-1);
   Evidence evidence = open_and_connect(
-      fd, to, 0, context.port, [&](int socket) { return connect_blocking(socket, to, deadline, bound, context); });
+      fd, to, 0, context.setup, [&](int socket) { return connect_blocking(socket, to, deadline, bound, context); });
   completion.finished = now();
   // The option never ends the handshake before the deadline. An earlier ETIMEDOUT comes from the kernel's own limit.
   if (evidence.error == ETIMEDOUT && bound != nullptr && bound->ends_handshake)
@@ -48,6 +52,17 @@ Completion blocking_call(const Attempt& attempt, const CallContext& context, con
   completion.result = classify(evidence);
   context.retirement.retire(std::move(fd), completion);
   return completion;
+}
+
+std::optional<std::string> probe_bound(const ConnectorSettings& settings, const ConnectBound& bound,
+                                       std::string_view name) {
+  if (auto reason = probe_socket_setup(settings)) return reason;
+  const SocketSetup setup(settings.options);
+  const UniqueFd fd(setup.open(AF_INET, SOCK_CLOEXEC));
+  if (!fd) return std::nullopt;  // the attempts will say so
+  const int error = bound.arm(fd.get(), now() + std::chrono::seconds(1));
+  if (error == 0) return std::nullopt;
+  return fmt::format("{} cannot be set on such a socket: {}", name, std::strerror(error));
 }
 
 Completion plain_call(const Attempt& attempt, const CallContext& context) {

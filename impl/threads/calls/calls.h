@@ -5,10 +5,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
 
 #include "harness/connector/connector.h"
 #include "harness/connector/retirement.h"
-#include "impl/sockets/source_port.h"
+#include "impl/sockets/socket_setup.h"
 
 namespace connbench {
 
@@ -16,7 +19,7 @@ namespace connbench {
 struct CallContext {
   Retirement& retirement;
   const std::atomic<bool>& cancelled;  ///< checked whenever a signal interrupts a system call
-  SourcePort& port;
+  SocketSetup& setup;
 
   bool is_cancelled() const noexcept { return cancelled.load(std::memory_order_relaxed); }
 };
@@ -67,6 +70,14 @@ Capabilities syncnt_call_capabilities();
 Capabilities select_call_capabilities();
 Capabilities poll_call_capabilities();
 Capabilities null_call_capabilities();
+
+/// Why the bound of these calls cannot be set on the sockets that the options ask for (Multipath TCP has neither);
+/// nullopt when it can. Includes probe_socket_setup().
+std::optional<std::string> probe_user_timeout_call(const ConnectorSettings& settings);
+std::optional<std::string> probe_syncnt_call(const ConnectorSettings& settings);
+/// What both share. @param name of the socket option, for the reason
+std::optional<std::string> probe_bound(const ConnectorSettings& settings, const ConnectBound& bound,
+                                       std::string_view name);
 
 /// Installs the signal handler. To be called before the first signal_call().
 /// @throws std::system_error

@@ -47,6 +47,10 @@ constexpr ConnectBound retries_bound{.call = Call::setsockopt, .arm = set_retrie
 
 }  // namespace
 
+std::optional<std::string> probe_syncnt_call(const ConnectorSettings& settings) {
+  return probe_bound(settings, retries_bound, "TCP_SYNCNT");
+}
+
 Completion syncnt_call(const Attempt& attempt, const CallContext& context) {
   return blocking_call(attempt, context, &retries_bound);
 }

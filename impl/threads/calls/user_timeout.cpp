@@ -27,6 +27,10 @@ constexpr ConnectBound user_timeout{.call = Call::setsockopt, .arm = set_user_ti
 
 }  // namespace
 
+std::optional<std::string> probe_user_timeout_call(const ConnectorSettings& settings) {
+  return probe_bound(settings, user_timeout, "TCP_USER_TIMEOUT");
+}
+
 Completion user_timeout_call(const Attempt& attempt, const CallContext& context) {
   return blocking_call(attempt, context, &user_timeout);
 }

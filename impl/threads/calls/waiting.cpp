@@ -22,7 +22,7 @@ Evidence wait_for_end(int fd, sa_family_t family, TimePoint deadline, WaitOnce w
 }
 
 Completion waiting_call(const Attempt& attempt, const CallContext& context, WaitOnce wait) {
-  Begun begun = begin_connect(attempt, context.port);
+  Begun begun = begin_connect(attempt, context.setup);
   Completion completion{.id = attempt.id, .started = begun.started};
   Evidence evidence = begun.evidence;
   if (begun.pending())

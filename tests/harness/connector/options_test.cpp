@@ -91,6 +91,49 @@ TEST(Options, HasOneCanonicalTextForEverySpelling) {
   EXPECT_EQ(Options("+wait:50ms", specs).canonical(), "+wait:50ms") << "given, though it is the default";
 }
 
+constexpr OptionSpec switches[] = {
+    {.name = "fastopen",
+     .kind = OptionSpec::Kind::choice,
+     .choices = "off|on",
+     .default_value = "off",
+     .help = "",
+     .bare_value = "on"},
+    {.name = "source-address", .kind = OptionSpec::Kind::addresses, .choices = "", .default_value = "", .help = ""}};
+
+TEST(Options, ThatAreSwitchesNeedNoValue) {
+  EXPECT_EQ(Options("", switches).choice("fastopen"), "off");
+  EXPECT_EQ(Options("+fastopen", switches).choice("fastopen"), "on");
+  for (const char* text : {"+fastopen", "+fastopen:on"}) EXPECT_EQ(Options(text, switches).canonical(), "+fastopen:on");
+  EXPECT_EQ(Options("+fastopen:off", switches).canonical(), "+fastopen:off");
+  EXPECT_THAT([] { Options("+source-address", switches); },
+              ThrowsMessage<std::invalid_argument>(HasSubstr("+name:value")));
+}
+
+TEST(Options, MayBeAddresses) {
+  const Options options("+source-address:127.0.0.2..127.0.0.4~::1", switches);
+  ASSERT_EQ(options.addresses("source-address").size(), 4U);
+  EXPECT_EQ(options.addresses("source-address")[2].to_string(), "127.0.0.4:0");
+  EXPECT_EQ(options.addresses("source-address")[3].to_string(), "[::1]:0");
+  EXPECT_EQ(options.canonical(), "+source-address:127.0.0.2..127.0.0.4~::1");
+  EXPECT_EQ(Options("+source-address:0:0:0:0:0:0:0:1", switches).canonical(), "+source-address:::1");
+  EXPECT_FALSE(Options("", switches).given("source-address"));
+}
+
+TEST(Options, RefusesWhatIsNoListOfAddresses) {
+  const std::pair<const char*, const char*> refused[] = {{"", "no IP address"},
+                                                         {"localhost", "no IP address"},
+                                                         {"127.0.0.1~", "no IP address"},
+                                                         {"127.0.0.9..127.0.0.2", "ends before it begins"},
+                                                         {"127.0.0.1..::1", "is no range"},
+                                                         {"2001:db8::1..2001:db9::1", "is no range"},
+                                                         {"10.0.0.0..10.255.255.255", "more than 4096"},
+                                                         {"0.0.0.0..255.255.255.255", "more than 4096"}};
+  for (const auto& [value, why] : refused)
+    EXPECT_THAT(([text = std::string("+source-address:") + value] { Options(text, switches); }),
+                ThrowsMessage<std::invalid_argument>(AllOf(HasSubstr("source-address"), HasSubstr(why))))
+        << value;
+}
+
 TEST(Options, RefusesAnOptionGivenTwice) {
   refuses("+wait:1ms+wait:1ms", AllOf(HasSubstr("'wait'"), HasSubstr("twice")));
 }

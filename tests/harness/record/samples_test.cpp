@@ -28,18 +28,21 @@ Rows rows_of(const std::vector<Sample>& samples, SamplesKept kept = SamplesKept:
 TEST(Samples, HaveTheColumnsOfTheSchema) {
   EXPECT_EQ(samples_header,
             "run_id,scenario,connector,target,family,concurrency,shard,timeout_ns,repetition,attempt,scheduled_ns,"
-            "started_ns,finished_ns,reaped_ns,outcome,stage,os_error,handshake_ns,syn_retransmits");
+            "started_ns,finished_ns,reaped_ns,outcome,stage,os_error,handshake_ns,syn_retransmits,"
+            "local_port,protocol");
 }
 
 TEST(Samples, EveryFieldIsInItsColumn) {
   auto sample = sample_of(Outcome::connected, 100, 20, 3);
   sample.handshake_known = 1;
   sample.round_trip_ns = 2;
+  sample.local_port = 40'000;
+  sample.protocol = Protocol::mptcp;
   auto wave = wave_of("epoll,x");
   wave.repetition = 3;
   EXPECT_THAT(rows_of({sample}, SamplesKept::all, wave),
               ElementsAre(ElementsAre("run", "burst", "epoll,x", "accepting", "4", "4", "0", "200000000", "3", "0",
-                                      "100", "120", "123", "128", "connected", "", "", "2", "0")));
+                                      "100", "120", "123", "128", "connected", "", "", "2", "0", "40000", "mptcp")));
 }
 
 TEST(Samples, TheRoundTripIsUnknownAfterARetransmittedSynOrWithoutAnAnswer) {
@@ -64,8 +67,9 @@ TEST(Samples, LeaveEmptyWhatDidNotHappen) {
   const auto rows = rows_of({never_started(), refused});
   const std::vector<std::string> first(rows[0].begin() + 10, rows[0].end()),
       second(rows[1].begin() + 10, rows[1].end());
-  EXPECT_THAT(first, ElementsAre("", "", "", "", "never_started", "", "", "", ""));
-  EXPECT_THAT(second, ElementsAre("0", "20", "23", "28", "refused", "connect", "111", "", "")) << "0 is the origin";
+  EXPECT_THAT(first, ElementsAre("", "", "", "", "never_started", "", "", "", "", "", ""));
+  EXPECT_THAT(second, ElementsAre("0", "20", "23", "28", "refused", "connect", "111", "", "", "", ""))
+      << "0 is the origin";
 }
 
 TEST(Samples, OfFailuresKeepTheirPositionInTheWave) {
@@ -103,15 +107,18 @@ TEST(Samples, HaveRoomForTheWidestValues) {
                 least + test_origin,
                 least + test_origin,
                 least,
-                std::numeric_limits<int32_t>::min(),
+                std::numeric_limits<int16_t>::min(),
+                std::numeric_limits<uint16_t>::max(),
                 Outcome::deadline_exceeded,
                 Stage::connect,
+                Protocol::mptcp,
                 Sample::State::done,
                 127,
                 1};
   const auto rows = rows_of({widest});
   EXPECT_EQ(rows[0][10], std::to_string(least));
   EXPECT_EQ(rows[0][18], "127");
+  EXPECT_EQ(rows[0][19], "65535");
 }
 
 TEST(Samples, MayTakeMoreThanOneBlock) {

@@ -83,6 +83,52 @@ TEST_F(Drives, InClosedLoopTheNextAttemptIsWantedWhenOneHasEnded) {
   }
 }
 
+// Those in flight then still end, and the samples of the others are left alone.
+TEST_F(Drives, BeginsAttemptsForAGivenTime) {
+  for (const size_t concurrency : {1U, 4U}) {
+    SetUp();
+    FakeConnector connector({.service = 5ms});
+    std::vector<Sample> samples(1000);
+    const auto pacing = closed_loop();
+    drive(connector,
+          {.load = {.endpoints = endpoints_, .limit = 1h, .lasts = 98ms},
+           .concurrency = concurrency,
+           .timeout = 1s,
+           .pacing = pacing.get(),
+           .stop = &stop_,
+           .clock = simulated_now,
+           .sleep = simulated_sleep},
+          samples);
+    const auto made = static_cast<size_t>(std::ranges::count(samples, Sample::State::done, &Sample::state));
+    EXPECT_GE(made, 19U);
+    EXPECT_LT(made, 100U);
+    for (size_t i = 0; i < samples.size(); ++i) {
+      EXPECT_EQ(samples[i].scheduled_ns != 0, i < made) << i;
+      if (i >= made) continue;
+      EXPECT_EQ(samples[i].outcome, Outcome::connected);
+      EXPECT_LT(samples[i].scheduled_ns, to_ns(TimePoint(1000s) + 98ms));
+    }
+  }
+}
+
+// Attempts that never end are given up at the limit, and not counted beyond those that were begun.
+TEST_F(Drives, AGivenTimeEndsAtTheLimitToo) {
+  FakeConnector connector({.capacity = 5, .answers = false});
+  std::vector<Sample> samples(100);
+  const auto pacing = closed_loop();
+  drive(connector,
+        {.load = {.endpoints = endpoints_, .limit = 50ms, .lasts = 20ms},
+         .concurrency = 5,
+         .timeout = 1s,
+         .pacing = pacing.get(),
+         .stop = &stop_,
+         .clock = simulated_now,
+         .sleep = simulated_sleep},
+        samples);
+  EXPECT_EQ(count_of(Outcome::cancelled, samples), 5U);
+  EXPECT_EQ(std::ranges::count(samples, Sample::State::done, &Sample::state), 5);
+}
+
 TEST_F(Drives, UsesTheEndpointsInTurn) {
   std::vector<uint16_t> ports;
   class Recorder final : public Connector {

@@ -1,4 +1,6 @@
 // How connections are closed, as their peer sees it.
+#include <set>
+
 #include "tests/impl/census.h"
 #include "tests/impl/conformance/conformance.h"
 
@@ -57,6 +59,16 @@ TEST_P(Closing, ByHoldWaitsForTheEndOfTheWave) {
     for (const UniqueFd& peer : peers) EXPECT_FALSE(plain::ready_within(peer, 1, POLLIN | POLLRDHUP));
   }
   for (const UniqueFd& peer : peers) EXPECT_EQ(plain::receive(peer), plain::end_of_stream);
+}
+
+// As its peer sees it.
+TEST_P(Closing, IsAfterTheLocalPortWasRead) {
+  Connecting connecting(entry(), room, {.close = CloseMode::fin, .local_port = true});
+  connecting.complete(attempts());
+  std::multiset<uint16_t> seen, read;
+  for (size_t i = 0; i < connections; ++i) seen.insert(Endpoint::of_peer(accept().get()).port());
+  for (const Completion& completion : connecting.completions()) read.insert(completion.handshake.local_port);
+  EXPECT_EQ(read, seen);
 }
 
 // Of connectors that can have attempts pending where nobody answers.

@@ -22,6 +22,7 @@ std::vector<Variant> variants(const ConnectorEntry& entry) {
     for (const std::string_view bound : {spec.least, spec.most})
       if (!bound.empty() && !(sanitized && bound == "1GiB"))
         found.push_back({fmt::format("+{}:{}", spec.name, bound), false});
+    if (spec.kind == OptionSpec::Kind::addresses) found.push_back({fmt::format("+{}:0.0.0.0", spec.name), false});
     for (const std::string_view value : values_of(spec.choices))
       if (value != spec.default_value)
         found.push_back({fmt::format("+{}:{}", spec.name, value), std::ranges::count(misleading, value) > 0});

@@ -1,5 +1,5 @@
-// The source port of a connection, as the peer sees it.
-#include "impl/sockets/source_port.h"
+// The source of a connection, as the peer sees it.
+#include "impl/sockets/source.h"
 
 #include <sched.h>
 
@@ -35,15 +35,21 @@ class SourcePorts : public testing::TestWithParam<std::tuple<const char*, Family
 
   // The source ports of connections that are all open at the same time.
   std::vector<uint16_t> ports_of_connections(const std::string& options) const {
+    std::vector<uint16_t> ports;
+    for (const Endpoint& source : sources_of_connections(options)) ports.push_back(source.port());
+    return ports;
+  }
+
+  std::vector<Endpoint> sources_of_connections(const std::string& options) const {
     Connecting connecting(entry(), connections, {.close = CloseMode::hold}, options);
     connecting.complete(attempts_on(listening_, connections, patience));
     EXPECT_EQ(count_of(Outcome::connected, connecting.completions()), connections);
-    std::vector<uint16_t> ports;
-    while (ports.size() < connections && plain::ready_within(listener_, plain::patience_ms)) {
+    std::vector<Endpoint> sources;
+    while (sources.size() < connections && plain::ready_within(listener_, plain::patience_ms)) {
       const UniqueFd peer(checked(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept4"));
-      ports.push_back(Endpoint::of_peer(peer.get()).port());
+      sources.push_back(Endpoint::of_peer(peer.get()));
     }
-    return ports;
+    return sources;
   }
 
   UniqueFd listener_{-1};
@@ -92,7 +98,7 @@ TEST_P(SourcePorts, ChosenByRangeLieInTheRange) {
 
 // A socket without SO_REUSEADDR occupies the next port.
 TEST_P(SourcePorts, InUseAreSkipped) {
-  SourcePort ports(Options("+source-port:bind", entry().options));
+  Source ports(Options("+source-port:bind", entry().options));
   const sa_family_t address = address_family(family());
   const UniqueFd first = open_socket();
   ASSERT_EQ(ports.prepare(first.get(), address).error, 0);
@@ -124,12 +130,45 @@ TEST(SourcePort, IsNeverOneThatIsReserved) {
 
 // bind() does not check destinations. Only connect() notices that a port already has a connection to this destination.
 TEST_P(SourcePorts, InUseForThisDestinationAreTriedOnceEach) {
-  const SourcePort ports(Options("+source-port:bind", entry().options));
+  const Source ports(Options("+source-port:bind", entry().options));
   const Evidence taken{.call = Call::connect, .error = EADDRNOTAVAIL, .family = address_family(family())};
   const Evidence refused{.call = Call::connect, .error = ECONNREFUSED, .family = address_family(family())};
   EXPECT_TRUE(ports.should_try_another(taken, 1));
   EXPECT_FALSE(ports.should_try_another(taken, ephemeral_ports().size()));
   EXPECT_FALSE(ports.should_try_another(refused, 1));
+}
+
+// ::1 is the only address that IPv6 has on loopback.
+std::string a_few(Family family) {
+  return family == Family::ipv6 ? "+source-address:::1" : "+source-address:127.0.0.2..127.0.0.3~127.7.0.1";
+}
+
+std::set<std::string> hosts_of(const std::vector<Endpoint>& sources) {
+  std::set<std::string> hosts;
+  for (const Endpoint& source : sources) hosts.insert(source.to_string().substr(0, source.to_string().rfind(':')));
+  return hosts;
+}
+
+TEST_P(SourcePorts, AreThoseOfTheSourceAddressesInTurn) {
+  const std::set<std::string> expected = family() == Family::ipv6
+                                             ? std::set<std::string>{"[::1]"}
+                                             : std::set<std::string>{"127.0.0.2", "127.0.0.3", "127.7.0.1"};
+  for (const char* port : {"", "+source-port:bind", "+source-port:range"}) {
+    const std::string options = a_few(family()) + port;
+    Retirement retirement({}, 0);
+    if (const auto reason = entry().probe({Options(options, entry().options), 1, retirement})) continue;
+    const std::vector<Endpoint> sources = sources_of_connections(options);
+    ASSERT_EQ(sources.size(), connections) << options;
+    EXPECT_EQ(hosts_of(sources), expected) << options;
+  }
+}
+
+TEST_P(SourcePorts, WithSeveralAddressesThereAreAsManyTimesMore) {
+  const Source ports(Options("+source-port:bind" + a_few(family()), entry().options));
+  const size_t all = ephemeral_ports().size() * (family() == Family::ipv6 ? 1 : 3);
+  const Evidence taken{.call = Call::connect, .error = EADDRNOTAVAIL, .family = address_family(family())};
+  EXPECT_TRUE(ports.should_try_another(taken, all - 1));
+  EXPECT_FALSE(ports.should_try_another(taken, all));
 }
 
 }  // namespace
