@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "harness/support/quantity.h"
+
 namespace connbench {
 namespace {
 
@@ -67,12 +69,13 @@ Value cpu_us_per_attempt() {
   return per_attempt([](const SummaryRow& row) { return row.usage.cpu_ns; }, 1e-3);
 }
 
+std::optional<double> in_microseconds(const std::optional<int64_t>& ns) {
+  if (!ns) return std::nullopt;
+  return *ns == never_ns ? std::numeric_limits<double>::infinity() : static_cast<double>(*ns) / 1e3;
+}
+
 Value microseconds(std::optional<int64_t> Percentiles::*which, Percentiles SummaryRow::*of) {
-  return [=](const SummaryRow& row) -> std::optional<double> {
-    const auto& ns = row.*of.*which;
-    if (!ns) return std::nullopt;
-    return *ns == never_ns ? std::numeric_limits<double>::infinity() : static_cast<double>(*ns) / 1e3;
-  };
+  return [=](const SummaryRow& row) { return in_microseconds(row.*of.*which); };
 }
 
 std::string outcomes(const CaseResult& result) {
@@ -177,6 +180,11 @@ std::string most_common(const std::vector<std::string>& texts) {
   const auto found =
       std::ranges::max_element(texts, {}, [&](const std::string& text) { return std::ranges::count(texts, text); });
   return found == texts.end() ? "" : *found;
+}
+
+std::string amount_of(const PlannedCase& planned) {
+  return planned.lasts > Duration::zero() ? format_duration(planned.lasts)
+                                          : fmt::format("{} attempts", grouped(planned.what.attempts));
 }
 
 std::string family_name(Family family) {

@@ -24,6 +24,8 @@ std::optional<double> median_of(const CaseResult& result, const Value& value);
 /// A total of the wave, -1 = not known, divided by its attempts.
 Value per_attempt(std::function<int64_t(const SummaryRow&)> total, double scale = 1);
 Value cpu_us_per_attempt();
+/// Infinitely many for never_ns.
+std::optional<double> in_microseconds(const std::optional<int64_t>& ns);
 Value microseconds(std::optional<int64_t> Percentiles::*which, Percentiles SummaryRow::*of);
 
 /// "1,500 connected, 3 reset", "all connected": over all waves. "" when no wave was run.
@@ -60,6 +62,8 @@ bool any(const std::vector<const CaseResult*>& cases, const Value& value);
 /// The text that most of these have, the first of several; "" for none.
 std::string most_common(const std::vector<std::string>& texts);
 
+/// What a wave of a case makes: "2,000 attempts", or "30s" when it has a given time.
+std::string amount_of(const PlannedCase& planned);
 /// "IPv4", "UNIX"; what people call it.
 std::string family_name(Family family);
 /// "64 in flight", "64 in flight in 4 shards".

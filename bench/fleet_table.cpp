@@ -76,11 +76,10 @@ std::string heading(const Block& block) {
   size_t repetitions = 0;
   for (const CaseResult* result : block) repetitions = std::max(repetitions, result->rows.size());
   const std::string arrival = arrival_of(planned);
-  return fmt::format("fleet{} ({}), {}, {}, timeout {}, {} x {} attempts; figures of the hosts that answer",
+  return fmt::format("fleet{} ({}), {}, {}, timeout {}, {} x {}; figures of the hosts that answer",
                      several_mixes(block) ? "" : fmt::format(" {}", planned.mix->name()),
                      family_name(planned.what.family), arrival.empty() ? "closed loop" : arrival,
-                     in_flight(planned.what), format_duration(planned.what.timeout), repetitions,
-                     grouped(planned.what.attempts));
+                     in_flight(planned.what), format_duration(planned.what.timeout), repetitions, amount_of(planned));
 }
 
 // With several mixes each connector has a title, and the mixes are the first column.

@@ -28,6 +28,17 @@ std::optional<Duration> wave_left(const Case& what, bool answers, const WaveProg
   return std::nullopt;
 }
 
+Duration wave_left_of(Duration lasts, const WaveProgress& progress) {
+  return std::max(Duration::zero(), lasts - progress.elapsed);
+}
+
+std::vector<std::string> wave_details_by_time(const WaveProgress& progress) {
+  const double rate = static_cast<double>(progress.started) / std::chrono::duration<double>(progress.elapsed).count();
+  const std::string begun = fmt::format(", {} begun", grouped(progress.started));
+  return {fmt::format("{} at {}/s, {} done", begun, grouped(fmt::format("{:.0f}", rate)), grouped(progress.done)),
+          begun};
+}
+
 std::vector<std::string> wave_details(const Case& what, const WaveProgress& progress) {
   const std::string begun = fmt::format(", {}/{} begun", grouped(progress.started), grouped(what.attempts));
   const std::string done = fmt::format("{}, {} done", begun, grouped(progress.done));
@@ -71,6 +82,9 @@ void Progress::on_progress(const WaveProgress& progress) {
   if (!all_begun_ && progress.started == planned_->what.attempts) all_begun_ = last_look_;
   last_look_ = progress.elapsed;
   if (progress.elapsed < worth_telling) return;
+  if (planned_->lasts > Duration::zero())
+    return line_.show(head(time_.left_after(wave_left_of(planned_->lasts, progress))), wave_,
+                      wave_details_by_time(progress));
   const auto left = wave_left(planned_->what, planned_->answers(), progress, all_begun_);
   line_.show(head(left ? time_.left_after(*left) : time_.left(now())), wave_, wave_details(planned_->what, progress));
 }

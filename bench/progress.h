@@ -43,8 +43,12 @@ class Progress final : public SessionObserver {
 /// @param all_begun after how long the last attempt had begun, if it has
 std::optional<Duration> wave_left(const Case& what, bool answers, const WaveProgress& progress,
                                   std::optional<Duration> all_begun);
+/// The same for a wave whose attempts begin for a given time.
+Duration wave_left_of(Duration lasts, const WaveProgress& progress);
 
 /// ", 400/1,000 begun at 200/s, 0 done" and shorter ones, the longest first.
 std::vector<std::string> wave_details(const Case& what, const WaveProgress& progress);
+/// ", 400 begun at 200/s, 0 done": nobody knows yet how many there will be.
+std::vector<std::string> wave_details_by_time(const WaveProgress& progress);
 
 }  // namespace connbench

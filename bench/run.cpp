@@ -21,7 +21,9 @@
 #include "harness/machine/machine.h"
 #include "harness/record/lab_json.h"
 #include "harness/run/pending_room.h"
+#include "harness/run/tcp_memory.h"
 #include "harness/run/warnings.h"
+#include "harness/support/joined.h"
 #include "harness/support/output_file.h"
 #include "harness/support/units.h"
 
@@ -40,13 +42,20 @@ uint64_t estimated_sample_bytes(const RunOptions& options, const Plan& plan, std
   return bytes;
 }
 
+// Without separators, as these lines have always been.
+std::string plain_amount(const PlannedCase& planned) {
+  return planned.lasts > Duration::zero() ? format_duration(planned.lasts)
+                                          : fmt::format("{} attempts", planned.what.attempts);
+}
+
 void print_plan(const RunOptions& options, const Plan& plan) {
   for (const PlannedWave& wave : plan.waves) {
     const PlannedCase& planned = plan.cases[wave.which];
     const Case& what = planned.what;
-    print_out(fmt::format("repetition {}  {}  {}  family {}  {} attempts, {} in flight, timeout {}, wave limit {}\n",
-                          wave.repetition, what.connector, what.destination(), to_string(what.family), what.attempts,
-                          what.concurrency, format_duration(what.timeout), format_duration(planned.limit)));
+    print_out(fmt::format("repetition {}  {}  {}  family {}  {}, {} in flight, timeout {}, wave limit {}\n",
+                          wave.repetition, what.connector, what.destination(), to_string(what.family),
+                          plain_amount(planned), what.concurrency, format_duration(what.timeout),
+                          format_duration(planned.limit)));
   }
   if (options.request.find_rate)
     for (const PlannedCase& planned : plan.cases)
@@ -79,7 +88,8 @@ RunInfo describe_run(const RunOptions& options, std::string run_id) {
           .usual_timeout = options.request.timeouts.front(),
           .samples = options.samples,
           .compression = options.compression,
-          .arrival = options.request.arrival,
+          .arrival = joined(arrivals_of(options.request), ","),
+          .percentiles = options.request.percentiles,
           .spin = options.request.spin,
           .spin_server = options.request.spin_server,
           .addresses = options.request.addresses,
@@ -184,6 +194,22 @@ void start_capture(OutputFile& file, const RunFolder& folder, lab::Lab& lab) {
   lab.start_capture(file.fd());
 }
 
+// The most attempts that may be pending at once over TCP.
+size_t most_pending(const RunRequest& request) {
+  if (std::ranges::all_of(request.families, [](Family family) { return family == Family::unix_domain; })) return 0;
+  return *std::ranges::max_element(request.concurrency);
+}
+
+std::unique_ptr<TcpMemory> raise_tcp_memory(RunOptions& options) try {
+  auto memory = std::make_unique<TcpMemory>(most_pending(options.request));
+  if (!memory->is_raised()) return nullptr;
+  options.notes.push_back(memory->describe());
+  say(options.notes.back());
+  return memory;
+} catch (const CannotRaise& cannot) {
+  throw MachineLacks(fmt::format("--allow-tcp-memory: {}", cannot.reason));
+}
+
 int measure(const RunOptions& options) {
   if (options.request.lab == nullptr) require_proc();
   require_placement(options.placement);
@@ -208,6 +234,7 @@ int measure(const RunOptions& options) {
   }
   Recorder recorder(std::move(folder), describe_run(options, run_id));
   if (lab != nullptr) recorder.lab(describe_lab(*lab));
+  for (const std::string& note : options.notes) recorder.warn(note);
   Progress progress(plan, options.progress);
   Session session(options.request, plan, options.placement, recorder, stop, progress);
   const SessionEnd end = session.run();
@@ -225,6 +252,9 @@ int run(const RunFlags& given) {
   RunOptions options = parse(flags);
   options.settings = std::make_shared<nlohmann::ordered_json>(settings_of(flags, options.request));
   require_machine();
+  // Whoever only asks what would be measured changes nothing.
+  const std::unique_ptr<TcpMemory> memory =
+      flags.allow_tcp_memory && !flags.dry_run ? raise_tcp_memory(options) : nullptr;
   if (!options.lab) return measure(options);
   try {
     return lab::run_in_lab(*options.lab, [&](lab::Lab& lab) {

@@ -15,7 +15,8 @@ struct RunFlags {
   std::vector<std::string> families{"4"};
   std::vector<std::string> concurrency{"64"};
   std::vector<std::string> timeouts{"1s"};
-  std::string attempts = "2000";
+  std::string attempts;  // "" = usual_attempts(), or default_attempts
+  std::string duration;
   std::string repetitions = "5";
   std::string arrival;  // "" = closed; with --find-rate, default_search_start
   std::string find_rate;
@@ -27,7 +28,9 @@ struct RunFlags {
   std::string cpus;
   std::string close = "rst";
   std::string handshake = "lab";
+  bool local_port = false;
   std::vector<std::string> sysctls;
+  bool allow_tcp_memory = false;
   std::string pcap;
   bool external = false;
   std::string external_rate;
@@ -35,6 +38,7 @@ struct RunFlags {
   std::string external_concurrency;
   std::string samples = "all";
   std::string samples_format = "csv";
+  std::string percentiles;
   std::string syscalls = "on";
   std::string out;
   std::string seed;
@@ -43,6 +47,7 @@ struct RunFlags {
   bool quiet = false;
 };
 
+inline constexpr size_t default_attempts = 2000;
 /// Where a search for a rate begins.
 inline constexpr const char* default_search_start = "poisson:1000/s";
 

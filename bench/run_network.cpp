@@ -26,9 +26,12 @@ ExternalBounds read_bounds(const RunFlags& flags) {
 
 double attempts_at(size_t hosts, const RunRequest& request) {
   const size_t waves = request.repetitions + (request.count_syscalls ? 1 : 0);
+  double attempts = 0;
+  for (const std::string& arrival : arrivals_of(request))
+    attempts += static_cast<double>(attempts_of(request, arrival));
   return static_cast<double>(hosts * waves * request.connectors.size() * request.families.size() *
                              request.concurrency.size() * request.timeouts.size()) *
-         static_cast<double>(request.attempts);
+         attempts;
 }
 
 std::vector<NamedTarget> all_targets_of(const RunRequest& request) {
@@ -70,24 +73,39 @@ void bound_external(const RunFlags& flags, RunRequest& request) {
         fmt::format("--concurrency {} at hosts outside; at most {} is allowed. Lower it, or give "
                     "--external-concurrency {}",
                     most, bounds.concurrency, most));
-  if (const auto rate = offered_rate(request.arrival); rate && *rate > bounds.per_second)
-    throw std::invalid_argument(
-        fmt::format("--arrival {} at hosts outside; at most {} is allowed. Lower it, or raise --external-rate",
-                    request.arrival, format_rate(bounds.per_second)));
+  for (const std::string& arrival : arrivals_of(request))
+    if (const auto rate = offered_rate(arrival); rate && *rate > bounds.per_second)
+      throw std::invalid_argument(
+          fmt::format("--arrival {} at hosts outside; at most {} is allowed. Lower it, or raise --external-rate",
+                      arrival, format_rate(bounds.per_second)));
   request.external_gap = Duration(static_cast<int64_t>(1e9 / bounds.per_second));
 }
 
 void bound_arrivals(const RunRequest& request) {
   if (request.find_rate) return;  // its waves are short at every rate
-  const auto rate = offered_rate(request.arrival);
-  const double gap_s = rate ? 1 / *rate : std::chrono::duration<double>(request.external_gap).count();
-  const double lasts_s = gap_s * static_cast<double>(request.attempts);
-  constexpr double a_day_s = 24 * 60 * 60;
-  if (lasts_s > a_day_s)
-    throw std::invalid_argument(
-        fmt::format("{}: {} attempts would arrive over {:.3g} days; a wave may take one. Raise the rate, or lower "
-                    "--attempts",
-                    rate ? "--arrival " + request.arrival : "--external-rate", request.attempts, lasts_s / a_day_s));
+  constexpr Duration a_day = std::chrono::hours(24);
+  for (const std::string& arrival : arrivals_of(request)) {
+    const size_t attempts = attempts_of(request, arrival);
+    const auto due = attempts_within(arrival, a_day);
+    const double in_a_day =
+        due.value_or(request.external_gap > Duration::zero()
+                         ? static_cast<double>(a_day.count()) / static_cast<double>(request.external_gap.count())
+                         : static_cast<double>(SIZE_MAX));
+    if (static_cast<double>(attempts) <= in_a_day) continue;
+    throw std::invalid_argument(fmt::format(
+        "{}: {} attempts would arrive over {:.3g} days; a wave may take one. Raise the rate, or lower --attempts",
+        due ? "--arrival " + arrival : "--external-rate", attempts, static_cast<double>(attempts) / in_a_day));
+  }
+}
+
+// Of a closed loop the program chooses the room itself.
+void bound_attempts(const RunRequest& request) {
+  constexpr double most = 100'000'000;
+  for (const std::string& arrival : arrivals_of(request)) {
+    const auto due = request.duration ? attempts_within(arrival, *request.duration) : usual_attempts(arrival);
+    if (due && (request.attempts == 0 || request.duration) && *due > most)
+      refuse_flag("--arrival", fmt::format("{} has {:.3g} attempts; a wave makes at most {:.0f}", arrival, *due, most));
+  }
 }
 
 void find_hosts(RunRequest& request) {

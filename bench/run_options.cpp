@@ -89,12 +89,14 @@ std::vector<NamedTarget> read_targets(const RunFlags& flags) {
 
 void check_mixes(const RunFlags& flags, const RunRequest& request) {
   std::vector<std::string> names;
+  size_t fewest = SIZE_MAX;
+  for (const std::string& arrival : arrivals_of(request)) fewest = std::min(fewest, attempts_of(request, arrival));
   for (const Mix& mix : request.mixes) {
     names.push_back(mix.name());
-    const std::vector<size_t> counts = shares(mix, request.attempts);
+    const std::vector<size_t> counts = shares(mix, fewest);
     for (size_t i = 0; i < counts.size(); ++i)
       if (counts[i] == 0)
-        refuse_flag("--mix", fmt::format("of {} attempts, {} would get none: raise --attempts", request.attempts,
+        refuse_flag("--mix", fmt::format("of {} attempts, {} would get none: raise --attempts", fewest,
                                          mix.parts[i].target.name));
   }
   refuse_equal("--mix", names, flags.mixes);
@@ -132,7 +134,28 @@ Compression read_compression(const RunFlags& flags) {
   return compressed ? Compression::zstd : Compression::none;
 }
 
-RunRequest read_request(const RunFlags& flags) {
+// The number of a ramp is its own: 0 stands for it.
+size_t read_attempts(const RunFlags& flags, const std::vector<std::string>& arrivals) {
+  if (!flags.attempts.empty()) return read_count("--attempts", flags.attempts, most_attempts);
+  const bool open = std::ranges::any_of(arrivals, [](const std::string& one) { return !usual_attempts(one); });
+  return open ? default_attempts : 0;
+}
+
+// At most three decimals of a percent: more attempts than a wave can have would be needed to know such a percentile.
+std::vector<double> read_percentiles(const std::string& text) {
+  constexpr unsigned decimals = 3;
+  constexpr Range<uint64_t> valid{1, 99'999};
+  if (text.empty()) return {};
+  std::vector<double> percentiles;
+  const std::vector<std::string> texts = split_list(text);
+  for (const std::string& one : texts)
+    percentiles.push_back(
+        static_cast<double>(for_flag("--percentiles", [&] { return parse_percent(one, decimals, valid); })) / 1000);
+  refuse_equal("--percentiles", percentiles, texts);
+  return percentiles;
+}
+
+RunRequest read_request(const RunFlags& flags, const std::vector<std::string>& arrivals) {
   RunRequest request{.connectors = select_connectors(flags.connectors),
                      .targets = read_targets(flags),
                      .mixes = for_each_text<Mix>("--mix", flags.mixes, parse_mix),
@@ -140,17 +163,21 @@ RunRequest read_request(const RunFlags& flags) {
                      .concurrency = read_counts("--concurrency", flags.concurrency, most_attempts),
                      .timeouts = read_times("--timeout", flags.timeouts, up_to_a_day),
                      .shards = read_count("--shards", flags.shards, 10'000),
-                     .attempts = read_count("--attempts", flags.attempts, most_attempts),
+                     .attempts = read_attempts(flags, arrivals),
                      .repetitions = static_cast<unsigned>(read_count("--repetitions", flags.repetitions, 10'000)),
-                     .arrival = canonical_arrival(flags.arrival),
+                     .arrival = arrivals.front(),
+                     .more_arrivals = {arrivals.begin() + 1, arrivals.end()},
+                     .percentiles = read_percentiles(flags.percentiles),
                      .spin = flags.spin,
                      .spin_server = flags.spin_server,
                      .addresses = read_addresses(flags.addresses),
                      .wave_limit = std::nullopt,
-                     .policy = {.close = read_close(flags.close)},
+                     .policy = {.close = read_close(flags.close), .local_port = flags.local_port},
                      .handshake = read_handshake(flags.handshake),
                      .seed = read_seed(flags.seed),
                      .count_syscalls = one_of("--syscalls", flags.syscalls, {"on", "off"}) == "on"};
+  if (!flags.duration.empty()) request.duration = read_time("--duration", flags.duration, up_to_a_day, "s");
+  if (request.duration && !offered_rate(request.arrival)) request.count_syscalls = false;  // see prepare_search()
   if (!flags.wave_limit.empty()) request.wave_limit = read_time("--wave-limit", flags.wave_limit, up_to_a_day, "s");
   return request;
 }
@@ -160,8 +187,9 @@ RunRequest read_request(const RunFlags& flags) {
 RunOptions parse(const RunFlags& given) {
   RunFlags flags = given;
   if (flags.arrival.empty()) flags.arrival = flags.find_rate.empty() ? "closed" : default_search_start;
-  check_arrival(flags);
-  RunRequest request = read_request(flags);
+  RunRequest request = read_request(flags, read_arrivals(flags));
+  check_duration(request);
+  bound_attempts(request);
   if (!flags.find_rate.empty()) for_flag("--find-rate", [&] { prepare_search(flags, request); });
   check_mixes(flags, request);
   check_shards(request);

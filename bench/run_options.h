@@ -5,6 +5,8 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "bench/progress_line.h"
 #include "bench/run_flags.h"
@@ -25,6 +27,7 @@ struct RunOptions {
   std::string pcap{};       ///< the file for the lab's packets; "" = none
   std::optional<std::filesystem::path> out;
   std::shared_ptr<const nlohmann::ordered_json> settings{};  ///< for run.json
+  std::vector<std::string> notes{};  ///< what was done to the machine; they become warnings of the run
   bool dry_run;
   ProgressLine::Wanted progress;
 };

@@ -38,6 +38,9 @@ void refuse_unsearchable(const RunFlags& flags, const RunRequest& request) {
   if (flags.arrival == "closed")
     throw std::invalid_argument(
         "in closed loop there is no rate to search for; use --arrival uniform:RATE/s or poisson:RATE/s");
+  if (!request.arrival.starts_with("uniform:") && !request.arrival.starts_with("poisson:"))
+    throw std::invalid_argument(
+        fmt::format("{} has no rate to search from; use --arrival uniform:RATE/s or poisson:RATE/s", request.arrival));
   if (std::ranges::any_of(request.targets, is_external))
     throw std::invalid_argument(
         "the search would drive a host outside to its limit; it works with connbench's own targets only");
@@ -51,12 +54,14 @@ void refuse_unsearchable(const RunFlags& flags, const RunRequest& request) {
 
 }  // namespace
 
-void check_arrival(const RunFlags& flags) {
+namespace {
+
+void check_arrival(const RunFlags& flags, const std::string& arrival) {
   const ChosenScenario chosen = [&] {
     try {
-      return find_scenario(flags.arrival);
+      return find_scenario(arrival);
     } catch (const std::invalid_argument& error) {
-      const std::string suggestion = suggested_arrival(flags.arrival);
+      const std::string suggestion = suggested_arrival(arrival);
       const std::string_view what = error.what();  // it may suggest a part of the value: the whole is better
       refuse_flag("--arrival",
                   suggestion.empty()
@@ -65,8 +70,46 @@ void check_arrival(const RunFlags& flags) {
     }
   }();
   if (chosen.label.starts_with("fleet:")) refuse_flag("--arrival", "a fleet is requested with --mix");
-  if (flags.spin && !chosen.entry->pacing(flags.arrival, 0)->open_loop())
+  if (flags.spin && !chosen.entry->pacing(arrival, 0)->open_loop())
     refuse_flag("--spin", "closed loop waits for no due time; use it with --arrival uniform:RATE/s or poisson:RATE/s");
+}
+
+// "2000/s" after "poisson:1000/s" → "poisson:2000/s".
+std::string in_full(const std::string& text, const std::vector<std::string>& before) {
+  if (before.empty() || text.find(':') != std::string::npos || !text.ends_with("/s")) return text;
+  const std::string& last = before.back();
+  if (!last.starts_with("poisson:") && !last.starts_with("uniform:")) return text;
+  return last.substr(0, last.find(':') + 1) + text;
+}
+
+}  // namespace
+
+std::vector<std::string> read_arrivals(const RunFlags& flags) {
+  std::vector<std::string> arrivals;
+  const std::vector<std::string> texts = split_list(flags.arrival);
+  for (const std::string& text : texts) {
+    const std::string arrival = in_full(text, arrivals);
+    check_arrival(flags, arrival);
+    arrivals.push_back(canonical_arrival(arrival));
+  }
+  refuse_equal("--arrival", arrivals, texts);
+  if (arrivals.size() > 1 && std::ranges::count(arrivals, "closed") > 0)
+    refuse_flag("--arrival", "a closed loop and a rate are two questions: measure them in two runs");
+  if (arrivals.size() > 1 && !flags.find_rate.empty()) refuse_flag("--arrival", "a search starts at one rate");
+  return arrivals;
+}
+
+void check_duration(const RunRequest& request) {
+  if (!request.duration || offered_rate(request.arrival)) return;
+  for (const NamedConnector& connector : request.connectors)
+    if (connector.policy(request.policy).close == CloseMode::hold)
+      throw std::invalid_argument(
+          fmt::format("--duration in closed loop: {} holds every connection until its wave ends, so the wave would end "
+                      "when descriptors run out; use --close rst or fin, or --attempts",
+                      connector.name));
+  if (std::ranges::any_of(request.targets, is_external))
+    throw std::invalid_argument(
+        "--duration in closed loop: at a host outside the number of attempts must be known; use --attempts");
 }
 
 void prepare_search(const RunFlags& flags, RunRequest& request) {

@@ -11,7 +11,8 @@
 // p50_ratio, …       connector divided by bare loop within each pair of waves: the median pair
 // not_given_up       attempts in all waves that did not end by their deadline; must be 0
 //
-// Sizes for which the machine lacks memory are skipped, with the reason. Takes the usual --benchmark_* flags.
+// Sizes for which the machine lacks memory are skipped, with the reason. --allow-tcp-memory raises net.ipv4.tcp_mem for
+// a million, and restores it. Takes the usual --benchmark_* flags.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,6 +23,7 @@
 #include "harness/process/ask_in_child.h"
 #include "harness/process/shared.h"
 #include "harness/run/pending_room.h"
+#include "harness/run/tcp_memory.h"
 #include "harness/support/statistics.h"
 #include "harness/wave/division.h"
 
@@ -217,14 +219,32 @@ void scale(benchmark::State& state, const char* connector, size_t pending, Start
   state.SkipWithError(fmt::format("skipped: {}", error.what()).c_str());
 }
 
+// Takes --allow-tcp-memory out of the arguments, which Google Benchmark does not know.
+bool take_allow_tcp_memory(int& argc, char** argv) {
+  const auto end = argv + argc;
+  const auto found = std::find(argv, end, std::string_view("--allow-tcp-memory"));
+  if (found == end) return false;
+  std::move(found + 1, end + 1, found);  // with the null pointer at the end
+  --argc;
+  return true;
+}
+
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   note_tcp_memory();
+  std::unique_ptr<TcpMemory> memory;
+  if (take_allow_tcp_memory(argc, argv)) {
+    memory = std::make_unique<TcpMemory>(1'000'000);
+    if (memory->is_raised()) fmt::print(stderr, "{}\n", memory->describe());
+  }
   for (const char* connector : {"epoll", "io-uring", "io-uring+deadline:link"})
     for (const size_t pending : {size_t{500'000}, size_t{1'000'000}})
       for (const Start start : {Start::at_once, Start::paced})
         add_comparison(fmt::format("scale/{}/{}/{}", connector, pending, start == Start::paced ? "paced" : "at_once"),
                        [=](benchmark::State& state) { scale(state, connector, pending, start); });
   return bench_main(argc, argv);
+} catch (const CannotRaise& cannot) {
+  fmt::print(stderr, "--allow-tcp-memory: {}\n", cannot.reason);
+  return 3;
 }

@@ -41,6 +41,27 @@ void add_rate(std::vector<Column>& chosen, const PlannedCase& planned) {
   chosen.push_back({.heading = "min-max/s", .rank = 6, .cell = range});
 }
 
+// The percentiles that --percentiles asks for.
+std::vector<double> percents_of(const Block& block) {
+  std::vector<double> percents;
+  for (const CaseResult* result : block) {
+    if (result->rows.empty()) continue;
+    for (const ChosenPercentile& one : result->rows.front().chosen) percents.push_back(one.percent);
+    break;
+  }
+  return percents;
+}
+
+void add_percentiles(std::vector<Column>& columns, const char* what, const std::vector<double>& percents,
+                     std::optional<int64_t> ChosenPercentile::*of) {
+  for (size_t i = 0; i < percents.size(); ++i)
+    columns.push_back(duration_column(fmt::format("{}\np{}", what, percents[i]), 2,
+                                      [i, of](const SummaryRow& row) -> std::optional<double> {
+                                        if (i >= row.chosen.size()) return std::nullopt;
+                                        return in_microseconds(row.chosen[i].*of);
+                                      }));
+}
+
 std::vector<Column> columns(const Block& block) {
   const PlannedCase& planned = *block.front()->planned;
   const bool open_loop = planned.what.scenario != "burst";
@@ -50,15 +71,19 @@ std::vector<Column> columns(const Block& block) {
   if (real.empty()) real = block;
   std::vector<Column> chosen;
   if (any(real, [](const SummaryRow& row) { return row.completions_per_s; })) add_rate(chosen, planned);
-  if (planned.what.concurrency == 1 || open_loop) {
+  const std::vector<double> percents = percents_of(block);
+  if (!percents.empty()) {
+    add_percentiles(chosen, "connect", percents, &ChosenPercentile::connecting_ns);
+    if (open_loop) add_percentiles(chosen, "response", percents, &ChosenPercentile::response_ns);
+  } else if (planned.what.concurrency == 1 || open_loop) {
     chosen.push_back(duration_column("connect\np50", 3, microseconds(&Percentiles::p50, &SummaryRow::connecting)));
     chosen.push_back(duration_column("connect\np99", 3, microseconds(&Percentiles::p99, &SummaryRow::connecting)));
   }
-  if (open_loop) {
+  if (open_loop && percents.empty()) {
     chosen.push_back(duration_column("response\np50", 2, microseconds(&Percentiles::p50, &SummaryRow::response)));
     chosen.push_back(duration_column("response\np99", 1, microseconds(&Percentiles::p99, &SummaryRow::response)));
-    std::ranges::move(arrival_columns(), std::back_inserter(chosen));
   }
+  if (open_loop) std::ranges::move(arrival_columns(), std::back_inserter(chosen));
   if (any(real, microseconds(&Percentiles::p50, &SummaryRow::overshoot))) {
     chosen.push_back(lateness_column("late\np50", 1, &Percentiles::p50));
     chosen.push_back(lateness_column("late\np99", 1, &Percentiles::p99));
@@ -81,9 +106,8 @@ std::string heading(const Block& block) {
   const Case& what = block.front()->planned->what;
   size_t repetitions = 0;
   for (const CaseResult* result : block) repetitions = std::max(repetitions, result->rows.size());
-  return fmt::format("{} ({}), {}, {}, timeout {}, {} x {} attempts", what.target, family_name(what.family),
-                     what.scenario, in_flight(what), format_duration(what.timeout), repetitions,
-                     grouped(what.attempts));
+  return fmt::format("{} ({}), {}, {}, timeout {}, {} x {}", what.target, family_name(what.family), what.scenario,
+                     in_flight(what), format_duration(what.timeout), repetitions, amount_of(*block.front()->planned));
 }
 
 // How most cases ended is said once; those that ended otherwise have a line of their own.

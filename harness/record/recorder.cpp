@@ -15,6 +15,7 @@ Recorder::Recorder(RunFolder folder, const RunInfo& info)
       origin_ns_(info.origin.monotonic_ns),
       kept_(info.samples),
       open_loop_(info.arrival != "closed"),
+      percentiles_(info.percentiles),
       run_(info),
       benchmarks_(benchmark_context(), info.usual_timeout, info.repetitions),
       summary_(folder_.file(run_file::summary),
@@ -46,10 +47,11 @@ SummaryRow Recorder::add(const WaveResult& wave, std::span<const Sample> samples
                          const std::function<bool()>& should_stop) {
   const RecordedWave recorded{
       .run_id = run_id_, .origin_ns = origin_ns_, .wave = wave, .samples = samples, .assignment = assignment};
-  SummaryRow row = summarise(recorded, syscalls_of(wave.what));
+  SummaryRow row = summarise(recorded, syscalls_of(wave.what), percentiles_);
   const size_t omitted = samples_ ? append_samples(*samples_, recorded, kept_, should_stop) : 0;
   summary_.append(csv_row(row));
   if (open_loop_) run_.arrivals(row);
+  if (!percentiles_.empty()) run_.percentiles(row);
   if (wave.failure.empty()) {
     for (const SummaryRow& part : row.by_target) benchmarks_.add(part);
     benchmarks_.add(row);
@@ -57,7 +59,7 @@ SummaryRow Recorder::add(const WaveResult& wave, std::span<const Sample> samples
   }  // the remains of a broken wave are no benchmark
   if (!wave.failure.empty() || omitted > 0) run_.fail(wave, omitted);
   if (wave.program) run_.program(wave);
-  if (open_loop_ || !wave.failure.empty() || omitted > 0 || wave.program) write_run();
+  if (open_loop_ || !percentiles_.empty() || !wave.failure.empty() || omitted > 0 || wave.program) write_run();
   return row;
 }
 

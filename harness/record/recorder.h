@@ -77,6 +77,7 @@ class Recorder {
   int64_t origin_ns_;
   SamplesKept kept_;
   bool open_loop_;
+  std::vector<double> percentiles_;  // in percent
   RunJson run_;
   BenchmarkJson benchmarks_;
   CsvFile summary_;

@@ -1,5 +1,7 @@
 #include "harness/record/run_json.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -56,6 +58,7 @@ RunJson::RunJson(const RunInfo& info)
                {"failures", Json::array()},
                {"suspensions", Json::array()},
                {"arrivals", Json::array()},
+               {"percentiles", Json::array()},
                {"rates", Json::array()},
                {"syscalls", Json::array()},
                {"hosts", Json::array()}})) {
@@ -137,6 +140,20 @@ void RunJson::arrivals(const SummaryRow& row) {
   add("response_p999_ns", row.response.p999);
   add("response_max_ns", row.response.max);
   (*document_)["arrivals"].push_back(std::move(entry));
+}
+
+void RunJson::percentiles(const SummaryRow& row) {
+  for (const SummaryRow& part : row.by_target) percentiles(part);
+  Json entry = json_of(row.what);
+  entry["repetition"] = row.repetition;
+  entry["wave"] = row.wave;
+  const auto text = [](const std::optional<int64_t>& ns) { return ns && *ns != never_ns ? Json(*ns) : Json(); };
+  for (const ChosenPercentile& one : row.chosen) {
+    const std::string name = fmt::format("p{}", one.percent);
+    entry["connecting_ns"][name] = text(one.connecting_ns);
+    entry["response_ns"][name] = text(one.response_ns);
+  }
+  (*document_)["percentiles"].push_back(std::move(entry));
 }
 
 void RunJson::rate(const FoundRate& found) {

@@ -36,6 +36,7 @@ struct RunInfo {
   SamplesKept samples = SamplesKept::all;
   Compression compression = Compression::none;  ///< of the samples
   std::string arrival = "closed";
+  std::vector<double> percentiles{};  ///< in percent, in addition to those of summary.csv
   bool spin = false;
   bool spin_server = false;
   std::optional<size_t> addresses{};
@@ -78,6 +79,8 @@ class RunJson {
   void fail(const WaveResult& wave, size_t samples_omitted = 0);
   /// The account of an open-loop wave, and of each target of a fleet.
   void arrivals(const SummaryRow& row);
+  /// The percentiles of a wave that were asked for, and of each target of a fleet.
+  void percentiles(const SummaryRow& row);
   void rate(const FoundRate& found);
   /// A counting wave. @param method how its system calls were counted
   void count(const WaveResult& wave, std::string_view method);

@@ -35,7 +35,9 @@ int64_t connecting_ns(const Sample& s) {
 }
 
 // @param never_offered attempts that have no sample: they did not connect either
-void summarise_times(SummaryRow& row, std::span<const Sample> samples, size_t never_offered) {
+// @param chosen percentiles beyond those of summary.csv, in percent
+void summarise_times(SummaryRow& row, std::span<const Sample> samples, size_t never_offered,
+                     std::span<const double> chosen) {
   const auto connected = [](const Sample& s) { return ended(s) && s.outcome == Outcome::connected; };
   const auto late = [](const Sample& s) { return ended(s) && s.outcome == Outcome::deadline_exceeded; };
   // After a retransmitted SYN, the kernel's round trip covers only the last exchange.
@@ -47,6 +49,10 @@ void summarise_times(SummaryRow& row, std::span<const Sample> samples, size_t ne
   auto response =
       collect(samples, any, [&](const Sample& s) { return connected(s) ? s.finished_ns - s.scheduled_ns : never_ns; });
   row.response = percentiles(response, never_offered);
+  for (const double percent : chosen)
+    row.chosen.push_back({.percent = percent,
+                          .connecting_ns = quantile(connecting, percent / 100),
+                          .response_ns = quantile(response, percent / 100, never_offered)});
   auto queue = collect(samples, started, [](const Sample& s) { return s.started_ns - s.scheduled_ns; });
   row.queue = percentiles(queue);
   auto overshoot = collect(samples, late, [&](const Sample& s) { return connecting_ns(s) - row.what.timeout.count(); });
@@ -112,7 +118,8 @@ std::vector<Sample> offered_samples(const RecordedWave& recorded) {
 }
 
 // Everything but the makespan and the rates that follow from it.
-SummaryRow begin(const RecordedWave& recorded, std::span<const Sample> samples, size_t never_offered) {
+SummaryRow begin(const RecordedWave& recorded, std::span<const Sample> samples, size_t never_offered,
+                 std::span<const double> chosen) {
   const WaveResult& wave = recorded.wave;
   SummaryRow row;
   row.run_id = recorded.run_id;
@@ -127,23 +134,24 @@ SummaryRow begin(const RecordedWave& recorded, std::span<const Sample> samples, 
   row.usage = wave.usage;
   row.peak = wave.peak;
   row.arrivals = account(samples);
-  summarise_times(row, samples, never_offered);
+  summarise_times(row, samples, never_offered, chosen);
   return row;
 }
 
 // The row of one target of a fleet.
-SummaryRow summarise_target(const RecordedWave& recorded, size_t target, std::optional<int64_t> makespan_ns) {
+SummaryRow summarise_target(const RecordedWave& recorded, size_t target, std::optional<int64_t> makespan_ns,
+                            std::span<const double> chosen) {
   const Assignment& assignment = *recorded.assignment;
   std::vector<Sample> own;
   for (size_t i = 0; i < recorded.end_of_offered(); ++i)
     if (recorded.offered(i) && assignment.of[i] == target) own.push_back(recorded.sample(i));
   WaveResult part = recorded.wave;
   part.what.target = assignment.targets[target];
-  part.what.attempts = static_cast<size_t>(std::ranges::count(assignment.of, target));
+  part.what.attempts = part.by_time ? own.size() : static_cast<size_t>(std::ranges::count(assignment.of, target));
   part.usage = {};
   part.peak = {};
   SummaryRow row = begin({.run_id = recorded.run_id, .origin_ns = recorded.origin_ns, .wave = part, .samples = own},
-                         own, part.what.attempts - own.size());
+                         own, part.what.attempts - own.size(), chosen);
   row.makespan_ns = makespan_ns;
   summarise_rates(row, own);
   return row;
@@ -151,16 +159,16 @@ SummaryRow summarise_target(const RecordedWave& recorded, size_t target, std::op
 
 }  // namespace
 
-SummaryRow summarise(const RecordedWave& recorded, std::optional<uint64_t> syscalls) {
+SummaryRow summarise(const RecordedWave& recorded, std::optional<uint64_t> syscalls, std::span<const double> chosen) {
   const std::vector<Sample> offered = recorded.wave.offered.empty() ? std::vector<Sample>() : offered_samples(recorded);
   const std::span<const Sample> samples = recorded.wave.offered.empty() ? recorded.samples : std::span(offered);
-  SummaryRow row = begin(recorded, samples, recorded.never_offered());
+  SummaryRow row = begin(recorded, samples, recorded.never_offered(), chosen);
   row.syscalls = syscalls;
   row.makespan_ns = makespan_of(samples);
   summarise_rates(row, samples);
   if (recorded.assignment == nullptr) return row;
   for (size_t target = 0; target < recorded.assignment->targets.size(); ++target)
-    row.by_target.push_back(summarise_target(recorded, target, row.makespan_ns));
+    row.by_target.push_back(summarise_target(recorded, target, row.makespan_ns, chosen));
   return row;
 }
 

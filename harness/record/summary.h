@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,12 @@ namespace connbench {
 
 /// The response time of an attempt that did not connect.
 inline constexpr int64_t never_ns = INT64_MAX;
+
+/// A percentile that was asked for, in addition to those of summary.csv.
+struct ChosenPercentile {
+  double percent;
+  std::optional<int64_t> connecting_ns, response_ns;  ///< as SummaryRow::connecting and SummaryRow::response
+};
 
 /// The figures of one wave. A figure that is unknown, or that the sample size cannot support, is nullopt.
 struct SummaryRow {
@@ -41,6 +48,7 @@ struct SummaryRow {
   std::optional<uint64_t> syscalls;
   /// The following are not in summary.csv, whose columns are a contract. Tables and run.json use them.
   Percentiles response;  ///< finished − scheduled, over all attempts: how long a user waits; never_ns = did not connect
+  std::vector<ChosenPercentile> chosen;
   OpenLoopAccount arrivals;
   bool failed = false;  ///< the wave's process did not end properly, or was told to end: outcomes come from that
   /// Of a fleet: one row per target, without what the process cost.
@@ -50,7 +58,9 @@ struct SummaryRow {
 };
 
 /// @param syscalls the total of the counting wave of the same case
-SummaryRow summarise(const RecordedWave& recorded, std::optional<uint64_t> syscalls = std::nullopt);
+/// @param chosen percentiles, in percent, for SummaryRow::chosen
+SummaryRow summarise(const RecordedWave& recorded, std::optional<uint64_t> syscalls = std::nullopt,
+                     std::span<const double> chosen = {});
 
 /// The row of summary.csv, with its CRLF; of a fleet, the rows of its targets come before it.
 std::string csv_row(const SummaryRow& row);

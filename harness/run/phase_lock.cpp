@@ -50,7 +50,8 @@ std::string between(Duration after, Duration interval) {
 }
 
 std::string warning_of(const RunRequest& request, const PlannedCase& planned, const Event& event, Duration interval) {
-  const std::string poisson = "poisson" + request.arrival.substr(request.arrival.find(':'));
+  const std::string arrival = "uniform" + planned.load.substr(planned.load.rfind(':'));
+  const std::string poisson = "poisson" + planned.load.substr(planned.load.rfind(':'));
   if (request.find_rate)
     return fmt::format(
         "{}: at some of the evenly spaced rates that are tried, every {} just when another attempt starts, which wakes "
@@ -60,8 +61,8 @@ std::string warning_of(const RunRequest& request, const PlannedCase& planned, co
   return fmt::format(
       "{}: {} keeps step with {} of {}. Every {} just when another attempt starts, which wakes a loop that would "
       "otherwise be late, and no thread. Use --arrival {}, or {} of {}.",
-      planned.what.describe_load(), request.arrival, event.what, format_duration(event.after), event.event, poisson,
-      event.what, between(event.after, interval));
+      planned.what.describe_load(), arrival, event.what, format_duration(event.after), event.event, poisson, event.what,
+      between(event.after, interval));
 }
 
 }  // namespace

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <system_error>
 #include <thread>
 #include <type_traits>
 #include <utility>
 
+#include "harness/connector/address_list.h"
 #include "harness/lab/lab.h"
 #include "harness/machine/kernel_timeout.h"
 #include "harness/process/ask_in_child.h"
@@ -107,12 +109,27 @@ std::optional<std::string> why_program_skipped(const RunRequest& request, Planne
   const size_t most = description.capabilities.max_in_flight;
   if (most > 0 && planned.what.concurrency > most)
     return fmt::format("it declares at most {} in flight: lower --concurrency", most);
-  const bool open_loop = offered_rate(request.arrival).has_value();
+  if (planned.lasts > Duration::zero()) return "a program is told how many attempts to make: give --attempts";
+  const bool open_loop = offered_rate(planned.load).has_value();
   if (open_loop && !description.open_loop) return "it declares that it honours no schedule (open_loop)";
   if (!open_loop && request.external_gap > Duration::zero() && !description.gap)
     return "it declares that it keeps no gap between two attempts (gap), to which a host outside is entitled: give "
            "--arrival uniform:RATE";
   return why_program_cannot(description, planned.connector->policy(planned.policy));
+}
+
+// A packet with a source on loopback cannot leave it, and connect() says no more than EINVAL.
+std::optional<std::string> why_no_source(const PlannedCase& planned) {
+  const Options& options = planned.connector->options;
+  if (!options.knows("source-address") || !options.given("source-address")) return std::nullopt;
+  for (const NamedTarget* target : planned.targets()) {
+    if (!target->entry->needs_lab && target->addresses.empty()) continue;
+    for (const Endpoint& address : options.addresses("source-address"))
+      if (address.to_string().starts_with("127."))
+        return fmt::format("its source address {} is on loopback, and {} is not{}", address_text(address), target->name,
+                           target->entry->needs_lab ? ": in the lab take 198.18.4.1..198.18.4.250" : "");
+  }
+  return std::nullopt;
 }
 
 // Why a case cannot run here; nullopt when it can, and then its capabilities are filled in.
@@ -127,10 +144,13 @@ std::optional<std::string> why_skipped(const RunRequest& request, Openable& open
     auto reason = why_program_skipped(request, planned);
     return reason ? reason : why_no_end(planned);
   }
-  Retirement retirement(planned.policy, 0);
-  const ConnectorSettings settings{planned.connector->options, most_in_a_shard(planned.what), retirement};
+  if (auto reason = why_no_source(planned)) return reason;
+  const ConnectionPolicy policy = planned.connector->policy(planned.policy);
+  Retirement retirement(policy, 0);
+  const ConnectorSettings settings{planned.connector->options, most_in_a_shard(planned.what), retirement,
+                                   planned.what.family};
   if (auto reason = planned.connector->entry->probe(settings)) return reason;
-  const CapabilitiesAnswer answer = ask_capabilities(*planned.connector, planned.policy);
+  const CapabilitiesAnswer answer = ask_capabilities(*planned.connector, policy);
   if (!answer.capabilities) return fmt::format("cannot be made: {}", answer.why_not);
   planned.capabilities = *answer.capabilities;
   if (planned.what.shards > 1)
@@ -143,12 +163,13 @@ std::optional<std::string> why_skipped(const RunRequest& request, Openable& open
 Duration wave_limit_for(const PlannedCase& planned) {
   const Case& what = planned.what;
   const Capabilities& capabilities = planned.capabilities;
+  const size_t left = planned.lasts > Duration::zero() ? what.concurrency : what.attempts;
   const size_t at_once = capabilities.pool_threads > 0
                              ? std::min(what.concurrency, capabilities.pool_threads * what.shards)
                              : what.concurrency;
   const bool coarse = capabilities.floor > Duration::zero();
   const Duration each = coarse ? std::max(what.timeout, capabilities.floor) + capabilities.granularity : what.timeout;
-  return default_wave_limit(what.attempts, at_once, each);
+  return default_wave_limit(left, at_once, each);
 }
 
 // A guess: 50 µs per attempt when hosts answer; whole timeouts when they do not; the wave's limit without a deadline.
@@ -156,6 +177,7 @@ Duration expected_time(const PlannedCase& planned) {
   constexpr Duration around_a_wave = std::chrono::milliseconds(30);
   constexpr Duration per_attempt = std::chrono::microseconds(50);
   const Case& what = planned.what;
+  if (planned.lasts > Duration::zero()) return around_a_wave + (planned.answers() ? Duration{} : what.timeout);
   const auto busy = per_attempt * static_cast<int64_t>(what.attempts);
   if (planned.answers() || !planned.capabilities.opens_sockets) return around_a_wave + busy;
   const auto waits = static_cast<int64_t>(std::max<size_t>(1, rounds(silent_attempts(planned), what.concurrency)));
@@ -167,23 +189,31 @@ Duration expected_time(const PlannedCase& planned) {
 struct Load {
   const NamedTarget* target;
   const Mix* mix;
-  std::string name;  // in the records
-  std::string text;  // for find_scenario()
+  std::string name;     // in the records
+  std::string text;     // for find_scenario()
+  std::string arrival;  // without the mix
 };
 
 std::vector<Load> loads(const RunRequest& request) {
   std::vector<Load> all;
-  for (const NamedTarget& target : request.targets) all.push_back({&target, nullptr, target.name, request.arrival});
-  for (const Mix& mix : request.mixes)
-    all.push_back({&mix.parts.front().target, &mix, std::string(every_target), fleet_load(mix, request.arrival)});
+  for (const std::string& arrival : arrivals_of(request)) {
+    for (const NamedTarget& target : request.targets) all.push_back({&target, nullptr, target.name, arrival, arrival});
+    for (const Mix& mix : request.mixes)
+      all.push_back({&mix.parts.front().target, &mix, std::string(every_target), fleet_load(mix, arrival), arrival});
+  }
   return all;
+}
+
+bool lasts_a_given_time(const RunRequest& request, const std::string& arrival) {
+  return request.duration && !offered_rate(arrival);
 }
 
 // How long the attempts of a wave take to arrive: in a closed loop, no longer than they wait for room in flight, except
 // at a host outside, where each keeps its distance from the one before.
-Duration arrivals_last(const RunRequest& request) {
-  return std::max(last_due(request.arrival, request.seed + 1, request.attempts),
-                  saturating_product(request.external_gap, request.attempts));
+Duration arrivals_last(const RunRequest& request, const std::string& arrival) {
+  if (lasts_a_given_time(request, arrival)) return *request.duration;
+  const size_t attempts = attempts_of(request, arrival);
+  return std::max(last_due(arrival, request.seed + 1, attempts), saturating_product(request.external_gap, attempts));
 }
 
 bool needs_lab(const PlannedCase& planned) {
@@ -192,22 +222,26 @@ bool needs_lab(const PlannedCase& planned) {
 
 // Calls `visit` for every combination that was asked for, including those that will be skipped.
 template <class Visit>
-void for_each_case(const RunRequest& request, Duration arrivals, Visit visit) {
+void for_each_case(const RunRequest& request, Visit visit) {
   for (const Load& load : loads(request)) {
     const std::string scenario = find_scenario(load.text).label;
+    const Duration arrivals = arrivals_last(request, load.arrival);
+    const size_t attempts = attempts_of(request, load.arrival);
+    const bool by_time = lasts_a_given_time(request, load.arrival);
     for (const Family family : request.families)
       for (const size_t concurrency : request.concurrency)
         for (const Duration timeout : request.timeouts)
           for (const NamedConnector& connector : request.connectors) {
+            const size_t left = by_time ? concurrency : attempts;  // when no more arrive
             const Duration limit =
-                request.wave_limit.value_or(arrivals + default_wave_limit(request.attempts, concurrency, timeout));
+                request.wave_limit.value_or(arrivals + default_wave_limit(left, concurrency, timeout));
             Case what{.scenario = scenario,
                       .connector = connector.name,
                       .target = load.name,
                       .family = family,
                       .concurrency = concurrency,
                       .shards = request.shards,
-                      .attempts = request.attempts,
+                      .attempts = attempts,
                       .timeout = timeout};
             PlannedCase planned{.what = std::move(what),
                                 .connector = &connector,
@@ -215,16 +249,35 @@ void for_each_case(const RunRequest& request, Duration arrivals, Visit visit) {
                                 .limit = limit,
                                 .policy = request.policy,
                                 .mix = load.mix,
-                                .load = load.text};
+                                .load = load.text,
+                                .lasts = by_time ? *request.duration : Duration{}};
             planned.policy.handshake = request.handshake.value_or(needs_lab(planned));
             const HostAddress* outside = planned.target->address(family);
             planned.policy.may_self_connect = outside != nullptr && outside->may_self_connect;
-            visit(std::move(planned));
+            visit(std::move(planned), arrivals);
           }
   }
 }
 
 }  // namespace
+
+std::vector<std::string> arrivals_of(const RunRequest& request) {
+  std::vector<std::string> all{request.arrival};
+  all.insert(all.end(), request.more_arrivals.begin(), request.more_arrivals.end());
+  return all;
+}
+
+// The room is more than loopback can use, and costs memory only as it is used.
+size_t attempts_of(const RunRequest& request, const std::string& arrival) {
+  constexpr double most_per_s_and_shard = 200'000;
+  constexpr double most_room = 16'000'000;
+  if (!request.duration && request.attempts != 0) return request.attempts;
+  if (!request.duration) return static_cast<size_t>(std::ceil(usual_attempts(arrival).value_or(0)));
+  const double seconds = std::chrono::duration<double>(*request.duration).count();
+  const double room = std::min(most_room, seconds * most_per_s_and_shard * static_cast<double>(request.shards));
+  const double wanted = attempts_within(arrival, *request.duration).value_or(room);
+  return std::max<size_t>(1, static_cast<size_t>(std::llround(wanted)));
+}
 
 std::vector<const NamedTarget*> PlannedCase::targets() const {
   if (mix == nullptr) return {target};
@@ -267,9 +320,8 @@ Duration default_wave_limit(size_t attempts, size_t concurrency, Duration timeou
 
 Plan make_plan(const RunRequest& request) {
   Plan plan;
-  const Duration arrivals = arrivals_last(request);
   Openable openable(request.lab, request.why_no_lab);
-  for_each_case(request, arrivals, [&](PlannedCase planned) {
+  for_each_case(request, [&](PlannedCase planned, Duration arrivals) {
     if (auto reason = why_skipped(request, openable, planned)) {
       plan.skipped.push_back({planned.what, *std::move(reason)});
     } else {

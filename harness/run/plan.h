@@ -31,9 +31,12 @@ struct RunRequest {
   size_t attempts = 0;
   unsigned repetitions = 1;
   std::string arrival = "closed";
-  bool spin = false;                  ///< in an open loop: do not sleep just before an attempt is due
-  bool spin_server = false;           ///< servers that accept never sleep
-  std::optional<size_t> addresses{};  ///< how many each target has, if not as many as the ports demand
+  std::vector<std::string> more_arrivals{};  ///< each of them gives cases of its own, in addition to those of `arrival`
+  std::optional<Duration> duration{};        ///< attempts begin for this time; `attempts` is not used then
+  std::vector<double> percentiles{};         ///< in percent, beyond those of the records
+  bool spin = false;                         ///< in an open loop: do not sleep just before an attempt is due
+  bool spin_server = false;                  ///< servers that accept never sleep
+  std::optional<size_t> addresses{};         ///< how many each target has, if not as many as the ports demand
   std::optional<RateGoal>
       find_rate{};        ///< search for rates from first_rate on, instead of running the waves of the plan
   double first_rate = 0;  ///< attempts per second, as in `arrival`
@@ -48,6 +51,11 @@ struct RunRequest {
   bool count_syscalls = true;
 };
 
+/// All loads of a request, in the order in which they were given.
+std::vector<std::string> arrivals_of(const RunRequest& request);
+/// How many attempts a wave has with one of them; with a duration in closed loop, how many it has room for.
+size_t attempts_of(const RunRequest& request, const std::string& arrival);
+
 /// A case of the run, with everything that its waves need.
 struct PlannedCase {
   Case what;
@@ -58,6 +66,7 @@ struct PlannedCase {
   Capabilities capabilities{};  ///< of the connector
   const Mix* mix = nullptr;     ///< of a fleet; otherwise nullptr
   std::string load{};           ///< what find_scenario() finds its scenario by
+  Duration lasts{};             ///< attempts begin for this time, and what.attempts is only room; zero = there is none
   Duration expected{};          ///< rough guess of how long one wave takes, for the time left
 
   /// Its target, or all targets of the fleet in the order of the mix.

@@ -219,6 +219,7 @@ WaveResult Session::wave(const PlannedCase& planned, SampleBuffer& samples, unsi
                          .routes = routes,
                          .limit = counting.empty() ? planned.limit : counting_limit(planned),
                          .gap = planned.target->entry == &external_target ? request_.external_gap : Duration{},
+                         .lasts = planned.lasts,
                          .spin = request_.spin},
                 .warm_up = warm_up_target(planned).endpoints(),
                 .server = server_of(planned),

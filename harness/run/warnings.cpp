@@ -83,6 +83,24 @@ double highest_server_share(const std::vector<const SummaryRow*>& rows) {
   return share;
 }
 
+// Each has ports of its own.
+size_t source_addresses(const NamedConnector& connector) {
+  const Options& options = connector.options;
+  if (!options.knows("source-address") || !options.given("source-address")) return 1;
+  return options.addresses("source-address").size();
+}
+
+// Waves with a given time that came to the end of their room before.
+std::string room_warning(const PlannedCase& planned, const std::vector<const SummaryRow*>& rows) {
+  if (planned.lasts == Duration::zero()) return "";
+  const auto full = std::ranges::count(rows, planned.what.attempts, &SummaryRow::attempts);
+  if (full == 0) return "";
+  return fmt::format(
+      "{}: {} of {} waves ended after {} attempts, before --duration was over: there is no room for more. Give "
+      "--attempts, or a shorter --duration.",
+      planned.what.describe(), full, rows.size(), planned.what.attempts);
+}
+
 }  // namespace
 
 bool has_unexplained_outcome(const PlannedCase& planned, const SummaryRow& row) {
@@ -97,8 +115,9 @@ std::vector<std::string> port_warnings(const RunRequest& request, const PlannedC
   // A reset connection releases its port at once. One that is held open or in TIME_WAIT keeps it after its attempt.
   const CloseMode close = planned.connector->policy(request.policy).close;
   const size_t at_once = close == CloseMode::rst ? planned.what.concurrency : planned.what.attempts;
-  const size_t each = at_once / std::max<size_t>(destinations, 1);
-  if (each <= ports / 2) return {};
+  const size_t each = at_once / std::max<size_t>(destinations, 1) / source_addresses(*planned.connector);
+  const bool unknown = planned.lasts > Duration::zero() && close != CloseMode::rst;
+  if (each <= ports / 2 || unknown) return {};
   return {fmt::format(
       "{}: {} connections to one address use more than half of the {} ephemeral ports, so the time that the kernel "
       "takes to find a free port will dominate. Lower --concurrency, use --close rst, or widen "
@@ -121,6 +140,7 @@ std::vector<std::string> case_warnings(const PlannedCase& planned, const std::ve
           fmt::format("{}: {} is declared misleading at {}: it {}. Its outcomes are recorded as it "
                       "reports them.",
                       name, planned.what.connector, target->name, declared->reason));
+  if (std::string full = room_warning(planned, rows); !full.empty()) warnings.push_back(std::move(full));
   const double share = highest_server_share(rows);
   if (share > server_bound)
     warnings.push_back(

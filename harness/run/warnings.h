@@ -16,8 +16,8 @@ namespace connbench {
 /// Before a case runs: too few ephemeral ports. @param destinations addresses that its connections are spread over
 std::vector<std::string> port_warnings(const RunRequest& request, const PlannedCase& planned, size_t destinations);
 
-/// After all timed waves of a case: outcomes that the target does not explain, and a server that was the bottleneck. At
-/// most one warning each.
+/// After all timed waves of a case: outcomes that the target does not explain, a wave that had no room left, and a
+/// server that was the bottleneck. At most one warning each.
 std::vector<std::string> case_warnings(const PlannedCase& planned, const std::vector<const SummaryRow*>& rows);
 
 /// That the run was suspended. @param wave during which it was; nullptr = between two timed waves

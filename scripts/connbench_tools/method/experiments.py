@@ -8,7 +8,7 @@ from ..records.repetitions import differ, number, ratio
 from ..records.waves import median
 from ..table.cells import Column, microseconds, relation, table_text
 from ..units import exact_duration
-from . import grid
+from . import grid, source
 from .grid import CPU, IN_FLIGHT, RATE, SERVER, Grid
 
 # `runs`: arguments of connbench run, one text per run. `table`: makes the Markdown of the finished runs.
@@ -292,5 +292,11 @@ EXPERIMENTS = [
             for reuse in PORT_REUSE
         ],
         ports,
+    ),
+    Experiment(
+        "source",
+        "How long does connecting take as ever more connections to one host are held, by how the source is chosen?",
+        source.RUNS,
+        source.table,
     ),
 ]

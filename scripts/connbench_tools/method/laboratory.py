@@ -1,6 +1,7 @@
 """Runs experiments, keeps their records, and puts their tables into a document."""
 
 import re
+import shlex
 from pathlib import Path
 
 from .. import programs
@@ -59,7 +60,7 @@ def measure(name, bin_folder, folder, quick):
         return
     program = programs.require_program(bin_folder / "connbench", "scripts/test builds it")
     for arguments, out in zip(_BY_NAME[name].runs, _folders(name, folder)):
-        words = arguments.split()
+        words = shlex.split(arguments)
         samples = [] if "--samples" in words else ["--samples", "none"]
         command = [program, "run", *(_quick(words) if quick else words), *samples]
         command += [*programs.cpus_flag(program), "--out", out]

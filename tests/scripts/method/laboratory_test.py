@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import unittest
 from pathlib import Path
@@ -23,7 +24,7 @@ class ArgumentsTest(unittest.TestCase):
     def test_connbench_accepts_the_arguments_of_every_experiment(self):
         for experiment in experiments.EXPERIMENTS:
             for arguments in dict.fromkeys(experiment.runs):
-                command = [self.program, "run", *arguments.split(), "--dry-run"]
+                command = [self.program, "run", *shlex.split(arguments), "--dry-run"]
                 done = subprocess.run(command, capture_output=True, text=True)
                 self.assertIn(done.returncode, (0, 3), f"{experiment.name}: {done.stderr}")
 
