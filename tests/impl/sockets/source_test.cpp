@@ -116,7 +116,7 @@ TEST(SourcePort, IsNeverOneThatIsReserved) {
     checked(::unshare(::geteuid() == 0 ? CLONE_NEWNET : CLONE_NEWUSER | CLONE_NEWNET), "unshare");
     std::ofstream("/proc/sys/net/ipv4/ip_local_port_range") << "20000 20003\n";
     std::ofstream("/proc/sys/net/ipv4/ip_local_reserved_ports") << "20001\n";
-    SourcePort source(Options("+source-port:bind", find_connector("epoll").entry->options));
+    Source source(Options("+source-port:bind", find_connector("epoll").entry->options));
     std::set<uint16_t> ports;
     for (int i = 0; i < 4; ++i) {
       const UniqueFd fd(checked(::socket(AF_INET, SOCK_STREAM, 0), "socket"));
