@@ -22,7 +22,7 @@ from runners import Action, Job
 
 CMAKE, BUILD, SOURCE, COMPILER = sys.argv[1], *map(pathlib.Path, sys.argv[2:5])
 SLOWER = """
-  // The regression: 200 µs of work before every wait.
+  // The regression: 200 µs of work for every attempt.
   for (const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(200);
        std::chrono::steady_clock::now() < until;) {
   }
@@ -56,7 +56,7 @@ class Repository:
         self._git("checkout", "--quiet", "-b", "slow", self.base)
         source = self.origin / slow_file[0]
         text = source.read_text()
-        assert text.count(slow_file[1]) == 1, f"the test does not know where {source} waits"
+        assert text.count(slow_file[1]) == 1, f"the test does not know what {source} does for every attempt"
         source.write_text(text.replace(slow_file[1], slow_file[1] + SLOWER))
         self._commit("slow")
         self.slow = self._git("rev-parse", "HEAD")
@@ -137,7 +137,7 @@ class CiSystems(unittest.TestCase):
             self.assertIn("not measured: the load 'added': ", summary)
 
     def test_the_template_fails_with_a_regression_and_passes_without(self):
-        repository = Repository("gitlab_ci", self.folder / "gitlab", ("reactor.cpp", "nanoseconds at_most) {\n"))
+        repository = Repository("gitlab_ci", self.folder / "gitlab", ("reactor.cpp", "uint32_t tag) {\n"))
         calls = self.calls("gitlab")
         statuses = {}
         for name in "slow", "same":
