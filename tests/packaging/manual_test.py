@@ -48,7 +48,9 @@ class ManualTest(unittest.TestCase):
     def test_no_page_names_a_program_or_folder_of_the_checkout(self):
         for path in PAGES.glob("*.1.gz"):
             text = gzip.decompress(path.read_bytes()).decode().replace(r"\-", "-")
-            self.assertIsNone(re.search(r"scripts/(report|compare|regress|exact|history|table|study|export)\b", text), path)
+            self.assertIsNone(
+                re.search(r"scripts/(report|compare|regress|exact|history|table|study|export)\b", text), path
+            )
             self.assertNotIn(str(PROGRAMS.parent), text)
 
     @unittest.skipUnless(shutil.which("man"), "there is no man here: apt-get install man-db")
