@@ -39,6 +39,7 @@ NOT_FOLLOWED = {
     "as root: sysctl -w fs.nr_open=N": "the value is that of the whole machine",
     "sysctl -w fs.file-max=N": "the value is that of the whole machine",
     "sysctl -w {}=<more> (as root)": "the values are those of the whole machine",
+    "cannot be set here: {}. As root: sysctl -w": "only the machine's own network has it; tcp_memory_test sets it",
     "sysctl -w net.ipv4.tcp_mem=": "only the machine's own network has it; pending_room_test checks the arithmetic",
     "sysctl -w fs.epoll.max_user_watches=N": "the value is that of the whole machine",
     "sysctl -w kernel.unprivileged_userns_clone=1": "the value is that of the whole machine",

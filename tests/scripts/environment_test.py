@@ -116,7 +116,7 @@ class EnvironmentTest(unittest.TestCase):
         found = [line.partition("=")[0] for line in done.stdout.splitlines() if line.startswith("GIT_")]
         self.assertEqual(found, ["GIT_CONFIG_GLOBAL"])
         text = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
-        self.assertLess(text.index("include(cmake/environment.cmake)"), text.index("COMMAND git"))
+        self.assertLess(text.index("include(cmake/environment.cmake)"), text.index("include(cmake/commit.cmake)"))
 
     def test_an_unusable_script_says_why_in_one_line_whatever_the_reason_contains(self):
         code = (

@@ -8,7 +8,7 @@ from ..vocabulary import SERVER_BOUND, SUSTAINED
 
 HARNESSES = ("null", "null-threads", "null-pool")
 # "burst" alone is the closed loop.
-_SCHEDULE = re.compile(r"(^|:)(poisson:|uniform:|ramp:|burst:\d+@)")
+_SCHEDULE = re.compile(r"(^|:)((poisson|uniform|ramp)(:|$)|burst:\d+@)")
 ALL_TARGETS = "*"  # the target of the row that describes a whole fleet
 
 

@@ -96,7 +96,9 @@ class ComparisonTest(ReportTest):
                 self.assertIn(f"<small>{significant(least, 2)}–{significant(most, 2)}<", text)
         outcomes = {name: sum(known.figures(r, place)[name] for r in (1, 2, 3, 4, 5)) for name in OUTCOMES}
         attempts = sum(outcomes.values())
-        listed = ", ".join(f"{count} {name}" for name, count in outcomes.items())
+        cut_off = ("never_started", "cancelled")
+        texts = (f"{count} {name}" + " (wave limit)" * (name in cut_off) for name, count in outcomes.items())
+        listed = ", ".join(texts)
         self.assertIn(f"{listed} <small>of {attempts:,}", row)
         self.assertIn(f"<td class=outcome data-v={attempts - outcomes['connected']}>", row)
         connected, timed_out = (112 * outcomes[name] / attempts for name in ("connected", "deadline_exceeded"))
