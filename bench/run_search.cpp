@@ -82,9 +82,20 @@ std::string in_full(const std::string& text, const std::vector<std::string>& bef
   return last.substr(0, last.find(':') + 1) + text;
 }
 
+// A comma between digits separates thousands: in a list, the unit stands before it.
+std::string without_thousands_separators(std::string_view text) {
+  const auto is_digit = [&](size_t place) { return place < text.size() && text[place] >= '0' && text[place] <= '9'; };
+  std::string plain;
+  for (size_t place = 0; place < text.size(); ++place)
+    if (text[place] != ',' || place == 0 || !is_digit(place - 1) || !is_digit(place + 1)) plain += text[place];
+  return plain;
+}
+
 }  // namespace
 
 std::vector<std::string> read_arrivals(const RunFlags& flags) {
+  if (const std::string plain = without_thousands_separators(flags.arrival); plain != flags.arrival)
+    refuse_flag("--arrival", fmt::format("'{}' has a comma in a number; did you mean {}?", flags.arrival, plain));
   std::vector<std::string> arrivals;
   const std::vector<std::string> texts = split_list(flags.arrival);
   for (const std::string& text : texts) {

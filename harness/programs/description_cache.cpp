@@ -54,7 +54,7 @@ std::string state_of(const fs::path& path) {
 // FNV-1a: it tells states apart, and protects from nobody. Who may write the cache may replace the programs, too.
 std::string digest(std::string_view text) {
   uint64_t hash = 0xcbf29ce484222325;
-  for (const unsigned char byte : text) hash = (hash ^ byte) * 0x100000001b3;
+  for (const char byte : text) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
   return fmt::format("{:016x}", hash);
 }
 

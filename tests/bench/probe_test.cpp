@@ -78,7 +78,7 @@ void expect_the_kernels_matrix(const std::map<std::string, Row>& matrix) {
   const auto failed = [&](const std::string& error) {
     return is_row({"1/1/0", ended, error, "ENOTCONN", "0", error, error, "EINPROGRESS"});
   };
-  ASSERT_EQ(matrix.size(), 10U);
+  ASSERT_EQ(matrix.size(), 11U);
   EXPECT_THAT(matrix.at("pending"), is_row({"0/0/0", "-", "0", "ENOTCONN", "0", "EAGAIN", "EALREADY", "EALREADY"}));
   EXPECT_THAT(matrix.at("accepted"), is_row({"0/1/0", "OUT", "0", "0", "0", "EAGAIN", "0", "EISCONN"}));
   EXPECT_THAT(matrix.at("accepted, data waiting"), is_row({"1/1/0", "IN OUT", "0", "0", "0", "1", "0", "EISCONN"}));

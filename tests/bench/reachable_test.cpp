@@ -185,6 +185,7 @@ TEST_F(Reachable, AreAllColumnsOfARun) {
   collect({"--connector", "epoll", "--target", "backlog-full", "--attempts", "5000", "--concurrency", "5000",
            "--timeout", "20ms"});
   collect({"--connector", "epoll", "--target", "refusing"});
+  collect({"--connector", "epoll+protocol:mptcp", "--local-port"});
   for (const std::string_view column : columns_of("samples.csv")) EXPECT_THAT(samples, Contains(column));
   for (const std::string_view column : columns_of("summary.csv")) EXPECT_THAT(summary, Contains(column));
 }

@@ -51,8 +51,9 @@ class ListJson : public testing::Test {
 };
 
 TEST_F(ListJson, HasTheKeysOfTheContract) {
-  EXPECT_THAT(keys_of(list_), UnorderedElementsAre("schema_version", "outcomes", "columns", "files", "thresholds",
-                                                   "families", "connectors", "options", "targets", "scenarios"));
+  EXPECT_THAT(keys_of(list_),
+              UnorderedElementsAre("schema_version", "version", "commands", "outcomes", "columns", "files",
+                                   "thresholds", "families", "connectors", "options", "targets", "scenarios"));
 }
 
 TEST_F(ListJson, DescribesTheRecords) {
