@@ -21,17 +21,15 @@ import machines
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BIN = Path(os.environ.get("CONNBENCH_BUILD", ROOT / "build/release")) / "bin"
-PATIENCE = 240
-USER = 65534
+PATIENCE, USER = 240, 65534
 # How advice is recognised in a string of the sources.
-MARKS = (
-    r"sysctl (-w|kernel)|ulimit|prlimit --|docker run|echo (\{|max)|mount -t|modprobe|ip (link|address)|apt-get install"
-)
-MARKS += r"|did you mean|--[a-z-]+ \{|--pcap FILE|raise --|leave --|--close rst|--cpus (link|client)="
+MARKS = r"sysctl (-w|kernel)|ulimit|prlimit --|docker run|echo (\{|max)|mount -t|modprobe|ip (link|address)|"
+MARKS += r"apt-get install|did you mean|--[a-z-]+ \{|--pcap FILE|raise --|leave --|--close rst|--cpus (link|client)="
 FOLLOWED = {}  # part of the string: the test that follows it
 NOT_FOLLOWED = {
     "--repeat {}: {}": "it only names the flag that another message is about",
     "docker run": "there is no container runtime here",
+    "'ip address add {} dev lo'": "tests give the machine no address",
     "modprobe veth": "modules belong to the whole machine",
     "apt-get install": "tests install nothing",
     "systemd unit": "tests change no unit",
