@@ -1,24 +1,3 @@
-# Tests with sanitizers. There a program takes 0.1 s of processor time to start, more than most tests, so that the tests of a
-# program share a few processes. Without sanitizers each test has a process of its own, and CTest names it.
-set(parts_of_harness_test 8)
-set(parts_of_command_test 10)
-set(parts_of_fault_test 6)
-set(parts_of_connectors_test 3)
-
-# connbench_test_in_parts(<program>): of N parts, each takes every N-th test.
-function(connbench_test_in_parts program)
-  set(parts 1)
-  if(DEFINED parts_of_${program})
-    set(parts ${parts_of_${program}})
-  endif()
-  math(EXPR last "${parts} - 1")
-  foreach(part RANGE ${last})
-    add_test(NAME ${program}.part_${part} COMMAND ${program} --gtest_brief=1)
-    set_tests_properties(${program}.part_${part} PROPERTIES TIMEOUT 900 COST 5
-                         ENVIRONMENT "GTEST_TOTAL_SHARDS=${parts};GTEST_SHARD_INDEX=${part}")
-  endforeach()
-endfunction()
-
 # ThreadSanitizer sees what several threads do. What has one thread is tested with the other sanitizers, and not once more.
 string(COMPARE EQUAL "${CONNBENCH_SANITIZE}" "thread" CONNBENCH_ONLY_THREADS)
 set(one_thread
