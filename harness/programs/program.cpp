@@ -149,6 +149,13 @@ void describe_all(std::span<const ConnectorProgram* const> programs) {
     if (program->answer().description) cache.keep(program->path(), answer.text);
     asked.pop_front();
   };
+  const auto collect_all = [&] {
+    while (!asked.empty()) collect_first();
+  };
+  const auto ask = [&](const ConnectorProgram* program) {
+    asked.emplace_back(std::piecewise_construct, std::forward_as_tuple(program),
+                       std::forward_as_tuple([program] { return description_text(program->path()); }));
+  };
   for (const ConnectorProgram* program : programs) {
     if (program->was_asked()) continue;
     if (const auto text = cache.find(program->path()))
@@ -157,10 +164,18 @@ void describe_all(std::span<const ConnectorProgram* const> programs) {
         continue;
       }
     if (asked.size() == at_a_time) collect_first();
-    asked.emplace_back(std::piecewise_construct, std::forward_as_tuple(program),
-                       std::forward_as_tuple([program] { return description_text(program->path()); }));
+    try {
+      ask(program);
+    } catch (const std::system_error&) {  // perhaps there are descriptors for one, and not for some at a time
+      collect_all();
+      try {
+        ask(program);
+      } catch (const std::system_error& error) {
+        program->keep({std::nullopt, fmt::format("cannot be asked: {}", error.what())});
+      }
+    }
   }
-  while (!asked.empty()) collect_first();
+  collect_all();
   cache.save();
 }
 

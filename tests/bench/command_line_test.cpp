@@ -223,7 +223,7 @@ TEST(Selection, GivesItsOptionsToEachMember) {
 
 TEST(Selection, ThatSelectsNothingIsRefusedWithAHint) {
   const std::vector<Complaint> complaints{
-      {{"*-thread"}, "--connector: '*-thread' matches no connector; did you mean '*-thread*'?"},
+      {{"s*-thread"}, "--connector: 's*-thread' matches no connector; did you mean 's*-thread*'?"},
       {{"zz*"}, "--connector: 'zz*' matches no connector; connbench list shows them"},
       {{"thread"}, "--connector: unknown connector 'thread': did you mean 'threads'? (connbench list shows all)\n"},
       {{"loops+stack:1MiB"}, "--connector: 'loops+stack:1MiB' selects select: no option 'stack'; it has: "},

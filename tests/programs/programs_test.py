@@ -167,9 +167,9 @@ class Works(InAFolder):
         self.assertIn("my-client", ended.stderr)
 
     def test_that_could_not_be_built_is_a_visible_skip(self):
-        fake_program.write_text(self.folder / "node.absent", "needs Node.js 20; found 18", 0o644)
+        fake_program.write_text(self.folder / "my-node.absent", "needs Node.js 20; found 18", 0o644)
         variables = {"CONNBENCH_PROGRAMS": str(self.folder)}
-        ran = Ran("--connector", "node,epoll", "--target", "accepting", *LOAD, variables=variables)
+        ran = Ran("--connector", "my-node,epoll", "--target", "accepting", *LOAD, variables=variables)
         self.assertEqual(ran.ended.returncode, 0, ran)
         self.assertIn("needs Node.js 20; found 18", json.dumps(ran.record["skipped"]))
         self.assertIn("needs Node.js 20; found 18", ran.ended.stdout)
