@@ -102,23 +102,23 @@ STUDY = Study(
         Step(
             "dead",
             (
-                f"run --connector {','.join(TIMERS)},sequential --target dual-stack --concurrency 32 --attempts 64 "
-                "--timeout 2s --wave-limit 8s --repetitions 5"
+                f"run --connector {','.join(TIMERS)},sequential --target dual-stack --concurrency 32 --attempts 32 "
+                "--timeout 2s --wave-limit 8s --repetitions 8"
             ),
             {"--attempts": "16", "--concurrency": "16", "--repetitions": "1"},
         ),
         Step(
             "slow",
             (
-                "run --connector happy-eyeballs+stagger:250ms --target dual-stack:400ms~20ms --concurrency 16 "
-                "--attempts 32 --timeout 2s --repetitions 5"
+                "run --connector happy-eyeballs+stagger:250ms --target dual-stack:400ms~20ms --concurrency 32 "
+                "--attempts 32 --timeout 2s --repetitions 8"
             ),
             {"--repetitions": "1"},
         ),
         Step(
             "distant",
-            f"run --connector {','.join(DISTANT)} --target dual-stack:300ms~300ms --concurrency 16 --attempts 32"
-            " --timeout 2s --repetitions 5",
+            f"run --connector {','.join(DISTANT)} --target dual-stack:300ms~300ms --concurrency 32 --attempts 32"
+            " --timeout 2s --repetitions 8",
             {"--repetitions": "1"},
         ),
     ),

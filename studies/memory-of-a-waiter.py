@@ -81,7 +81,7 @@ def chart(records):
     return Bars("Memory of one pending attempt", "KiB", bars)
 
 
-FILTER = "|".join(WAITERS).replace("+", "[+]")
+FILTER = f"--benchmark_filter=pending_bytes/({'|'.join(WAITERS)})/".replace("+", "[+]")
 
 STUDY = Study(
     question="How much memory does one pending attempt hold, as a thread, a task, or an entry of a loop?",
@@ -93,8 +93,8 @@ STUDY = Study(
     steps=(
         Step(
             "pending",
-            f"program floor_bench '--benchmark_filter=pending_bytes/({FILTER})/' --benchmark_repetitions=5"
-            " --benchmark_format=json",
+            f"program floor_bench '{FILTER}' --benchmark_repetitions=8 --benchmark_format=json",
+            {FILTER: "--benchmark_repetitions=2"},
         ),
     ),
     table=table,

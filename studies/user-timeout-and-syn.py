@@ -57,7 +57,7 @@ def chart(records):
     return Bars("When a connect() ends that nobody answers", "ns", bars)
 
 
-USUAL = "--target blackhole --concurrency 64 --attempts 64 --wave-limit 16s --repetitions 5"
+USUAL = "--target blackhole --concurrency 64 --attempts 64 --wave-limit 16s --repetitions 8"
 
 STUDY = Study(
     question="What do TCP_USER_TIMEOUT and TCP_SYNCNT really bound?",

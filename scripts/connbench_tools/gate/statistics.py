@@ -130,6 +130,12 @@ def share_interval(hits, trials):
     return float(bounds.low), float(bounds.high)
 
 
+def share_p(first, second):
+    """Fisher's exact p value of the hypothesis that the first share is not smaller. Both: (hits, trials)."""
+    table = [[hits, trials - hits] for hits, trials in (first, second)]
+    return float(stats.fisher_exact(table, alternative="less")[1])
+
+
 def quantile(values, share):
     """The nearest rank above: a value that occurred."""
     return float(numpy.quantile(numpy.asarray(values), share, method="inverted_cdf"))

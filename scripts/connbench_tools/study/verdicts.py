@@ -10,7 +10,7 @@ from math import inf
 
 from ..gate import statistics
 from ..gate.statistics import numpy
-from ..records.repetitions import differ, ratio
+from ..records.repetitions import CHANCE, differ, most_against, ratio
 from .plan import Lacking
 
 HOLDS, FAILS, DEPENDS, UNTESTABLE = "holds", "does not hold", "depends", "not testable here"
@@ -20,6 +20,7 @@ WORDS = (HOLDS, FAILS, DEPENDS, UNTESTABLE)
 Verdict = namedtuple("Verdict", "word because on", defaults=("",))
 Answer = namedtuple("Answer", "value text")
 
+DECIDED = 0.5  # of the situations: when fewer are decided, one that chance decided would speak for all
 REACHED = 0.8  # of the published effect: from there on, an effect counts as the published one
 SEED = 1  # of the resampling: the same records give the same page
 
@@ -75,9 +76,26 @@ def share_interval(hits, trials):
         return statistics.share_interval(hits, trials)
 
 
+class Constant(dict):
+    """A value that was published and does not vary, as a row: the same in every repetition."""
+
+
 def against(figures, value):
-    """A constant as a row that figures can be compared with."""
-    return dict.fromkeys(figures, value)
+    """A constant as a row that figures can be compared with. It takes eight repetitions: that five lie on one side of a
+    constant happens by chance in 1 of 16 cases, because the constant does not vary with them."""
+    return Constant(dict.fromkeys(figures, value))
+
+
+def rarer(ours, theirs):
+    """Whether a share is smaller than another one, by Fisher's exact test. Both: (hits, trials). None: not decided."""
+    return True if statistics.share_p(ours, theirs) <= CHANCE else None
+
+
+def all_of(answers):
+    """One Answer for several conditions, all of which must hold."""
+    values = [answer.value for answer in answers.values()]
+    value = False if False in values else None if None in values else True
+    return Answer(value, ", ".join(f"{name} {answer.text}" for name, answer in answers.items()))
 
 
 def verdict_of(answers, on):
@@ -87,7 +105,7 @@ def verdict_of(answers, on):
     said = "; ".join(f"{name}: {answer.text}" if name else answer.text for name, answer in answers.items())
     clear = {name: answer.value for name, answer in answers.items() if answer.value is not None}
     undecided = [name for name in answers if name not in clear]
-    if not clear:
+    if len(clear) < DECIDED * len(answers) or not clear:
         return Verdict(UNTESTABLE, f"the measurements do not decide ({said})")
     if undecided and undecided != [""]:
         said += f"; not decided: {', '.join(undecided)}"
@@ -128,6 +146,8 @@ def _times(value):
 def _side(ours, theirs, factor):
     """True: above `factor` times the other, False: below, None: not told apart."""
     scaled = {repetition: factor * value for repetition, value in theirs.items()}
+    if isinstance(theirs, Constant) and most_against(len(ours.keys() & theirs.keys())) is None:
+        return None
     if not differ(ours, scaled):
         return None
     return sum((ours[n] > scaled[n]) - (ours[n] < scaled[n]) for n in ours.keys() & scaled.keys()) > 0

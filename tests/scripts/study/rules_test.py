@@ -62,6 +62,28 @@ class Rules(unittest.TestCase):
         nothing = verdicts.verdict_of({"near": Answer(None, "x")}, "the distance")
         self.assertEqual(nothing.word, verdicts.UNTESTABLE)
 
+    def test_a_few_situations_do_not_speak_for_all(self):
+        answers = {"near": Answer(True, "x"), "far": Answer(None, "y"), "further": Answer(None, "z")}
+        self.assertEqual(verdicts.verdict_of(answers, "the distance").word, verdicts.UNTESTABLE)
+
+    def test_a_constant_takes_as_many_repetitions_as_a_sign_test(self):
+        """Five of five on one side of a constant are no rarity: 1 of 16."""
+        for count, found in ((5, None), (8, True)):
+            figures = row(*([100] * count))
+            self.assertIs(verdicts.at_most(figures, verdicts.against(figures, 200)).value, found)
+            self.assertIs(verdicts.equal(figures, verdicts.against(figures, 101), 1.25).value, found)
+
+    def test_a_share_is_called_smaller_only_when_chance_does_not_explain_it(self):
+        self.assertIs(verdicts.rarer((0, 84_000), (13, 60_000)), True)
+        self.assertIsNone(verdicts.rarer((0, 84_000), (2, 60_000)))
+        self.assertIsNone(verdicts.rarer((13, 60_000), (0, 84_000)))
+
+    def test_several_conditions_hold_together_or_not_at_all(self):
+        yes, no, open_ = Answer(True, "a"), Answer(False, "b"), Answer(None, "c")
+        self.assertIs(verdicts.all_of({"x": yes, "y": yes}).value, True)
+        self.assertIs(verdicts.all_of({"x": yes, "y": no, "z": open_}).value, False)
+        self.assertIsNone(verdicts.all_of({"x": yes, "z": open_}).value)
+
     def test_a_verdict_says_on_what_it_depends(self):
         found = verdicts.verdict_of({"near": Answer(True, "x"), "far": Answer(False, "y")}, "the distance")
         self.assertEqual(verdicts.title_of(found), "depends on the distance")
