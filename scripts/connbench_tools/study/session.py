@@ -31,11 +31,16 @@ applies the rules to records that exist.
 
 A verdict follows from the records by a rule in the study's file, which existed before anything was measured:
 
-- Two figures differ by the rule of [method.md](method.md): the same one is ahead in at least eight repetitions (of
-  twelve: in all but one), or the ranges of at least five do not overlap. Whether one is at least 1.2 times another is
-  decided in the same way, with the other one multiplied. Intervals of ratios are those of the [gate](gate.md).
+- Two figures differ by the rule of [method.md](method.md): the same one is ahead in all of at least eight repetitions
+  (of twelve: in all but one), or the ranges of at least five do not overlap. Whether one is at least 1.2 times another
+  is decided in the same way, with the other one multiplied. A published constant does not vary, so it takes eight
+  repetitions. Intervals of ratios are those of the [gate](gate.md).
+- A claim that covers several situations is judged where at least half of them are decided. Situations in which the
+  server or the distance is the limit do not count: nobody could be faster there.
 - What cannot be told apart is not called different, and equal is only what was shown to be equal within a margin.
-- Shares have exact intervals (Clopper and Pearson).
+- Shares have exact intervals (Clopper and Pearson), and one is called smaller than another by Fisher's exact test.
+- Each comparison has its own chance of an error, at most 1 of 100. A claim with ten situations has that ten times, and
+  a figure that lies at the bound of its rule can be undecided in one run and decided in the next one.
 - `holds` and `does not hold` are about this machine and this kernel. `depends on …`: true in one situation and false in
   another. `not testable here`: something is missing, or the measurements do not decide; the page says what.
 

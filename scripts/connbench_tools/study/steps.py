@@ -1,6 +1,7 @@
 """Runs the steps of a study: which commands, in which order, and what became of each."""
 
 import functools
+import struct
 import subprocess
 import time
 from collections import namedtuple
@@ -164,7 +165,7 @@ def _end(entry, process, step, out):
         if step.command.startswith("program "):
             (out / ANSWER).write_text(output, encoding="utf-8")
         if step.then:
-            step.then(out)
+            _then(entry, step, out)
     elif process.returncode == LACKS:
         entry["why_not"] = said
     elif process.returncode == UNKNOWN:
@@ -173,6 +174,14 @@ def _end(entry, process, step, out):
         raise KeyboardInterrupt
     else:
         entry |= {"why_not": f"it ended with status {process.returncode}: {said}", "broke": True}
+
+
+def _then(entry, step, out):
+    """What a step leaves may be odd, or missing: that is the end of this step, and not of the other studies."""
+    try:
+        step.then(out)
+    except (ArithmeticError, LookupError, OSError, TypeError, ValueError, struct.error) as error:
+        entry |= {"why_not": f"its records cannot be used: {error!r}", "broke": True}
 
 
 def measure(bench, study, folder, is_quick):

@@ -8,23 +8,24 @@ from study.made_study import MS, SECOND, ramp_rows, ramps_run, run_of, times_run
 REPETITIONS = 8
 
 
-def who_believes_zero(made, is_true):
+def who_believes_zero(made, is_true, misled=3, ended="unreachable"):
+    """`misled`: attempts of a wave that a believer takes for connected; `ended`: the outcome of the others."""
     study = made.module
-    seen = 30 if is_true else 0
+    seen, met = 30 if is_true else 0, ended == "unreachable"
     alike = ("zero_not_connected", "zero_with_pollerr_alone", "unreachable_afterwards", "error_in_queue")
-    plain = {"attempts": 40_000, "reported": 40_000 - seen, "zero": seen, **dict.fromkeys(alike, seen)}
+    reported = 40_000 - seen if met else 0
+    plain = {"attempts": 40_000, "reported": reported, "zero": seen, "other": 40_000 - seen - reported}
+    plain |= dict.fromkeys(alike, seen)
     made.answer("plain", "answer.json", {"kernel": "6.1", "asleep": plain, "awake": plain})
     captured, run = run_of(), run_of()
-    made.waves(captured, "libuv", 1, study.TARGET, 4000, {"connected": 1, "unreachable": 3999})
+    made.waves(captured, "libuv", 1, study.TARGET, 4000, {"connected": 1, ended: 3999})
     made.write("capture", captured)
-    packets = {"syn": 20_000, "syn_ack": 0, "unreachable": 20_000}
+    packets = {"syn": 20000, "syn_ack": 0, "unreachable": 20000, "dropped": 0}
     (made.folder / "capture/packets.json").write_text(json.dumps(packets))
-    for name in study.BELIEVERS.split(","):
-        connected = 3 if is_true else 0
-        made.waves(run, name, 3, study.TARGET, 4000, {"connected": connected, "unreachable": 4000 - connected})
-    for name in study.CAREFUL.split(","):
-        connected = 0 if is_true else 2
-        made.waves(run, name, 3, study.TARGET, 4000, {"connected": connected, "unreachable": 4000 - connected})
+    believe, careful = (misled, 0) if is_true else (0, 2 if met else 0)
+    for names, connected in ((study.BELIEVERS, believe), (study.CAREFUL, careful)):
+        for name in names.split(","):
+            made.waves(run, name, 3, study.TARGET, 4000, {"connected": connected, ended: 4000 - connected})
     made.write("believe", run)
 
 
@@ -34,9 +35,10 @@ def port_cliff(made, is_true):
         made.write(f"held-{way}", *waves)
 
 
-def threads_or_events(made, is_true):
+def threads_or_events(made, is_true, server_cpu_ns=""):
     """The claims contradict each other: true is what the first and the second say, false what the third says."""
     study, costs = made.module, {"cpu_ns": 400 * 20_000, "rss_peak_kib": 9_000}
+    costs |= {"server_cpu_ns": server_cpu_ns} if server_cpu_ns else {}
     for place, target in (("near", "accepting"), ("far", "delayed:20ms")):
         run = run_of()
         for many in study.IN_FLIGHT:
@@ -45,14 +47,11 @@ def threads_or_events(made, is_true):
                 value = 20_000 if connector == study.LOOP else threads
                 made.waves(run, connector, REPETITIONS, target, concurrency=many, connects_per_s=value, **costs)
         made.write(place, run)
-    fleet = run_of()
-    for connector, value in (("blocking-threads", 100 if is_true else 900), ("sndtimeo-threads", 900), ("epoll", 900)):
-        scenario = "fleet:accepting=90,blackhole=10"
+    fleet, scenario = run_of(), "fleet:accepting=80,blackhole=20"
+    stuck, lost = ({"cancelled": 230}, {}) if is_true else ({}, {"cancelled": 230})
+    for connector, ended in (("blocking-threads", stuck), ("sndtimeo-threads", lost), ("epoll", {})):
         made.waves(fleet, connector, REPETITIONS, "*", scenario=scenario, **costs)
-        made.waves(fleet, connector, REPETITIONS, scenario=scenario, connects_per_s=value)
-        if connector == "sndtimeo-threads" and not is_true:
-            for row in fleet.rows[-REPETITIONS:]:
-                row["connects_per_s"] = 100
+        made.waves(fleet, connector, REPETITIONS, scenario=scenario, outcomes=ended, connects_per_s=900)
     made.write("fleet", fleet)
 
 
@@ -63,7 +62,7 @@ def memory_of_a_waiter(made, is_true):
         | {"bytes_per_pending": 1024 * user + place, "slab_per_pending": 1024 * kernel}
         | {"kernel_stack_per_pending": 0, "page_tables_per_pending": 0}
         for name, (user, kernel) in sizes.items()
-        for place in range(5)
+        for place in range(REPETITIONS)
     ]
     made.answer("pending", "answer.json", {"benchmarks": benchmarks})
 
@@ -84,14 +83,14 @@ def happy_eyeballs_timers(made, is_true):
     study = made.module
     dead = run_of()
     for connector, (timer, _) in study.TIMERS.items():
-        made.waves(dead, connector, 5, "dual-stack", 64, p50_ns=(timer + (1 if is_true else 300)) * MS)
+        made.waves(dead, connector, REPETITIONS, "dual-stack", 64, p50_ns=(timer + (1 if is_true else 300)) * MS)
     made.write("dead", dead)
     slow = run_of()
-    made.waves(slow, study.RACING, 5, "dual-stack:400ms~20ms", 32, p50_ns=(271 if is_true else 900) * MS)
+    made.waves(slow, study.RACING, REPETITIONS, "dual-stack:400ms~20ms", 32, p50_ns=(271 if is_true else 900) * MS)
     made.write("slow", slow)
     distant = run_of()
     for connector, took in study.DISTANT.items():
-        made.waves(distant, connector, 5, "dual-stack:300ms~300ms", 32, p50_ns=(took if is_true else 50) * MS)
+        made.waves(distant, connector, REPETITIONS, "dual-stack:300ms~300ms", 32, p50_ns=(took if is_true else 50) * MS)
     made.write("distant", distant)
 
 
@@ -193,7 +192,7 @@ def user_timeout_and_syn(made, is_true):
         for timeout in study.TIMEOUTS:
             late = 0.02 * timeout if is_true else 2 * timeout
             ended = {"deadline_exceeded": 64}
-            made.waves(run, connector, 5, "blackhole", 64, ended, timeout_ns=timeout, overshoot_p50_ns=late)
+            made.waves(run, connector, REPETITIONS, "blackhole", 64, ended, timeout_ns=timeout, overshoot_p50_ns=late)
         made.write(step, run)
 
 

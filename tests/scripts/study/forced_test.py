@@ -1,5 +1,8 @@
 """Each study follows its records: when they make a claim true, it holds, and when they make it false, it does not."""
 
+import csv
+import io
+import shutil
 import tempfile
 import unittest
 from pathlib import Path
@@ -15,7 +18,7 @@ from study.made_study import Made, run_of
 # Where not all claims hold, or fail, together: claims that contradict each other, and one that needs two kernels.
 TRUE = {
     "port-cliff": [HOLDS, HOLDS, UNTESTABLE],
-    "threads-or-events": [HOLDS, UNTESTABLE, FAILS, HOLDS],
+    "threads-or-events": [HOLDS, HOLDS, FAILS, HOLDS],
 }
 FALSE = {
     "port-cliff": [FAILS, FAILS, UNTESTABLE],
@@ -91,6 +94,47 @@ class Forced(unittest.TestCase):
         path = made.folder / "capture/packets.json"
         path.write_text(path.read_text().replace('"syn_ack": 0', '"syn_ack": 1'))
         self.assertEqual(made.words(), [HOLDS, UNTESTABLE, HOLDS])
+
+    def test_a_capture_that_lost_packets_proves_nothing(self):
+        for wrong in ('"syn": 20000', '"syn": 3999'), ('"dropped": 0', '"dropped": 1'):
+            with self.subTest(wrong[1]):
+                made = self.made("who-believes-zero", True)
+                path = made.folder / "capture/packets.json"
+                path.write_text(path.read_text().replace(*wrong))
+                self.assertEqual(made.words(), [HOLDS, UNTESTABLE, HOLDS])
+                shutil.rmtree(made.folder)
+
+    def test_nobody_is_acquitted_by_a_run_in_which_nobody_was_misled(self):
+        made = Made("who-believes-zero", self.folder)
+        forced.who_believes_zero(made, True, misled=0)
+        self.assertEqual(made.words()[2], UNTESTABLE)
+
+    def test_attempts_that_never_met_the_error_refute_nothing(self):
+        made = Made("who-believes-zero", self.folder)
+        forced.who_believes_zero(made, False, ended="deadline_exceeded")
+        self.assertEqual(made.words(), [UNTESTABLE, UNTESTABLE, UNTESTABLE])
+
+    def test_a_wave_that_lasts_until_its_limit_does_not_make_threads_slow(self):
+        """All healthy hosts were reached; only the dead ones were still pending, which halves the rate."""
+        made = Made("threads-or-events", self.folder)
+        forced.threads_or_events(made, False)
+        path = made.folder / "fleet/summary.csv"
+        rows = list(csv.DictReader(io.StringIO(path.read_text())))
+        for row in rows:
+            row["connects_per_s"] = "450" if row["connector"] == "blocking-threads" else row["connects_per_s"]
+            if row["connector"] == "sndtimeo-threads" and row["target"] == "accepting":
+                row |= {"connected": row["attempts"], "cancelled": "0"}
+        with open(path, "w", newline="") as file:
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
+        claim = made.study.claims[3]
+        self.assertIn("false for without a timeout they fall behind", claim.judge(made.finished()).because)
+
+    def test_where_the_server_is_the_limit_nobody_is_called_no_faster(self):
+        made = Made("threads-or-events", self.folder)
+        forced.threads_or_events(made, False, server_cpu_ns=0.95 * 10**9)
+        self.assertEqual(made.words(), [UNTESTABLE, UNTESTABLE, UNTESTABLE, FAILS])
 
     def test_words_are_those_of_the_documents(self):
         self.assertEqual(WORDS, ("holds", "does not hold", "depends", "not testable here"))
