@@ -88,7 +88,7 @@ def steps():
                 "--sysctl 'net.ipv4.ip_local_port_range=20000 35999'"
             ),
             rounds=12,
-            quick_rounds=5,
+            quick_rounds=2,
         )
 
 
