@@ -209,8 +209,8 @@ STUDY = Study(
             " with 4,096 at once, the usual 4,096 places overflow, and clients wait for a second SYN."
         ),
         (
-            "§: the server used more than four fifths of its processor, so that it may have been the limit. Where nobody"
-            " could be as much faster as a claim says, because the server or the round trip (64 in flight / 20 ms"
+            "§: the server used more than four fifths of its processor, so that it may have been the limit. Where"
+            " nobody could be as much faster as a claim says, because the server or the round trip (64 in flight / 20 ms"
             " = 3,200/s) is the limit, the claim is not tested."
         ),
         (
