@@ -31,7 +31,7 @@ endforeach()
 install(DIRECTORY scripts/connbench_tools DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/connbench
         PATTERN __pycache__ EXCLUDE PATTERN method EXCLUDE PATTERN environment.sh EXCLUDE PATTERN answer.py EXCLUDE)
 install(DIRECTORY studies DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/connbench
-        FILES_MATCHING PATTERN *.py PATTERN who-believes-zero.cpp PATTERN __pycache__ EXCLUDE)
+        FILES_MATCHING PATTERN *.py PATTERN *.cpp PATTERN __pycache__ EXCLUDE)
 install(FILES results/self-test/result.json DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/connbench/self-test)
 
 get_property(CONNBENCH_OUR_CONNECTORS GLOBAL PROPERTY CONNBENCH_connectors)

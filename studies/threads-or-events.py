@@ -210,8 +210,8 @@ STUDY = Study(
         ),
         (
             "§: the server used more than four fifths of its processor, so that it may have been the limit. Where"
-            " nobody could be as much faster as a claim says, because the server or the round trip (64 in flight / 20 ms"
-            " = 3,200/s) is the limit, the claim is not tested."
+            " nobody could be as much faster as a claim says, because the server or the round trip (64 in flight"
+            " / 20 ms = 3,200/s) is the limit, the claim is not tested."
         ),
         (
             "The client has one processor (`--cpus`): threads cannot gain from a second one, as they could in the"

@@ -47,9 +47,10 @@ def _kind(ip):
 
 
 def counts_of(records):
-    """{connector: its outcomes} of all that were measured."""
+    """{connector: its outcomes} of all that were measured. A program that could not be started has no attempts."""
     steps = [step for step in ("believe", "others") if step == "believe" or records.has(step)]
-    return {name: records.counts(step, connector=name) for step in steps for name in records.connectors(step)}
+    found = {name: records.counts(step, connector=name) for step in steps for name in records.connectors(step)}
+    return {name: count for name, count in found.items() if count["attempts"]}
 
 
 def met(count):

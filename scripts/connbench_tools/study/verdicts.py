@@ -64,14 +64,16 @@ def mostly(hits, trials, share=0.9, rarely=0.5):
 
 def any_of(hits, trials, rarest):
     """Whether something happens at all. False only when the exact interval lies below the share `rarest`."""
-    low, high = share_interval(hits, trials) if trials else (0.0, 1.0)
+    low, high = share_interval(hits, trials)
     value = True if hits else False if high < rarest else None
     bound = "" if hits else f", that is, at most {high:.2g} of them"
     return Answer(value, f"{hits:,} of {trials:,}{bound}")
 
 
 def share_interval(hits, trials):
-    """The exact 95 % interval of a share."""
+    """The exact 95 % interval of a share. Without trials, it may be anything."""
+    if not trials:
+        return 0.0, 1.0
     with numpy.errstate(divide="ignore"):  # of a probability that scipy computes and nobody asked for
         return statistics.share_interval(hits, trials)
 

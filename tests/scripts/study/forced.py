@@ -98,6 +98,13 @@ def overflowing(times):
     return times_run("epoll", times, "overflowing:8", p50_ns=MS, max_ns=max(times))
 
 
+def late_acks(made, is_reset):
+    reset = 64 if is_reset else 0
+    abort = {"connected": 64 - reset, "reset": reset, "other": 0}
+    answer = {"kernel": "6.1", "attempts": 64, "abort": abort, "drop": {"connected": 64, "reset": 0, "other": 0}}
+    made.answer("ack", "answer.json", answer)
+
+
 def accept_queue_overflow(made, is_true):
     for step in ("drop", "abort"):
         times = [MS] * 300 + [SECOND * 3 if is_true and step == "drop" else MS] * 100
@@ -109,13 +116,15 @@ def accept_queue_overflow(made, is_true):
         if step == "abort" and not is_true:
             run.rows[0] |= {"reset": 0}
         made.write(step, run)
+    late_acks(made, is_true)
 
 
-def accept_queue_overflow_without_resets(made):
-    """All of those that find no room wait."""
+def accept_queue_overflow_without_resets(made, of_acks=False):
+    """All of those whose SYN finds no room wait."""
     times = [MS] * 300 + [SECOND] * 100
     made.write("drop", overflowing(times))
     made.write("abort", overflowing(times))
+    late_acks(made, of_acks)
 
 
 def thread_exhaustion(made, is_true):

@@ -23,7 +23,7 @@ TRUE = {
 FALSE = {
     "port-cliff": [FAILS, FAILS, UNTESTABLE],
     "threads-or-events": [FAILS, FAILS, HOLDS, FAILS],
-    "accept-queue-overflow": [FAILS, UNTESTABLE],
+    "accept-queue-overflow": [FAILS, FAILS],
 }
 
 
@@ -89,6 +89,11 @@ class Forced(unittest.TestCase):
         forced.accept_queue_overflow_without_resets(made)
         self.assertEqual(made.words(), [HOLDS, FAILS])
 
+    def test_a_reset_of_acks_alone_depends_on_what_finds_the_queue_full(self):
+        made = Made("accept-queue-overflow", self.folder)
+        forced.accept_queue_overflow_without_resets(made, of_acks=True)
+        self.assertEqual(made.words(), [HOLDS, DEPENDS])
+
     def test_a_capture_with_an_answer_refutes_the_set_up_and_not_the_programs(self):
         made = self.made("who-believes-zero", True)
         path = made.folder / "capture/packets.json"
@@ -113,6 +118,18 @@ class Forced(unittest.TestCase):
         made = Made("who-believes-zero", self.folder)
         forced.who_believes_zero(made, False, ended="deadline_exceeded")
         self.assertEqual(made.words(), [UNTESTABLE, UNTESTABLE, UNTESTABLE])
+
+    def test_a_program_that_could_not_be_started_breaks_no_study(self):
+        made = Made("who-believes-zero", self.folder)
+        forced.who_believes_zero(made, True)
+        others = run_of()
+        made.waves(others, "asyncio", 2, made.module.TARGET, 0)
+        made.waves(others, "node", 2, made.module.TARGET, 2000, {"connected": 1, "unreachable": 1999})
+        made.write("others", others)
+        self.assertEqual(made.words(), [HOLDS, HOLDS, HOLDS])
+        names = [line[0] for line in made.study.table(made.finished()).lines]
+        self.assertEqual(["`node`" in names, "`asyncio`" in names], [True, False])
+        self.assertTrue(made.study.chart(made.finished()).bars)
 
     def test_a_wave_that_lasts_until_its_limit_does_not_make_threads_slow(self):
         """All healthy hosts were reached; only the dead ones were still pending, which halves the rate."""
