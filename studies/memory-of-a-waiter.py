@@ -104,6 +104,7 @@ STUDY = Study(
             "The kernel's memory is a difference of readings of the whole machine, so it includes what others did"
             " meanwhile."
         ),
+        "The repetitions of one connector follow each other, and those of the next one come later.",
         "The published task waited for a pipe, and was one of Rust. These wait for connect(), with a deadline each.",
     ),
 )

@@ -43,7 +43,12 @@ def jobs_of(study, is_quick):
 
 
 def _in_turns(turns):
-    return [jobs for _, jobs in sorted(turns, key=lambda turn: turn[0])]
+    """One round after the other, every second one in the opposite order: what is run first in each round could be the
+    faster or the slower one for that reason alone, and the sign test needs an order that favours nobody."""
+    rounds = {}
+    for number, jobs in turns:
+        rounds.setdefault(number, []).append(jobs)
+    return [jobs for number, round_ in sorted(rounds.items()) for jobs in (round_ if number % 2 else round_[::-1])]
 
 
 class Bench:
