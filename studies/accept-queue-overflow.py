@@ -39,8 +39,8 @@ def abort_resets(records):
     counts, times, acks = records.counts("abort"), times_of(records, "abort"), records.answer("ack", "answer.json")
     found_no_room = counts["reset"] + late(times)
     answers = {
-        "a SYN finds no room, reset": mostly(counts["reset"], found_no_room),
-        "an ACK finds no room, reset": mostly(acks["abort"]["reset"], acks["attempts"]),
+        "a SYN that finds no room": mostly(counts["reset"], found_no_room),
+        "an ACK that finds no room": mostly(acks["abort"]["reset"], acks["attempts"]),
     }
     return verdict_of(answers, "what finds the queue full")
 

@@ -47,10 +47,9 @@ def _kind(ip):
 
 
 def counts_of(records):
-    """{connector: its outcomes} of all that were measured. A program that could not be started has no attempts."""
+    """{connector: its outcomes} of all that were measured."""
     steps = [step for step in ("believe", "others") if step == "believe" or records.has(step)]
-    found = {name: records.counts(step, connector=name) for step in steps for name in records.connectors(step)}
-    return {name: count for name, count in found.items() if count["attempts"]}
+    return {name: records.counts(step, connector=name) for step in steps for name in records.connectors(step)}
 
 
 def met(count):

@@ -94,8 +94,12 @@ class Finished:
         return f"{what} has no such figure"
 
     def connectors(self, name):
-        """Those that were measured, in the order in which they were given."""
-        return list(dict.fromkeys(one for run in self.runs(name) for one in run.connectors_in_order()))
+        """Those that were measured, in the order in which they were given. A program that could not be started has
+        failed waves only, and no figures: it must not take the table from all others."""
+        runs = self.runs(name)
+        measured = {row["connector"] for run in runs for row in [*run.rows, *run.exhaustion]}
+        found = dict.fromkeys(one for run in runs for one in run.connectors_in_order())
+        return [one for one in found if one in measured]
 
     def version(self, name, connector):
         """Of the library or program that connects: libuv 1.44.2, Node.js 20.20.2. "-" for connectors of our own."""

@@ -122,14 +122,15 @@ class Forced(unittest.TestCase):
     def test_a_program_that_could_not_be_started_breaks_no_study(self):
         made = Made("who-believes-zero", self.folder)
         forced.who_believes_zero(made, True)
-        others = run_of()
-        made.waves(others, "asyncio", 2, made.module.TARGET, 0)
+        others = run_of(failures=[{"wave": wave, "connector": "asyncio", "failure": "status 126"} for wave in (1, 2)])
+        made.waves(others, "asyncio", 2, made.module.TARGET, 500, {"never_started": 500})
         made.waves(others, "node", 2, made.module.TARGET, 2000, {"connected": 1, "unreachable": 1999})
         made.write("others", others)
         self.assertEqual(made.words(), [HOLDS, HOLDS, HOLDS])
         names = [line[0] for line in made.study.table(made.finished()).lines]
         self.assertEqual(["`node`" in names, "`asyncio`" in names], [True, False])
         self.assertTrue(made.study.chart(made.finished()).bars)
+        self.assertEqual(made.finished().connectors("others"), ["node"])
 
     def test_a_wave_that_lasts_until_its_limit_does_not_make_threads_slow(self):
         """All healthy hosts were reached; only the dead ones were still pending, which halves the rate."""
