@@ -6,11 +6,15 @@ Sections are plain dictionaries, because the page gets them as JSON, and the fig
   chart: id, title, says, form ("percentiles", "ecdf" or "xy"), of (chart with its data), x and y: label, unit, log
   curve: c (index of the connector), and
     percentiles, ecdf: of (attempts), sure (the highest rank that they support), ranks, values
-    xy: x, y; perhaps low and high (the range over repetitions), marks: [index, text], steps (true: constant between)
+    xy: x, y; perhaps low and high (the range over repetitions; None: beyond the chart), marks: [index, text],
+      steps (true: constant between)
 """
+
+import math
 
 from ..records.samples import attempts_by_case, waves_of
 from ..records.tables import case_of
+from ..records.waves import median
 from ..units import listed
 from .comparison import load_text
 from .curves import ranked, supported
@@ -87,6 +91,25 @@ class WhyNot:
 
     def texts(self):
         return [f"{listed(dict.fromkeys(what), 3)}: {reason}" for reason, what in self.loads.items()]
+
+
+RANGED = "Medians over the repetitions, with their range from lowest to highest."
+
+
+def ranged(points):
+    """A curve of medians with the range over the repetitions, from pairs of x and the values of the repetitions. The
+    axis is logarithmic: a median that it cannot show is left out, and a range whose end it cannot show has none."""
+    kept = sorted((x, median(values), sorted(values)) for x, values in points if _shown(median(values)))
+    return {
+        "x": [x for x, _, _ in kept],
+        "y": [middle for _, middle, _ in kept],
+        "low": [_shown(values[0]) for _, _, values in kept],
+        "high": [_shown(values[-1]) for _, _, values in kept],
+    }
+
+
+def _shown(value):
+    return value if value and math.isfinite(value) else None
 
 
 def no_samples(material, load):

@@ -57,7 +57,7 @@ def exhaustion(material):
             "there.",
             "xy",
             charts.axis("since the ramp began", "s"),
-            charts.axis("pending", "count", log=True),
+            charts.axis("attempts pending", "count", log=True),
         ),
         charts.chart(
             "ramp-memory",

@@ -76,7 +76,8 @@ def _draw(material, chart, view, curves, path):
             _line(axes, material.connectors[curve["c"]], curve, x, y)
         _scale(axes.set_xscale, axes.xaxis, chart["x"], [x for _, xs, _ in curves for x in xs], chart)
         heights = [y for curve, _, ys in curves for y in (*ys, *curve.get("low", ()), *curve.get("high", ()))]
-        _scale(axes.set_yscale, axes.yaxis, chart["y"], heights, chart)
+        _scale(axes.set_yscale, axes.yaxis, chart["y"], [y for y in heights if y is not None], chart)
+        _endless_ranges(axes, curves)
         if chart["y"]["unit"] == "share":
             axes.set_ylim(0, 1.01)
         axes.set_xlabel(chart["x"]["label"])
@@ -114,10 +115,23 @@ def _line(axes, name, curve, x, y):
         **style,
     )
     if "low" in curve:
-        axes.vlines(x, curve["low"], curve["high"], color=style["color"], linewidth=1.2)
+        ends = [[middle if end is None else end for end, middle in zip(curve[side], y)] for side in ("low", "high")]
+        axes.vlines(x, *ends, color=style["color"], linewidth=1.2)
     for i, text in curve.get("marks", []):
         axes.plot(x[i], y[i], marker="X", markersize=9, color=style["color"])
         axes.annotate(text, (x[i], y[i]), xytext=(7, -3), textcoords="offset points", fontsize=8)
+
+
+def _endless_ranges(axes, curves):
+    """A range over the repetitions that has no end, to the edge of the chart."""
+    edges = axes.get_ylim()
+    for curve, x, y in curves:
+        colour = PALETTE["light"][curve["c"] % len(PALETTE["light"])]
+        for side, edge in zip(("low", "high"), edges):
+            for i, end in enumerate(curve.get(side, ())):
+                if end is None:
+                    axes.vlines(x[i], y[i], edge, color=colour, linewidth=1.2)
+    axes.set_ylim(edges)
 
 
 def _scale(set_scale, axis, spec, values, chart):

@@ -44,20 +44,25 @@ def fleets(material):
 
 def waited(material, line, percentile, column):
     """A percentile of the wait for a healthy host, in ns, from the intended start: the median over the waves, so that
-    one disturbed wave of three decides nothing. Attempts that did not connect count as slower than all others. Waves
-    that are too small for the percentile are pooled. Without samples: the median of `column` over the waves, if all
-    attempts connected. None when it is not known."""
+    one disturbed wave of three decides nothing. None when it is not known."""
+    middle = median(waits_of(material, line, percentile, column))
+    return None if middle == math.inf else middle
+
+
+def waits_of(material, line, percentile, column):
+    """That percentile in each wave. Attempts that did not connect count as slower than all others; infinite when they
+    are so many. Waves that are too small for the percentile are pooled. Without samples: `column`, if all attempts
+    connected. Empty when nothing is known."""
     waves = material.waves_of(line)
     wanted, connected = ([int(row[name]) for row in line.rows] for name in ("attempts", "connected"))
     if not waves:
-        return median(row[column] for row in line.rows) if connected == wanted else None
+        return [float(row[column]) for row in line.rows if row[column]] if connected == wanted else []
     waits = [wave.waiting() for wave in waves]
     if len(waits) != len(wanted) or not all(curves.supports(percentile, attempts) for attempts in wanted):
         waits, wanted = [numpy.concatenate(waits)], [sum(wanted)]
     if not curves.supports(percentile, min(wanted)):
-        return None
-    middle = median(_of_all(*one, percentile) for one in zip(waits, wanted))
-    return None if middle == math.inf else middle
+        return []
+    return [_of_all(*one, percentile) for one in zip(waits, wanted)]
 
 
 def _of_all(waits, attempts, percentile):
@@ -75,14 +80,14 @@ def fleet(material):
             why_not.add("only one share of dead hosts was measured: run with several --mix", label)
             continue
         data = {
-            "fleet-p50": _over_share(material, by_connector, lambda line: waited(material, line, 0.5, "p50_ns")),
-            "fleet-p99": _over_share(material, by_connector, lambda line: waited(material, line, 0.99, "p99_ns")),
-            "fleet-rate": _over_share(material, by_connector, lambda line: line.rate()),
+            "fleet-p50": _over_share(material, by_connector, lambda line: waits_of(material, line, 0.5, "p50_ns")),
+            "fleet-p99": _over_share(material, by_connector, lambda line: waits_of(material, line, 0.99, "p99_ns")),
+            "fleet-rate": _over_share(material, by_connector, lambda line: line.rates()),
         }
         runs = len({line.load.run for points in by_connector.values() for _, line in points})
-        note = (
-            f"The points come from {runs} runs at different times, between which a machine drifts." if runs > 1 else ""
-        )
+        note = charts.RANGED
+        if runs > 1:
+            note += f" The points come from {runs} runs at different times, between which a machine drifts."
         views.append({"label": label, "data": data, "note": note})
     if not views and not why_not.loads:
         why_not.add("run with --mix accepting=90,blackhole=10", "No fleet of healthy and dead hosts was measured")
@@ -107,16 +112,15 @@ def fleet(material):
             "rate falls only in proportion to the share of healthy hosts.",
             "xy",
             x,
-            charts.axis("rate", "/s", log=True),
+            charts.axis("connects per second", "/s", log=True),
         )
     )
     return charts.section("fleet", "Healthy hosts among dead ones", drawn, views, why_not.texts())
 
 
-def _over_share(material, by_connector, value_of):
+def _over_share(material, by_connector, values_of):
     drawn = []
     for connector, points in by_connector.items():
-        known = sorted((dead, value_of(line)) for dead, line in points if value_of(line) is not None)
-        if known:
-            drawn.append({"c": material.number[connector], "x": [x for x, _ in known], "y": [y for _, y in known]})
+        curve = charts.ranged((dead, values_of(line)) for dead, line in points)
+        drawn += [curve | {"c": material.number[connector]}] if curve["x"] else []
     return drawn

@@ -1,6 +1,6 @@
 """Sections on how a load went: scaling with concurrency, open loop, attempts in flight over time."""
 
-from ..records.waves import each_per_attempt, is_fleet
+from ..records.waves import each_per_attempt, is_fleet, is_open_loop
 from . import charts, curves
 from .comparison import in_fleet, is_steady
 from .distributions import sustaining
@@ -79,7 +79,7 @@ def scaling(material):
                 {
                     "label": material.label(load, without=("concurrency",)),
                     "data": data,
-                    "note": "Medians over the repetitions, with their range from lowest to highest.",
+                    "note": charts.RANGED,
                 }
             )
     views.sort(key=_concurrencies, reverse=True)
@@ -100,22 +100,9 @@ def _concurrencies(view):
 def _curves_over_concurrency(material, lines, values_of):
     points = {}
     for line in lines:
-        values = values_of(line)
-        if values:
-            points.setdefault(line.connector, []).append((line.load.concurrency, values))
-    drawn = []
-    for connector, found in points.items():
-        found.sort(key=lambda point: point[0])
-        drawn.append(
-            {
-                "c": material.number[connector],
-                "x": [x for x, _ in found],
-                "y": [values[(len(values) - 1) // 2] for _, values in found],
-                "low": [values[0] for _, values in found],
-                "high": [values[-1] for _, values in found],
-            }
-        )
-    return drawn
+        points.setdefault(line.connector, []).append((line.load.concurrency, values_of(line)))
+    drawn = [charts.ranged(found) | {"c": material.number[connector]} for connector, found in points.items()]
+    return [curve for curve in drawn if curve["x"]]
 
 
 def open_loop(material):
@@ -136,7 +123,9 @@ def open_loop(material):
         else:
             why_not.add(charts.no_samples(material, load), material.label(load))
     if not views and not why_not.loads:
-        why_not.add("run with --arrival poisson:1000/s", "No load arrived in open loop")
+        fleets = any(is_open_loop(line.load.scenario) for line in material.lines)
+        others = " at a single target; for fleets see 'Healthy hosts among dead ones'" if fleets else ""
+        why_not.add("run with --arrival poisson:1000/s", f"No load arrived in open loop{others}")
     why_not.loads = {
         reason.replace("and so had another load", "which this chart shows"): what
         for reason, what in why_not.loads.items()

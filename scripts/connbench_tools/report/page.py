@@ -7,6 +7,7 @@ import base64
 import datetime
 import hashlib
 import json
+import re
 from html import escape
 from pathlib import Path
 
@@ -109,14 +110,23 @@ def _navigation(sections, searches):
 
 
 def _notices(texts):
-    return "".join(f"<p class=notice role=note>{escape(text)}</p>" for text in texts)
+    return "".join(f"<p class=notice role=note>{_prose(text)}</p>" for text in texts)
+
+
+_WHOLE = re.compile(r"(?<![\w-])--[a-z][a-z-]*|(?<![\w.,&#;])[\d.,]*\d (?:ns|µs|ms|s|%|[KMG]iB)\b")
+
+
+def _prose(text):
+    """A sentence whose flags and figures are not broken at the end of a line: browsers would break after a hyphen, and
+    before a unit."""
+    return _WHOLE.sub(r"<span class=whole>\g<0></span>", escape(text))
 
 
 def _verdict(sentences):
     if not sentences:
         return "<h2>Verdict</h2><p>The records do not suffice for a verdict.</p>"
     items = (
-        f'<li><b><a href="#{one.section}">{escape(one.topic)}</a></b> <span>{escape(one.text)}</span></li>'
+        f'<li><b><a href="#{one.section}">{escape(one.topic)}</a></b> <span>{_prose(one.text)}</span></li>'
         for one in sentences
     )
     return f"{_answer(sentences)}<h2>Verdict</h2><ul class=verdict>{''.join(items)}</ul>"
@@ -125,7 +135,7 @@ def _verdict(sentences):
 def _answer(sentences):
     """What the page begins with: which connector to use, as far as this run decides it."""
     found = answers(sentences)
-    items = [f'{escape(one.answer)} <a href="#{one.section}">figures</a>' for one in found]
+    items = [f'{_prose(one.answer)} <a href="#{one.section}">figures</a>' for one in found]
     items = items or ["This run does not say: no connector is ahead of the others in a way that chance would not be."]
     lines = "".join(f"<li>{item}</li>" for item in items)
     return f"<h2>Which should I use?</h2><ul class=answer>{lines}</ul>"
@@ -139,7 +149,7 @@ def _section(material, section):
         parts.append(f"<label class=pick>Load <select data-view>{options}</select></label><p class=note data-note></p>")
         parts += [f"<div class='charts of{len(section['charts'])}'>", *map(_chart, section["charts"]), "</div>"]
     if section["why_not"]:
-        items = "".join(f"<li>{escape(text)}</li>" for text in section["why_not"])
+        items = "".join(f"<li>{_prose(text)}</li>" for text in section["why_not"])
         parts.append(f"<div class=whynot><b>Not drawn</b><ul>{items}</ul></div>")
     rows = exhaustion_table(material) if section["id"] == "exhaustion" else []
     if rows:

@@ -139,7 +139,8 @@ def _rate_text(measured):
 def timeouts(material):
     """How late attempts time out, for connectors whose attempts mostly do. One that gives up early is not compared: a
     small lateness in the median would hide that."""
-    for load, lines in material.by_load(timed_out).items():
+    by_load = material.by_load(timed_out)
+    for load, lines in by_load.items():
         meant = [line for line in without_harness(lines) if 2 * line.outcomes["deadline_exceeded"] >= line.attempts]
         hasty = {id(line): text for line in meant if (text := early_text(material, line))}
         in_time = [line for line in meant if id(line) not in hasty]
@@ -151,10 +152,19 @@ def timeouts(material):
             parts.append(f"{late.text('least late', 'latest')}" + (f" ({'; '.join(tails)})" if tails else ""))
         parts += [f"before the deadline: {listed(hasty.values(), 99)}"] if hasty else []
         if parts:
-            target = f"{load.run} · {load.target}" if material.several else load.target
-            which = f"{target}, timeout {exact_duration(load.timeout_ns)}"
+            which = _timeout_place(material, load, by_load)
             answer = _answer(late, f"For timeouts that are kept ({which}), least late in the median")
             yield Sentence("Timeouts", f"{which}, given up after the deadline by (p50): {'; '.join(parts)}.", answer)
+
+
+def _timeout_place(material, load, loads):
+    """A load by its target and timeout; by everything, where others have the same two."""
+    said = (load.run, load.target, load.timeout_ns)
+    alike = [other for other in loads if (other.run, other.target, other.timeout_ns) == said]
+    if len(alike) > 1:
+        return _place(material, load)
+    target = f"{load.run} · {load.target}" if material.several else load.target
+    return f"{target}, timeout {exact_duration(load.timeout_ns)}"
 
 
 def early_text(material, line):
@@ -220,6 +230,10 @@ def _count(text):
     return "?" if value is None else f"{value:,.0f}"
 
 
+def _percent(share):
+    return f"{100 * share:.3g} %"
+
+
 def fleet_sentences(material):
     """The p99 of healthy hosts at the largest share of dead hosts. Connectors are ranked by this level: a ratio would
     reward one that is slow without dead hosts, and has their noise in its base."""
@@ -234,13 +248,13 @@ def fleet_sentences(material):
         unknown = [name for name, points in at.items() if points.get(high) not in levels.lines]
         if not levels.lines:
             continue
-        text = f"With {high:.0%} dead hosts, p99 of {target}: {levels.text('lowest', 'highest')}"
+        text = f"With {_percent(high)} dead hosts, p99 of {target}: {levels.text('lowest', 'highest')}"
         ends = dict.fromkeys([levels.lines[0], levels.lines[-1]])
         before = [(line.connector, at[line.connector].get(low)) for line in ends]
         before = [f"{name} {duration(p99)}" for name, line in before if line and (p99 := p99_of(material, line))]
-        text += f"; with {low:.0%}: {', '.join(before)}" if before else ""
+        text += f"; with {_percent(low)}: {', '.join(before)}" if before else ""
         text += f"; too few attempts with {listed(unknown)} to say" if unknown else ""
-        answer = _answer(levels, f"If hosts may be dead (p99 of {target} with {high:.0%} of them)")
+        answer = _answer(levels, f"If hosts may be dead (p99 of {target} with {_percent(high)} of them)")
         yield Sentence("Healthy hosts", f"{text}.", answer)
 
 

@@ -143,14 +143,20 @@ class ReaderTest(BrowserTest):
         self.until(lambda: all(wide == visible for wide, visible in self.js(said)), "a table says that it scrolls")
         self.assertEqual(self.js(said)[0], [False, False])
 
-    def test_axes_have_titles_and_bars_have_ranges(self):
+    def count_texts(self):
+        """Has the page keep what it writes into its charts."""
         written = """const write = CanvasRenderingContext2D.prototype.fillText;
             CanvasRenderingContext2D.prototype.fillText = function (text, ...more) {
               (window.written ??= []).push(text);
+              const chart = this.canvas.closest("figure")?.dataset.chart;
+              ((window.writtenIn ??= {})[chart] ??= []).push(text);
               return write.call(this, text, ...more);
             };"""
         early = self.browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": written})
         self.addCleanup(self.browser.execute_cdp_cmd, "Page.removeScriptToEvaluateOnNewDocument", early)
+
+    def test_axes_have_titles_and_bars_have_ranges(self):
+        self.count_texts()
         self.open("load=all")
         texts = set(self.js("return window.written"))
         for title in ("percentile of the attempts", "until connected", "share of all attempts", "past the deadline"):
@@ -171,6 +177,52 @@ class ReaderTest(BrowserTest):
         style = "return getComputedStyle(document.querySelector(arguments[0])).breakInside"
         self.assertEqual(self.js(style, "section"), "auto")
         self.assertEqual(self.js(style, "figure"), "avoid")
+
+    def test_charts_are_drawn_as_wide_as_paper_and_again_as_wide_as_the_screen(self):
+        self.open()
+        widths = """return Object.fromEntries([...document.querySelectorAll("figure")].map((figure) =>
+            [figure.dataset.chart, figure.querySelector(".uplot")?.offsetWidth]))"""
+        before = self.js(widths)
+        self.assertGreater(before["timeline"], 1000)
+        self.js("dispatchEvent(new Event('beforeprint'))")
+        printed = self.js(widths)
+        self.assertEqual((printed["timeline"], printed["latency"], printed["fleet-p99"]), (690, 335, 335))
+        self.js("delete document.documentElement.dataset.drawn; dispatchEvent(new Event('afterprint'))")
+        self.until_drawn()
+        self.assertEqual(self.js(widths), before)
+
+    def test_print_keeps_headings_with_their_charts_and_repeats_the_head_of_the_table(self):
+        self.open()
+        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+        self.addCleanup(self.browser.execute_cdp_cmd, "Emulation.setEmulatedMedia", {"media": ""})
+        style = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
+        for heading in ("#latency h2", "#latency .pick", "#latency [data-note]", "#latency h3"):
+            self.assertEqual(self.js(style, heading, "breakAfter"), "avoid", heading)
+        self.assertEqual(self.js(style, ".charts", "display"), "block")  # grids break between a heading and its chart
+        self.assertEqual(self.js(style, "#table thead button", "display"), "contents")  # else Chromium repeats nothing
+
+    def test_an_axis_has_at_least_two_labels_within_one_decade_without_its_unit(self):
+        run = Records()
+        for size in (16, 64):
+            for connector, cpu, rate in (("epoll", 26_000, 26), ("pool", 54_000, 54)):
+                run.wave(connector, concurrency=size, times=[9] * 4, cpu_ns=4 * cpu, connects_per_s=rate)
+        (path,) = build.build([run.write(self.folder / "narrow")])
+        self.count_texts()
+        for width in (400, 1280):
+            self.width(width)
+            self.open(path=path)
+            written = self.js("return window.writtenIn")
+            self.assertGreaterEqual(len({text for text in written["scaling-cpu"] if text.endswith(" µs")}), 2, width)
+            self.assertGreaterEqual(len({text for text in written["scaling-rate"] if text.isdigit()} - {"16", "64"}), 2)
+            self.assertFalse([text for text in written["scaling-rate"] if text.endswith("/s")])
+
+    def test_flags_and_figures_are_not_broken_at_the_end_of_a_line(self):
+        self.open(path=build.build([Records(complete=False).write(self.folder / "killed-again")])[0])
+        whole = self.js(
+            """return [...document.querySelectorAll(".whole")].filter((one) => one.getClientRects().length)
+            .map((one) => [one.textContent, getComputedStyle(one).whiteSpace])"""
+        )
+        self.assertIn(["--arrival", "nowrap"], whole)
 
     def test_fits_the_width_of_a_phone(self):
         self.width(390)

@@ -116,8 +116,8 @@ class VerdictTest(ReportTest):
 
     def test_says_how_dead_hosts_delay_healthy_ones(self):
         (text,) = self.said(everything(("epoll", "pool")))["Healthy hosts"]
-        self.assertIn("With 50% dead hosts, p99 of accepting: medians from 180 µs (epoll) to 360 µs (pool)", text)
-        self.assertIn("with 0%: epoll 30.4 µs, pool 60.4 µs", text)
+        self.assertIn("With 50 % dead hosts, p99 of accepting: medians from 180 µs (epoll) to 360 µs (pool)", text)
+        self.assertIn("with 0 %: epoll 30.4 µs, pool 60.4 µs", text)
 
     def test_names_connectors_with_unusual_outcomes(self):
         run = Records().wave("epoll", times=[9] * 9).wave("poll", times=[9] * 7, failed=2)
@@ -209,6 +209,31 @@ class ChartTest(ReportTest):
         run = everything(("epoll", "poll")).wave("null", target="blackhole", times=[1] * 9)
         curve = self.curves(self.section("fleet", run), "fleet-p50")[0]
         self.assertEqual(curve["x"], [0.0, 0.1, 0.5])
+
+    def test_a_fleet_shows_the_range_of_the_repetitions(self):
+        run = Records()
+        for repetition, connected in enumerate((400, 400, 300), 1):  # in the last, the p99 did not connect
+            for dead in (10, 30):
+                mix = f"fleet:accepting={100 - dead},blackhole={dead}"
+                rate = {"connects_per_s": (70, 90, 0)[repetition - 1]}
+                times = [1000 * repetition] * connected
+                run.wave("epoll", repetition, "accepting", mix, 9, times=times, **rate)
+                run.rows[-1] |= {"attempts": 400, "deadline_exceeded": 400 - connected}
+                run.wave("epoll", repetition, "blackhole", mix, 9, times=[1], outcome="deadline_exceeded")
+        section = self.section("fleet", run)
+        ends = {
+            chart: [self.curves(section, chart)[0][end][0] for end in ("low", "y", "high")]
+            for chart in ("fleet-p50", "fleet-p99", "fleet-rate")
+        }
+        self.assertEqual(ends["fleet-p50"], [1000, 2000, 3000])
+        self.assertEqual(ends["fleet-p99"], [1000, 2000, None])
+        self.assertEqual(ends["fleet-rate"], [None, 70, 90])
+        self.assertIn("range from lowest to highest", section["views"][0]["note"])
+
+    def test_does_not_say_of_a_fleet_that_nothing_arrived_in_open_loop(self):
+        run = Records().wave("epoll", scenario="fleet:accepting=90,blackhole=10:poisson:9/s", times=[9])
+        (reason,) = self.section("open-loop", run)["why_not"]
+        self.assertIn("No load arrived in open loop at a single target; for fleets see", reason)
 
     def test_marks_where_a_ramp_was_stopped(self):
         run = Records()

@@ -72,9 +72,10 @@ class VerdictRulesTest(ReportTest):
         run = self.fleet(Records(), "slow-without-dead-hosts", 8_000_000, 9_000_000)
         self.fleet(run, "epoll", 100_000, 400_000)
         (text,) = self.said(run)["Healthy hosts"]
-        self.assertIn("With 50% dead hosts, p99 of accepting: lowest epoll (400 µs), highest slow-without", text)
-        self.assertIn("with 0%: epoll 100 µs, slow-without-dead-hosts 8.00 ms", text)
-        self.assertIn("If hosts may be dead (p99 of accepting with 50% of them): epoll (400 µs).", self.answers(run)[0])
+        self.assertIn("With 50 % dead hosts, p99 of accepting: lowest epoll (400 µs), highest slow-without", text)
+        self.assertIn("with 0 %: epoll 100 µs, slow-without-dead-hosts 8.00 ms", text)
+        answer = "If hosts may be dead (p99 of accepting with 50 % of them): epoll (400 µs)."
+        self.assertIn(answer, self.answers(run)[0])
 
     def test_what_the_wave_limit_cut_off_is_called_that(self):
         run = Records()
@@ -85,6 +86,14 @@ class VerdictRulesTest(ReportTest):
         self.assertIn(f"{place} were cut off by the wave limit: blocking (8 of 20).", said)
         self.assertIn(f"{place} had not begun when the wave limit ended the wave: blocking (3 of 20).", said)
         self.assertTrue("9 connected, 3 never_started (wave limit), 8 cancelled (wave limit)" in self.page(run))
+
+    def test_loads_that_differ_only_in_concurrency_are_named_apart(self):
+        run = Records()
+        for size in (16, 64):
+            late = {"concurrency": size, "timeout_ns": 10**8, "outcome": "deadline_exceeded", "overshoot_p50_ns": 9}
+            run.wave("epoll", target="blackhole", times=[10**8 + 9] * 9, **late)
+        places = [text.partition(", given up")[0] for text in self.said(run)["Timeouts"]]
+        self.assertEqual(places, [f"blackhole (IPv4), {size} in flight, timeout 100 ms" for size in (16, 64)])
 
     def test_denominators_belong_to_one_load(self):
         run = Records()

@@ -162,8 +162,8 @@ class SentencesTest(ReportTest):
             run.wave("epoll", target="blackhole", scenario=fleet, concurrency=9, times=[1], outcome="deadline_exceeded")
         run.samples = []
         (text,) = self.said(run)["Healthy hosts"]
-        self.assertIn("With 50% dead hosts, p99 of accepting: epoll, 8.00 µs; no other connector was measured;", text)
-        self.assertIn("; with 10%: epoll 2.00 µs.", text)
+        self.assertIn("With 50 % dead hosts, p99 of accepting: epoll, 8.00 µs; no other connector was measured;", text)
+        self.assertIn("; with 10 %: epoll 2.00 µs.", text)
 
     def test_judgements_and_searches_stay_with_their_names(self):
         run = Records(rates=[searched("epoll", 500, 600), searched("pool", 300, 400), searched("null", 900, 950)])

@@ -1,6 +1,7 @@
 // One chart of a section: it draws the curves of the connectors that are switched on, and shows the values under the
 // pointer.
 const HEIGHT = 280;
+const PAPER = { page: 690, column: 335, height: 210 }; // pixels: fit A4 and Letter with the margins of report.css
 
 class Chart {
   constructor(section, spec, figure) {
@@ -63,8 +64,8 @@ class Chart {
     const xScale = scaleOf(xAxis, extent(points, "x"));
     const yScale = scaleOf(y, extent(points, "y", "low", "high"));
     return {
-      width: Math.max(200, this.plotElement.clientWidth || this.figure.clientWidth - 24),
-      height: HEIGHT,
+      width: this.width(),
+      height: document.documentElement.dataset.paper ? PAPER.height : HEIGHT,
       legend: { show: false },
       padding: [10, 16, 0, 0],
       cursor: { drag: { x: false, y: false }, dataIdx: nearest, points: { size: 7 }, y: false },
@@ -74,6 +75,12 @@ class Chart {
       series: [{}, ...this.curves.map((curve) => this.series(curve))],
       hooks: { draw: [decorations(this.curves, colours)], setCursor: [(u) => this.showTip(u)] },
     };
+  }
+
+  // The page is laid out for paper only after the charts were drawn, so they cannot ask how much room there is.
+  width() {
+    if (document.documentElement.dataset.paper) return this.section.charts.length > 1 ? PAPER.column : PAPER.page;
+    return Math.max(200, this.plotElement.clientWidth || this.figure.clientWidth - 24);
   }
 
   fitted(axis, points, key) {
@@ -139,9 +146,10 @@ class Chart {
     const i = low ? curve.points.x.indexOf(x) : -1;
     number.textContent = withUnit(value, this.spec.y.unit);
     row.append(swatch(curve.style), text, number);
-    if (i >= 0 && high[i] > low[i]) {
+    if (i >= 0 && high[i] !== low[i]) {
       const range = document.createElement("small");
-      range.textContent = `${withUnit(low[i], this.spec.y.unit)} to ${withUnit(high[i], this.spec.y.unit)}`;
+      const end = (value) => (value === null ? "none" : withUnit(value, this.spec.y.unit));
+      range.textContent = `${end(low[i])} to ${end(high[i])}`;
       row.append(range);
     }
     return row;

@@ -5,6 +5,7 @@ function extent(curves, key, low, high) {
   for (const curve of curves) {
     for (const values of [curve[key], curve[low] || [], curve[high] || []]) {
       for (const value of values) {
+        if (value === null) continue; // a range that has no end here
         if (value < least) least = value;
         if (value > most) most = value;
       }
@@ -41,18 +42,32 @@ function linearPart(axis) {
   return axis.unit === "ns" ? 10000 : 1;
 } // ±10 µs
 
-// The positions of the ticks: powers of ten, with 2 and 5 in between when there is room.
-function splits(axis, scale, pixels) {
+// What may stand between two powers of ten, and what distance between two neighbours each needs.
+const LADDERS = [
+  [1, 1.5, 2, 3, 4, 5, 7],
+  [1, 2, 3, 5, 7],
+  [1, 2, 3, 5],
+  [1, 2, 5],
+  [1, 3],
+  [1],
+].map((within) => ({
+  within,
+  closest: Math.min(...within.map((n, i) => Math.log10((within[i + 1] ?? 10) / n))),
+}));
+const APART = { x: 46, y: 34 }; // pixels between two labels
+
+// The positions of the ticks: powers of ten, with as many values in between as have room.
+function splits(axis, scale, pixels, apart) {
   const base = axis.unit === "KiB" && scale.range[1] > 2048 ? 1024 : 1; // MiB
-  if (axis.at) return apart(axis.at, scale, pixels);
+  if (axis.at) return withRoom(axis.at, scale, pixels);
   const [low, high] = scale.range.map((x) => x / base);
   if (axis.unit === "percentile") return [1, 2, 10, 100, 1000, 10000, 100000].filter((x) => x <= high);
-  if (scale.distr === 4) return aroundZero(low, high);
+  if (scale.distr === 4) return aroundZero(scale, pixels);
   if (scale.distr !== 3) return evenly(axis, low, high, pixels);
   const decades = Math.log10(high / low);
   const room = pixels / decades; // per decade
-  const within = room > 400 ? [1, 1.5, 2, 3, 4, 5, 7] : room > 110 ? [1, 2, 5] : room > 75 ? [1, 3] : [1];
-  const every = room < 34 ? Math.ceil(34 / room) : 1;
+  const { within } = LADDERS.find((ladder) => ladder.closest * room >= apart) ?? LADDERS[LADDERS.length - 1];
+  const every = room < apart ? Math.ceil(apart / room) : 1;
   const found = [];
   for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++) {
     if (power % every === 0) found.push(...within.map((n) => n * 10 ** power).filter((x) => x >= low && x <= high));
@@ -61,7 +76,7 @@ function splits(axis, scale, pixels) {
 }
 
 // As many of the values as have room for their labels.
-function apart(values, scale, pixels) {
+function withRoom(values, scale, pixels) {
   const [low, high] = scale.range;
   const place = (x) =>
     pixels * (scale.distr === 3 ? Math.log(x / low) / Math.log(high / low) : (x - low) / (high - low));
@@ -73,16 +88,20 @@ function apart(values, scale, pixels) {
   });
 }
 
-function aroundZero(low, high) {
-  const powers = [1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10];
-  return [
-    ...powers
-      .map((x) => -x)
-      .filter((x) => x >= low)
-      .reverse(),
-    0,
-    ...powers.filter((x) => x <= high),
-  ];
+// Zero, and the powers of ten on both sides that are not too close to it or to each other.
+function aroundZero(scale, pixels) {
+  const [low, high] = scale.range;
+  const place = (x) => Math.asinh(x / scale.asinh);
+  const pixel = (place(high) - place(low)) / pixels;
+  const side = (sign) => {
+    let last = 0;
+    return [1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10].filter((x) => {
+      if (sign * x < low || sign * x > high || place(x) - last < 18 * pixel) return false;
+      last = place(x);
+      return true;
+    });
+  };
+  return [...side(-1).map((x) => -x).reverse(), 0, ...side(1)];
 }
 
 function evenly(axis, low, high, pixels) {
@@ -107,7 +126,7 @@ function axisOf(axis, scale, colours, isX) {
     labelGap: 0,
     grid: { stroke: colours.grid, width: 1 },
     ticks: { show: false },
-    splits: (u) => splits(axis, scale, (isX ? u.bbox.width : u.bbox.height) / devicePixelRatio),
+    splits: (u) => splits(axis, scale, (isX ? u.bbox.width : u.bbox.height) / devicePixelRatio, APART[isX ? "x" : "y"]),
     filter: (u, found) => found,
     values: (u, found) => found.map((value) => tick(value, axis.unit)),
   };
@@ -124,9 +143,10 @@ function decorations(curves, colours) {
       ctx.strokeStyle = style.colour;
       (points.low || []).forEach((low, i) => {
         const x = u.valToPos(points.x[i], "x", true);
+        const high = points.high[i]; // without an end: to the edge of the chart
         ctx.beginPath();
-        ctx.moveTo(x, u.valToPos(low, "y", true));
-        ctx.lineTo(x, u.valToPos(points.high[i], "y", true));
+        ctx.moveTo(x, low === null ? u.bbox.top + u.bbox.height : u.valToPos(low, "y", true));
+        ctx.lineTo(x, high === null ? u.bbox.top : u.valToPos(high, "y", true));
         ctx.stroke();
       });
       for (const [i, text] of points.marks || []) mark(u, ctx, points.x[i], points.y[i], text, colours);

@@ -70,7 +70,7 @@ function tick(value, unit) {
     case "percentile":
       return withUnit(value, unit);
     default: {
-      if (value % 100 && value < 1e5) return withUnit(value, unit); // 1,024
+      if (value % 100 && value < 1e5) return withUnit(value, "count"); // 1,024; the axis names the unit
       const [factor, name] = [
         [1e6, "M"],
         [1e3, "k"],

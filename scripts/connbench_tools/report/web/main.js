@@ -138,20 +138,22 @@ function keepInStep() {
     sayWhatScrolls();
     later = setTimeout(drawAll, 100);
   });
-  printedInLight();
+  drawnForPaper();
 }
 
-function printedInLight() {
+function drawnForPaper() {
   let before = null;
   addEventListener("beforeprint", () => {
     before = state.theme;
     state.theme = "light";
     document.documentElement.dataset.theme = "light";
+    document.documentElement.dataset.paper = "yes";
     showKeys();
     charts.forEach((chart) => chart.draw());
   });
   addEventListener("afterprint", () => {
     state.theme = before;
+    delete document.documentElement.dataset.paper;
     showTheme();
   });
 }
