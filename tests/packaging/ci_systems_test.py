@@ -114,6 +114,23 @@ class CiSystems(unittest.TestCase):
         github = {f"github.event.pull_request.{key}": value for key, value in event.items()}
         return action.run(inputs, github | {"github.repository": "owner/dialer"}), action, temporary
 
+    def test_the_action_keeps_a_connbench_only_for_the_sources_that_it_was_built_from(self):
+        sources = self.folder / "sources"
+        (sources / ".git").mkdir(parents=True)
+        keys = []
+        for name, text in (("one.cpp", "1"), ("one.cpp", "2"), ("two.cpp", "2"), (".git/index", "changes often")):
+            (sources / name).write_text(text)
+            action = Action(SOURCE / "action.yml", sources, self.folder, self.environment)
+            steps = action.action["runs"]["steps"]
+            (step,) = [step for step in steps if step.get("id") == "system"]
+            known = {"github.action_path": str(sources)}
+            self.assertEqual(action.run_step(step, known), 0, action.said)
+            (kept,) = [step for step in steps if step.get("uses", "").startswith("actions/cache@")]
+            keys.append(action.text_of(kept["with"]["key"], known))
+        self.assertRegex(keys[0], "^connbench-[0-9a-f]{64}-[a-z0-9.]+-")
+        self.assertEqual(len(set(keys)), 3, keys)
+        self.assertEqual(keys[2], keys[3])
+
     def test_the_action_fails_with_a_regression_and_passes_without(self):
         repository = Repository("github_actions", self.folder / "github", ("dialer.cpp", "at_most) {\n"))
         calls = self.calls("github")

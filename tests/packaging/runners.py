@@ -35,13 +35,13 @@ class Action:
                 continue
             if "uses" in step:
                 self.used.append(step["uses"].partition("@")[0])
-            elif self._run(step, known) != 0:
+            elif self.run_step(step, known) != 0:
                 failed = True
         return not failed
 
-    def _run(self, step, known):
+    def run_step(self, step, known):
         assert step["shell"] == "bash"
-        variables = {name: self._text(text, known) for name, text in step.get("env", {}).items()}
+        variables = {name: self.text_of(text, known) for name, text in step.get("env", {}).items()}
         files = {
             name: self.temporary / name
             for name in ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMARY")
@@ -64,7 +64,7 @@ class Action:
             known[f"steps.{step.get('id')}.outputs.{name}"] = value
         return ended.returncode
 
-    def _text(self, text, known):
+    def text_of(self, text, known):
         return _EXPRESSION.sub(lambda found: self._value(found[1], known), str(text))
 
     @staticmethod
