@@ -83,7 +83,12 @@ def step(place, target):
 STUDY = Study(
     question="Do lightweight threads and tasks connect as well as threads and loops?",
     claims=(
-        Claim("Virtual threads give more throughput than platform threads when many wait", JEP, more_throughput),
+        Claim(
+            "Virtual threads give more throughput than platform threads when many wait",
+            JEP,
+            more_throughput,
+            needs_quiet=True,
+        ),
         Claim(
             (
                 "A lightweight thread for each attempt makes near-optimal use of the machine (here: at least 0.8 of the"
@@ -91,6 +96,7 @@ STUDY = Study(
             ),
             JEP,
             near_optimal,
+            needs_quiet=True,
         ),
     ),
     steps=(step("near", "accepting"), step("far", "delayed:20ms")),

@@ -99,11 +99,13 @@ STUDY = Study(
             f"Programs without shared state scale with the processors: N shards make at least {ENOUGH} N",
             SEASTAR,
             scales,
+            needs_quiet=True,
         ),
         Claim(
             "The kernel's search for a port scales as well: when ports run short, shards keep most of their gain",
             DUMAZET,
             scales_while_searching,
+            needs_quiet=True,
         ),
     ),
     steps=tuple(steps()),

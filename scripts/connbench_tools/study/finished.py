@@ -51,6 +51,17 @@ class Finished:
             raise Lacking(f"the step “{name}” has no records: {steps[0]['why_not']}")
         return done
 
+    def others_ready(self):
+        """(threads of other programs that were ready to run, processors), of the busiest step: the mean of its runs,
+        each of which looked before its waves. (0, 1) where no run says so."""
+        found = [(0.0, 1)]
+        for name, steps in self._steps.items():
+            if any((self.folder / step["folder"] / "run.json").is_file() for step in steps if not step.get("why_not")):
+                facts = [run.facts["fitness"] for run in self.runs(name)]
+                ready = [one.get("ready_threads") or 0.0 for one in facts]
+                found.append((sum(ready) / len(ready), max(one.get("processors") or 1 for one in facts)))
+        return max(found, key=lambda one: one[0] / one[1])
+
     def path(self, name, file):
         """A file in the folder of a step."""
         return self.folder / self._measured(name)[0]["folder"] / file

@@ -18,6 +18,7 @@ from .plan import Lacking
 from .verdicts import UNTESTABLE, Verdict, overall, title_of
 
 MOST_NOTES = 12
+BUSY = 0.25  # threads of other programs for each processor, on average: from here on the machine counts as busy
 BUGS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # of a rule whose records are odd
 
 
@@ -36,8 +37,7 @@ def finish(folder, study, record, entries, seconds):
     """Judges the claims, and writes study.json, the figure and the page."""
     record = record | {"steps": entries, "seconds": round(seconds, 1), "limits": list(study.limits)}
     finished, bugs = Finished(folder, entries), []
-    verdicts = [_attempt(claim.judge, finished, bugs) for claim in study.claims]
-    verdicts = [one if isinstance(one, Verdict) else Verdict(UNTESTABLE, str(one)) for one in verdicts]
+    verdicts = [_verdict(claim, finished, bugs) for claim in study.claims]
     record["claims"] = [
         {
             "text": claim.text,
@@ -64,6 +64,17 @@ def finish(folder, study, record, entries, seconds):
     _write(folder, record)
     write_text(folder / PAGE, page_text(record), follow_links=False)
     return record
+
+
+def _verdict(claim, finished, bugs):
+    found = _attempt(claim.judge, finished, bugs)
+    if not isinstance(found, Verdict):
+        return Verdict(UNTESTABLE, str(found))
+    ready, processors = finished.others_ready()
+    if not claim.needs_quiet or ready <= BUSY * processors:
+        return found
+    why = f"{ready:.1f} threads of other programs were ready to run on {processors} processors"
+    return Verdict(UNTESTABLE, f"the machine was busy: {why}, which favours who has more threads ({found.because})")
 
 
 def _attempt(make, finished, bugs):

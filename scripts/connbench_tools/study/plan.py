@@ -26,11 +26,16 @@ class Source:
 @dataclass(frozen=True)
 class Claim:
     """One statement in our own words, with its figures. `judge` gets the records (Finished) and returns a Verdict; it
-    may raise Lacking, which makes the claim not testable here."""
+    may raise Lacking, which makes the claim not testable here.
+
+    `needs_quiet`: it compares the rates of programs with different numbers of threads or processes. Next to other
+    programs, the scheduler gives each thread a share of the processor, so who has more threads gets more: that is no
+    noise, which repetitions would show, but a bias that they confirm."""
 
     text: str
     source: Source
     judge: Callable
+    needs_quiet: bool = False
 
 
 @dataclass(frozen=True)

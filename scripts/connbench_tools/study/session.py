@@ -39,6 +39,8 @@ A verdict follows from the records by a rule in the study's file, which existed 
   server or the distance is the limit do not count: nobody could be faster there.
 - What cannot be told apart is not called different, and equal is only what was shown to be equal within a margin.
 - Shares have exact intervals (Clopper and Pearson), and one is called smaller than another by Fisher's exact test.
+- On a busy machine the scheduler gives each thread a share, so who has more threads looks faster, and repetitions only
+  confirm it. Claims that compare the rates of such programs are not judged there.
 - Each comparison has its own chance of an error, at most 1 of 100. A claim with ten situations has that ten times, and
   a figure that lies at the bound of its rule can be undecided in one run and decided in the next one.
 - `holds` and `does not hold` are about this machine and this kernel. `depends on …`: true in one situation and false in

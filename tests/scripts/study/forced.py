@@ -35,12 +35,12 @@ def port_cliff(made, is_true):
         made.write(f"held-{way}", *waves)
 
 
-def threads_or_events(made, is_true, server_cpu_ns=""):
+def threads_or_events(made, is_true, server_cpu_ns="", **facts):
     """The claims contradict each other: true is what the first and the second say, false what the third says."""
     study, costs = made.module, {"cpu_ns": 400 * 20_000, "rss_peak_kib": 9_000}
     costs |= {"server_cpu_ns": server_cpu_ns} if server_cpu_ns else {}
     for place, target in (("near", "accepting"), ("far", "delayed:20ms")):
-        run = run_of()
+        run = run_of(**facts)
         for many in study.IN_FLIGHT:
             for connector in study.WAYS:
                 threads = 40_000 if is_true else 10_000

@@ -154,5 +154,16 @@ class Forced(unittest.TestCase):
         forced.threads_or_events(made, False, server_cpu_ns=0.95 * 10**9)
         self.assertEqual(made.words(), [UNTESTABLE, UNTESTABLE, UNTESTABLE, FAILS])
 
+    def test_threads_that_a_busy_machine_favours_are_not_called_faster(self):
+        for ready, expected in ((0.2, [HOLDS, HOLDS, FAILS, HOLDS]), (10.0, [UNTESTABLE] * 3 + [HOLDS])):
+            with self.subTest(ready):
+                made = Made("threads-or-events", self.folder / str(ready))
+                forced.threads_or_events(made, True, fitness={"unfit": [], "processors": 2, "ready_threads": ready})
+                record = judge.begin(self.folder / "pages" / str(ready), "threads-or-events", made.study, True, "abc")
+                record = judge.finish(made.folder, made.study, record, made.entries(), 1.0)
+                self.assertEqual([claim["verdict"] for claim in record["claims"]], expected)
+                busy = [claim for claim in record["claims"] if "the machine was busy: 10.0 threads" in claim["because"]]
+                self.assertEqual(len(busy), expected.count(UNTESTABLE))
+
     def test_words_are_those_of_the_documents(self):
         self.assertEqual(WORDS, ("holds", "does not hold", "depends", "not testable here"))
