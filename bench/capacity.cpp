@@ -8,6 +8,7 @@
 #include "harness/process/descriptor_table.h"
 #include "harness/run/pending_room.h"
 #include "harness/wave/division.h"
+#include "harness/wave/share.h"
 
 namespace connbench {
 namespace {
@@ -64,9 +65,11 @@ void require_capacity(const Plan& plan, CloseMode close) {
   const Limit threads = thread_limit();
   for (const PlannedCase& planned : plan.cases) {
     if (!planned.capabilities.opens_sockets) continue;
-    require_descriptors(planned, descriptors, close);
-    require_threads(planned, threads);
-    require_kernel_memory(planned);
+    PlannedCase part = planned;  // what this host has of it
+    part.what = part_of(planned.what, {0, planned.what.hosts});
+    require_descriptors(part, descriptors, close);
+    require_threads(part, threads);
+    require_kernel_memory(part);
   }
 }
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "bench/findings.h"
-#include "harness/run/session.h"
+#include "harness/run/local_site.h"
 
 namespace connbench {
 

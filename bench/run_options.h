@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -12,8 +13,8 @@
 #include "bench/run_flags.h"
 #include "harness/lab/lab.h"
 #include "harness/record/samples.h"
+#include "harness/run/local_site.h"
 #include "harness/run/plan.h"
-#include "harness/run/session.h"
 
 namespace connbench {
 
@@ -27,7 +28,8 @@ struct RunOptions {
   std::string pcap{};       ///< the file for the lab's packets; "" = none
   std::optional<std::filesystem::path> out;
   std::shared_ptr<const nlohmann::ordered_json> settings{};  ///< for run.json
-  std::vector<std::string> notes{};  ///< what was done to the machine; they become warnings of the run
+  std::vector<std::string> notes{};              ///< what was done to the machine; they become warnings of the run
+  std::map<std::string, std::string> by_host{};  ///< of a cluster, where a table per host is wanted: names by rank
   bool dry_run;
   ProgressLine::Wanted progress;
 };

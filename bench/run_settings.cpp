@@ -77,10 +77,7 @@ Json settings_of(RunFlags flags, const RunRequest& request) {
   return settings;
 }
 
-RunFlags with_repeated(const RunFlags& given) {
-  if (given.repeat.empty()) return given;
-  const Json settings = read_settings(given.repeat);
-  RunFlags flags = given;
+void take_settings(const Json& settings, RunFlags& flags) {
   std::set<std::string> known;
   for (const FlagGroup& group : describe(flags)) {
     for (const Flag& flag : group.flags) {
@@ -90,12 +87,24 @@ RunFlags with_repeated(const RunFlags& given) {
       try {
         store(*found, flag.destination);
       } catch (const nlohmann::json::exception&) {
-        refuse(given.repeat, fmt::format("its setting '{}' is damaged", found.key()));
+        throw std::invalid_argument(fmt::format("its setting '{}' is damaged", found.key()));
       }
     }
   }
   for (const auto& [name, value] : settings.items())
-    if (!known.contains(name)) refuse(given.repeat, fmt::format("this connbench does not know its setting '{}'", name));
+    if (!known.contains(name))
+      throw std::invalid_argument(fmt::format("this connbench does not know its setting '{}'", name));
+}
+
+RunFlags with_repeated(const RunFlags& given) {
+  if (given.repeat.empty()) return given;
+  const Json settings = read_settings(given.repeat);
+  RunFlags flags = given;
+  try {
+    take_settings(settings, flags);
+  } catch (const std::invalid_argument& error) {
+    refuse(given.repeat, error.what());
+  }
   return flags;
 }
 

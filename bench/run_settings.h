@@ -17,4 +17,7 @@ nlohmann::ordered_json settings_of(RunFlags flags, const RunRequest& request);
 /// @throws std::invalid_argument when the run's record does not say what it was asked for
 RunFlags with_repeated(const RunFlags& given);
 
+/// What settings_of() has kept, as flags. @throws std::invalid_argument for what this program does not know
+void take_settings(const nlohmann::ordered_json& settings, RunFlags& flags);
+
 }  // namespace connbench

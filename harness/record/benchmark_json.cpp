@@ -31,6 +31,7 @@ std::string benchmark_name(const Case& what, Duration usual_timeout) {
   auto name = fmt::format("connect/{}/{}/concurrency:{}", what.connector, what.target, what.concurrency);
   if (what.family != Family::ipv4) name += fmt::format("/family:{}", to_string(what.family));
   if (what.shards != 1) name += fmt::format("/shards:{}", what.shards);
+  if (what.hosts != 1) name += fmt::format("/hosts:{}", what.hosts);
   if (what.timeout != usual_timeout) name += fmt::format("/timeout:{}", format_duration(what.timeout));
   if (what.scenario != "burst") name += fmt::format("/scenario:{}", what.scenario);
   return name;

@@ -25,13 +25,13 @@ struct RecordedWave {
   /// Whether the attempt was offered before the wave was stopped or its time was over, so that its sample says
   /// something.
   bool offered(size_t attempt) const {
-    const size_t shards = wave.what.shards;
-    return wave.offered.empty() || attempt / shards < wave.offered[attempt % shards];
+    const size_t parts = wave.what.parts();
+    return wave.offered.empty() || attempt / parts < wave.offered[attempt % parts];
   }
   /// No attempt from this one on was offered.
   size_t end_of_offered() const {
     if (wave.offered.empty()) return samples.size();
-    return std::min(samples.size(), *std::ranges::max_element(wave.offered) * wave.what.shards);
+    return std::min(samples.size(), *std::ranges::max_element(wave.offered) * wave.what.parts());
   }
   /// How many were wanted nevertheless.
   size_t never_offered() const {
@@ -39,7 +39,7 @@ struct RecordedWave {
     return samples.size() - std::accumulate(wave.offered.begin(), wave.offered.end(), size_t{0});
   }
   const Sample& sample(size_t attempt) const {
-    return samples[Division{samples.size(), wave.what.shards}.place(attempt)];
+    return samples[Division{samples.size(), wave.what.parts()}.place(attempt)];
   }
 };
 

@@ -1,5 +1,7 @@
 #include "harness/record/recorder.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -8,6 +10,14 @@
 #include "harness/record/schema.h"
 
 namespace connbench {
+
+namespace {
+
+std::string header_of(std::string_view columns, const RunInfo& info) {
+  return info.cluster ? fmt::format("{},{}", columns, rank_column) : std::string(columns);
+}
+
+}  // namespace
 
 Recorder::Recorder(RunFolder folder, const RunInfo& info)
     : folder_(std::move(folder)),
@@ -19,9 +29,9 @@ Recorder::Recorder(RunFolder folder, const RunInfo& info)
       run_(info),
       benchmarks_(benchmark_context(), info.usual_timeout, info.repetitions),
       summary_(folder_.file(run_file::summary),
-               summary_header) {  // throws when another run has claimed the folder meanwhile
+               header_of(summary_header, info)) {  // throws when another run has claimed the folder meanwhile
   if (kept_ != SamplesKept::none)
-    samples_.emplace(folder_.file(samples_file(info.compression)), samples_header, info.compression);
+    samples_.emplace(folder_.file(samples_file(info.compression)), header_of(samples_header, info), info.compression);
   write_run();
   write_benchmarks();
 }
@@ -90,6 +100,11 @@ void Recorder::fitness(const Interference& seen, const std::vector<std::string>&
 
 void Recorder::host(const std::string& target, const Endpoint& address, size_t others) {
   run_.host(target, address, others);
+  write_run();
+}
+
+void Recorder::cluster(nlohmann::ordered_json description) {
+  run_.cluster(std::move(description));
   write_run();
 }
 

@@ -57,6 +57,8 @@ class Recorder {
   void fitness(const Interference& seen, const std::vector<std::string>& unfit);
   /// See RunJson::host().
   void host(const std::string& target, const Endpoint& address, size_t others);
+  /// See RunJson::cluster().
+  void cluster(nlohmann::ordered_json description);
   /// The lab as it is now; replaces an earlier description.
   void lab(nlohmann::ordered_json description);
   /// The end of the run.

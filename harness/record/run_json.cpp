@@ -195,6 +195,10 @@ void RunJson::lab(Json description) {
   (*document_)["lab"] = std::move(description);
 }
 
+void RunJson::cluster(Json description) {
+  (*document_)["cluster"] = std::move(description);
+}
+
 void RunJson::exhaustion(Json description) {
   description["ramps"] = Json::array();
   (*document_)["exhaustion"] = std::move(description);

@@ -37,6 +37,7 @@ struct RunInfo {
   Compression compression = Compression::none;  ///< of the samples
   std::string arrival = "closed";
   std::vector<double> percentiles{};  ///< in percent, in addition to those of summary.csv
+  bool cluster = false;               ///< several hosts took part: the tables have rank_column
   bool spin = false;
   bool spin_server = false;
   std::optional<size_t> addresses{};
@@ -90,6 +91,8 @@ class RunJson {
   void host(const std::string& target, const Endpoint& address, size_t others);
   /// The lab, if there is one: described at the beginning, and again at the end.
   void lab(nlohmann::ordered_json description);
+  /// The cluster's hosts, as they are now; replaces an earlier description. Only its runs have this key.
+  void cluster(nlohmann::ordered_json description);
   /// What `connbench exhaust` was to run out of. Only its runs have this key.
   void exhaustion(nlohmann::ordered_json description);
   /// A ramp that came to its end; after exhaustion().

@@ -48,11 +48,13 @@ class RowEnd {
  private:
   void empty() { *at_++ = ','; }
 
-  std::array<char, 320> text_;  // 9 numbers of at most 20 characters, 3 words of at most 17, commas
+  std::array<char, 320> text_;  // 10 numbers of at most 20 characters, 3 words of at most 17, commas
   char* at_ = text_.data();
 };
 
-void append_row(std::string& block, const std::string& beginning, size_t attempt, const Sample& s, int64_t origin_ns) {
+// @param rank of the host that made it; nullptr in the run of one machine
+void append_row(std::string& block, const std::string& beginning, size_t attempt, const Sample& s, int64_t origin_ns,
+                const unsigned* rank) {
   RowEnd row;
   row.number(static_cast<int64_t>(attempt));
   for (int64_t stamp : {s.scheduled_ns, s.started_ns, s.finished_ns, s.reaped_ns}) {
@@ -66,6 +68,7 @@ void append_row(std::string& block, const std::string& beginning, size_t attempt
   row.number_if(s.handshake_known, s.syn_retransmits);
   row.number_if(s.local_port != 0, s.local_port);
   row.word(to_string(s.protocol));
+  if (rank != nullptr) row.number(*rank);
   block.append(beginning).append(row.finish());
 }
 
@@ -90,12 +93,13 @@ size_t append_samples(CsvFile& file, const RecordedWave& recorded, SamplesKept k
                       const std::function<bool()>& should_stop) {
   if (kept == SamplesKept::none) return 0;
   const auto& [run_id, origin_ns, wave, samples, assignment] = recorded;
-  const Division division{samples.size(), wave.what.shards};
+  const Division division{samples.size(), wave.what.parts()};
+  const size_t hosts = wave.what.hosts;
   const std::vector<std::string> targets = assignment == nullptr ? std::vector{wave.what.target} : assignment->targets;
-  std::vector<std::string> beginnings;  // of target 0 in each shard, then of target 1, …
+  std::vector<std::string> beginnings;  // of target 0 in each part, then of target 1, …
   for (const std::string& target : targets)
-    for (size_t shard = 0; shard < division.shards; ++shard)
-      beginnings.push_back(beginning_of(run_id, wave, target, shard));
+    for (size_t part = 0; part < division.shards; ++part)
+      beginnings.push_back(beginning_of(run_id, wave, target, part / hosts));
   std::string block;
   size_t omitted = recorded.never_offered();
   for (size_t i = 0; i < recorded.end_of_offered(); ++i) {
@@ -103,7 +107,8 @@ size_t append_samples(CsvFile& file, const RecordedWave& recorded, SamplesKept k
     const Sample& sample = recorded.sample(i);
     if (kept == SamplesKept::failures && sample.outcome == Outcome::connected) continue;
     const size_t target = assignment == nullptr ? 0 : assignment->of[i];
-    append_row(block, beginnings[target * division.shards + division.shard_of(i)], i, sample, origin_ns);
+    const unsigned* rank = wave.hosts.empty() ? nullptr : &wave.hosts[i % hosts].rank;
+    append_row(block, beginnings[target * division.shards + division.shard_of(i)], i, sample, origin_ns, rank);
     if (block.size() < block_bytes) continue;
     file.append(block);
     block.clear();
@@ -127,8 +132,10 @@ uint64_t estimate_samples_bytes(std::string_view run_id, const Case& what, Sampl
     typical.outcome = Outcome::deadline_exceeded;
     typical.os_error = 110;
   }
+  constexpr unsigned of_one_digit = 0;
   std::string row;
-  append_row(row, beginning_of(run_id, wave, what.target, 0), what.attempts / 2, typical, 0);
+  append_row(row, beginning_of(run_id, wave, what.target, 0), what.attempts / 2, typical, 0,
+             what.hosts > 1 ? &of_one_digit : nullptr);
   return row.size() * what.attempts;
 }
 

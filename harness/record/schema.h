@@ -40,6 +40,11 @@ inline constexpr std::string_view summary_header =
     "reaped_overshoot_p50_ns,reaped_overshoot_p90_ns,reaped_overshoot_p99_ns,reaped_overshoot_p999_ns,"
     "reaped_overshoot_max_ns";
 
+/// The last column of both tables in the run of a cluster; others do not have it. In samples.csv the rank of the host
+/// that made the attempt. summary.csv has a row for each host of a wave, and then one with "*", for all of them.
+inline constexpr std::string_view rank_column = "rank";
+inline constexpr std::string_view every_rank = "*";
+
 /// One row per reading of a ramp.
 inline constexpr std::string_view exhaustion_header =
     "run_id,connector,resource,limit_kind,limit,repetition,step,elapsed_ns,pending,threads,fds,rss_kib,kernel_kib,"

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "harness/record/csv.h"
+#include "harness/record/schema.h"
 
 namespace connbench {
 namespace {
@@ -157,6 +158,27 @@ SummaryRow summarise_target(const RecordedWave& recorded, size_t target, std::op
   return row;
 }
 
+// The row of one host of a cluster.
+SummaryRow summarise_host(const RecordedWave& recorded, size_t host, std::span<const double> chosen) {
+  const std::vector<HostPart>& hosts = recorded.wave.hosts;
+  const HostPart& of_host = hosts[host];
+  std::vector<Sample> own;
+  for (size_t i = host; i < recorded.end_of_offered(); i += hosts.size())
+    if (recorded.offered(i)) own.push_back(recorded.sample(i));
+  WaveResult part = recorded.wave;
+  part.started_ns = of_host.started_ns;
+  part.usage = of_host.usage;
+  part.peak = of_host.peak;
+  part.failure = of_host.failure;
+  const size_t wanted = part.by_time ? own.size() : Division{recorded.samples.size(), hosts.size()}.count(host);
+  SummaryRow row = begin({.run_id = recorded.run_id, .origin_ns = recorded.origin_ns, .wave = part, .samples = own},
+                         own, wanted - own.size(), chosen);
+  row.rank = std::to_string(of_host.rank);
+  row.makespan_ns = makespan_of(own);
+  summarise_rates(row, own);
+  return row;
+}
+
 }  // namespace
 
 SummaryRow summarise(const RecordedWave& recorded, std::optional<uint64_t> syscalls, std::span<const double> chosen) {
@@ -166,15 +188,20 @@ SummaryRow summarise(const RecordedWave& recorded, std::optional<uint64_t> sysca
   row.syscalls = syscalls;
   row.makespan_ns = makespan_of(samples);
   summarise_rates(row, samples);
+  for (size_t host = 0; host < recorded.wave.hosts.size(); ++host)
+    row.by_host.push_back(summarise_host(recorded, host, chosen));
+  if (!row.by_host.empty()) row.rank = every_rank;
   if (recorded.assignment == nullptr) return row;
   for (size_t target = 0; target < recorded.assignment->targets.size(); ++target)
     row.by_target.push_back(summarise_target(recorded, target, row.makespan_ns, chosen));
+  for (SummaryRow& part : row.by_target) part.rank = row.rank;
   return row;
 }
 
 std::string csv_row(const SummaryRow& row) {
-  std::string of_targets;
-  for (const SummaryRow& part : row.by_target) of_targets += csv_row(part);
+  std::string of_parts;
+  for (const SummaryRow& part : row.by_host) of_parts += csv_row(part);
+  for (const SummaryRow& part : row.by_target) of_parts += csv_row(part);
   const Case& what = row.what;
   CsvRow csv;
   csv.text(row.run_id).text(what.scenario).text(what.connector).text(what.target).text(to_string(what.family));
@@ -189,7 +216,8 @@ std::string csv_row(const SummaryRow& row) {
   add(csv, row.usage, row.peak);
   csv.number(row.syscalls).known(row.usage.client_softirq_ns);
   add(csv, row.reaped_overshoot);
-  return of_targets + csv.finish();
+  if (!row.rank.empty()) csv.text(row.rank);
+  return of_parts + csv.finish();
 }
 
 }  // namespace connbench

@@ -46,6 +46,7 @@ struct SummaryRow {
   Usage usage;
   Footprint peak;
   std::optional<uint64_t> syscalls;
+  std::string rank{};  ///< of the host, or every_rank; "" = the run of one machine, whose row has no such column
   /// The following are not in summary.csv, whose columns are a contract. Tables and run.json use them.
   Percentiles response;  ///< finished − scheduled, over all attempts: how long a user waits; never_ns = did not connect
   std::vector<ChosenPercentile> chosen;
@@ -53,6 +54,8 @@ struct SummaryRow {
   bool failed = false;  ///< the wave's process did not end properly, or was told to end: outcomes come from that
   /// Of a fleet: one row per target, without what the process cost.
   std::vector<SummaryRow> by_target;
+  /// Of a cluster: one row per host. Their concurrency is that of the whole wave, which names the case.
+  std::vector<SummaryRow> by_host;
 
   size_t count(Outcome outcome) const { return outcomes[static_cast<size_t>(outcome)]; }
 };

@@ -34,10 +34,10 @@ PlannedCase probe_of(const PlannedCase& planned, const RunRequest& request, doub
 bool late_while_idle(const RateResult::Wave& wave, const PlannedCase& planned, Duration bound) {
   const SummaryRow& row = wave.row;
   const Capabilities& capabilities = planned.capabilities;
-  const size_t shards = planned.what.shards;
-  const size_t room = capabilities.completes_in_submit ? shards
+  const size_t parts = planned.what.parts();
+  const size_t room = capabilities.completes_in_submit ? parts
                       : capabilities.pool_threads > 0
-                          ? std::min(planned.what.concurrency, capabilities.pool_threads * shards)
+                          ? std::min(planned.what.concurrency, capabilities.pool_threads * parts)
                           : planned.what.concurrency;
   return !wave.held && row.queue.p90 > std::max(bound / 2, usual_wake_up).count() &&
          row.in_flight_mean < static_cast<double>(room) / 2 && row.usage.cpu_ns >= 0 &&
@@ -91,14 +91,12 @@ void Session::try_rate(RateSearch& search, RateResult& result) {
   observer_.on_wave(probe, repetition, WavePurpose::timing, waves_done_, about);
   begin_timed_wave();
   SampleBuffer samples(probe.what.attempts);
-  WaveResult wave = this->wave(probe, samples, repetition, "");
+  WaveResult wave = site_.wave(probe, samples, repetition, "");
   const SessionEnd so_far = state();
   if (so_far != SessionEnd::complete && wave.failure.empty()) wave.failure = "cut short";
   wave.wave = ++waves_done_;
   note_suspension(&wave);
-  const auto assignment = probe.assignment(request_.seed, repetition);
-  SummaryRow row = recorder_.add(wave, samples.samples(), assignment ? &*assignment : nullptr,
-                                 [this] { return state() == SessionEnd::interrupted; });
+  SummaryRow row = record(wave, samples, probe);
   if (!wave.failure.empty()) {
     result.failure = wave.failure;
     search.stop();

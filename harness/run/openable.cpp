@@ -35,6 +35,7 @@ std::optional<std::string> Openable::why_not(const NamedTarget& target, Family f
 // host outside must not notice a plan.
 std::optional<std::string> Openable::try_it(const NamedTarget& target, Family family) const {
   const TargetEntry& entry = *target.entry;
+  if (served_ != nullptr) return served_->why_not(target, family);
   if (entry.needs_lab && lab_ == nullptr) return fmt::format("{} needs the lab: {}", target.name, why_no_lab_);
   if (!target.serves(family))
     return fmt::format("{} {} family {}", target.name,

@@ -8,6 +8,7 @@
 
 #include "harness/connector/endpoint.h"
 #include "harness/lab/lab.h"
+#include "harness/targets/served_elsewhere.h"
 #include "harness/targets/target.h"
 
 namespace connbench {
@@ -16,8 +17,10 @@ namespace connbench {
 /// skipped case, and not the end of the run.
 class Openable {
  public:
-  /// `lab`: the lab this process is in, or nullptr; then `why_no_lab` says why there is none.
-  Openable(lab::Lab* lab, std::string why_no_lab) : lab_(lab), why_no_lab_(std::move(why_no_lab)) {}
+  /// `lab`: the lab this process is in, or nullptr; then `why_no_lab` says why there is none. `served`: where other
+  /// hosts serve the targets, what they serve; else nullptr.
+  Openable(lab::Lab* lab, std::string why_no_lab, const ServedElsewhere* served = nullptr)
+      : lab_(lab), why_no_lab_(std::move(why_no_lab)), served_(served) {}
 
   /// Why `target` cannot be opened with this family, and what to do about it; nullopt when it can. Call it while the
   /// process has one thread. @throws std::system_error when no child can be made
@@ -28,6 +31,7 @@ class Openable {
 
   lab::Lab* lab_;
   std::string why_no_lab_;
+  const ServedElsewhere* served_;
   std::map<std::pair<std::string, Family>, std::optional<std::string>> known_;
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <memory>
 #include <system_error>
 #include <thread>
 #include <type_traits>
@@ -30,7 +31,7 @@ size_t rounds(size_t attempts, size_t concurrency) {
 }
 
 size_t most_in_a_shard(const Case& what) {
-  return Division{what.attempts, what.shards}.largest_share(what.concurrency);
+  return Division{what.attempts, what.parts()}.largest_share(what.concurrency);
 }
 
 // How many attempts of a wave connect to targets that may never answer.
@@ -103,6 +104,8 @@ std::optional<std::string> why_program_skipped(const RunRequest& request, Planne
   if (!program.answer().description) return std::nullopt;
   const ProgramDescription& description = program.description();
   planned.capabilities = description.capabilities;
+  if (request.agreed_begin)
+    return "a program does not begin at an instant on which hosts agree: leave it out, or measure with --each-host";
   if (planned.what.shards > 1) return "a program is not divided into shards: leave --shards out";
   if (planned.what.attempts > most_attempts)
     return fmt::format("a program makes at most {} attempts per wave: lower --attempts", most_attempts);
@@ -119,11 +122,12 @@ std::optional<std::string> why_program_skipped(const RunRequest& request, Planne
 }
 
 // A packet with a source on loopback cannot leave it, and connect() says no more than EINVAL.
-std::optional<std::string> why_no_source(const PlannedCase& planned) {
+std::optional<std::string> why_no_source(const RunRequest& request, const PlannedCase& planned) {
   const Options& options = planned.connector->options;
   if (!options.knows("source-address") || !options.given("source-address")) return std::nullopt;
   for (const NamedTarget* target : planned.targets()) {
-    if (!target->entry->needs_lab && target->addresses.empty()) continue;
+    const bool here = !target->entry->needs_lab && target->addresses.empty() && request.served == nullptr;
+    if (here) continue;
     for (const Endpoint& address : options.addresses("source-address"))
       if (address.to_string().starts_with("127."))
         return fmt::format("its source address {} is on loopback, and {} is not{}", address_text(address), target->name,
@@ -144,7 +148,7 @@ std::optional<std::string> why_skipped(const RunRequest& request, Openable& open
     auto reason = why_program_skipped(request, planned);
     return reason ? reason : why_no_end(planned);
   }
-  if (auto reason = why_no_source(planned)) return reason;
+  if (auto reason = why_no_source(request, planned)) return reason;
   const ConnectionPolicy policy = planned.connector->policy(planned.policy);
   Retirement retirement(policy, 0);
   const ConnectorSettings settings{planned.connector->options, most_in_a_shard(planned.what), retirement,
@@ -165,20 +169,21 @@ Duration wave_limit_for(const PlannedCase& planned) {
   const Capabilities& capabilities = planned.capabilities;
   const size_t left = planned.lasts > Duration::zero() ? what.concurrency : what.attempts;
   const size_t at_once = capabilities.pool_threads > 0
-                             ? std::min(what.concurrency, capabilities.pool_threads * what.shards)
+                             ? std::min(what.concurrency, capabilities.pool_threads * what.parts())
                              : what.concurrency;
   const bool coarse = capabilities.floor > Duration::zero();
   const Duration each = coarse ? std::max(what.timeout, capabilities.floor) + capabilities.granularity : what.timeout;
   return default_wave_limit(left, at_once, each);
 }
 
-// A guess: 50 µs per attempt when hosts answer; whole timeouts when they do not; the wave's limit without a deadline.
+// A guess: 50 µs per attempt of a machine when hosts answer; whole timeouts when they do not; the wave's limit without
+// a deadline.
 Duration expected_time(const PlannedCase& planned) {
   constexpr Duration around_a_wave = std::chrono::milliseconds(30);
   constexpr Duration per_attempt = std::chrono::microseconds(50);
   const Case& what = planned.what;
   if (planned.lasts > Duration::zero()) return around_a_wave + (planned.answers() ? Duration{} : what.timeout);
-  const auto busy = per_attempt * static_cast<int64_t>(what.attempts);
+  const auto busy = per_attempt * static_cast<int64_t>(what.attempts / what.hosts);
   if (planned.answers() || !planned.capabilities.opens_sockets) return around_a_wave + busy;
   const auto waits = static_cast<int64_t>(std::max<size_t>(1, rounds(silent_attempts(planned), what.concurrency)));
   const bool ends_by_itself = planned.capabilities.has_deadline() && what.timeout < planned.limit / waits;
@@ -242,7 +247,8 @@ void for_each_case(const RunRequest& request, Visit visit) {
                       .concurrency = concurrency,
                       .shards = request.shards,
                       .attempts = attempts,
-                      .timeout = timeout};
+                      .timeout = timeout,
+                      .hosts = request.hosts};
             PlannedCase planned{.what = std::move(what),
                                 .connector = &connector,
                                 .target = load.target,
@@ -269,12 +275,13 @@ std::vector<std::string> arrivals_of(const RunRequest& request) {
 
 // The room is more than loopback can use, and costs memory only as it is used.
 size_t attempts_of(const RunRequest& request, const std::string& arrival) {
-  constexpr double most_per_s_and_shard = 200'000;
+  constexpr double most_per_s_and_part = 200'000;
   constexpr double most_room = 16'000'000;
   if (!request.duration && request.attempts != 0) return request.attempts;
   if (!request.duration) return static_cast<size_t>(std::ceil(usual_attempts(arrival).value_or(0)));
   const double seconds = std::chrono::duration<double>(*request.duration).count();
-  const double room = std::min(most_room, seconds * most_per_s_and_shard * static_cast<double>(request.shards));
+  const double parts = static_cast<double>(request.shards) * static_cast<double>(request.hosts);
+  const double room = std::min(most_room, seconds * most_per_s_and_part * parts);
   const double wanted = attempts_within(arrival, *request.duration).value_or(room);
   return std::max<size_t>(1, static_cast<size_t>(std::llround(wanted)));
 }
@@ -318,11 +325,19 @@ Duration default_wave_limit(size_t attempts, size_t concurrency, Duration timeou
   return std::chrono::seconds(5) + timeout * twice;
 }
 
+CaseJudge judge_here(const RunRequest& request) {
+  return [&request, openable = std::make_shared<Openable>(request.lab, request.why_no_lab, request.served)](
+             PlannedCase& planned) { return why_skipped(request, *openable, planned); };
+}
+
 Plan make_plan(const RunRequest& request) {
+  return make_plan(request, judge_here(request));
+}
+
+Plan make_plan(const RunRequest& request, const CaseJudge& judge) {
   Plan plan;
-  Openable openable(request.lab, request.why_no_lab);
   for_each_case(request, [&](PlannedCase planned, Duration arrivals) {
-    if (auto reason = why_skipped(request, openable, planned)) {
+    if (auto reason = judge(planned)) {
       plan.skipped.push_back({planned.what, *std::move(reason)});
     } else {
       if (!request.wave_limit) planned.limit = arrivals + wave_limit_for(planned);

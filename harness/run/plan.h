@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "harness/run/rate_search.h"
 #include "harness/scenarios/mix.h"
 #include "harness/support/clock.h"
+#include "harness/targets/served_elsewhere.h"
 #include "harness/targets/target.h"
 #include "harness/wave/case.h"
 
@@ -49,6 +51,10 @@ struct RunRequest {
   Duration external_gap{};   ///< the least time between two attempts to connect to an external host
   uint64_t seed = 0;
   bool count_syscalls = true;
+  /// In a cluster:
+  size_t hosts = 1;                         ///< that divide each wave between them
+  bool agreed_begin = false;                ///< its waves begin at an instant on which the hosts agree
+  const ServedElsewhere* served = nullptr;  ///< the targets, where other hosts serve them; else nullptr
 };
 
 /// All loads of a request, in the order in which they were given.
@@ -110,8 +116,18 @@ CapabilitiesAnswer ask_capabilities(const NamedConnector& connector, const Conne
 /// comes on top.
 Duration default_wave_limit(size_t attempts, size_t concurrency, Duration timeout) noexcept;
 
-/// Probes the connectors and asks for their capabilities in child processes. Opens nothing in this process. Call it
-/// while the process has one thread. The request must outlive the plan.
+/// Why a case cannot run; nullopt when it can, and then its capabilities are filled in.
+using CaseJudge = std::function<std::optional<std::string>(PlannedCase&)>;
+/// Judges on this machine: probes the connectors, asks for their capabilities and opens the targets on trial, in child
+/// processes. Nothing stays open in this process. Call it, and what it returns, while the process has one thread. The
+/// request must outlive what it returns.
+CaseJudge judge_here(const RunRequest& request);
+
+/// The plan of a run whose cases `judge` knows, in the order in which it is asked about them. Nothing is tried here.
+/// The request must outlive the plan.
+Plan make_plan(const RunRequest& request, const CaseJudge& judge);
+
+/// The plan of a run on this machine. The request must outlive it.
 Plan make_plan(const RunRequest& request);
 
 }  // namespace connbench

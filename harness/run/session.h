@@ -1,56 +1,23 @@
 // Runs a plan: opens the targets, runs every wave, and passes the results to the recorder.
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "harness/machine/interference.h"
-#include "harness/process/stop_signal.h"
 #include "harness/record/recorder.h"
 #include "harness/record/summary.h"
 #include "harness/run/plan.h"
 #include "harness/run/rate_search.h"
+#include "harness/run/site.h"
 #include "harness/syscalls/syscall_counter.h"
-#include "harness/targets/target.h"
 #include "harness/wave/sample.h"
 #include "harness/wave/wave.h"
 
 namespace connbench {
-
-/// Which processors each side runs on; empty = any.
-struct Placement {
-  std::vector<int> client;
-  std::vector<int> server;
-  std::vector<int> link;  ///< of the lab
-};
-
-/// What a wave is run for.
-enum class WavePurpose : uint8_t {
-  timing,            ///< to be measured
-  counting_syscalls  ///< to count system calls; not timed
-};
-
-/// Receives the progress of a session.
-class SessionObserver {
- public:
-  virtual ~SessionObserver() = default;
-  /// A wave is about to begin. `done` of `total` waves are over; in a search for a rate, `total` is an estimate.
-  /// @param repetition from 1; 0 of a counting wave
-  virtual void on_wave(const PlannedCase& planned, unsigned repetition, WavePurpose purpose, size_t done,
-                       size_t total) = 0;
-  /// Whether on_progress() is to be called.
-  virtual bool wants_progress() const { return false; }
-  /// Called twice a second during the wave of the last on_wave().
-  virtual void on_progress(const WaveProgress&) {}
-};
 
 /// The results of one case.
 struct CaseResult {
@@ -74,18 +41,10 @@ struct RateResult {
   std::string failure;             ///< of the wave that ended the search early; "" = none did
 };
 
-enum class SessionEnd : uint8_t {
-  complete,     ///< every wave was run
-  interrupted,  ///< a signal asked for an end
-  broke         ///< a server or the lab's link died: the results so far are valid, the rest cannot be measured
-};
-
 class Session {
  public:
-  /// All arguments must outlive the session. Make it while the process has one thread, because it forks.
-  Session(const RunRequest& request, const Plan& plan, const Placement& placement, Recorder& recorder, StopSignal& stop,
-          SessionObserver& observer);
-  ~Session();
+  /// All arguments must outlive the session.
+  Session(const RunRequest& request, const Plan& plan, Site& site, Recorder& recorder, SessionObserver& observer);
 
   /// @throws std::system_error when a target cannot be opened, a child cannot be created, or a record cannot be written
   SessionEnd run();
@@ -97,14 +56,13 @@ class Session {
   /// Why this machine was not fit to measure, in words; empty when it was.
   const std::vector<std::string>& unfit() const noexcept { return unfit_; }
   /// After SessionEnd::broke: the processes that died.
-  std::string died() const;
+  std::string died() const { return site_.died(); }
   /// Whether the waves that count system calls, if any, were all run; without them nothing is timed.
   bool counted() const noexcept { return counted_; }
   /// How system calls were counted: "tracepoint", "strace" or "".
   std::string_view syscall_method() const noexcept { return counting_.method; }
 
  private:
-  class Servers;
   /// @param wave during which it was; nullptr = between two timed waves
   void note_suspension(const WaveResult* wave);
   void warn(std::string warning);
@@ -115,27 +73,21 @@ class Session {
   SessionEnd find_rates();
   void try_rate(RateSearch& search, RateResult& result);
   void conclude(const RateResult& found);
-  WaveResult wave(const PlannedCase& planned, SampleBuffer& samples, unsigned repetition, std::string_view counting);
-  std::vector<std::span<const Endpoint>> routes(const PlannedCase& planned, const Assignment& assignment) const;
-  pid_t server_of(const PlannedCase& planned) const;
-  const Target& warm_up_target(const PlannedCase& planned) const;
-  SessionEnd state();
-  bool drops_capabilities() const;
+  SummaryRow record(const WaveResult& wave, const SampleBuffer& samples, const PlannedCase& planned);
+  SessionEnd state() { return site_.state(); }
   void warn_about_cases();
   void begin_timed_wave();
   void judge_machine();
 
   const RunRequest& request_;
   const Plan& plan_;
-  const Placement& placement_;
+  Site& site_;
   Recorder& recorder_;
   SessionObserver& observer_;
   SyscallCounting counting_;
-  std::unique_ptr<Servers> servers_;
   std::vector<CaseResult> results_;
   std::vector<RateResult> rates_;
   std::vector<std::string> warnings_;
-  InterferenceWatch interference_;
   std::vector<std::string> unfit_;
   unsigned waves_done_ = 0;
   bool counted_ = false;

@@ -12,6 +12,14 @@
 namespace connbench {
 namespace {
 
+Endpoint at_port(const Endpoint& address, uint16_t port) {
+  if (address.family() == AF_INET6) {
+    const auto* ipv6 = reinterpret_cast<const sockaddr_in6*>(address.address());
+    return Endpoint::ipv6(ipv6->sin6_addr, port, ipv6->sin6_scope_id);
+  }
+  return Endpoint::ipv4(ntohl(reinterpret_cast<const sockaddr_in*>(address.address())->sin_addr.s_addr), port);
+}
+
 /// 127.0.0.1, then 127.1.0.1, 127.1.0.2, …; IPv6 has only ::1.
 Endpoint loopback(Family family, size_t index, uint16_t port) {
   if (family == Family::ipv6) return Endpoint::ipv6(in6addr_loopback, port);
@@ -23,20 +31,24 @@ void add(BoundSockets& bound, UniqueFd socket, const Endpoint& endpoint) {
   bound.endpoints.push_back(endpoint);
 }
 
-/// Of a server's socket.
-struct Kind {
-  Family family;
+/// Where a server's sockets are to be, and of which kind.
+struct Place {
+  const TargetRequest& request;
   int protocol;
+
+  Endpoint at(size_t index, uint16_t port) const {
+    return request.at ? at_port(*request.at, port) : loopback(request.family, index, port);
+  }
 };
 
 /// Without SO_REUSEADDR, a port is either exclusively ours or taken; then the next one is tried, from a random one on.
 /// @return false when none is free
-bool bind_one_of(BoundSockets& bound, Kind kind, size_t index, PortRange ports, std::mt19937& random) {
-  UniqueFd socket = stream_socket(kind.family, kind.protocol);
+bool bind_one_of(BoundSockets& bound, const Place& place, size_t index, PortRange ports, std::mt19937& random) {
+  UniqueFd socket = stream_socket(place.request.family, place.protocol);
   const size_t start = std::uniform_int_distribution<size_t>(0, ports.size() - 1)(random);
   for (size_t tries = 0; tries < ports.size(); ++tries) {
     const auto port = static_cast<uint16_t>(ports.first + (start + tries) % ports.size());
-    const Endpoint endpoint = loopback(kind.family, index, port);
+    const Endpoint endpoint = place.at(index, port);
     if (::bind(socket.get(), endpoint.address(), endpoint.size()) == 0) {
       add(bound, std::move(socket), endpoint);
       return true;
@@ -46,9 +58,10 @@ bool bind_one_of(BoundSockets& bound, Kind kind, size_t index, PortRange ports, 
   return false;
 }
 
-void bind_ip(BoundSockets& bound, Kind kind, size_t index, const PortsForServers& ports, std::mt19937& random) {
-  if (bind_one_of(bound, kind, index, ports.preferred, random)) return;
-  if (bind_one_of(bound, kind, index, ports.all, random)) return;
+void bind_ip(BoundSockets& bound, const Place& place, size_t index, const PortsForServers& ports,
+             std::mt19937& random) {
+  if (bind_one_of(bound, place, index, ports.preferred, random)) return;
+  if (bind_one_of(bound, place, index, ports.all, random)) return;
   throw std::system_error(EADDRINUSE, std::generic_category(),
                           fmt::format("bind: every port from {} to {} is in use", ports.all.first, ports.all.last));
 }
@@ -95,7 +108,7 @@ BoundSockets bind_loopback(const TargetRequest& request, int protocol) {
   const PortsForServers ports = server_ports(ephemeral, first_unprivileged_port());
   const size_t count = addresses_wanted(request);
   std::mt19937 random(std::random_device{}());
-  for (size_t i = 0; i < count; ++i) bind_ip(bound, {request.family, protocol}, i, ports, random);
+  for (size_t i = 0; i < count; ++i) bind_ip(bound, {request, protocol}, i, ports, random);
   return bound;
 }
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -50,6 +51,7 @@ struct TargetRequest {
                             ///< many addresses the target spreads over
   std::optional<size_t> addresses = {};  ///< this many instead, as far as the target can have them
   std::vector<int> cpus = {};            ///< CPUs for the server; empty = any
+  std::optional<Endpoint> at = {};       ///< the address where it listens, whatever its port; nullopt = loopback
   bool spin = false;                     ///< a server that accepts never sleeps, so that no connect() has to wake it
   std::string_view parameter = {};       ///< what follows the name: "20ms" of delayed:20ms
   const HostAddress* address = nullptr;  ///< of a host outside; otherwise nullptr

@@ -18,6 +18,7 @@ using std::chrono::seconds;
 
 constexpr Duration progress_interval = std::chrono::milliseconds(500);
 constexpr Duration set_up_grace = seconds(10);  // fork, descriptor table, warm-up, attaching a counter
+constexpr Duration others_grace = seconds(30);  // until the other hosts of a cluster are ready too
 // Past its limit a wave still has to cancel what is in flight. Beyond this it hangs, and is killed.
 constexpr Duration end_grace = seconds(2);
 constexpr Duration end_grace_per_attempt = std::chrono::microseconds(50);
@@ -56,9 +57,19 @@ class WaveWatch {
     const Duration suspended = parent_.suspended();
     const Duration paused = suspended - std::exchange(suspended_, suspended);
     child_.postpone(paused);
+    agree_on_begin();
     if (running_ || child_.stopping() || report_.started_ns == 0) return;
     running_ = true;
     child_.set_deadline(TimePoint(Duration(report_.started_ns)) + longest_ + paused);
+  }
+
+  void agree_on_begin() {
+    if (!report_.ready || report_.begin_ns != 0) return;
+    if (!std::exchange(announced_, true)) {
+      parent_.on_ready();
+      child_.set_deadline(now() + others_grace);
+    }
+    if (const auto begin = parent_.agreed_begin()) report_.begin_ns = to_ns(*begin);
   }
 
   // Reading many descriptor tables takes long enough to disturb the measurement: at most 1 % of a processor goes to it.
@@ -92,6 +103,7 @@ class WaveWatch {
   TimePoint sample_again_{};
   TimePoint tell_again_{};
   bool running_ = false;
+  bool announced_ = false;  // that the child is ready
 };
 
 // volatile: another process writes it meanwhile.

@@ -32,6 +32,7 @@ struct WaveSpec {
   pid_t server = 0;                     ///< whose CPU time is read; 0 = none
   ConnectionPolicy policy{};
   std::function<std::unique_ptr<Pacing>()> pacing{};  ///< each call gives the wave's schedule, from its beginning
+  bool agreed_begin = false;                          ///< the wave begins when WaveParent::agreed_begin() says
   bool drop_capabilities = false;     ///< the child gets no rights that its user does not have outside a user namespace
   std::vector<int> cpus{};            ///< processors of the client; empty = any
   std::string_view syscall_method{};  ///< "" = a timed wave; otherwise one that only counts system calls
@@ -42,6 +43,15 @@ struct WaveSpec {
 struct ProgramWaveFacts {
   int64_t clock_error_ns = 0;  ///< the bound of the error of its clock against CLOCK_MONOTONIC
   std::vector<std::pair<std::string, uint64_t>> own_words{};  ///< its runtime's words for errors without an errno
+};
+
+/// One host's part of a wave that a cluster has divided.
+struct HostPart {
+  unsigned rank = 0;
+  int64_t started_ns = 0;  ///< as WaveResult::started_ns, on the clock of the records
+  Usage usage{};
+  Footprint peak{};
+  std::string failure{};  ///< "" = this part was measured in full
 };
 
 /// One finished wave, without its samples.
@@ -59,6 +69,7 @@ struct WaveResult {
   std::vector<size_t> offered{};
   bool by_time = false;  ///< Load::lasts was given: those others were never wanted. Otherwise they are never_started
   std::optional<ProgramWaveFacts> program{};
+  std::vector<HostPart> hosts{};  ///< of a cluster: part i made every attempt n with n mod size() = i; else empty
 };
 
 /// How far a wave has come.
@@ -79,6 +90,10 @@ class WaveParent {
   virtual bool should_stop() = 0;
   /// Whether to call on_progress(), and to do the work for it.
   virtual bool wants_progress() const { return false; }
+  /// With WaveSpec::agreed_begin: the child is ready to begin. Called once.
+  virtual void on_ready() {}
+  /// Asked every few milliseconds from then on, until it gives the instant. A child that cannot begin then fails.
+  virtual std::optional<TimePoint> agreed_begin() { return std::nullopt; }
   /// For how long the run has been suspended so far. A wave gets this time in addition to its limit.
   virtual Duration suspended() { return {}; }
   /// Called twice a second while attempts are being made.

@@ -1,20 +1,48 @@
 #include "harness/wave/wave_child.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <barrier>
 #include <iterator>
+#include <optional>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
 #include "harness/process/affinity.h"
+#include "harness/support/units.h"
 #include "harness/wave/division.h"
 #include "harness/wave/program_wave.h"
 #include "harness/wave/shard.h"
 
 namespace connbench {
 namespace {
+
+constexpr Duration begin_check = std::chrono::milliseconds(1);
+// Sleeps end late: by 50 µs of timer slack, and by more where the processor is busy.
+constexpr Duration awake_before = std::chrono::microseconds(200);
+// A part that begins later than this is not part of the same wave.
+constexpr Duration latest_begin = std::chrono::milliseconds(10);
+
+// @return when all hosts begin. @throws std::runtime_error when that instant has passed
+TimePoint await_agreed_begin(WaveReport& report) {
+  report.ready = true;
+  while (report.begin_ns == 0) sleep_until(now() + begin_check);
+  const TimePoint begin(Duration(report.begin_ns));
+  sleep_until(begin - awake_before);
+  return begin;
+}
+
+// The last stretch is not slept. @throws std::runtime_error that says how late it is
+void spin_until(TimePoint begin) {
+  TimePoint time = now();
+  while (time < begin) time = now();
+  if (time - begin > latest_begin)
+    throw std::runtime_error(
+        fmt::format("began {} after the instant that all hosts had agreed on", human_readable(time - begin)));
+}
 
 // The readings around a wave.
 class Meter {
@@ -23,9 +51,12 @@ class Meter {
       : spec_(spec), report_(report), counter_(counter) {}
   // @return when the wave begins: now
   TimePoint start() {
+    const std::optional<TimePoint> agreed =
+        spec_.agreed_begin ? std::optional(await_agreed_begin(report_)) : std::nullopt;
     before_ = read_usage_before(spec_.server);
     if (counter_ != nullptr) counter_->start();
-    const TimePoint begin = now();
+    if (agreed) spin_until(*agreed);
+    const TimePoint begin = agreed.value_or(now());
     report_.started_ns = to_ns(begin);
     return begin;
   }

@@ -15,6 +15,8 @@ namespace connbench {
 
 /// What the child of a wave tells its parent, in shared memory.
 struct WaveReport : ChildReport {
+  std::atomic<bool> ready{false};      ///< by the child: it waits for begin_ns
+  std::atomic<int64_t> begin_ns{0};    ///< by the parent: when the wave begins; 0 = not known yet
   std::atomic<int64_t> started_ns{0};  ///< when the first attempt was offered; 0 = not yet
   /// A thread of each shard that has a descriptor table of its own, 0 = not yet; empty = there are no such shards.
   std::span<std::atomic<pid_t>> tables{};

@@ -232,6 +232,37 @@ TEST_F(RecorderTest, AttemptsThatAStoppedWaveNeverOfferedAreCountedButHaveNoRow)
   EXPECT_EQ(run.at("arrivals").at(0).at("offered"), 4);
 }
 
+// Two hosts had room for ten attempts and a given time: one of them made 0, 2 and 4, the other one only 1.
+TEST_F(RecorderTest, AHostOfAWaveWithAGivenTimeHasTheAttemptsThatItMade) {
+  RunInfo info = info_of();
+  info.cluster = true;
+  info.percentiles = {50};
+  Recorder recorder(claim(), info);
+  auto wave = wave_of();
+  wave.what.hosts = 2;
+  wave.hosts = {{.rank = 0}, {.rank = 3}};
+  wave.by_time = true;
+  wave.offered = {3, 1};
+  std::vector<Sample> samples(10);
+  for (const size_t place : {0U, 1U, 2U, 5U}) samples[place] = sample_of(Outcome::connected, 0, 10, 100);
+  const SummaryRow row = recorder.add(wave, samples);
+  EXPECT_EQ(row.attempts, 4U);
+  EXPECT_EQ(row.count(Outcome::never_started), 0U);
+  ASSERT_EQ(row.by_host.size(), 2U);
+  EXPECT_EQ(row.by_host[0].attempts, 3U);
+  EXPECT_EQ(row.by_host[1].attempts, 1U);
+  EXPECT_EQ(row.by_host[1].count(Outcome::never_started), 0U);
+  ASSERT_EQ(row.by_host[1].chosen.size(), 1U);
+  EXPECT_EQ(row.by_host[1].chosen[0].connecting_ns, 100);
+  const auto last_cells = [&](const char* file) {
+    std::vector<std::string> cells;
+    for (const auto& one : rows(file)) cells.push_back(one.back());
+    return cells;
+  };
+  EXPECT_EQ(last_cells("samples.csv"), (std::vector<std::string>{"rank", "0", "3", "0", "0"}));
+  EXPECT_EQ(last_cells("summary.csv"), (std::vector<std::string>{"rank", "0", "3", "*"}));
+}
+
 TEST_F(RecorderTest, TheTargetsOfAStoppedFleetKeepTheirShares) {
   Recorder recorder(claim(), info_of());
   auto wave = fleet_wave();

@@ -12,6 +12,7 @@
 
 #include "harness/process/stop_signal.h"
 #include "harness/record/recorder.h"
+#include "harness/run/local_site.h"
 #include "harness/run/plan.h"
 #include "harness/run/session.h"
 #include "tests/bench/records.h"
@@ -90,6 +91,7 @@ class KnownSession : public testing::Test {
   }
   ~KnownSession() override {
     session_.reset();
+    site_.reset();
     behaviour = {};
     servers_of_others = 0;
     current_wave = 0;
@@ -102,7 +104,8 @@ class KnownSession : public testing::Test {
     info_.arrival = request_.arrival;
     info_.repetitions = request_.repetitions;
     recorder_.emplace(RunFolder(folder_.path() / "run"), info_);
-    session_.emplace(request_, plan_, placement_, *recorder_, stop_, announcer_);
+    site_.emplace(request_, plan_, placement_, stop_, announcer_);
+    session_.emplace(request_, plan_, *site_, *recorder_, announcer_);
     const SessionEnd end = session_->run();
     behaviour.log = nullptr;
     return end;
@@ -124,6 +127,7 @@ class KnownSession : public testing::Test {
   Placement placement_;
   Announcer announcer_;
   std::optional<Recorder> recorder_;
+  std::optional<LocalSite> site_;
   std::optional<Session> session_;
 };
 

@@ -14,6 +14,7 @@
 
 #include "harness/process/stop_signal.h"
 #include "harness/record/recorder.h"
+#include "harness/run/local_site.h"
 #include "harness/run/plan.h"
 #include "tests/harness/connector/misbehaving_connectors.h"
 #include "tests/support/temporary_folder.h"
@@ -135,6 +136,7 @@ class Sessions : public testing::Test {
   }
   void TearDown() override {
     session_.reset();
+    site_.reset();
     EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1) << "a child is left";
   }
 
@@ -145,7 +147,8 @@ class Sessions : public testing::Test {
     info.run_id = "run";
     info.arrival = request_.arrival;
     recorder_.emplace(RunFolder(folder_.path()), info);
-    session_.emplace(request_, plan_, placement_, *recorder_, stop_, observer_);
+    site_.emplace(request_, plan_, placement_, stop_, observer_);
+    session_.emplace(request_, plan_, *site_, *recorder_, observer_);
     return session_->run();
   }
   nlohmann::json document() const { return nlohmann::json::parse(content_of(folder_.path() / "run.json")); }
@@ -158,6 +161,7 @@ class Sessions : public testing::Test {
   Placement placement_;
   Observer observer_;
   std::optional<Recorder> recorder_;
+  std::optional<LocalSite> site_;
   std::optional<Session> session_;
 };
 
