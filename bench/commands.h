@@ -39,6 +39,7 @@ Command exhaust_command();
 Command probe_command();
 Command trace_command();
 Command check_command();
+Command cluster_command();
 
 /// All of them, in the order of --help.
 std::vector<Command> all_commands();

@@ -8,6 +8,7 @@
 #include <exception>
 #include <vector>
 
+#include "bench/cluster_worker.h"
 #include "bench/command_help.h"
 #include "bench/commands.h"
 #include "bench/companions.h"
@@ -86,6 +87,7 @@ int run(const std::vector<std::string>& words) {
   if (words.front() == "help") return print_help(commands, rest);
   if (words.front() == complete_command) return print_completions(commands, rest);
   if (const Companion* companion = find_companion(words.front())) become_companion(*companion, rest);
+  if (words.front() == "cluster-worker") return cluster_worker(rest);  // not for people, so --help does not list it
   const Command& command = find_command(commands, words.front());
   if (asks_for_help(rest)) return print(help_of(command));
   read_flags(command, rest);
@@ -110,8 +112,8 @@ int checked_output(int status) {
 }  // namespace
 
 std::vector<connbench::Command> connbench::all_commands() {
-  return {list_command(),  doctor_command(), run_command(),  exhaust_command(),
-          probe_command(), trace_command(),  check_command()};
+  return {list_command(),  doctor_command(), run_command(),   exhaust_command(),
+          probe_command(), trace_command(),  check_command(), cluster_command()};
 }
 
 int connbench::guarded(const std::function<int()>& command) {

@@ -5,10 +5,12 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <optional>
 #include <system_error>
+#include <utility>
 
 #include "bench/commands.h"
 #include "harness/machine/machine.h"
@@ -93,6 +95,18 @@ void require_placement(const Placement& placement) {
       throw MachineLacks(fmt::format("--cpus: this process may not choose its processors ({}): leave --cpus out, or {}",
                                      answer.text, of_a_container));
   }
+}
+
+size_t most_pending(const RunRequest& request) {
+  if (std::ranges::all_of(request.families, [](Family family) { return family == Family::unix_domain; })) return 0;
+  return *std::ranges::max_element(request.concurrency);
+}
+
+std::unique_ptr<TcpMemory> raise_tcp_memory(size_t pending) try {
+  auto memory = std::make_unique<TcpMemory>(pending);
+  return memory->is_raised() ? std::move(memory) : nullptr;
+} catch (const CannotRaise& cannot) {
+  throw MachineLacks(fmt::format("--allow-tcp-memory: {}", cannot.reason));
 }
 
 }  // namespace connbench

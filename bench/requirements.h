@@ -1,10 +1,14 @@
 // What every measurement needs of this machine.
 #pragma once
 
+#include <cstddef>
+#include <memory>
 #include <vector>
 
 #include "bench/findings.h"
 #include "harness/run/local_site.h"
+#include "harness/run/plan.h"
+#include "harness/run/tcp_memory.h"
 
 namespace connbench {
 
@@ -21,5 +25,12 @@ void require_proc();
 
 /// @throws MachineLacks when this process may not choose its processors
 void require_placement(const Placement& placement);
+
+/// The most attempts of a run that may be pending at once over TCP.
+size_t most_pending(const RunRequest& request);
+
+/// What --allow-tcp-memory allows, for so many pending attempts; nullptr when there is memory enough. Call it in the
+/// initial network namespace, while this process has one thread. @throws MachineLacks when the limit cannot be raised
+std::unique_ptr<TcpMemory> raise_tcp_memory(size_t pending);
 
 }  // namespace connbench

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "bench/capacity.h"
@@ -19,7 +19,6 @@
 #include "harness/record/lab_json.h"
 #include "harness/run/local_site.h"
 #include "harness/run/pending_room.h"
-#include "harness/run/tcp_memory.h"
 #include "harness/support/output_file.h"
 #include "harness/support/units.h"
 
@@ -85,22 +84,6 @@ void start_capture(OutputFile& file, const RunFolder& folder, lab::Lab& lab) {
   lab.start_capture(file.fd());
 }
 
-// The most attempts that may be pending at once over TCP.
-size_t most_pending(const RunRequest& request) {
-  if (std::ranges::all_of(request.families, [](Family family) { return family == Family::unix_domain; })) return 0;
-  return *std::ranges::max_element(request.concurrency);
-}
-
-std::unique_ptr<TcpMemory> raise_tcp_memory(RunOptions& options) try {
-  auto memory = std::make_unique<TcpMemory>(most_pending(options.request));
-  if (!memory->is_raised()) return nullptr;
-  options.notes.push_back(memory->describe());
-  say(options.notes.back());
-  return memory;
-} catch (const CannotRaise& cannot) {
-  throw MachineLacks(fmt::format("--allow-tcp-memory: {}", cannot.reason));
-}
-
 int measure(const RunOptions& options) {
   if (options.request.lab == nullptr) require_proc();
   require_placement(options.placement);
@@ -140,7 +123,11 @@ int run(const RunFlags& given) {
   require_machine();
   // Whoever only asks what would be measured changes nothing.
   const std::unique_ptr<TcpMemory> memory =
-      flags.allow_tcp_memory && !flags.dry_run ? raise_tcp_memory(options) : nullptr;
+      flags.allow_tcp_memory && !flags.dry_run ? raise_tcp_memory(most_pending(options.request)) : nullptr;
+  if (memory != nullptr) {
+    options.notes.push_back(memory->describe());
+    say(options.notes.back());
+  }
   if (!options.lab) return measure(options);
   try {
     return lab::run_in_lab(*options.lab, [&](lab::Lab& lab) {

@@ -6,12 +6,12 @@ include(CMakePackageConfigHelpers)
 set(headers ${CMAKE_INSTALL_INCLUDEDIR}/connbench)
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/connbench)
 
-foreach(part harness impl probe main)
+foreach(part harness impl probe cluster main)
   set_target_properties(connbench_${part} PROPERTIES EXPORT_NAME ${part})
 endforeach()
 target_include_directories(connbench_harness INTERFACE $<INSTALL_INTERFACE:${headers}>)
 target_compile_features(connbench_harness INTERFACE $<INSTALL_INTERFACE:cxx_std_20>)
-install(TARGETS connbench_harness connbench_impl connbench_probe connbench_main EXPORT connbench COMPONENT development)
+install(TARGETS connbench_harness connbench_impl connbench_probe connbench_cluster connbench_main EXPORT connbench COMPONENT development)
 install(EXPORT connbench NAMESPACE connbench:: FILE connbenchTargets.cmake DESTINATION ${package} COMPONENT development)
 
 # frames.h and two_ends.h serve the tests and the benchmark of the link.

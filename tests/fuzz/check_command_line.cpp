@@ -117,7 +117,8 @@ void check_command(const std::string& name, std::span<const std::string> words) 
     read_flags({.name = name, .summary = "", .groups = describe(flags), .run = {}, .check = {}}, words);
     return check_exhaust(parse(flags));
   }
-  for (const Command& command : {list_command(), doctor_command(), probe_command(), trace_command()}) {
+  for (const Command& command :
+       {list_command(), doctor_command(), probe_command(), trace_command(), cluster_command()}) {
     if (command.name != name) continue;
     read_flags(command, words);
     command.check();

@@ -36,6 +36,11 @@ COMMANDS = [
     connbench("unusable arguments", "run --connector nonsense", status=2),
     connbench("dry run", "run --dry-run --connector epoll --target accepting,blackhole", says="waves"),
     connbench(
+        "cluster dry run",
+        "cluster run --dry-run --host a,b --limits ports=28232 --connector epoll",
+        says="would stop it",
+    ),
+    connbench(
         "run on loopback",
         f"run --connector {CONNECTORS} --concurrency 4 --attempts 12 --repetitions 1 --syscalls off --out {{out}}",
         says="records:",

@@ -1,0 +1,250 @@
+#include "bench/cluster_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "bench/cluster_dry_run.h"
+#include "bench/cluster_each.h"
+#include "bench/cluster_worker.h"
+#include "bench/commands.h"
+#include "bench/measured_run.h"
+#include "bench/requirements.h"
+#include "bench/run_options.h"
+#include "bench/run_settings.h"
+#include "bench/screen.h"
+#include "cluster/cluster_site.h"
+#include "cluster/job.h"
+#include "harness/run/pending_room.h"
+#include "harness/targets/served_elsewhere.h"
+
+namespace connbench {
+namespace {
+
+using cluster::Job;
+using cluster::Json;
+
+constexpr Duration preparing = std::chrono::seconds(60);  // a host probes every connector, and makes its lab
+
+std::vector<NamedTarget> targets_of(const RunRequest& request) {
+  std::vector<NamedTarget> targets = request.targets;
+  for (const Mix& mix : request.mixes)
+    for (const Mix::Part& part : mix.parts) targets.push_back(part.target);
+  return targets;
+}
+
+void check_served(const RunOptions& options) {
+  for (const NamedTarget& target : targets_of(options.request))
+    if (!can_be_served(target))
+      throw std::invalid_argument(fmt::format(
+          "--serve: {} cannot be served to other hosts; without --serve, every host has its own", target.name));
+  if (options.needs_lab)
+    throw std::invalid_argument("--serve: --sysctl and --pcap need the lab, which every host has for itself");
+  if (std::ranges::count(options.request.families, Family::unix_domain) > 0)
+    throw std::invalid_argument("--serve: a UNIX socket cannot be reached from other hosts; leave --family unix out");
+}
+
+void check_division(const RunRequest& request, size_t hosts) {
+  const size_t least = *std::ranges::min_element(request.concurrency);
+  if (hosts * request.shards > least)
+    throw std::invalid_argument(
+        fmt::format("--concurrency {} on {} hosts: each needs at least one attempt in flight{}; raise it", least, hosts,
+                    request.shards == 1 ? "" : fmt::format(" in each of its {} shards", request.shards)));
+}
+
+/// The ranks by what they do.
+struct Roles {
+  std::vector<int32_t> clients, servers;
+};
+
+// Ranks of a launcher of the user's have the names of their machines.
+Roles roles_of(const Job& job, const ClusterOptions& options) {
+  Roles roles;
+  for (const cluster::Host& host : job.hosts()) {
+    const bool serves = std::ranges::count(options.servers, host.name, &cluster::HostName::name) > 0;
+    (serves ? roles.servers : roles.clients).push_back(host.rank);
+  }
+  if (roles.servers.size() != options.servers.size())
+    throw std::invalid_argument("--serve names a host that is not among those of --launcher");
+  if (roles.clients.empty()) throw std::invalid_argument("--serve: all hosts serve, and none is left to connect");
+  return roles;
+}
+
+void require_one_version(const Job& job) {
+  for (const cluster::Host& host : job.hosts())
+    if (const std::string why = cluster::why_not({{host.name, ""}, host.hello, ""}, program_version()); !why.empty())
+      throw MachineLacks(why);
+}
+
+// What was done to a host.
+void take_notes(const std::string& host, const Json& answer, std::vector<std::string>& notes) {
+  for (const Json& note : answer.at("notes")) {
+    notes.push_back(fmt::format("{}: {}", host, note.get<std::string>()));
+    say(notes.back());
+  }
+}
+
+/// The targets that the servers have opened, as the clients are told. @param notes gets what was done to the hosts
+Json open_servers(Job& job, const ClusterOptions& options, const Roles& roles, const Json& settings,
+                  std::vector<std::string>& notes) {
+  Json served = Json::array();
+  for (const int32_t rank : roles.servers) {
+    const auto& name = *std::ranges::find(options.servers, job.host(rank).name, &cluster::HostName::name);
+    job.tell(rank, {{"is", "serve"},
+                    {"settings", settings},
+                    {"clients", roles.clients.size()},
+                    {"at", name.address.empty() ? name.name : name.address}});
+  }
+  for (const int32_t rank : roles.servers) {
+    const Json answer = job.answer(rank, preparing);
+    for (const Json& target : answer.at("targets")) served.push_back(target);
+    take_notes(job.host(rank).name, answer, notes);
+  }
+  return served;
+}
+
+/// What every client can measure, case by case. @param notes gets what was done to the hosts
+std::vector<std::pair<std::string, Json>> judge_cases(Job& job, const Roles& roles, const Json& settings,
+                                                      const Json& served, std::vector<std::string>& notes) {
+  for (size_t i = 0; i < roles.clients.size(); ++i)
+    job.tell(roles.clients[i], {{"is", "connect"},
+                                {"settings", settings},
+                                {"clients", roles.clients.size()},
+                                {"share", i},
+                                {"served", served}});
+  std::vector<std::pair<std::string, Json>> judged;
+  for (const int32_t rank : roles.clients) {
+    const Json answer = job.answer(rank, preparing);
+    judged.emplace_back(job.host(rank).name, answer.at("cases"));
+    take_notes(job.host(rank).name, answer, notes);
+  }
+  return judged;
+}
+
+/// A plan of the cases that all clients can measure, and the number of each among all cases.
+struct ClusterPlan {
+  Plan plan;
+  std::vector<size_t> numbers;
+};
+
+ClusterPlan plan_of(const RunRequest& request, const std::vector<std::pair<std::string, Json>>& judged) {
+  std::vector<size_t> numbers;
+  size_t next = 0;
+  Plan plan = make_plan(request, [&](PlannedCase& planned) -> std::optional<std::string> {
+    const size_t number = next++;
+    for (const auto& [host, cases] : judged)
+      if (const Json& answer = cases.at(number); answer.contains("reason"))
+        return fmt::format("on {}: {}", host, answer.at("reason").get<std::string>());
+    planned.capabilities = cluster::read_capabilities(judged.front().second.at(number).at("capabilities"));
+    numbers.push_back(number);
+    return std::nullopt;
+  });
+  return {std::move(plan), std::move(numbers)};
+}
+
+int measure_on(Job& job, const ClusterOptions& cluster_options, RunOptions& options, RunFolder folder,
+               StopSignal& stop) {
+  const Roles roles = roles_of(job, cluster_options);
+  options.request.hosts = roles.clients.size();
+  options.request.agreed_begin = true;
+  check_division(options.request, roles.clients.size());
+  const Json served = open_servers(job, cluster_options, roles, *options.settings, options.notes);
+  const auto judged = judge_cases(job, roles, *options.settings, served, options.notes);
+  const auto [plan, numbers] = plan_of(options.request, judged);
+  if (plan.cases.empty())
+    throw MachineLacks(fmt::format("nothing that was asked for can run on these hosts: {}: {}",
+                                   plan.skipped.front().what.describe(), plan.skipped.front().reason));
+  RunInfo info = describe_run(options, new_run_id());
+  info.cluster = true;
+  info.network = options.lab ? "lab" : "host";
+  const Json& origin = job.host(0).hello.at("origin");  // all stamps are on the clock of rank 0
+  info.origin = {.monotonic_ns = origin.at("monotonic_ns"), .realtime_ns = origin.at("realtime_ns")};
+  for (const int32_t rank : roles.clients)
+    if (cluster_options.by_host) options.by_host[std::to_string(rank)] = job.host(rank).name;
+  Recorder recorder(std::move(folder), info);
+  Progress progress(plan, options.progress);
+  cluster::ClusterSite site(job,
+                            {.clients = roles.clients, .servers = roles.servers, .plan = &plan, .numbers = numbers},
+                            stop, [&](Json description) { recorder.cluster(std::move(description)); });
+  return measure_plan(options, plan, site, recorder, stop, progress);
+}
+
+// Without MPI, and so with an end: a program that is missing on one host makes mpirun wait for ever.
+void require_hosts(const ClusterOptions& options, StopSignal& stop) {
+  if (options.has_own_launcher()) return;
+  const auto examined = cluster::examine(options.hosts(), options.reach, [&stop] { return stop.pending() != 0; });
+  if (stop.pending() != 0) return;
+  if (const std::string why = why_not_all(examined, program_version()); !why.empty()) throw MachineLacks(why);
+}
+
+int interrupted_before_measuring(int signal) {
+  say("interrupted before anything was measured");
+  return signal_base + signal;
+}
+
+int run_job(const ClusterOptions& cluster_options, RunOptions& options) {
+  StopSignal stop;
+  require_hosts(cluster_options, stop);
+  if (stop.pending() != 0) return interrupted_before_measuring(stop.pending());
+  RunFolder folder(options.out.value_or(default_run_folder(new_run_id())));
+  try {
+    Job job(launch_command(cluster_options), [&stop] { return stop.pending() != 0; });
+    job.await_hosts(cluster_options.has_own_launcher() ? std::nullopt : std::optional(cluster_options.hosts().size()));
+    if (stop.pending() == 0) require_one_version(job);
+    if (stop.pending() == 0 && cluster_options.each_host)
+      return run_on_each_host(job, *options.settings, folder.path(), stop);
+    if (stop.pending() == 0) return measure_on(job, cluster_options, options, std::move(folder), stop);
+  } catch (const cluster::HostMissing& error) {
+    if (stop.pending() == 0) throw MachineLacks(error.what());
+  }
+  return interrupted_before_measuring(stop.pending());
+}
+
+// With --limits nobody is asked.
+int print_dry_run(const ClusterFlags& flags, const ClusterOptions& cluster_options, RunOptions& options) {
+  if (cluster_options.has_own_launcher())
+    throw std::invalid_argument(
+        "--dry-run: which hosts --launcher would start is not known; give --host with --limits");
+  std::vector<LimitedHost> hosts;
+  for (const cluster::HostName& host : cluster_options.clients) hosts.push_back({host.name, read_limits(flags.limits)});
+  if (flags.limits.empty()) {
+    StopSignal stop;
+    const auto examined =
+        cluster::examine(cluster_options.clients, cluster_options.reach, [&stop] { return stop.pending() != 0; });
+    if (stop.pending() != 0) return interrupted_before_measuring(stop.pending());
+    for (size_t i = 0; i < hosts.size(); ++i) {
+      if (!examined[i].why_not.empty()) throw MachineLacks(fmt::format("{}: {}", hosts[i].name, examined[i].why_not));
+      const Json& limits = examined[i].hello.at("limits");
+      hosts[i].limits = {.descriptors = limits.at("descriptors"), .ports = limits.at("ports"), .memory = {}};
+    }
+  }
+  options.request.hosts = hosts.size();
+  const DryRun result = dry_run(options, hosts, cluster_options.servers.size(), screen_width());
+  print_out(result.text);
+  return result.stops ? machine_lacks : done;
+}
+
+}  // namespace
+
+int run_on_cluster(const ClusterFlags& flags) {
+  const ClusterOptions cluster_options = read_cluster(flags);
+  const RunFlags run_flags = with_repeated(flags.run);
+  RunOptions options = parse(run_flags);
+  options.settings = std::make_shared<nlohmann::ordered_json>(settings_of(run_flags, options.request));
+  if (!cluster_options.servers.empty()) check_served(options);
+  if (!options.pcap.empty()) throw std::invalid_argument("--pcap: packets are captured on one machine only");
+  if (!cluster_options.has_own_launcher() && !cluster_options.each_host)
+    check_division(options.request, cluster_options.clients.size());
+  if (options.dry_run && !cluster_options.each_host) return print_dry_run(flags, cluster_options, options);
+  if (options.dry_run)
+    throw std::invalid_argument(
+        "--dry-run: with --each-host, every host makes the run that connbench run --dry-run shows");
+  require_launcher(cluster_options);
+  require_machine();
+  return run_job(cluster_options, options);
+}
+
+}  // namespace connbench
