@@ -78,8 +78,9 @@ class Records:
     def write(self, folder):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "run.json").write_text(json.dumps(self.facts), encoding="utf-8")
+        ranked = ["rank"] if any("rank" in row for row in self.rows) else []  # the run of a cluster
         for name, columns, rows in (
-            ("summary", SUMMARY, self.rows),
+            ("summary", [*SUMMARY, *ranked], self.rows),
             ("samples", SAMPLES, self.samples),
             ("exhaustion", EXHAUSTION, self.exhaustion),
             ("verdicts", VERDICTS, self.verdicts),

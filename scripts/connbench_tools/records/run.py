@@ -9,7 +9,7 @@ from ..vocabulary import SCHEMA
 from .facts import command_of, read_facts
 from .files import read_json
 from .tables import Row, Table, read_exhaustion, read_summary, require_columns
-from .waves import is_fleet
+from .waves import ALL_RANKS, is_fleet
 
 
 def _suspended_waves(facts):
@@ -29,7 +29,9 @@ class Run:
         self.facts = read_facts(self.folder, self.label)
         self.summary = self._table("summary.csv", read_summary)
         self.exhaustion = self._table("exhaustion.csv", read_exhaustion).rows
-        self.all_rows = self.summary.rows
+        # Of a cluster's run, the rows that describe all hosts together. Others have no such column.
+        self.all_rows = [row for row in self.summary.rows if row["rank"] in ("", ALL_RANKS)]
+        self.host_rows = [row for row in self.summary.rows if row["rank"] not in ("", ALL_RANKS)]
         self.facts["failures"] = [*self.facts["failures"], *_suspended_waves(self.facts)]
         # A wave whose process failed is reported, but no figure includes it.
         failed = {failure.get("wave") for failure in self.facts["failures"]}

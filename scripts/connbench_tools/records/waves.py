@@ -10,6 +10,7 @@ HARNESSES = ("null", "null-threads", "null-pool")
 # "burst" alone is the closed loop.
 _SCHEDULE = re.compile(r"(^|:)((poisson|uniform|ramp)(:|$)|burst:\d+@)")
 ALL_TARGETS = "*"  # the target of the row that describes a whole fleet
+ALL_RANKS = "*"  # the rank of the row that describes all hosts of a cluster
 
 
 def is_fleet(target):

@@ -5,13 +5,14 @@ import re
 from html import escape
 
 from ..units import counted
+from .hosts import hosts_html, lost_hosts
 from .scrolling import scrolling
 
 
 def notices(runs):
     """The notices above all figures: incomplete runs, failed waves, nothing connected, a disturbed machine, several
     machines."""
-    found = [text for run in runs for text in (*_incomplete(run), *_failed(run), *_empty(run, alone=len(runs) == 1))]
+    found = [text for run in runs for text in _notices_of(run, alone=len(runs) == 1)]
     found += [f"{run.name}: the machine was not fit to measure: {reason}" for run in runs for reason in run.unfit()]
     origins = {run.origin() for run in runs}
     if len(origins) > 1:
@@ -20,6 +21,10 @@ def notices(runs):
     elif len(runs) > 1:
         found.append("Compare within one run: the speed of a machine drifts, by a factor of two within minutes.")
     return found
+
+
+def _notices_of(run, alone):
+    return [*_incomplete(run), *lost_hosts(run), *_failed(run), *_empty(run, alone)]
 
 
 def _incomplete(run):
@@ -61,7 +66,7 @@ def _empty(run, alone):
 
 def machine_html(runs):
     machines = list(dict.fromkeys(run.origin() for run in runs))
-    parts = [f"<p>{escape('; '.join(machines))}</p>"]
+    parts = [f"<p>{escape('; '.join(machines))}</p>", hosts_html(runs)]
     parts.append(_warnings([(run.name, text) for run in runs for text in run.facts["warnings"]]))
     parts.append(_list("Skipped", _skipped(runs), "Nothing was skipped."))
     parts += map(_facts, runs)

@@ -13,6 +13,34 @@ from connbench_tools.failures import Unusable
 from connbench_tools.report import curves, fleet, sections
 
 
+class HostsTest(ReportTest):
+    def cluster(self):
+        host = {"does": "connects", "processors": 2, "kernel": {"release": "6.1"}}
+        clocks = [{"offset_ns": 5, "bound_ns": 20_000, "drift_ppm": -1.5}, {"offset_ns": None, "bound_ns": None}]
+        hosts = [host | {"rank": 0, "name": "<b>"}, host | {"rank": 1, "name": "h1", "clocks": clocks}]
+        run = Records(cluster={"hosts": hosts, "lost": [{"host": "h1", "why": "received nothing for 3 s"}]})
+        for repetition in (1, 2, 3):
+            for rank, rate in (("0", 300), ("1", 100), ("*", 400)):
+                run.wave("epoll", repetition, times=[9] * 4, connects_per_s=rate, rank=rank)
+        return run
+
+    def test_figures_are_those_of_all_hosts_together(self):
+        material = self.material(self.cluster())
+        self.assertEqual([row["connects_per_s"] for row in material.runs[0].rows], ["400"] * 3)
+
+    def test_shows_what_each_host_is_and_its_rate(self):
+        page = self.page(self.cluster())
+        self.assertIn("&lt;b&gt;", page)
+        self.assertNotIn("<td><b>", page)
+        self.assertIn("20.0 µs", page)
+        self.assertIn("1.50 ppm", page)
+        self.assertIn('<rect width="160"', page)
+        self.assertIn('<rect width="53"', page)
+
+    def test_names_a_host_that_was_lost(self):
+        self.assertIn("the host h1 was lost (received nothing for 3 s)", self.page(self.cluster()))
+
+
 class VerdictTest(ReportTest):
     def rates(self, **by_connector):
         run = Records()
