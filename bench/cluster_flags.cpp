@@ -66,7 +66,8 @@ FlagGroup what_to_do(ClusterFlags& flags) {
             .value = "",
             .destination = &flags.action,
             .help = "run: measure, as connbench run with the flags below. check: say of each host whether a run could "
-                    "begin there."}}};
+                    "begin there.",
+            .choices = {"run", "check"}}}};
 }
 
 FlagGroup which_hosts(ClusterFlags& flags) {

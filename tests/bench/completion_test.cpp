@@ -49,6 +49,7 @@ std::string complaint(const std::string& name, const Flag& flag, const std::stri
   for (const FlagGroup& group : command.groups)
     for (const Flag& other : group.flags)
       if (is_positional(other) && other.name != flag.name) words.push_back(other.choices.front());
+  if (name == "cluster") words.insert(words.end(), {"--host", "a"});
   if (!is_positional(flag)) words.push_back(flag.name);
   words.push_back(value);
   try {

@@ -253,7 +253,7 @@ TEST_F(RecorderTest, AHostOfAWaveWithAGivenTimeHasTheAttemptsThatItMade) {
   EXPECT_EQ(row.by_host[1].attempts, 1U);
   EXPECT_EQ(row.by_host[1].count(Outcome::never_started), 0U);
   ASSERT_EQ(row.by_host[1].chosen.size(), 1U);
-  EXPECT_EQ(row.by_host[1].chosen[0].connecting_ns, 100);
+  EXPECT_FALSE(row.by_host[1].chosen[0].connecting_ns.has_value());  // one attempt is too few for a median
   const auto last_cells = [&](const char* file) {
     std::vector<std::string> cells;
     for (const auto& one : rows(file)) cells.push_back(one.back());
