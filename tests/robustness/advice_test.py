@@ -18,38 +18,12 @@ import unittest
 from pathlib import Path
 
 import machines
+from advice import MARKS, NOT_FOLLOWED, strings_of_sources
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BIN = Path(os.environ.get("CONNBENCH_BUILD", ROOT / "build/release")) / "bin"
 PATIENCE, USER = 240, 65534
-# How advice is recognised in a string of the sources.
-MARKS = r"sysctl (-w|kernel)|ulimit|prlimit --|docker run|echo (\{|max)|mount -t|modprobe|ip (link|address)|"
-MARKS += r"apt-get install|did you mean|--[a-z-]+ \{|--pcap FILE|raise --|leave --|--close rst|--cpus (link|client)="
 FOLLOWED = {}  # part of the string: the test that follows it
-NOT_FOLLOWED = {
-    "--repeat {}: {}": "it only names the flag that another message is about",
-    "docker run": "there is no container runtime here",
-    "'ip address add {} dev lo'": "tests give the machine no address",
-    "modprobe veth": "modules belong to the whole machine",
-    "apt-get install": "tests install nothing",
-    "systemd unit": "tests change no unit",
-    "in /etc/security/limits.conf": "tests change no file of the machine",
-    "as root: sysctl -w fs.nr_open=N": "the value is that of the whole machine",
-    "sysctl -w fs.file-max=N": "the value is that of the whole machine",
-    "sysctl -w {}=<more> (as root)": "the values are those of the whole machine",
-    "cannot be set here: {}. As root: sysctl -w": "only the machine's own network has it; tcp_memory_test sets it",
-    "sysctl -w net.ipv4.tcp_mem=": "only the machine's own network has it; pending_room_test checks the arithmetic",
-    "sysctl -w fs.epoll.max_user_watches=N": "the value is that of the whole machine",
-    "sysctl -w kernel.unprivileged_userns_clone=1": "the value is that of the whole machine",
-    "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0": "the value is that of the whole machine",
-    "sysctl kernel.perf_event_paranoid=1": "the value is that of the whole machine",
-    "ulimit -n {}": "connbench does that itself",
-    "prlimit --pid $$ --as=": "it takes CAP_SYS_RESOURCE",
-    "of the evenly spaced rates that are tried": "a search takes too long; phase_lock_test checks the warning",
-    "; --wave-limit {} waits for that": "external_test follows it",
-    "--cpus link=": "only a busy machine needs it; the flag is tested with the lab",
-    "--cpus client=N": "only a busy machine needs it; the flag is tested with the lab",
-}
 
 
 def follows(*parts):
@@ -59,15 +33,6 @@ def follows(*parts):
         return test
 
     return register
-
-
-def strings_of_sources():
-    for folder in ("bench", "harness", "impl", "probe"):
-        for path in sorted((ROOT / folder).rglob("*.cpp")):
-            text = path.read_text(encoding="utf-8")
-            text = re.sub(r"^\s*(//|#include|\.name = |\.help = ).*$", "", text, flags=re.MULTILINE)
-            text = re.sub(r'"\s*\n\s*"', "", text)  # the parts of one string
-            yield from ((path.relative_to(ROOT), literal) for literal in re.findall(r'"((?:[^"\\\n]|\\.)*)"', text))
 
 
 class Advice(unittest.TestCase):
@@ -368,6 +333,23 @@ class Advice(unittest.TestCase):
         self.connbench(run + "--external --target 127.0.0.1:9", status=0)
         self.connbench("run --dry-run --connector epoll --mix accepting=99,refusing=1 --attempts 10", status=2)
         self.connbench("run --dry-run --connector epoll --mix accepting=99,refusing=1 --attempts 200", status=0)
+
+    @follows(
+        "widen net.ipv4.ip_local_port_range there",
+        "a UNIX socket cannot be reached from other hosts; leave --family",
+        "each needs at least one attempt in flight",
+    )
+    def test_what_hosts_cannot_do(self):
+        run = "cluster run --dry-run --serve s --connector epoll --attempts 10000 --concurrency 10000 "
+        too_few = run + "--host a,b --limits ports=1000 --addresses "
+        self.assertIn("raise --addresses", self.connbench(too_few + "1", status=3))
+        self.connbench(too_few + "5", status=0)
+        self.connbench(run + "--host a,b --limits ports=5000 --addresses 1", status=0)
+        self.connbench(run + "--host a,b,c,d,e,f,g,h,i,j --limits ports=1000 --addresses 1", status=0)
+        self.connbench(run + "--host a --family unix", status=2)
+        few = "cluster run --dry-run --host a,b --connector epoll --concurrency "
+        self.connbench(few + "1", status=2)
+        self.connbench(few + "2 --limits ports=1000", status=0)
 
     @follows("Use --arrival {}, or {} of {}.")
     def test_arrivals_that_do_not_keep_step_with_the_timeout(self):
