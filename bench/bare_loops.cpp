@@ -4,15 +4,18 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <vector>
 
+#include "harness/process/child_process.h"
 #include "harness/support/unique_fd.h"
 
 namespace connbench {
@@ -105,6 +108,34 @@ void bare_threads(std::span<const Endpoint> endpoints, size_t attempts, size_t c
   }
   for (size_t i = 0; i < std::min(attempts, concurrency); ++i) pthread_join(threads[i], nullptr);
   pthread_attr_destroy(&attributes);
+}
+
+void bare_forks(std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency, BareCall call) {
+  const UniqueFd epoll(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
+  const pid_t parent = ::getpid();
+  std::map<int, pid_t> children;  // by pidfd
+  std::array<epoll_event, 256> events{};
+  for (size_t begun = 0; begun < attempts || !children.empty();) {
+    for (; begun < attempts && children.size() < concurrency; ++begun) {
+      const pid_t child = checked(::fork(), "fork");
+      if (child == 0) {
+        die_with_parent(parent);
+        call(endpoints[begun % endpoints.size()]);
+        ::_exit(0);
+      }
+      const int pidfd = pidfd_of(child).release();
+      epoll_event event{.events = EPOLLIN | EPOLLONESHOT, .data = {.fd = pidfd}};
+      checked(::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, pidfd, &event), "epoll_ctl");
+      children.emplace(pidfd, child);
+    }
+    const int count = checked(::epoll_wait(epoll.get(), events.data(), events.size(), -1), "epoll_wait");
+    for (const epoll_event& event : std::span(events).first(static_cast<size_t>(count))) {
+      const auto ended = children.find(event.data.fd);
+      wait_for_child(ended->second);
+      ::close(ended->first);
+      children.erase(ended);
+    }
+  }
 }
 
 struct BarePool::State {

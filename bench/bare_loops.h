@@ -26,6 +26,9 @@ void bare_select(std::span<const Endpoint> endpoints, size_t attempts, size_t co
 /// flight.
 void bare_threads(std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency, BareCall call);
 
+/// fork, pidfd_open and epoll_ctl; `call` in the child; epoll_wait, wait4 and close.
+void bare_forks(std::span<const Endpoint> endpoints, size_t attempts, size_t concurrency, BareCall call);
+
 /// Threads that take endpoints from a queue (a mutex, a condition variable) and count what is done (another pair).
 class BarePool {
  public:

@@ -44,7 +44,9 @@ void require_descriptors(const PlannedCase& planned, const Limit& limit, CloseMo
 void require_threads(const PlannedCase& planned, const Limit& limit) {
   const Case& what = planned.what;
   size_t needed = what.shards == 1 ? 0 : what.shards;
-  if (planned.capabilities.threads == Capabilities::Threads::per_attempt) needed += what.concurrency;
+  const auto kind = planned.capabilities.threads;  // the kernel's limits count processes as threads
+  if (kind == Capabilities::Threads::per_attempt || kind == Capabilities::Threads::processes)
+    needed += what.concurrency;
   if (planned.capabilities.threads == Capabilities::Threads::pool)
     needed += std::min(what.concurrency, planned.capabilities.pool_threads * what.shards);
   if (needed > 0) require(planned, limit, needed + threads_of_the_harness, "threads", "lower --concurrency");

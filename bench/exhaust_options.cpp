@@ -177,7 +177,8 @@ FlagGroup ramp(ExhaustFlags& flags) {
       {{.name = "--connector",
         .value = "LIST",
         .destination = CommaList{&flags.connectors},
-        .help = "Connectors, with their options; groups (threads, pools, loops, libraries, baselines), globs, all.",
+        .help = "Connectors, with their options; groups (threads, pools, processes, loops, libraries, "
+                "baselines), globs, all.",
         .completes = Completes::connectors},
        {.name = "--pending",
         .value = "N",

@@ -94,6 +94,10 @@ BareLoop threads_with(BareCall call) {
   return [call](auto endpoints, size_t n, size_t concurrency) { bare_threads(endpoints, n, concurrency, call); };
 }
 
+BareLoop forks_with(BareCall call) {
+  return [call](auto endpoints, size_t n, size_t concurrency) { bare_forks(endpoints, n, concurrency, call); };
+}
+
 BareLoop epoll_with(uint32_t how, const BareSocket& socket = {}) {
   return [how, socket](auto endpoints, size_t n, size_t concurrency) {
     bare_epoll(endpoints, n, concurrency, how, socket);
@@ -151,6 +155,7 @@ std::vector<Floor> floors() {
       {"poll", 256, [] { return BareLoop(bare_poll); }},
       {"select", 256, [] { return BareLoop(bare_select); }},
       {"blocking", 1, [] { return BareLoop(bare_blocking); }},
+      {"fork-per-attempt", 256, [] { return forks_with(bare_poll_one); }},
       {"io-uring", 256, [] { return ring_for(256); }},
       {"io-uring", 1, [] { return ring_for(1); }},
       // With one address per host, a race is an epoll loop.

@@ -2,16 +2,18 @@
 // divided by the difference in attempts. Each is measured in a fresh child.
 //   bytes_per_pending          resident memory of the process (/proc/self/smaps_rollup, Rss): the connector and its
 //                              library, the touched part of its threads' stacks, the allocator's overhead, and the
-//                              attempt's sample of 48 bytes, but not the runner's own memory
+//                              attempt's sample of 48 bytes, but not the runner's own memory; of child processes, what
+//                              they do not share
 //   slab_per_pending           the kernel's objects: sockets, files, timers, the SYN that is kept, threads, mappings
 //   kernel_stack_per_pending   the kernel's stacks of the threads
-//   page_tables_per_pending    of this process
+//   page_tables_per_pending    of this process and its children
 // Slab and stacks are those of the whole machine (/proc/meminfo), so other programs disturb them. They are read just
 // before the attempts begin and again while all are pending. Take the median of several repetitions.
 #include "bench/pending_bytes.h"
 
 #include <fmt/format.h>
 #include <malloc.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <sstream>
@@ -51,11 +53,18 @@ struct Held {
 
 Held held_now() {
   constexpr int64_t kib = 1024;
-  return {.resident = figure_of("/proc/self/smaps_rollup", "Rss:") * kib,
-          .slab = figure_of("/proc/meminfo", "Slab:") * kib,
-          .kernel_stacks = figure_of("/proc/meminfo", "KernelStack:") * kib,
-          .page_tables = figure_of("/proc/self/status", "VmPTE:") * kib,
-          .threads = figure_of("/proc/self/status", "Threads:")};
+  Held held{.resident = figure_of("/proc/self/smaps_rollup", "Rss:") * kib,
+            .slab = figure_of("/proc/meminfo", "Slab:") * kib,
+            .kernel_stacks = figure_of("/proc/meminfo", "KernelStack:") * kib,
+            .page_tables = figure_of("/proc/self/status", "VmPTE:") * kib,
+            .threads = figure_of("/proc/self/status", "Threads:")};
+  std::ifstream children(fmt::format("/proc/self/task/{}/children", ::getpid()));
+  for (pid_t child = 0; children >> child; ++held.threads) {
+    const std::string memory = fmt::format("/proc/{}/smaps_rollup", child);
+    held.resident += (figure_of(memory.c_str(), "Private_Clean:") + figure_of(memory.c_str(), "Private_Dirty:")) * kib;
+    held.page_tables += figure_of(fmt::format("/proc/{}/status", child).c_str(), "VmPTE:") * kib;
+  }
+  return held;
 }
 
 void submit_all(Connector& connector, std::span<const Endpoint> endpoints, size_t pending) {
@@ -114,7 +123,9 @@ Held hold_in_child(const NamedConnector& named, std::span<const Endpoint> endpoi
 
 size_t pending_for(const Capabilities& capabilities) {
   size_t pending = pending_of_a_loop;
-  if (capabilities.threads == Capabilities::Threads::per_attempt) pending = pending_of_threads;
+  if (capabilities.threads == Capabilities::Threads::per_attempt ||
+      capabilities.threads == Capabilities::Threads::processes)
+    pending = pending_of_threads;
   if (capabilities.threads == Capabilities::Threads::pool) pending = pending_of_a_pool;
   return capabilities.max_in_flight == 0 ? pending : std::min(pending, capabilities.max_in_flight);
 }

@@ -12,7 +12,7 @@ FlagGroup what_to_measure(RunFlags& flags) {
             .value = "LIST",
             .destination = CommaList{&flags.connectors},
             .help = "Connectors, with their options (epoll,blocking-threads+stack:1MiB); groups of them (threads, "
-                    "pools, loops, libraries, baselines); globs ('*-threads'); or all.",
+                    "pools, processes, loops, libraries, baselines); globs ('*-threads'); or all.",
             .completes = Completes::connectors},
            {.name = "--target",
             .value = "LIST",

@@ -18,7 +18,7 @@ ORDER = {
     "harness": (
         "support connector machine process syscalls programs lab targets exhaust wave scenarios trace record run"
     ).split(),
-    "impl": ["sockets", "loops", "threads", "ring", "races", "libraries", "runtimes"],
+    "impl": ["sockets", "loops", "threads", "processes", "ring", "races", "libraries", "runtimes"],
 }
 MOST_FOLDERS = {"harness": 14, "impl": 8}
 

@@ -26,6 +26,8 @@ std::string_view to_string(Capabilities::Threads threads) noexcept {
       return "pool";
     case Capabilities::Threads::runtime:
       return "runtime";
+    case Capabilities::Threads::processes:
+      return "processes";
   }
   return "";
 }

@@ -55,7 +55,8 @@ struct Capabilities {
     none,         ///< one thread connects
     per_attempt,  ///< one for each attempt
     pool,         ///< a fixed number
-    runtime       ///< of a program: its runtime decides how many
+    runtime,      ///< of a program: its runtime decides how many
+    processes     ///< a child process for each attempt
   };
   enum class DeadlineBy : uint8_t {
     kernel,         ///< only the kernel's own limit on retransmissions

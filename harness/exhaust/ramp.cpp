@@ -261,6 +261,7 @@ class Ramp {
 std::string_view call_of(Stage stage, const Capabilities& capabilities) noexcept {
   switch (stage) {
     case Stage::spawn:
+      if (capabilities.threads == Capabilities::Threads::processes) return "fork";
       return capabilities.threads == Capabilities::Threads::none ? "spawn" : "pthread_create";
     case Stage::socket:
       return "socket";

@@ -1,6 +1,7 @@
 #include "harness/machine/usage.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -12,6 +13,7 @@
 #include <cstdio>
 
 #include "harness/support/proc_file.h"
+#include "harness/support/unique_fd.h"
 
 namespace connbench {
 namespace {
@@ -40,14 +42,14 @@ int64_t ticks_to_ns(int64_t ticks) noexcept {
 // Opens no file.
 void read_clocks(Usage& usage, pid_t server) noexcept {
   usage.server_cpu_ns = cpu_time_of(server);
-  rusage self;
-  if (::getrusage(RUSAGE_SELF, &self) == 0) {
-    usage.cpu_user_ns = nanoseconds(self.ru_utime);
-    usage.cpu_sys_ns = nanoseconds(self.ru_stime);
-    usage.voluntary_switches = self.ru_nvcsw;
-    usage.involuntary_switches = self.ru_nivcsw;
-  }
+  rusage self, children;  // children that were waited for: what a process per attempt costs
+  if (::getrusage(RUSAGE_SELF, &self) != 0 || ::getrusage(RUSAGE_CHILDREN, &children) != 0) return;
+  usage.cpu_user_ns = nanoseconds(self.ru_utime) + nanoseconds(children.ru_utime);
+  usage.cpu_sys_ns = nanoseconds(self.ru_stime) + nanoseconds(children.ru_stime);
+  usage.voluntary_switches = self.ru_nvcsw + children.ru_nvcsw;
+  usage.involuntary_switches = self.ru_nivcsw + children.ru_nivcsw;
   usage.cpu_ns = read_clock(CLOCK_PROCESS_CPUTIME_ID);
+  if (usage.cpu_ns >= 0) usage.cpu_ns += nanoseconds(children.ru_utime) + nanoseconds(children.ru_stime);
 }
 
 // netstat is pairs of lines: names, then values in the same order.
@@ -105,6 +107,18 @@ int64_t count_threads(pid_t pid) noexcept {
   return name_end == std::string_view::npos ? -1 : leading_number(word(stat.substr(name_end + 1), 17));
 }
 
+// The children of one thread of a process. A kernel may lack the file (CONFIG_PROC_CHILDREN): 0.
+int64_t count_children(pid_t pid, pid_t thread) noexcept {
+  std::array<char, 64> path;
+  std::snprintf(path.data(), path.size(), "/proc/%d/task/%d/children", pid, thread);
+  const UniqueFd file(::open(path.data(), O_RDONLY | O_CLOEXEC));
+  std::array<char, 4096> buffer;
+  int64_t count = 0;
+  for (ssize_t size; file && (size = ::read(file.get(), buffer.data(), buffer.size())) > 0;)
+    count += std::count(buffer.begin(), buffer.begin() + size, ' ');  // one after each number
+  return count;
+}
+
 int64_t count_descriptors(pid_t pid, pid_t thread) noexcept {
   std::array<char, 64> path;
   std::snprintf(path.data(), path.size(), "/proc/%d/task/%d/fd", pid, thread);
@@ -149,9 +163,13 @@ Usage operator-(const Usage& after, const Usage& before) noexcept {
 
 Footprint read_footprint(pid_t pid, std::span<const std::atomic<pid_t>> others) noexcept {
   Footprint seen{.threads = count_threads(pid), .fds = count_descriptors(pid, pid)};
+  if (seen.threads < 0) return seen;
+  seen.children = count_children(pid, pid);
   for (const std::atomic<pid_t>& other : others)
-    if (const pid_t thread = other.load(std::memory_order_relaxed); thread != 0)
+    if (const pid_t thread = other.load(std::memory_order_relaxed); thread != 0) {
       seen.fds += std::max<int64_t>(0, count_descriptors(pid, thread));
+      seen.children += count_children(pid, thread);
+    }
   return seen;
 }
 

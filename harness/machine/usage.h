@@ -11,8 +11,8 @@ namespace connbench {
 
 /// One reading. Counters are totals. A field that could not be read is -1.
 struct Usage {
-  int64_t cpu_ns = -1;       ///< process clock, to the nanosecond. Whether it contains softirqs depends on the kernel
-                             ///< (cpu_accounting.h)
+  int64_t cpu_ns = -1;       ///< process clock, to the nanosecond, and of children that have ended, to the microsecond.
+                             ///< Whether it contains softirqs depends on the kernel (cpu_accounting.h)
   int64_t cpu_user_ns = -1;  ///< getrusage: the split is sampled at the tick
   int64_t cpu_sys_ns = -1;
   int64_t softirq_ns = -1;  ///< of the whole machine; /proc/stat counts in ticks
@@ -34,11 +34,13 @@ Usage read_usage_after(pid_t server) noexcept;
 /// `after` − `before` for counters; the peak is that of `after`. A field that either lacks stays -1.
 Usage operator-(const Usage& after, const Usage& before) noexcept;
 
-/// Threads and descriptors that another process has now; -1 when it is gone. Counts the descriptor table of its first
-/// thread and those of `others`: threads with a table of their own (0 = no such thread yet).
+/// Threads, descriptors and child processes that another process has now; -1 when it is gone. Counts the descriptor
+/// table and the children of its first thread and of `others`: threads with a table of their own (0 = no such thread
+/// yet).
 struct Footprint {
   int64_t threads = -1;
   int64_t fds = -1;
+  int64_t children = -1;
 };
 Footprint read_footprint(pid_t pid, std::span<const std::atomic<pid_t>> others = {}) noexcept;
 

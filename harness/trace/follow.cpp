@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <limits>
@@ -102,6 +103,7 @@ class Follower {
   void follow_calls() {
     const pid_t pid = followed();
     if (pid == 0) return end_child();
+    pid_ = pid;
     pidfd_ = pidfd_of(pid);
     SyscallTracer tracer = attach(pid);
     states_.ignore_existing();
@@ -159,7 +161,7 @@ class Follower {
     if (returned.number == SYS_connect) {
       const auto server =
           read_endpoint(returned.memory, returned.arguments[1], static_cast<size_t>(returned.arguments[2]));
-      if (server) learn(static_cast<int>(returned.arguments[0]), *server);
+      if (server) learn(returned.tid, static_cast<int>(returned.arguments[0]), *server);
     }
     if (returned.number == SYS_io_uring_enter) {
       trace_.uses_io_uring = true;
@@ -169,8 +171,12 @@ class Follower {
   }
 
   // Gets the client's endpoint from a copy of its socket. The copy must be closed before the client continues.
-  void learn(int fd, const Endpoint& server) {
-    const UniqueFd copy(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd_.get(), fd, 0)));
+  void learn(pid_t tid, int fd, const Endpoint& server) {
+    const bool of_followed = ::access(fmt::format("/proc/{}/task/{}", pid_, tid).c_str(), F_OK) == 0;
+    // In a process that the client has forked, the number means another socket.
+    const UniqueFd forked(of_followed ? -1 : static_cast<int>(::syscall(SYS_pidfd_open, tid, 0)));
+    const UniqueFd& process = of_followed ? pidfd_ : forked;
+    const UniqueFd copy(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), fd, 0)));
     if (!copy) return states_.discover();
     const Endpoint own = Endpoint::of_socket(copy.get());
     if (own.port() != 0 && own.family() == server.family()) states_.add({own, server});
@@ -246,6 +252,7 @@ class Follower {
   std::unique_ptr<Target> target_;
   StateWatch states_;
   TracedChild child_;
+  pid_t pid_ = 0;  // of the process that is followed
   UniqueFd pidfd_{-1};
   int64_t begun_ns_ = 0;  // packets captured earlier belong to the target
   TimePoint next_discovery_{};

@@ -14,7 +14,8 @@
 namespace connbench::trace {
 namespace {
 
-constexpr long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL;
+constexpr long options =
+    PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_EXITKILL;  // and of its children
 constexpr int syscall_stop_signal = SIGTRAP | 0x80;  // because of PTRACE_O_TRACESYSGOOD
 
 // ptrace() takes numbers where it declares pointers.
@@ -143,7 +144,7 @@ void SyscallTracer::returned(pid_t tid, Thread& thread, int64_t value) {
   const bool failed = value < 0 && value >= -4095;
   call.value = failed ? -1 : value;
   call.error = failed ? static_cast<int>(-value) : 0;
-  on_return_({thread.number, thread.arguments, value, memory, call.shown});
+  on_return_({tid, thread.number, thread.arguments, value, memory, call.shown});
 }
 
 // Fails for a thread that was killed meanwhile, which step() then reports as ended.

@@ -20,6 +20,7 @@ class SyscallTracer {
  public:
   /// A call that has just returned; its thread is still stopped.
   struct Returned {
+    pid_t tid;  ///< of the child, or of a process that the child has forked
     int64_t number;
     const Arguments& arguments;
     int64_t value;
@@ -28,8 +29,9 @@ class SyscallTracer {
   };
   using OnReturn = std::function<void(const Returned&)>;
 
-  /// Attaches to a child that leads its own process group and waits until it has stopped. From then on, the child and
-  /// its threads end when this process does. `wanted` says whether current events are to be recorded.
+  /// Attaches to a child that leads its own process group and waits until it has stopped. From then on, the child, its
+  /// threads and what it forks are followed, and end when this process does. `wanted` says whether current events are
+  /// to be recorded.
   /// @throws std::system_error when ptrace is refused
   SyscallTracer(pid_t child, std::function<bool()> wanted, OnReturn on_return);
 

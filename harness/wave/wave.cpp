@@ -79,7 +79,9 @@ class WaveWatch {
     const pid_t program = report_.program;
     const Footprint seen = footprint_(program > 0 ? program : child_.pid(), report_.tables);
     sample_again_ = begun + 100 * (now() - begun);
-    peak_.threads = std::max(peak_.threads, seen.threads);
+    // A process per attempt takes the place of a thread. What a program starts is not measured (docs/programs.md).
+    const int64_t processes = program > 0 ? 0 : std::max<int64_t>(0, seen.children);
+    peak_.threads = std::max(peak_.threads, seen.threads + processes);
     peak_.fds = std::max(peak_.fds, seen.fds);
   }
 

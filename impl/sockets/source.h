@@ -58,6 +58,9 @@ class Source {
            evidence.family != AF_UNIX && tries < ports(evidence.family);
   }
 
+  /// Goes on to what the next socket would get. For a connector whose sockets are prepared by copies of this one.
+  void skip_turn() noexcept { next_.fetch_add(1, std::memory_order_relaxed); }
+
   /// The addresses of a family; empty: the kernel chooses.
   const std::vector<Endpoint>& addresses(sa_family_t family) const noexcept { return family == AF_INET6 ? v6_ : v4_; }
   /// The next of them; nullptr: the kernel chooses.

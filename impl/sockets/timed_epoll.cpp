@@ -6,8 +6,8 @@ namespace connbench {
 
 TimedEpoll::TimedEpoll() : epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")), timer_(epoll_.get()) {}
 
-int TimedEpoll::control(int operation, int fd, uint64_t tag) noexcept {
-  epoll_event event{.events = EPOLLOUT | EPOLLONESHOT, .data = {.u64 = tag}};
+int TimedEpoll::control(int operation, int fd, uint64_t tag, uint32_t events) noexcept {
+  epoll_event event{.events = events | EPOLLONESHOT, .data = {.u64 = tag}};
   return ::epoll_ctl(epoll_.get(), operation, fd, &event) == 0 ? 0 : errno;
 }
 

@@ -13,15 +13,17 @@
 
 namespace connbench {
 
-/// Reports each watched descriptor once when it becomes writable.
+/// Reports each watched descriptor once when it becomes ready: writable, unless other events are asked for.
 class TimedEpoll {
  public:
   /// @throws std::system_error
   TimedEpoll();
 
   /// Watches `fd` for one event. `tag` is any value but WakeTimer::tag. Returns errno, 0 = done.
-  int add(int fd, uint64_t tag) noexcept { return control(EPOLL_CTL_ADD, fd, tag); }
-  int watch_again(int fd, uint64_t tag) noexcept { return control(EPOLL_CTL_MOD, fd, tag); }
+  int add(int fd, uint64_t tag, uint32_t events = EPOLLOUT) noexcept { return control(EPOLL_CTL_ADD, fd, tag, events); }
+  int watch_again(int fd, uint64_t tag, uint32_t events = EPOLLOUT) noexcept {
+    return control(EPOLL_CTL_MOD, fd, tag, events);
+  }
 
   /// Waits at most until `wake` (a past time: not at all) and calls function(tag, events) for each ready descriptor.
   /// May return early. Returns errno, 0 = none.
@@ -39,7 +41,7 @@ class TimedEpoll {
   }
 
  private:
-  int control(int operation, int fd, uint64_t tag) noexcept;
+  int control(int operation, int fd, uint64_t tag, uint32_t events) noexcept;
   int wait(TimePoint wake) noexcept;  // the number of events, or -errno
 
   UniqueFd epoll_;

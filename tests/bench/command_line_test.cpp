@@ -196,7 +196,7 @@ TEST(Selection, OfAllIsEveryConnectorThatCanRun) {
 }
 
 TEST(Selection, OfAGroupIsItsMembers) {
-  for (const char* group : {"threads", "pools", "loops", "libraries", "baselines", "programs"}) {
+  for (const char* group : {"threads", "pools", "processes", "loops", "libraries", "baselines", "programs"}) {
     const auto members = every([&](const ConnectorEntry& entry) { return entry.group == group; });
     EXPECT_THAT(members, Not(IsEmpty())) << group;
     EXPECT_EQ(selected(group), members) << group;

@@ -231,6 +231,13 @@ TEST_F(Trace, FollowsThreadsAndSaysWhatARingDoesNotShow) {
                                        HasSubstr("SYN_SENT")));  // it closes at once: ESTABLISHED may pass unseen
 }
 
+TEST_F(Trace, FollowsAForkedProcess) {
+  const Traced forked = trace({"--connector", "fork-per-attempt", "--target", far_away});
+  EXPECT_EQ(forked.attempt().at("outcome"), "connected");
+  EXPECT_GT(forked.call("connect").at("thread"), 1);
+  EXPECT_THAT(forked.states("client"), IsSupersetOf({"SYN_SENT", "ESTABLISHED"}));
+}
+
 TEST_F(Trace, TellsTheGreetingInEightPackets) {
   const Traced seen = trace({"--story", "greeting"});
   EXPECT_EQ(seen.attempt().at("outcome"), "connected");

@@ -96,17 +96,20 @@ TEST_F(ListJson, ListsEveryConnectorOfTheRegistryInItsOrder) {
 TEST_F(ListJson, PutsEveryConnectorIntoTheGroupOfItsCapabilities) {
   for (const Json& connector : list_.at("connectors")) {
     const std::string group = connector.at("group");
-    EXPECT_THAT((std::vector<std::string>{"threads", "pools", "loops", "libraries", "baselines", "programs"}),
-                Contains(group));
+    EXPECT_THAT(
+        (std::vector<std::string>{"threads", "pools", "processes", "loops", "libraries", "baselines", "programs"}),
+        Contains(group));
     if (!connector.at("library").is_null()) {
       EXPECT_EQ(group, "libraries") << connector;
     }
     EXPECT_EQ(group == "programs", !connector.at("program").is_null()) << connector;
-    if (connector.at("capabilities").is_null() || group == "programs") continue;
+    // A library's connector may use threads too, but its group is that of libraries.
+    if (connector.at("capabilities").is_null() || group == "programs" || group == "libraries") continue;
     const Json& capabilities = connector.at("capabilities");
     const bool connects = capabilities.at("opens_sockets") == true;
     EXPECT_EQ(group == "threads", connects && capabilities.at("threads") == "per_attempt") << connector;
     EXPECT_EQ(group == "pools", connects && capabilities.at("threads") == "pool") << connector;
+    EXPECT_EQ(group == "processes", connects && capabilities.at("threads") == "processes") << connector;
     EXPECT_EQ(group == "baselines", !connects || capabilities.at("completes_in_submit") == true) << connector;
   }
 }

@@ -11,6 +11,7 @@
 
 #include "harness/connector/connector.h"
 #include "harness/connector/retirement.h"
+#include "harness/support/unique_fd.h"
 #include "impl/sockets/socket_setup.h"
 
 namespace connbench {
@@ -58,7 +59,15 @@ Found poll_once(int fd, TimePoint deadline);
 /// Waits until the handshake ends, at most until `deadline`, and reads SO_ERROR.
 Evidence wait_for_end(int fd, sa_family_t family, TimePoint deadline, WaitOnce wait, const CallContext& context);
 
-/// What the calls with a non-blocking socket share: connect(), then wait_for_end().
+/// An attempt that has ended, and its socket, which still has to be retired.
+struct Ended {
+  UniqueFd fd;
+  Completion completion;
+};
+/// A non-blocking connect(), then wait_for_end().
+Ended connect_and_wait(const Attempt& attempt, const CallContext& context, WaitOnce wait);
+
+/// What the calls with a non-blocking socket share: connect_and_wait(), and the end of the socket.
 Completion waiting_call(const Attempt& attempt, const CallContext& context, WaitOnce wait);
 
 /// Capabilities of the calls. Executors fill in the rest.

@@ -21,7 +21,7 @@ Evidence wait_for_end(int fd, sa_family_t family, TimePoint deadline, WaitOnce w
   return waited;
 }
 
-Completion waiting_call(const Attempt& attempt, const CallContext& context, WaitOnce wait) {
+Ended connect_and_wait(const Attempt& attempt, const CallContext& context, WaitOnce wait) {
   Begun begun = begin_connect(attempt, context.setup);
   Completion completion{.id = attempt.id, .started = begun.started};
   Evidence evidence = begun.evidence;
@@ -30,7 +30,12 @@ Completion waiting_call(const Attempt& attempt, const CallContext& context, Wait
   completion.finished = now();
   evidence.cancelled = context.is_cancelled();
   completion.result = classify(evidence);
-  context.retirement.retire(std::move(begun.fd), completion);
+  return {std::move(begun.fd), completion};
+}
+
+Completion waiting_call(const Attempt& attempt, const CallContext& context, WaitOnce wait) {
+  auto [fd, completion] = connect_and_wait(attempt, context, wait);
+  context.retirement.retire(std::move(fd), completion);
   return completion;
 }
 

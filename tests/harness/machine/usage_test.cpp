@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <functional>
 #include <thread>
@@ -271,6 +272,32 @@ TEST(Footprint, CountsThreadsAndDescriptorsWhateverTheNameOfTheProcess) {
   const Footprint footprint = read_footprint(child.pid());
   EXPECT_EQ(footprint.threads, 4);
   EXPECT_EQ(footprint.fds, ask_shell(fmt::format("ls /proc/{}/fd | wc -l", child.pid())));
+}
+
+TEST(Footprint, CountsChildren) {
+  std::atomic<pid_t> threads[2]{};
+  const Child child([] {
+    for (int i = 0; i < 3; ++i) {
+      if (::fork() != 0) continue;
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      ::close_range(STDERR_FILENO + 1, ~0U, 0);  // the pipe of Child
+      for (;;) ::pause();
+    }
+  });
+  EXPECT_EQ(read_footprint(child.pid(), threads).children, 3);
+}
+
+TEST(Usage, ContainsChildrenThatHaveEnded) {
+  const Usage before = read_usage_before(0);
+  const pid_t child = checked(::fork(), "fork");
+  if (child == 0) {
+    burn(milliseconds(50));
+    ::_exit(0);
+  }
+  ::waitpid(child, nullptr, 0);
+  const Usage cost = read_usage_after(0) - before;
+  EXPECT_GE(cost.cpu_ns, 40'000'000);
+  EXPECT_GE(cost.cpu_user_ns + cost.cpu_sys_ns, 40'000'000);
 }
 
 TEST(Footprint, CountsEveryOpenDescriptor) {

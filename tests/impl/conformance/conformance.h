@@ -94,12 +94,13 @@ inline std::vector<Place> with_sockets(std::vector<Place> all) {
   return claiming(std::move(all), [](const Capabilities& claims) { return claims.opens_sockets; });
 }
 
-/// The connectors that make their system calls themselves.
+/// The connectors that make their system calls themselves, in this process.
 inline std::vector<Place> of_own_calls(std::vector<Place> all) {
   std::erase_if(all, [](const Place& place) {
     return place.connector->library != nullptr && place.connector->library().makes_the_calls;
   });
-  return with_sockets(std::move(all));
+  return claiming(with_sockets(std::move(all)),
+                  [](const Capabilities& claims) { return claims.threads != Capabilities::Threads::processes; });
 }
 
 /// The places for programs that do not run in a lab.

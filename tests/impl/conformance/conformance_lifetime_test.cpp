@@ -58,6 +58,10 @@ TEST_P(WhileNobodyAnswers, ThreadsAreAsDeclared) {
     case Capabilities::Threads::pool:
       EXPECT_EQ(threads, std::min(connecting.capabilities().pool_threads, room));
       break;
+    case Capabilities::Threads::processes:
+      EXPECT_EQ(threads, 0U);
+      EXPECT_EQ(children_of_this_process() - before.children, 5U);
+      break;
     case Capabilities::Threads::runtime:
       FAIL() << "only a program decides that by itself";
   }

@@ -31,6 +31,9 @@ std::optional<std::string> refusal(const char* connector, const std::string& opt
 
 class SocketOptions : public testing::TestWithParam<const char*> {
  protected:
+  void SetUp() override {
+    if (const auto reason = refusal(GetParam(), "")) GTEST_SKIP() << *reason;
+  }
   std::vector<Completion> connect(const Target& target, const std::string& options) const {
     const ConnectorEntry& entry = *find_connector(GetParam()).entry;
     Connecting connecting(entry, 8, {.protocol = true}, options);
@@ -45,8 +48,9 @@ std::string name_of_connector(const testing::TestParamInfo<const char*>& info) {
 }
 // Every way in which a socket gets its options.
 INSTANTIATE_TEST_SUITE_P(Of, SocketOptions,
-                         testing::Values("epoll", "blocking-threads", "io-uring", "happy-eyeballs", "libev", "libuv",
-                                         "libevent", "asio", "asio-coroutines", "libcurl", "boost-fiber"),
+                         testing::Values("epoll", "blocking-threads", "fork-per-attempt", "io-uring", "happy-eyeballs",
+                                         "libev", "libuv", "libevent", "asio", "asio-coroutines", "libcurl",
+                                         "boost-fiber"),
                          name_of_connector);
 
 TEST_P(SocketOptions, TheProtocolIsReadFromTheSocket) {

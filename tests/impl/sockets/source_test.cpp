@@ -61,7 +61,8 @@ std::string name_of_parameter(const testing::TestParamInfo<SourcePorts::ParamTyp
   return name + "_" + std::string(to_string(std::get<1>(info.param)));
 }
 INSTANTIATE_TEST_SUITE_P(SourcePort, SourcePorts,
-                         testing::Combine(testing::Values("epoll", "blocking", "poll-threads", "signal-pool"),
+                         testing::Combine(testing::Values("epoll", "blocking", "poll-threads", "signal-pool",
+                                                          "fork-per-attempt"),
                                           testing::Values(Family::ipv4, Family::ipv6)),
                          name_of_parameter);
 
