@@ -121,12 +121,13 @@ void find_hosts(RunRequest& request) {
     }
     if (host.addresses.empty()) refuse_flag("--target", why_not);
     refuse_same_address(request, host);
+    add_other_families(host);
   }
 }
 
 void choose_network(const RunFlags& flags, RunOptions& options) {
   const std::vector<NamedTarget> targets = all_targets_of(options.request);
-  const auto of_lab = std::ranges::find_if(targets, [](const NamedTarget& t) { return t.entry->needs_lab; });
+  const auto of_lab = std::ranges::find_if(targets, [](const NamedTarget& t) { return t.needs_lab(); });
   const auto outside = std::ranges::find_if(targets, is_external);
   options.needs_lab = !flags.sysctls.empty() || !flags.pcap.empty();
   if (of_lab == targets.end() && !options.needs_lab) return;

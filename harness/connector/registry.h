@@ -44,13 +44,15 @@ struct ConnectorEntry {
   std::unique_ptr<Connector> (*make)(const ConnectorSettings&);
   std::span<const Family> families = every_family;
   Library (*library)() = nullptr;  ///< nullptr: built on system calls alone
-  /// What `--connector GROUP` selects it by. Ours: "threads" (one per attempt), "pools" (of threads), "loops" (an event
-  /// loop of its own), "libraries" (somebody else's loop), and "baselines" (what the others are compared with: the
-  /// harness's own cost, and one connect() after another).
+  /// What `--connector GROUP` selects it by. Ours: "threads" (one per attempt), "pools" (of threads), "processes" (one
+  /// per attempt), "loops" (an event loop of its own), "libraries" (somebody else's loop), and "baselines" (what the
+  /// others are compared with: the harness's own cost, and one connect() after another).
   std::string_view group = "others";
   /// Variables of the environment that change how its library works: "LIBEV_FLAGS", or "EVENT_*" for all that begin so.
   /// They are removed before anything is measured, so that one name cannot mean two ways of connecting.
   std::span<const std::string_view> steered_by = {};
+  /// Its library keeps one state for the whole process, so that a wave cannot be divided into shards.
+  bool one_per_process = false;
   /// A program of its own that makes the attempts, and not code that is linked: then there is no probe() and no make().
   const ConnectorProgram* program = nullptr;
 

@@ -98,8 +98,8 @@ void Recorder::fitness(const Interference& seen, const std::vector<std::string>&
   write_run();
 }
 
-void Recorder::host(const std::string& target, const Endpoint& address, size_t others) {
-  run_.host(target, address, others);
+void Recorder::host(const std::string& target, const HostAddress& address) {
+  run_.host(target, address);
   write_run();
 }
 

@@ -56,7 +56,7 @@ class Recorder {
   /// See RunJson::fitness().
   void fitness(const Interference& seen, const std::vector<std::string>& unfit);
   /// See RunJson::host().
-  void host(const std::string& target, const Endpoint& address, size_t others);
+  void host(const std::string& target, const HostAddress& address);
   /// See RunJson::cluster().
   void cluster(nlohmann::ordered_json description);
   /// The lab as it is now; replaces an earlier description.

@@ -187,8 +187,13 @@ void RunJson::fitness(const Interference& seen, const std::vector<std::string>& 
                              {"throttled_ns", known(seen.throttling.total_ns)}};
 }
 
-void RunJson::host(const std::string& target, const Endpoint& address, size_t others) {
-  (*document_)["hosts"].push_back({{"target", target}, {"address", address.to_string()}, {"others", others}});
+void RunJson::host(const std::string& target, const HostAddress& address) {
+  Json all = Json::array();
+  for (const Endpoint& one : address.all) all.push_back(one.to_string());
+  (*document_)["hosts"].push_back({{"target", target},
+                                   {"address", address.endpoint.to_string()},
+                                   {"others", address.others},
+                                   {"addresses", std::move(all)}});
 }
 
 void RunJson::lab(Json description) {

@@ -20,6 +20,7 @@
 #include "harness/record/samples.h"
 #include "harness/record/summary.h"
 #include "harness/support/clock.h"
+#include "harness/targets/target.h"
 #include "harness/wave/case.h"
 #include "harness/wave/wave.h"
 
@@ -87,8 +88,8 @@ class RunJson {
   void count(const WaveResult& wave, std::string_view method);
   /// What was taken from the run, and why the machine was not fit to measure.
   void fitness(const Interference& seen, const std::vector<std::string>& unfit);
-  /// A host outside, and the address at which it is measured. @param others addresses in that family that are not
-  void host(const std::string& target, const Endpoint& address, size_t others);
+  /// A host outside, and its addresses in a case of one family.
+  void host(const std::string& target, const HostAddress& address);
   /// The lab, if there is one: described at the beginning, and again at the end.
   void lab(nlohmann::ordered_json description);
   /// The cluster's hosts, as they are now; replaces an earlier description. Only its runs have this key.

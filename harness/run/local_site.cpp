@@ -27,6 +27,11 @@ size_t most_time_waits() {
   return static_cast<size_t>(std::max<int64_t>(0, leading_number(sysctl("net.ipv4.tcp_max_tw_buckets").value_or(""))));
 }
 
+// A host with several addresses is one destination.
+size_t hosts_of(const Target& target) {
+  return target.endpoints().size() / target.endpoints_per_attempt();
+}
+
 }  // namespace
 
 LocalSite::LocalSite(const RunRequest& request, const Plan& plan, const Placement& placement, StopSignal& stop,
@@ -53,7 +58,7 @@ size_t LocalSite::open(const PlannedCase& planned) {
                              .spin = request_.spin_server,
                              .lab = request_.lab};
   size_t destinations = 0;
-  for (const NamedTarget* target : planned.targets()) destinations += open(*target, wanted).endpoints().size();
+  for (const NamedTarget* target : planned.targets()) destinations += hosts_of(open(*target, wanted));
   if (!planned.target->entry->answers) open(find_target("accepting"), wanted);
   return destinations;
 }

@@ -36,13 +36,13 @@ std::optional<std::string> Openable::why_not(const NamedTarget& target, Family f
 std::optional<std::string> Openable::try_it(const NamedTarget& target, Family family) const {
   const TargetEntry& entry = *target.entry;
   if (served_ != nullptr) return served_->why_not(target, family);
-  if (entry.needs_lab && lab_ == nullptr) return fmt::format("{} needs the lab: {}", target.name, why_no_lab_);
+  if (target.needs_lab() && lab_ == nullptr) return fmt::format("{} needs the lab: {}", target.name, why_no_lab_);
   if (!target.serves(family))
     return fmt::format("{} {} family {}", target.name,
                        target.addresses.empty() ? "does not exist on" : "has no address of", to_string(family));
   if (family == Family::ipv6 || entry.needs_ipv6)
     if (auto reason = why_no_ipv6()) return reason;
-  if (entry.needs_lab || &entry == &external_target) return std::nullopt;
+  if (target.needs_lab() || &entry == &external_target) return std::nullopt;
   const ChildAnswer answer = ask_in_child([&] {
     const auto opened = target.open({.family = family, .lab = lab_});
     require_route(opened->endpoints()[0]);

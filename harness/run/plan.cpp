@@ -126,12 +126,12 @@ std::optional<std::string> why_no_source(const RunRequest& request, const Planne
   const Options& options = planned.connector->options;
   if (!options.knows("source-address") || !options.given("source-address")) return std::nullopt;
   for (const NamedTarget* target : planned.targets()) {
-    const bool here = !target->entry->needs_lab && target->addresses.empty() && request.served == nullptr;
+    const bool here = !target->needs_lab() && target->addresses.empty() && request.served == nullptr;
     if (here) continue;
     for (const Endpoint& address : options.addresses("source-address"))
       if (address.to_string().starts_with("127."))
         return fmt::format("its source address {} is on loopback, and {} is not{}", address_text(address), target->name,
-                           target->entry->needs_lab ? ": in the lab take 198.18.4.1..198.18.4.250" : "");
+                           target->needs_lab() ? ": in the lab take 198.18.4.1..198.18.4.250" : "");
   }
   return std::nullopt;
 }
@@ -148,6 +148,8 @@ std::optional<std::string> why_skipped(const RunRequest& request, Openable& open
     auto reason = why_program_skipped(request, planned);
     return reason ? reason : why_no_end(planned);
   }
+  if (planned.connector->entry->one_per_process && planned.what.shards > 1)
+    return "its library has one state per process, which is not divided into shards: leave --shards out";
   if (auto reason = why_no_source(request, planned)) return reason;
   const ConnectionPolicy policy = planned.connector->policy(planned.policy);
   Retirement retirement(policy, 0);
@@ -222,7 +224,7 @@ Duration arrivals_last(const RunRequest& request, const std::string& arrival) {
 }
 
 bool needs_lab(const PlannedCase& planned) {
-  return std::ranges::any_of(planned.targets(), [](const NamedTarget* target) { return target->entry->needs_lab; });
+  return std::ranges::any_of(planned.targets(), [](const NamedTarget* target) { return target->needs_lab(); });
 }
 
 // Calls `visit` for every combination that was asked for, including those that will be skipped.

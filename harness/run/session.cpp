@@ -11,6 +11,7 @@
 #include "harness/run/steadiness.h"
 #include "harness/run/warnings.h"
 #include "harness/scenarios/scenario.h"
+#include "harness/support/joined.h"
 #include "harness/targets/external.h"
 
 namespace connbench {
@@ -44,16 +45,25 @@ void Session::record_connectors() {
     if (recorded.insert(planned.what.connector).second) recorder_.connector(*planned.connector, planned.capabilities);
 }
 
-// Of hosts outside: which address stands behind the name. Another run may find another one.
+// Of hosts outside: which addresses stand behind the name. Another run may find others.
 void Session::record_hosts() {
+  std::set<std::string_view> racing;
+  bool all_race = true;
+  for (const PlannedCase& planned : plan_.cases) {
+    all_race = all_race && planned.capabilities.uses_all_endpoints;
+    if (planned.capabilities.uses_all_endpoints) racing.insert(planned.what.connector);
+  }
+  const std::vector<std::string_view> names(racing.begin(), racing.end());
+  const std::string who =
+      names.empty() ? "All attempts" : joined(names, ", ") + " may have used all of them; the others";
   for (const NamedTarget& target : request_.targets)
     for (const HostAddress& address : target.addresses) {
-      recorder_.host(target.name, address.endpoint, address.others);
-      if (address.others > 0)
+      recorder_.host(target.name, address);
+      if (address.others > 0 && !all_race)
         warn(
-            fmt::format("{} has {} addresses of family {}, which may be different hosts. All attempts went to the "
-                        "first, {}; give another one as the target to measure it.",
-                        target.name, address.others + 1, to_string(address.family), address.endpoint.to_string()));
+            fmt::format("{} has {} addresses of family {}, which may be different hosts. {} went to the first, {}; "
+                        "give another one as the target to measure it.",
+                        target.name, address.others + 1, to_string(address.family), who, address.endpoint.to_string()));
     }
 }
 

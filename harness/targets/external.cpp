@@ -142,13 +142,14 @@ bool may_self_connect(const Endpoint& to) {
 
 class External final : public Target {
  public:
-  explicit External(const Endpoint& to) : endpoint_(to) {}
+  explicit External(const HostAddress& host) : endpoints_(host.all) {}
 
-  std::span<const Endpoint> endpoints() const override { return {&endpoint_, 1}; }
+  std::span<const Endpoint> endpoints() const override { return endpoints_; }
+  size_t endpoints_per_attempt() const override { return endpoints_.size(); }
   pid_t server() const override { return 0; }
 
  private:
-  Endpoint endpoint_;
+  std::vector<Endpoint> endpoints_;
 };
 
 // How a host outside the lab should respond is unknown.
@@ -167,7 +168,7 @@ const TargetEntry external_target{
     .answers = false,
     .expected_outcomes = any_end,
     .open = [](const TargetRequest& request) -> std::unique_ptr<Target> {
-      return std::make_unique<External>(request.address->endpoint);
+      return std::make_unique<External>(*request.address);
     },
 };
 
@@ -194,9 +195,23 @@ Lookup look_up(const NamedTarget& host, Family family) {
             .machine_failed = !no_such_host};
   }
   HostAddress address{.family = family, .endpoint = endpoint_of(first->ai_addr)};
-  for (const addrinfo* other = first->ai_next; other != nullptr; other = other->ai_next) ++address.others;
-  address.may_self_connect = may_self_connect(address.endpoint);
+  // Each once: to the C library, the "::1" of /etc/hosts is 127.0.0.1 too, which may have a line of its own.
+  for (const addrinfo* one = first; one != nullptr; one = one->ai_next)
+    if (const Endpoint endpoint = endpoint_of(one->ai_addr); std::ranges::count(address.all, endpoint) == 0)
+      address.all.push_back(endpoint);
+  address.others = address.all.size() - 1;
+  address.may_self_connect = std::ranges::any_of(address.all, may_self_connect);
   return {.found = address, .why_not = ""};
+}
+
+void add_other_families(NamedTarget& host) {
+  const std::vector<HostAddress> own = host.addresses;
+  for (HostAddress& address : host.addresses)
+    for (const HostAddress& other : own) {
+      if (other.family == address.family) continue;
+      address.all.insert(address.all.end(), other.all.begin(), other.all.end());
+      address.may_self_connect |= other.may_self_connect;
+    }
 }
 
 }  // namespace connbench

@@ -35,4 +35,8 @@ struct Lookup {
 /// @param host of parse_external()
 Lookup look_up(const NamedTarget& host, Family family);
 
+/// After all families of a run were looked up: a connector that may use all addresses of a host gets those of every
+/// family, beginning with the one of its case.
+void add_other_families(NamedTarget& host);
+
 }  // namespace connbench

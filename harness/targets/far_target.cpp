@@ -14,7 +14,6 @@
 namespace connbench::lab {
 namespace {
 
-constexpr uint16_t discard_port = 9;  // RFC 863; nothing in the lab listens on this port
 constexpr uint16_t first_far_port = 7000;
 constexpr size_t addresses_of_a_block = 250;
 
@@ -58,7 +57,14 @@ class UnservedTarget final : public Target {
 
 std::unique_ptr<Target> accept_far(const TargetRequest& request, const LinkRule& rule, Fastopen fastopen) {
   const Block block = request.lab->add_far(rule);
-  const auto port = static_cast<uint16_t>(first_far_port + static_cast<uint16_t>(block));
+  return accept_at(request, block, port_of(block), fastopen);
+}
+
+uint16_t port_of(Block block) noexcept {
+  return static_cast<uint16_t>(first_far_port + static_cast<uint16_t>(block));
+}
+
+std::unique_ptr<Target> accept_at(const TargetRequest& request, Block block, uint16_t port, Fastopen fastopen) {
   const Visit server = request.lab->visit_server();
   BoundSockets bound;
   bound.sockets.push_back(stream_socket(request.family));
@@ -76,8 +82,8 @@ std::unique_ptr<Target> unserved_far(const TargetRequest& request, const LinkRul
   return unserved(request, request.lab->add_far(rule));
 }
 
-std::unique_ptr<Target> unserved(const TargetRequest& request, Block block) {
-  return std::make_unique<UnservedTarget>(spread(request, block, discard_port));
+std::unique_ptr<Target> unserved(const TargetRequest& request, Block block, uint16_t port) {
+  return std::make_unique<UnservedTarget>(spread(request, block, port));
 }
 
 Duration parse_round_trip(std::string_view text) {

@@ -22,7 +22,7 @@ class Elsewhere final : public Target {
 
 bool can_be_served(const NamedTarget& target) noexcept {
   // dual-stack is two targets under one name, of which one needs a lab's silence.
-  return !target.entry->needs_lab && !target.entry->needs_ipv6 && target.entry != &external_target;
+  return !target.needs_lab() && !target.entry->needs_ipv6 && target.entry != &external_target;
 }
 
 void ServedElsewhere::add(const std::string& target, Family family, const std::vector<Endpoint>& endpoints) {

@@ -14,16 +14,17 @@ namespace {
 NamedTarget named(const TargetEntry& entry, std::string_view name) {
   const size_t colon = name.find(':');
   const std::string_view given = colon == std::string_view::npos ? entry.default_value : name.substr(colon + 1);
-  if (entry.canonical == nullptr) {
-    if (colon != std::string_view::npos) throw std::invalid_argument(fmt::format("{} takes no parameter", entry.name));
-    return {&entry, std::string(entry.name), ""};
-  }
+  const bool is_plain = colon == std::string_view::npos && entry.default_value.empty();
+  if (entry.canonical == nullptr && !is_plain)
+    throw std::invalid_argument(fmt::format("{} takes no parameter", entry.name));
+  if (is_plain) return {&entry, std::string(entry.name), ""};
   try {
     const std::string parameter = entry.canonical(given);
     return {&entry, fmt::format("{}:{}", entry.name, parameter), parameter};
   } catch (const std::invalid_argument& error) {
-    throw std::invalid_argument(
-        fmt::format("{}: {} (example: {}:{})", entry.name, error.what(), entry.name, entry.default_value));
+    const std::string example =
+        entry.default_value.empty() ? "" : fmt::format(" (example: {}:{})", entry.name, entry.default_value);
+    throw std::invalid_argument(fmt::format("{}: {}{}", entry.name, error.what(), example));
   }
 }
 

@@ -35,13 +35,16 @@ class OutcomeSet {
   unsigned bits_ = 0;
 };
 
-/// The address of a host outside at which it is measured: the first that its name has in that family. The others could
-/// be other hosts.
+/// The addresses of a host outside in a case of one family. Most connectors use the first alone; the others could be
+/// other hosts.
 struct HostAddress {
   Family family;
-  Endpoint endpoint;
-  size_t others = 0;              ///< addresses in that family that are not measured
-  bool may_self_connect = false;  ///< a socket may connect to itself there: a port of this machine that clients get
+  Endpoint endpoint;              ///< the first that its name has in that family
+  size_t others = 0;              ///< further ones in that family
+  bool may_self_connect = false;  ///< a socket may connect to itself at one: a port of this machine that clients get
+  /// Those for connectors that may use them all: this family's in the resolver's order, then those of the other
+  /// families of the run.
+  std::vector<Endpoint> all{};
 };
 
 /// How a target is to be opened.
@@ -80,7 +83,7 @@ class Target {
 struct TargetEntry {
   std::string_view name;                ///< "delayed"
   std::string_view parameter = "";      ///< its parameter after the colon, for people: "D"; "" = none
-  std::string_view default_value = "";  ///< the parameter when none is given
+  std::string_view default_value = "";  ///< the parameter when none is given; "" = it can do without
   std::string_view summary;             ///< one line for `connbench list`
   std::span<const Family> families;
   bool needs_lab = false;
@@ -90,6 +93,7 @@ struct TargetEntry {
   /// The parameter in its shortest spelling, which all spellings of one value share; nullptr = the target takes none.
   /// @throws std::invalid_argument for an invalid one
   std::string (*canonical)(std::string_view parameter) = nullptr;
+  bool parameter_needs_lab = false;  ///< it lives on loopback without a parameter, and in the lab with one
   /// The time from a SYN to its answer where that is always the same; nullptr: at once, at random, or never.
   Duration (*round_trip)(std::string_view parameter) = nullptr;
   /// The outcomes an attempt may have; any other is worth a warning.
@@ -113,6 +117,7 @@ struct NamedTarget {
   /// nullptr when it has none in that family.
   const HostAddress* address(Family family) const noexcept;
   bool serves(Family family) const noexcept;
+  bool needs_lab() const noexcept { return entry->needs_lab || (entry->parameter_needs_lab && !parameter.empty()); }
 
   /// Calls TargetEntry::open with the parameter filled in.
   std::unique_ptr<Target> open(TargetRequest request) const;

@@ -130,6 +130,29 @@ TEST_F(Outside, ANameWithSeveralAddressesIsMeasuredAtTheFirstAndTheOthersAreRepo
   EXPECT_EQ(record().at("hosts").at(0).at("others"), 1);
 }
 
+// Nothing listens: a race ends when the last address has refused, and only a race asks it.
+TEST_F(Outside, ConnectorsThatRaceGetAllAddressesOfAName) {
+  const auto prepare = [&] {
+    replace_file(folder_.path(), "/etc/nsswitch.conf", "hosts: files\n");
+    replace_file(folder_.path(), "/etc/hosts", "127.0.0.1 several.test\n127.0.0.2 several.test\n::1 several.test\n");
+  };
+  const Ended ended =
+      run({"--target", "several.test:9", "--connector", "happy-eyeballs,epoll", "--family", "both", "--attempts", "1"},
+          prepare);
+  SKIP_IF_NOT_PERMITTED();
+  ASSERT_EQ(ended.status, 0) << ended.err;
+  EXPECT_THAT(ended.out, HasSubstr("happy-eyeballs may have used all of them; the others went to the first, 127.0.0."));
+  const auto hosts = record().at("hosts");
+  ASSERT_EQ(hosts.size(), 2U);
+  EXPECT_EQ(hosts.at(0).at("addresses").size(), 3U);
+  EXPECT_EQ(hosts.at(0).at("addresses").at(2), "[::1]:9") << "in a case of family 4, the others come last";
+  EXPECT_EQ(hosts.at(1).at("addresses").at(0), "[::1]:9");
+  for (const auto& counted : record().at("syscalls")) {
+    if (!counted.at("calls").contains("connect")) continue;
+    EXPECT_EQ(counted.at("calls").at("connect"), counted.at("connector") == "epoll" ? 1 : 3) << counted;
+  }
+}
+
 TEST_F(Outside, ANameWithoutAnAddressIsRefusedBeforeTheFolderExists) {
   const Ended unknown =
       run({"--target", "nobody.test:9"}, [&] { replace_file(folder_.path(), "/etc/nsswitch.conf", "hosts: files\n"); });

@@ -165,6 +165,55 @@ TEST_P(FarTarget, SpreadsManyOpenConnectionsOverAddresses) {
     EXPECT_EQ(connect_to(endpoint).error, 0) << endpoint.to_string();
 }
 
+// One suite for both families, and this target has both at once.
+class FarPair : public FarTarget {
+ protected:
+  void SetUp() override {
+    FarTarget::SetUp();
+    if (!IsSkipped() && !lab_of_tests()->has_ipv6()) GTEST_SKIP() << "this machine has no IPv6";
+  }
+  // Of each address of the first host: the errno, and how long it took.
+  static std::pair<int, Duration> tried(const Target& target, size_t address) {
+    const TimePoint begin = now();
+    const Connection connection = connect_to(target.endpoints()[address]);
+    return {connection.error, now() - begin};
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Over, FarPair, testing::Values(Family::ipv4),
+                         [](const auto& over) { return std::string(to_string(over.param)); });
+
+TEST_P(FarPair, HasAnIpv6AndAnIpv4AddressWithOnePort) {
+  for (const char* name : {"dual-stack:dead~20ms", "dual-stack:refused~20ms", "dual-stack:40ms~20ms"}) {
+    const auto target = open(name, 50'000);
+    ASSERT_EQ(target->endpoints_per_attempt(), 2U);
+    ASSERT_GT(target->endpoints().size(), 2U);
+    for (size_t i = 0; i < target->endpoints().size(); i += 2) {
+      EXPECT_EQ(target->endpoints()[i].family(), AF_INET6) << name;
+      EXPECT_EQ(target->endpoints()[i + 1].family(), AF_INET) << name;
+      EXPECT_EQ(target->endpoints()[i].port(), target->endpoints()[i + 1].port()) << name;
+    }
+  }
+}
+
+TEST_P(FarPair, ItsFirstAddressAnswersAsItWasTold) {
+  const auto [slow, after] = tried(*open("dual-stack:40ms~20ms"), 0);
+  EXPECT_EQ(slow, 0);
+  EXPECT_GE(after, 40ms);
+  const auto [refused, refused_after] = tried(*open("dual-stack:refused~20ms"), 0);
+  EXPECT_EQ(refused, ECONNREFUSED);
+  EXPECT_GE(refused_after, 20ms);
+  const auto dead = open("dual-stack:dead~20ms");
+  EXPECT_FALSE(ready_within(connect_to(dead->endpoints()[0], SOCK_NONBLOCK).socket, 100, POLLOUT));
+}
+
+TEST_P(FarPair, ItsSecondAddressAlwaysAccepts) {
+  for (const char* name : {"dual-stack:dead~20ms", "dual-stack:refused~20ms", "dual-stack:40ms~20ms"}) {
+    const auto [error, took] = tried(*open(name), 1);
+    EXPECT_EQ(error, 0) << name;
+    EXPECT_GE(took, 20ms) << name;
+  }
+}
+
 TEST_P(FarTarget, CountsFramesInTheLinkReport) {
   const uint64_t before = lab_of_tests()->link_report().frames;
   EXPECT_EQ(timed_connect(*open("delayed:1ms")).connection.error, 0);

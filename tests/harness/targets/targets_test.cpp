@@ -153,6 +153,22 @@ TEST(TargetTable, SuggestsTheNearestNameForAnUnknownOne) {
   }
 }
 
+TEST(TargetTable, ATargetMayLiveOnLoopbackWithoutAParameterAndInTheLabWithOne) {
+  const NamedTarget plain = find_target("dual-stack");
+  EXPECT_EQ(plain.name, "dual-stack");
+  EXPECT_FALSE(plain.needs_lab());
+  const NamedTarget far = find_target("dual-stack:0.3s~20000us");
+  EXPECT_EQ(far.name, "dual-stack:300ms~20ms");
+  EXPECT_TRUE(far.needs_lab());
+  EXPECT_EQ(find_target("dual-stack:dead~0.02s").name, "dual-stack:dead~20ms");
+}
+
+TEST(TargetTable, SaysWhatTheParameterOfTwoAddressesIs) {
+  for (const char* bad : {"dual-stack:", "dual-stack:20ms", "dual-stack:dead", "dual-stack:gone~20ms",
+                          "dual-stack:dead~", "dual-stack:dead~gone", "dual-stack:20ms~dead", "dual-stack:60s~20ms"})
+    EXPECT_THROW(find_target(bad), std::invalid_argument) << bad;
+}
+
 TEST(TargetTable, ExpectsAFullBacklogToRefuseOnlyOnUnixSockets) {
   const TargetEntry& entry = *find_target("backlog-full").entry;
   EXPECT_TRUE(entry.expected_outcomes(Family::unix_domain).contains(Outcome::refused));
