@@ -4,7 +4,8 @@
 #   cpack --config build/release/CPackConfig.cmake -G DEB     makes them of a finished build
 #   cpack --config build/release/CPackSourceConfig.cmake      the source: what is committed
 #
-# Connectors in other languages are in no package: each would need its language's runtime.
+# Connectors that are programs because of their language or library are in no package (the components `runtimes` and
+# `libraries`): the package would depend on every one of them.
 set(CPACK_PACKAGE_VENDOR "The connbench authors")
 set(CPACK_PACKAGE_CONTACT "The connbench authors <connbench@example.org>")
 set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
@@ -69,8 +70,12 @@ include(CPack)
 
 add_custom_target(deb COMMAND ${CMAKE_CPACK_COMMAND} --config ${PROJECT_BINARY_DIR}/CPackConfig.cmake -G DEB
                   -B ${PROJECT_BINARY_DIR}/packages VERBATIM USES_TERMINAL)
+get_property(unpackaged GLOBAL PROPERTY CONNBENCH_library_programs)
 foreach(folder bench studies)
   get_property(programs DIRECTORY ${folder} PROPERTY BUILDSYSTEM_TARGETS)
+  foreach(program IN LISTS unpackaged)
+    list(REMOVE_ITEM programs ${program} ${program}_connector)
+  endforeach()
   add_dependencies(deb ${programs})
 endforeach()
 foreach(target manual connbench_conformance)

@@ -1,6 +1,10 @@
 // Standalone Asio with callbacks: async_connect() and a steady_timer for each attempt. Choose it in a program that
-// already runs an io_context, or that must also run on other systems than Linux.
+// already runs an io_context, or that must also run on other systems than Linux. With several addresses it is Asio's
+// range connect, which tries the next one when one has failed: after a dead one, never. That opens a socket of its own
+// for each address, so where options ask for other sockets, the same is done here.
 #include <deque>
+#include <span>
+#include <vector>
 
 #include "harness/connector/make_connector.h"
 #include "impl/libraries/asio_connector.h"
@@ -15,29 +19,33 @@ class Asio final : public AsioConnector {
   }
   ~Asio() override { shut_down(); }
 
+  Capabilities capabilities() const override {
+    Capabilities capabilities = AsioConnector::capabilities();
+    capabilities.uses_all_endpoints = true;
+    return capabilities;
+  }
+
  private:
   struct Slot : AsioSlot {
     using AsioSlot::AsioSlot;
-    int handlers = 0;  // callbacks that are still to come
+    int handlers = 0;                           // callbacks that are still to come
+    std::vector<Protocol::endpoint> addresses;  // for a range connect
+    std::span<const Endpoint> left;             // otherwise: what is still to be tried
   };
 
   void begin(InFlight& in_flight, const Attempt& attempt) override {
     auto& slot = static_cast<Slot&>(in_flight);
     slot.handlers = 2;
     slot.completion.started = now();
-    if (const Evidence evidence = open(slot); evidence.error != 0) {
-      decide(slot, evidence);
-      return ended(slot);
-    }
-    slot.socket.async_connect(endpoint_of(attempt.endpoints.front()), [this, &slot](const asio::error_code& error) {
-      if (!slot.decided) {
-        const int reason = errno_of(error, slot.family);
-        decide(slot, {.call = call_that_reported(reason, slot.family), .error = reason});
-        slot.timer.cancel();
-        retire(slot);
+    if (attempt.endpoints.size() > 1 && library_opens_sockets()) {
+      connect_to_any(slot, attempt.endpoints);
+    } else {
+      slot.left = attempt.endpoints;
+      if (const Evidence evidence = connect_to_next(slot); evidence.error != 0) {
+        decide(slot, evidence);
+        return ended(slot);
       }
-      called_back(slot);
-    });
+    }
     slot.timer.expires_at(slot.completion.started + attempt.timeout);
     slot.timer.async_wait([this, &slot](const asio::error_code& error) {
       if (!slot.decided) {
@@ -46,6 +54,45 @@ class Asio final : public AsioConnector {
       }
       called_back(slot);
     });
+  }
+
+  // Begins to connect to the first address for which there is a socket. Otherwise it says why there is none.
+  Evidence connect_to_next(Slot& slot) {
+    Evidence evidence;
+    do {
+      const Endpoint& to = slot.left.front();
+      slot.left = slot.left.subspan(1);
+      evidence = open(slot, to.family());
+      if (evidence.error == 0)
+        slot.socket.async_connect(endpoint_of(to),
+                                  [this, &slot](const asio::error_code& error) { on_connect(slot, error); });
+    } while (evidence.error != 0 && !slot.left.empty());
+    return evidence;
+  }
+
+  void connect_to_any(Slot& slot, std::span<const Endpoint> endpoints) {
+    slot.left = {};
+    slot.addresses.clear();
+    for (const Endpoint& to : endpoints) slot.addresses.push_back(endpoint_of(to));
+    asio::async_connect(slot.socket, slot.addresses.begin(), slot.addresses.end(),
+                        [this, &slot](const asio::error_code& error, auto) { on_connect(slot, error); });
+  }
+
+  void on_connect(Slot& slot, const asio::error_code& error) {
+    if (!slot.decided) {
+      const int reason = errno_of(error, slot.family);
+      Evidence evidence{.call = call_that_reported(reason, slot.family), .error = reason};
+      if (error && !slot.left.empty()) {
+        asio::error_code ignored;
+        slot.socket.close(ignored);
+        evidence = connect_to_next(slot);
+        if (evidence.error == 0) return;
+      }
+      decide(slot, evidence);
+      slot.timer.cancel();
+      retire(slot);
+    }
+    called_back(slot);
   }
 
   void give_up(InFlight& in_flight) override {

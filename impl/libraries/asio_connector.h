@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <asio/basic_stream_socket.hpp>
+#include <asio/connect.hpp>
 #include <asio/error.hpp>
 #include <asio/generic/stream_protocol.hpp>
 #include <asio/io_context.hpp>
@@ -25,7 +26,7 @@ namespace connbench {
 class AsioConnector : public LibraryConnector {
  public:
   // Asio's timers share a timerfd that is set in microseconds.
-  Capabilities capabilities() const final {
+  Capabilities capabilities() const override {
     return {.deadline_by = Capabilities::DeadlineBy::timer, .granularity = std::chrono::microseconds(1)};
   }
 
@@ -54,13 +55,14 @@ class AsioConnector : public LibraryConnector {
   }
 
   // Gives the slot the socket that the options ask for; async_connect() opens one where they ask for none.
-  Evidence open(AsioSlot& slot) {
+  Evidence open(AsioSlot& slot) { return open(slot, slot.family); }
+  Evidence open(AsioSlot& slot, sa_family_t family) {
     if (library_opens_sockets()) return {};
     UniqueFd fd(-1);
-    const Evidence evidence = open_socket(slot.family, fd);
+    const Evidence evidence = open_socket(family, fd);
     if (evidence.error != 0) return evidence;
     asio::error_code error;
-    slot.socket.assign(Protocol(slot.family, setup().protocol(slot.family)), fd.get(), error);
+    slot.socket.assign(Protocol(family, setup().protocol(family)), fd.get(), error);
     if (!error) fd.release();
     return {.call = Call::wait, .error = error.value()};  // epoll_ctl()
   }

@@ -1,7 +1,7 @@
 // libcurl: an easy handle for each attempt, CURLOPT_CONNECT_ONLY and CURLOPT_CONNECTTIMEOUT_MS, driven by the multi
 // interface over an epoll. Choose it where the rest of the program uses curl too. An attempt is a URL, so parsing it is
-// part of what is measured. curl itself closes a socket that did not connect, so it has no TCP_INFO.
-#include <curl/curl.h>
+// part of what is measured. curl itself closes a socket that did not connect, so it has no TCP_INFO. It races the
+// addresses of a host: the other family's begin CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS (200 ms) after the first one's.
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
@@ -9,20 +9,13 @@
 #include <algorithm>
 #include <array>
 #include <climits>
-#include <cstdio>
 #include <deque>
 
 #include "harness/connector/make_connector.h"
-#include "impl/libraries/library_connector.h"
+#include "impl/libraries/curl_handle.h"
 
 namespace connbench::connectors {
 namespace {
-
-// curl requires that one thread initializes its global state before any other call.
-void require_curl() {
-  static const CURLcode result = ::curl_global_init(CURL_GLOBAL_NOTHING);
-  if (result != CURLE_OK) throw std::system_error(ENOMEM, std::generic_category(), "curl_global_init");
-}
 
 template <class T>
 T* not_null(T* object, const char* call) {
@@ -30,9 +23,6 @@ T* not_null(T* object, const char* call) {
   return object;
 }
 
-struct Free {
-  void operator()(CURL* easy) const { ::curl_easy_cleanup(easy); }
-};
 struct FreeMulti {
   void operator()(CURLM* multi) const { ::curl_multi_cleanup(multi); }
 };
@@ -49,71 +39,36 @@ class Libcurl final : public LibraryConnector {
     ::curl_multi_setopt(multi_.get(), CURLMOPT_TIMERFUNCTION, set_timer);
     ::curl_multi_setopt(multi_.get(), CURLMOPT_TIMERDATA, this);
     for (Slot& slot : slots_) {
-      slot.easy.reset(not_null(::curl_easy_init(), "curl_easy_init"));
-      slot.owner = this;
-      configure(slot);
+      not_null(slot.easy.get(), "curl_easy_init");
+      slot.easy.open_sockets_by(setup());
+      slot.easy.set(CURLOPT_PRIVATE, static_cast<void*>(&slot));
       adopt(slot);
     }
   }
   ~Libcurl() override { shut_down(); }
 
   Capabilities capabilities() const override {
-    return {.deadline_by = Capabilities::DeadlineBy::timer, .granularity = std::chrono::milliseconds(1)};
+    return {.deadline_by = Capabilities::DeadlineBy::timer,
+            .granularity = std::chrono::milliseconds(1),
+            .uses_all_endpoints = true};
   }
 
  private:
   struct Slot : InFlight {
-    std::unique_ptr<CURL, Free> easy;
-    Libcurl* owner = nullptr;
-    UniqueFd closed{-1};    // the socket that curl has finished with
-    Evidence not_opened{};  // why open() gave curl none
+    CurlHandle easy;
   };
-
-  void configure(Slot& slot) const {
-    CURL* const easy = slot.easy.get();
-    if (!library_opens_sockets()) {
-      ::curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open);
-      ::curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, static_cast<void*>(&slot));
-    }
-    ::curl_easy_setopt(easy, CURLOPT_PRIVATE, static_cast<void*>(&slot));
-    ::curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
-    ::curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    ::curl_easy_setopt(easy, CURLOPT_PROXY, "");  // overrides the environment
-    ::curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
-    ::curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, take_over);
-    ::curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, static_cast<void*>(&slot));
-  }
 
   // curl counts the timeout from the moment at which it receives the handle, so the attempt starts there.
   void begin(InFlight& in_flight, const Attempt& attempt) override {
     auto& slot = static_cast<Slot&>(in_flight);
-    CURL* const easy = slot.easy.get();
-    slot.not_opened = {};
     slot.completion.started = now();
-    address(easy, attempt.endpoints.front());
-    ::curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(whole_milliseconds(attempt.timeout)));
-    if (const CURLMcode refused = ::curl_multi_add_handle(multi_.get(), easy); refused != CURLM_OK) {
+    slot.easy.aim(attempt.endpoints, attempt.timeout);
+    if (const CURLMcode refused = ::curl_multi_add_handle(multi_.get(), slot.easy.get()); refused != CURLM_OK) {
       decide(slot, {.call = Call::wait, .error = ENOMEM});
       return ended(slot);
     }
     act(CURL_SOCKET_TIMEOUT, 0);
   }
-
-  // A numeric host needs no lookup. For a UNIX socket, the host in the URL means nothing.
-  static void address(CURL* easy, const Endpoint& to) {
-    const std::string name = to.to_string();
-    const bool is_unix = to.family() == AF_UNIX;
-    const bool is_abstract = is_unix && name.starts_with(abstract_prefix);
-    const char* const abstract = is_abstract ? name.c_str() + abstract_prefix.size() : nullptr;
-    const char* const path = is_unix && !is_abstract ? name.c_str() + unix_prefix.size() : nullptr;
-    std::array<char, 80> url{};  // the longest is that of an IPv6 address, 61
-    std::snprintf(url.data(), url.size(), "http://%s/", is_unix ? "localhost" : name.c_str());
-    ::curl_easy_setopt(easy, CURLOPT_URL, url.data());
-    ::curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, path);
-    if (!is_unix || is_abstract) ::curl_easy_setopt(easy, CURLOPT_ABSTRACT_UNIX_SOCKET, abstract);
-  }
-  static constexpr std::string_view unix_prefix = "unix:";  // of Endpoint::to_string()
-  static constexpr std::string_view abstract_prefix = "unix:@";
 
   // Lets curl process an event on a socket or a timeout, and collects the attempts that have ended.
   void act(curl_socket_t fd, int happened) {
@@ -123,7 +78,7 @@ class Libcurl final : public LibraryConnector {
     while (const CURLMsg* message = ::curl_multi_info_read(multi_.get(), &left)) {
       if (message->msg != CURLMSG_DONE) continue;
       Slot& slot = slot_of(message->easy_handle);
-      finish(slot, evidence_of(slot, message->data.result));
+      finish(slot, slot.easy.evidence_of(message->data.result, slot.family));
     }
     for (; !unwatched_.empty(); unwatched_.pop_back()) {
       auto& [slot, error] = unwatched_.back();
@@ -137,20 +92,6 @@ class Libcurl final : public LibraryConnector {
     return *static_cast<Slot*>(slot);
   }
 
-  // curl keeps the errno of a failed call, but not which call it was.
-  static Evidence evidence_of(const Slot& slot, CURLcode result) {
-    if (slot.not_opened.error != 0) return slot.not_opened;
-    if (result == CURLE_OK) return {.call = call_that_reported(0, slot.family)};
-    if (result == CURLE_OPERATION_TIMEDOUT) return {.call = Call::wait, .deadline_passed = true};
-    long error = 0;
-    ::curl_easy_getinfo(slot.easy.get(), CURLINFO_OS_ERRNO, &error);
-    // The one errno that gets lost is EAGAIN, which curl takes for "in progress". For a UNIX socket it means that the
-    // backlog is full.
-    if (error == 0 && result == CURLE_COULDNT_CONNECT && slot.family == AF_UNIX) error = EAGAIN;
-    if (error == 0) return {.call = Call::wait};
-    return {.call = call_that_reported(static_cast<int>(error), slot.family), .error = static_cast<int>(error)};
-  }
-
   void give_up(InFlight& in_flight) override {
     finish(static_cast<Slot&>(in_flight), {.call = Call::wait, .cancelled = true});
   }
@@ -159,22 +100,8 @@ class Libcurl final : public LibraryConnector {
   void finish(Slot& slot, const Evidence& evidence) {
     decide(slot, evidence);
     ::curl_multi_remove_handle(multi_.get(), slot.easy.get());
-    retirement().retire(std::move(slot.closed), slot.completion);
+    retirement().retire(slot.easy.take_closed(), slot.completion);
     ended(slot);
-  }
-
-  // Called instead of socket().
-  static curl_socket_t open(void* context, curlsocktype, curl_sockaddr*) {
-    auto& slot = *static_cast<Slot*>(context);
-    UniqueFd fd(-1);
-    slot.not_opened = slot.owner->open_socket(slot.family, fd);
-    return slot.not_opened.error == 0 ? fd.release() : CURL_SOCKET_BAD;
-  }
-
-  // Called instead of close(). By then curl has stopped watching the socket.
-  static int take_over(void* slot, curl_socket_t fd) {
-    static_cast<Slot*>(slot)->closed.reset(fd);
-    return 0;
   }
 
   // Returning an error would break all handles for good, so an attempt that cannot be watched is ended after curl has
@@ -243,9 +170,7 @@ const ConnectorEntry libcurl{
       require_curl();
       return std::make_unique<Libcurl>(settings);
     },
-    .library = []() -> Library {
-      return {"libcurl", ::curl_version_info(CURLVERSION_NOW)->version, true};
-    },
+    .library = curl_library,
     .group = "libraries",
 };
 

@@ -8,6 +8,12 @@
 
 namespace connbench {
 
+Evidence open_socket(SocketSetup& setup, sa_family_t family, UniqueFd& fd) noexcept {
+  fd.reset(setup.open(family, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (!fd) return {.call = Call::socket, .error = errno, .family = family};
+  return setup.prepare(fd.get(), family);
+}
+
 LibraryConnector::LibraryConnector(const ConnectorSettings& settings)
     : retirement_(settings.retirement), setup_(settings.options) {
   slots_.reserve(settings.max_in_flight);
@@ -62,12 +68,6 @@ void LibraryConnector::ended(InFlight& slot) {
   --open_;
   free_.push_back(&slot);
   done_.push_back(slot.completion);
-}
-
-Evidence LibraryConnector::open_socket(sa_family_t family, UniqueFd& fd) noexcept {
-  fd.reset(setup_.open(family, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  if (!fd) return {.call = Call::socket, .error = errno, .family = family};
-  return setup_.prepare(fd.get(), family);
 }
 
 void LibraryConnector::shut_down() {

@@ -13,6 +13,9 @@
 
 namespace connbench {
 
+/// A non-blocking socket by the options. When evidence.error is not 0, there is none for this attempt.
+Evidence open_socket(SocketSetup& setup, sa_family_t family, UniqueFd& fd) noexcept;
+
 /// One thread, many attempts in flight, each in a slot with the library's own objects. A derived class begins an
 /// attempt, gives one up, and runs the library's loop.
 ///
@@ -59,8 +62,8 @@ class LibraryConnector : public Connector {
 
   /// For a library that can be given a socket: whether it opens its own, because no option asks for anything else.
   bool library_opens_sockets() const noexcept { return setup_.is_default(); }
-  /// Otherwise: a non-blocking socket by the options. When evidence.error is not 0, there is none for this attempt.
-  Evidence open_socket(sa_family_t family, UniqueFd& fd) noexcept;
+  /// Otherwise: the function of the same name, with this connector's options.
+  Evidence open_socket(sa_family_t family, UniqueFd& fd) noexcept { return connbench::open_socket(setup_, family, fd); }
   /// For begin_connect().
   SocketSetup& setup() noexcept { return setup_; }
 

@@ -46,13 +46,20 @@ inline constexpr OptionSpec socket_options[] = {source_port_option, source_addre
 /// Those of a connector that cannot repeat socket() and connect() when another socket has the port.
 inline constexpr OptionSpec unrepeated_socket_options[] = {source_address_option, protocol_option, fastopen_option};
 
+template <size_t n, size_t m>
+constexpr std::array<OptionSpec, n + m> joined_options(const OptionSpec (&first)[n], const OptionSpec (&own)[m]) {
+  std::array<OptionSpec, n + m> all{};
+  for (size_t i = 0; i < n + m; ++i) all[i] = i < n ? first[i] : own[i - n];
+  return all;
+}
 /// The options of a connector whose sockets we open: these, then its own.
 template <size_t n>
-constexpr std::array<OptionSpec, std::size(socket_options) + n> with_socket_options(const OptionSpec (&own)[n]) {
-  std::array<OptionSpec, std::size(socket_options) + n> all{};
-  for (size_t i = 0; i < all.size(); ++i)
-    all[i] = i < std::size(socket_options) ? socket_options[i] : own[i - std::size(socket_options)];
-  return all;
+constexpr auto with_socket_options(const OptionSpec (&own)[n]) {
+  return joined_options(socket_options, own);
+}
+template <size_t n>
+constexpr auto with_unrepeated_socket_options(const OptionSpec (&own)[n]) {
+  return joined_options(unrepeated_socket_options, own);
 }
 
 /// Opens and prepares sockets by these options. Thread-safe. With their defaults it makes no system call but socket().

@@ -54,6 +54,8 @@ class DebianTest(unittest.TestCase):
         self.assertIn("python3", needs)
         for library in "libc6", "libpcap0.8", "liburing2":
             self.assertTrue(any(name.startswith(library) for name in needs), f"{library} is not in {needs}")
+        for library in "libglib", "libqt6", "libpoco", "libace":  # of connectors that are programs
+            self.assertFalse(any(name.startswith(library) for name in needs), f"{library} is in {needs}")
         recommended = self.field(PROGRAM, "Recommends")
         for name in "git", "python3-jsonschema", "python3-numpy", "python3-scipy", "strace":
             self.assertIn(name, recommended)

@@ -125,6 +125,7 @@ std::vector<Place> with_deadlines() {
 INSTANTIATE_TEST_SUITE_P(Connector, InterruptedDeadlines, testing::ValuesIn(with_deadlines()), name_of_place);
 
 TEST_P(InterruptedInSilence, AnErrorWithoutSoErrorIsNotAConnection) {
+  if (entry().name == "state-threads") GTEST_SKIP() << "its st_connect() takes any event for a connection";
   const auto target = open_target(concurrency);
   DrivenWave wave(entry(), concurrency, concurrency);
   const Fault fault(Function::no_event, EIO, 1, 1);

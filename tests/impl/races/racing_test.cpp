@@ -198,5 +198,23 @@ TEST_F(Racing, OnTheDualStackTargetOnlyTheyReachTheSecondAddress) {
   EXPECT_EQ(race("epoll", host, 50ms).result.outcome, Outcome::deadline_exceeded);
 }
 
+// Nothing listens at the first address. Both have one port, as curl wants it.
+TEST_F(Racing, EveryAddressGetsASocketByTheOptions) {
+  const UniqueFd listener(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  const Endpoint any_port = Endpoint::ipv4(INADDR_LOOPBACK, 0);
+  checked(::bind(listener.get(), any_port.address(), any_port.size()), "bind");
+  checked(::listen(listener.get(), 8), "listen");
+  const Endpoint listening = Endpoint::of_socket(listener.get());
+  const std::vector<Endpoint> host{Endpoint::ipv6(in6addr_loopback, listening.port()), listening};
+  for (const std::string name : {"happy-eyeballs", "sequential", "asio", "libcurl", "libcurl-threads"}) {
+    if (find_connector(name).entry->options.empty()) continue;  // its library is missing
+    const Completion end = race(name + "+source-address:127.0.0.2", host, patience, {.close = CloseMode::fin});
+    EXPECT_EQ(end.result.outcome, Outcome::connected) << name;
+    ASSERT_TRUE(plain::ready_within(listener, plain::patience_ms)) << name;
+    const UniqueFd peer(checked(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept4"));
+    EXPECT_EQ(Endpoint::of_peer(peer.get()).to_string().substr(0, 10), "127.0.0.2:") << name;
+  }
+}
+
 }  // namespace
 }  // namespace connbench::conformance

@@ -50,7 +50,7 @@ std::string name_of_connector(const testing::TestParamInfo<const char*>& info) {
 INSTANTIATE_TEST_SUITE_P(Of, SocketOptions,
                          testing::Values("epoll", "blocking-threads", "fork-per-attempt", "io-uring", "happy-eyeballs",
                                          "libev", "libuv", "libevent", "asio", "asio-coroutines", "libcurl",
-                                         "boost-fiber"),
+                                         "libcurl-threads", "sd-event", "state-threads", "boost-fiber"),
                          name_of_connector);
 
 TEST_P(SocketOptions, TheProtocolIsReadFromTheSocket) {
