@@ -10,13 +10,14 @@ from ..output import write_text
 from ..records.files import read_text
 from ..records.run import Run
 from ..units import counted
-from . import beliefs, beliefs_tables, memory
+from . import beliefs, beliefs_tables, memory, races
 from .experiments import EXPERIMENTS
 
-MEMORY, BELIEFS = "memory", "beliefs"
+MEMORY, RACES, BELIEFS = "memory", "races", "beliefs"
 MEASURED = (0, 1)  # exit statuses of connbench; 1: an outcome is not what the target explains
 _QUESTIONS = {
     MEMORY: "What does a pending attempt hold, in the process and in the kernel?",
+    RACES: races.QUESTION,
     BELIEFS: "What do runtimes take for the truth? (Its tables are in docs/connect.md.)",
 }
 _BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}
@@ -24,7 +25,7 @@ _BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}
 
 def names():
     """Those of docs/method.md."""
-    return [MEMORY, *_BY_NAME]
+    return [MEMORY, RACES, *_BY_NAME]
 
 
 def all_names():
@@ -57,6 +58,9 @@ def measure(name, bin_folder, folder, quick):
         return
     if name == BELIEFS:
         beliefs.measure(bin_folder, folder / BELIEFS, quick)
+        return
+    if name == RACES:
+        races.measure(bin_folder, folder / RACES, quick)
         return
     program = programs.require_program(bin_folder / "connbench", "scripts/test builds it")
     for arguments, out in zip(_BY_NAME[name].runs, _folders(name, folder)):
@@ -94,6 +98,8 @@ def _table(name, folder):
         return memory.table(folder / f"{MEMORY}.json")
     if name == BELIEFS:
         return beliefs_tables.tables(folder / BELIEFS)
+    if name == RACES:
+        return races.table(folder / RACES)
     runs = [Run(path) for path in _folders(name, folder)]
     for run in runs:
         run.require_complete()

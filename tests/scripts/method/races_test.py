@@ -1,0 +1,95 @@
+"""When the second try of a race began, from made-up packets."""
+
+import ipaddress
+import struct
+import unittest
+
+from connbench_tools.failures import Unusable
+from connbench_tools.method import laboratory, packets, races
+from made_records import Records
+from made_runs import RunsTest
+
+ORIGIN = 1_700_000_000 * 10**9
+STARTED = ORIGIN + 10**9  # of the attempts of Records
+MS = 1_000_000
+FIRST, SECOND = "2001:2::1", "198.19.0.1"
+SYN, SYN_ACK = 0x02, 0x12
+
+
+def packet(source, destination, port=40_000, flags=SYN, interface=10, kind=4):
+    """A TCP packet with cooked headers, as a capture of the lab has it."""
+    tcp = struct.pack("!HHIIBBHHH", port, 7000, 1, 0, 5 << 4, flags, 100, 0, 0)
+    ends = ipaddress.ip_address(source).packed + ipaddress.ip_address(destination).packed
+    if len(ends) == 8:
+        ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0) + ends
+    else:
+        ip = struct.pack("!IHBB", 6 << 28, len(tcp), 6, 64) + ends
+    return struct.pack("!HHIHBB8x", 0x86DD, 0, interface, 1, kind, 6) + ip + tcp
+
+
+def capture(path, *timed):
+    """Writes a capture of (ms after the start of the attempt, packet) pairs."""
+    data = struct.pack("=IHHIIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 276)
+    for after_ms, content in timed:
+        seconds, nanoseconds = divmod(STARTED + round(after_ms * MS), 10**9)
+        data += struct.pack("=IIII", seconds, nanoseconds, len(content), len(content)) + content
+    path.write_bytes(data)
+
+
+class RacesTest(RunsTest):
+    def setUp(self):
+        super().setUp()
+        self.races = self.folder / "races"
+
+    def racer(self, name, *timed, times=(270 * MS,)):
+        """A run in which each target got one attempt, and all of them at once, with the same packets."""
+        run = Records()
+        for answer in races.ANSWERS:
+            run.wave(name, target=f"dual-stack:{answer}~20ms", times=times, p50_ns=times[0])
+        run.write(self.races / name)
+        capture(self.races / f"{name}.pcap", *timed)
+
+    def cells(self, name):
+        (line,) = [line for line in laboratory.table("races", self.folder).splitlines() if f"`{name}`" in line]
+        return [cell.strip() for cell in line.split("|")[2:-1]]
+
+    def test_takes_the_time_between_the_first_syns_to_the_two_addresses(self):
+        first, second = packet("2001:2::99", FIRST), packet("198.18.0.1", SECOND)
+        self.racer("eyeballs", (1, first), (200, first), (251, second), (260, second))
+        self.assertEqual(self.cells("eyeballs"), ["250.0 (250.0–250.0)", "270.0"] * 4)
+
+    def test_does_not_invent_a_second_try(self):
+        self.racer("stubborn", (1, packet("2001:2::99", FIRST)))
+        self.assertEqual(self.cells("stubborn")[0], "-")
+
+    def test_ignores_what_is_no_syn_of_the_client_and_what_comes_after_the_attempt(self):
+        second = {"source": "198.18.0.1", "destination": SECOND}
+        self.racer(
+            "calm",
+            (1, packet("2001:2::99", FIRST)),
+            (2, packet(**second, flags=SYN_ACK)),
+            (3, packet(**second, interface=20)),
+            (4, packet(**second, kind=0)),
+            (5, b"short"),
+            (271, packet(**second)),
+        )
+        self.assertEqual(self.cells("calm")[0], "-")
+
+    def test_puts_the_soonest_first(self):
+        first, second = packet("2001:2::99", FIRST), packet("198.18.0.1", SECOND)
+        self.racer("a-never", (1, first))
+        self.racer("b-late", (1, first), (251, second))
+        self.racer("c-soon", (1, first), (51, second))
+        names = [line.split("`")[1] for line in laboratory.table("races", self.folder).splitlines() if "`" in line]
+        self.assertEqual(names, ["c-soon", "b-late", "a-never"])
+
+    def test_says_what_is_no_capture(self):
+        self.racer("eyeballs")
+        (self.races / "eyeballs.pcap").write_bytes(b"not a capture, however long it may be")
+        with self.assertRaisesRegex(Unusable, "eyeballs.pcap is not a capture with nanoseconds"):
+            laboratory.table("races", self.folder)
+        self.assertRaises(Unusable, packets.openings, self.races / "eyeballs.pcap")
+
+
+if __name__ == "__main__":
+    unittest.main()
