@@ -69,7 +69,8 @@ class Worker {
   };
   [[noreturn]] void work() {
     for (int next = 1;; ++next) {
-      while (state_->wanted < next) ::usleep(200);
+      do ::usleep(200);  // at least once, also where a step was wanted before this process ran at all
+      while (state_->wanted < next);
       if (next == 1) burn();
       if (next == 2) std::thread(burn).join();
       state_->done = next;
