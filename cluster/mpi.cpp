@@ -34,7 +34,7 @@ constexpr Duration host_patience = seconds(3);   // until rank 0 takes a rank fo
 constexpr Duration rank0_patience = seconds(4);  // until a rank ends that hears nothing from rank 0
 // How often MPI is asked for messages. While a wave runs, rarely: that costs processor time of the measured machine.
 constexpr Duration between_looks = milliseconds(1);
-constexpr Duration between_looks_in_a_wave = milliseconds(50);
+constexpr Duration between_looks_in_a_wave = milliseconds(100);
 
 /// The worker of this host, which dies with this process.
 class Worker {
