@@ -17,7 +17,8 @@ namespace connbench {
 namespace {
 
 constexpr const char* how_to_get_mpi =
-    "install Open MPI and build connbench again (apt-get install libopenmpi-dev openmpi-bin openssh-client)";
+    "install connbench-cluster, or build connbench where Open MPI is (apt-get install libopenmpi-dev openmpi-bin "
+    "openssh-client)";
 
 std::string own_folder() {
   return std::filesystem::read_symlink("/proc/self/exe").parent_path();

@@ -1,6 +1,6 @@
 # Packages:
 #
-#   cmake --build build/release --target deb                  builds what they have, and makes connbench and libconnbench-dev
+#   cmake --build build/release --target deb                  builds what they have, and makes connbench, libconnbench-dev and connbench-cluster
 #   cpack --config build/release/CPackConfig.cmake -G DEB     makes them of a finished build
 #   cpack --config build/release/CPackSourceConfig.cmake      the source: what is committed
 #
@@ -14,6 +14,9 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
     OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 set(CPACK_COMPONENTS_ALL connbench development)
+if(TARGET connbench-mpi)
+  list(APPEND CPACK_COMPONENTS_ALL cluster)
+endif()
 
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
@@ -28,7 +31,7 @@ set(CPACK_DEBIAN_CONNBENCH_PACKAGE_DEPENDS "python3 (>= 3.11)")
 # allows no perf events.
 set(CPACK_DEBIAN_CONNBENCH_PACKAGE_RECOMMENDS
     "git, python3-jsonschema, python3-matplotlib, python3-numpy, python3-scipy, strace")
-set(CPACK_DEBIAN_CONNBENCH_PACKAGE_SUGGESTS "libconnbench-dev, tcpdump")
+set(CPACK_DEBIAN_CONNBENCH_PACKAGE_SUGGESTS "connbench-cluster, libconnbench-dev, tcpdump")
 set(CPACK_COMPONENT_CONNBENCH_DESCRIPTION
 "measures ways to open TCP connections
 Threads, poll, epoll, io_uring, Asio, libuv, libevent, libcurl and others are
@@ -52,10 +55,21 @@ Static libraries, headers and a CMake package: a program with connectors of
 your own beside those of connbench, and the tests that every connector must
 pass. Use the compiler of this release of Debian.")
 
+# Both speak one version of their messages.
+set(CPACK_DEBIAN_CLUSTER_PACKAGE_NAME connbench-cluster)
+set(CPACK_DEBIAN_CLUSTER_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_CLUSTER_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_CLUSTER_PACKAGE_DEPENDS
+    "connbench (= ${PROJECT_VERSION}-${CPACK_DEBIAN_PACKAGE_RELEASE}), openmpi-bin, openssh-client")
+set(CPACK_COMPONENT_CLUSTER_DESCRIPTION
+"connbench on several machines
+What connbench cluster starts on each host, with Open MPI over ssh or Slurm: it
+carries the orders and compares the clocks. Every host needs this package.")
+
 # What every Debian package has. Left out of `cmake --install`, which is no package.
 set(changelog ${PROJECT_BINARY_DIR}/changelog.Debian.gz)
 execute_process(COMMAND gzip -9nc ${PROJECT_SOURCE_DIR}/packaging/debian/changelog OUTPUT_FILE ${changelog})
-foreach(package connbench:connbench libconnbench-dev:development)
+foreach(package connbench:connbench libconnbench-dev:development connbench-cluster:cluster)
   string(REPLACE : ";" package ${package})
   list(POP_BACK package component)
   install(FILES packaging/debian/copyright ${changelog} DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${package}
@@ -71,7 +85,7 @@ include(CPack)
 add_custom_target(deb COMMAND ${CMAKE_CPACK_COMMAND} --config ${PROJECT_BINARY_DIR}/CPackConfig.cmake -G DEB
                   -B ${PROJECT_BINARY_DIR}/packages VERBATIM USES_TERMINAL)
 get_property(unpackaged GLOBAL PROPERTY CONNBENCH_library_programs)
-foreach(folder bench studies)
+foreach(folder bench cluster studies)
   get_property(programs DIRECTORY ${folder} PROPERTY BUILDSYSTEM_TARGETS)
   foreach(program IN LISTS unpackaged)
     list(REMOVE_ITEM programs ${program} ${program}_connector)

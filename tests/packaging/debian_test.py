@@ -14,7 +14,8 @@ import tempfile
 import unittest
 
 CPACK, BUILD, SOURCE = sys.argv[1], *map(pathlib.Path, sys.argv[2:4])
-PROGRAM, LIBRARY = "connbench", "libconnbench-dev"
+PROGRAM, LIBRARY, CLUSTER = "connbench", "libconnbench-dev", "connbench-cluster"
+HAS_MPI = (BUILD / "bin/connbench-mpi").exists()
 OWN_DOCUMENTS = ("changelog.Debian.gz", "copyright")
 
 
@@ -45,9 +46,20 @@ class DebianTest(unittest.TestCase):
         tree = self.trees[package]
         return {str(path.relative_to(tree)) for path in tree.rglob("*") if not path.is_dir()}
 
-    def test_there_are_two_which_share_no_file(self):
-        self.assertEqual(set(self.packages), {PROGRAM, LIBRARY})
-        self.assertEqual(self.files(PROGRAM) & self.files(LIBRARY), set())
+    def test_they_share_no_file(self):
+        self.assertEqual(set(self.packages), {PROGRAM, LIBRARY, CLUSTER} if HAS_MPI else {PROGRAM, LIBRARY})
+        files = [file for package in self.packages for file in self.files(package)]
+        self.assertEqual(len(files), len(set(files)))
+
+    @unittest.skipUnless(HAS_MPI, "connbench-mpi is not built: apt-get install libopenmpi-dev")
+    def test_only_that_of_several_machines_needs_mpi(self):
+        self.assertEqual(self.files(CLUSTER) - {f"usr/share/doc/{CLUSTER}/{name}" for name in OWN_DOCUMENTS},
+                         {"usr/bin/connbench-mpi"})  # fmt: skip
+        needs = self.field(CLUSTER, "Depends")
+        self.assertIn("libopenmpi", needs)
+        self.assertIn(f"connbench (= {self.field(PROGRAM, 'Version')})", needs)
+        for package in PROGRAM, LIBRARY:
+            self.assertNotIn("mpi", self.field(package, "Depends") + self.field(package, "Recommends"))
 
     def test_they_depend_on_what_the_programs_and_the_cmake_package_need(self):
         needs = re.sub(r" \([^)]*\)", "", self.field(PROGRAM, "Depends")).split(", ")
