@@ -119,6 +119,11 @@ class DebianTest(unittest.TestCase):
         for package in self.packages.values():
             must("lintian", "--fail-on", "error", "--allow-root", package)
 
+    def test_archives_go_into_the_build_folder_wherever_cpack_is_called(self):
+        for name in "CPackConfig.cmake", "CPackSourceConfig.cmake":
+            text = (BUILD / name).read_text()
+            self.assertIn(f'set(CPACK_PACKAGE_DIRECTORY "{BUILD}/packages")', text, name)
+
     @unittest.skipUnless((SOURCE / ".git").exists(), "this is no checkout")
     def test_the_source_archive_has_what_is_committed(self):
         must(CPACK, "--config", BUILD / "CPackSourceConfig.cmake", "-G", "TGZ", "-B", self.folder / "source")
