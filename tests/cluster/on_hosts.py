@@ -72,6 +72,10 @@ class OnHosts(unittest.TestCase):
         self.fail(f"no wave was recorded: {process.communicate()}")
 
     def fine(self, *more, hosts="h0,h1", serve="h2"):
-        status, out, err = self.run_it(*more, hosts=hosts, serve=serve)
+        for _ in range(10):
+            status, out, err = self.run_it(*more, hosts=hosts, serve=serve)
+            if status != 1 or "after the instant that all hosts had agreed on" not in out:
+                break
+            shutil.rmtree(self.out)  # the machine was too busy: a part of a wave that begins late has failed, rightly
         self.assertEqual(status, 0, out + err)
         return out

@@ -38,7 +38,8 @@ class HostsTest(ReportTest):
         self.assertIn('<rect width="53"', page)
 
     def test_names_a_host_that_was_lost(self):
-        self.assertIn("the host h1 was lost (received nothing for 3 s)", self.page(self.cluster()))
+        lost = "the host h1 was lost (received nothing for <span class=whole>3 s</span>)"
+        self.assertIn(lost, self.page(self.cluster()))
 
 
 class VerdictTest(ReportTest):
