@@ -93,7 +93,7 @@ FlagGroup which_hosts(ClusterFlags& flags) {
         .value = "",
         .destination = &flags.each_host,
         .help = "Every host makes the whole run, at targets of its own, to compare machines or kernels: one folder of "
-                "records per host. connbench report and compare --across read them.",
+                "records per host, for connbench report, and for compare --across.",
         .excludes = {"--serve"}},
        {.name = "--by-host",
         .value = "",

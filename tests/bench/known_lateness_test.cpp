@@ -127,8 +127,10 @@ TEST_F(KnownLatenessTest, IsInTheReport) {
   const std::string page = content_of(file("report.html"));
   for (const char* cell : {"data-v=59000>59.0", "data-v=108000>108", "data-v=84000>84.0", "data-v=133000>133"})
     EXPECT_THAT(page, HasSubstr(cell));
-  EXPECT_THAT(page, HasSubstr("given up after the deadline by (p50): late, 59.0 µs"));
-  EXPECT_THAT(page, HasSubstr("late p99 108 µs, received by its caller 84.0 µs"));
+  EXPECT_THAT(page, HasSubstr("given up after the deadline by (p50): late, <span class=whole>59.0 µs</span>"));
+  EXPECT_THAT(
+      page,
+      HasSubstr("late p99 <span class=whole>108 µs</span>, received by its caller <span class=whole>84.0 µs</span>"));
   EXPECT_THAT(page, HasSubstr("until the caller received them"));
 }
 
