@@ -37,8 +37,15 @@ class MemoryOf final : public Memory {
   pid_t tid_;
 };
 
-int wait_for(pid_t tid, int flags, int& status) {
-  int found = 0;
+// @param tid stopped because it has created a thread or process
+pid_t created_by(pid_t tid) {
+  unsigned long created = 0;
+  trace(PTRACE_GETEVENTMSG, tid, 0, reinterpret_cast<uint64_t>(&created));
+  return static_cast<pid_t>(created);
+}
+
+pid_t wait_for(pid_t tid, int flags, int& status) {
+  pid_t found = 0;
   do found = ::waitpid(tid, &status, flags | __WALL);
   while (found < 0 && errno == EINTR);
   return found;
@@ -61,19 +68,26 @@ void SyscallTracer::start() {
 }
 
 void SyscallTracer::step() {
-  for (;;) {
-    int status = 0;
-    const pid_t tid =
-        wait_for(-child_, WNOHANG, status);  // only its process group: other children are waited for elsewhere
-    if (tid < 0) over_ = true;
-    if (tid <= 0) return;
+  int status = 0;
+  while (const pid_t tid = next_event(status)) {
     if (WIFSTOPPED(status)) {
       stopped(tid, status);
     } else {
       threads_.erase(tid);
+      forked_.erase(tid);
       over_ = over_ || tid == child_;
     }
   }
+}
+
+// Of the child's process group, and of what it has forked, which may have left the group. Other children of this
+// process are waited for elsewhere.
+pid_t SyscallTracer::next_event(int& status) {
+  const pid_t in_group = wait_for(-child_, WNOHANG, status);
+  if (in_group > 0) return in_group;
+  over_ = over_ || in_group < 0;
+  const auto found = std::ranges::find_if(forked_, [&](pid_t tid) { return wait_for(tid, WNOHANG, status) > 0; });
+  return found == forked_.end() ? 0 : *found;
 }
 
 bool SyscallTracer::is_inside(std::string_view name) const noexcept {
@@ -96,7 +110,9 @@ void SyscallTracer::stopped(pid_t tid, int status) {
   if (signal == syscall_stop_signal) {
     syscall_stop(tid);
     resume(tid, 0);
-  } else if (event != 0) {  // a thread has been created or starts
+  } else if (event != 0) {  // a thread or process has been created, or starts
+    if (event == PTRACE_EVENT_FORK || (event == PTRACE_EVENT_CLONE && forked_.contains(tid)))
+      forked_.insert(created_by(tid));
     resume(tid, 0);
   } else {
     if (wanted_()) signals_.push_back({to_ns(now()), thread(tid).index, signal});

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -59,6 +60,7 @@ class SyscallTracer {
   };
 
   Thread& thread(pid_t tid);
+  pid_t next_event(int& status);
   void stopped(pid_t tid, int status);
   void syscall_stop(pid_t tid);
   void entered(pid_t tid, Thread& thread, int64_t number, const Arguments& arguments);
@@ -69,6 +71,7 @@ class SyscallTracer {
   std::function<bool()> wanted_;
   OnReturn on_return_;
   std::map<pid_t, Thread> threads_;
+  std::set<pid_t> forked_;  // processes that the child has forked, and their threads
   unsigned seen_ = 0;
   bool over_ = false;
   std::vector<SystemCall> calls_;

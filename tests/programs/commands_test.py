@@ -197,6 +197,12 @@ class Traced(InAFolder):
                 self.assertLessEqual({"SYN_SENT", "ESTABLISHED"}, states)
                 self.assertTrue(any("S" in packet.get("flags", "") for packet in trace["packets"]))
 
+    def test_a_process_of_its_own_session_is_followed(self):
+        waits = "child = os.fork(); (os.setsid(), os._exit(0)) if child == 0 else os.waitpid(child, 0)"
+        ended, trace = self.trace(fake_program.write(self.folder / "forks", before_ready=waits))
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        self.assertEqual(trace["attempts"][0]["outcome"], "connected")
+
     def test_a_program_that_breaks_says_why(self):
         ended, trace = self.trace(fake_program.write(self.folder / "dies", during="raise ValueError('no luck')"))
         self.assertNotEqual(ended.returncode, 0)
