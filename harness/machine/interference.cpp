@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <thread>
 
 #include "harness/machine/machine.h"
 #include "harness/machine/usage.h"
@@ -16,6 +17,11 @@ namespace {
 
 // Steal is counted in ticks of a hundredth of a second: of less processor time, one of them would be more than 1 %.
 constexpr Duration least_processor_time = std::chrono::seconds(1);
+
+// A look is the median of some readings. A single one also meets what the kernel still has to do for a wave that has
+// just ended, or for a server that starts.
+constexpr size_t readings_of_a_look = 5;
+constexpr Duration between_readings = std::chrono::milliseconds(2);
 
 int64_t difference(int64_t after, int64_t before) {
   return after < 0 || before < 0 ? -1 : std::max<int64_t>(0, after - before);
@@ -71,9 +77,15 @@ bool Interference::overloaded() const noexcept {
 InterferenceWatch::InterferenceWatch() : steal_before_(steal_of_machine()), throttling_before_(read_throttling()) {}
 
 void InterferenceWatch::look(size_t own) {
-  const auto ready = ready_threads_of_others(own);
-  if (!ready) return;
-  ready_sum_ += *ready;
+  std::array<double, readings_of_a_look> readings;
+  for (double& reading : readings) {
+    std::this_thread::sleep_for(between_readings);
+    const auto ready = ready_threads_of_others(own);
+    if (!ready) return;
+    reading = *ready;
+  }
+  std::ranges::nth_element(readings, readings.begin() + readings_of_a_look / 2);
+  ready_sum_ += readings[readings_of_a_look / 2];
   ++looks_;
 }
 

@@ -46,8 +46,8 @@ struct Interference {
 class InterferenceWatch {
  public:
   InterferenceWatch();
-  /// Counts the threads of others. Call it while nothing of this program runs, apart from `own` threads that never
-  /// sleep.
+  /// Counts the threads of others for 10 ms. Call it while nothing of this program runs, apart from `own` threads that
+  /// never sleep.
   void look(size_t own = 0);
   /// What was taken until now.
   Interference seen() const;

@@ -11,6 +11,7 @@ from math import inf
 from ..gate import statistics
 from ..gate.statistics import numpy
 from ..records.repetitions import CHANCE, differ, most_against, ratio
+from ..units import significant
 from .plan import Lacking
 
 HOLDS, FAILS, DEPENDS, UNTESTABLE = "holds", "does not hold", "depends", "not testable here"
@@ -134,7 +135,7 @@ def ratio_text(ours, theirs):
     shared = [(theirs[n], ours[n]) for n in sorted(ours.keys() & theirs.keys()) if theirs[n] > 0 and ours[n] > 0]
     if len(shared) < 2:
         found = ratio(ours, theirs)
-        return "not known" if found is None else f"{found.median:.2f} times"
+        return "not known" if found is None else f"{_times(found.median)} times"
     ratios = statistics.log_ratios(shared)
     low, high = statistics.interval(ratios, numpy.random.default_rng(SEED))
     middle, low, high = (1 + statistics.relative(value) for value in (statistics.centre(ratios), low, high))
@@ -142,7 +143,7 @@ def ratio_text(ours, theirs):
 
 
 def _times(value):
-    return f"{value:.2f}" if value < 20 else f"{value:,.0f}"
+    return significant(value)
 
 
 def _side(ours, theirs, factor):

@@ -95,6 +95,10 @@ class Rules(unittest.TestCase):
         double = {n: 2 * value for n, value in EIGHT.items()}
         self.assertEqual(verdicts.ratio_text(double, EIGHT), "2.00 times (2.00 to 2.00)")
 
+    def test_a_small_ratio_keeps_its_digits(self):
+        small = {n: value / 2000 for n, value in EIGHT.items()}
+        self.assertEqual(verdicts.ratio_text(small, EIGHT), "0.000500 times (0.000500 to 0.000500)")
+
 
 def study_of(*steps):
     return Study("?", (), steps, None, None)
