@@ -12,6 +12,7 @@
 
 #include <deque>
 #include <memory>
+#include <string_view>
 
 #include "harness/connector/make_connector.h"
 #include "impl/libraries/library_connector.h"
@@ -102,7 +103,7 @@ int errno_of(const GError& error) {
   }
   constexpr int highest_errno = 133;
   for (int number = 1; number <= highest_errno; ++number)
-    if (::g_str_has_suffix(error.message, ::g_strerror(number)) != 0) return number;
+    if (std::string_view(error.message).ends_with(::g_strerror(number))) return number;
   return 0;
 }
 
