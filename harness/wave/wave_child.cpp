@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <barrier>
 #include <iterator>
-#include <optional>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -51,12 +50,12 @@ class Meter {
       : spec_(spec), report_(report), counter_(counter) {}
   // @return when the wave begins: now
   TimePoint start() {
-    const std::optional<TimePoint> agreed =
-        spec_.agreed_begin ? std::optional(await_agreed_begin(report_)) : std::nullopt;
+    const bool together = spec_.agreed_begin;
+    const TimePoint agreed = together ? await_agreed_begin(report_) : TimePoint{};
     before_ = read_usage_before(spec_.server);
     if (counter_ != nullptr) counter_->start();
-    if (agreed) spin_until(*agreed);
-    const TimePoint begin = agreed.value_or(now());
+    if (together) spin_until(agreed);
+    const TimePoint begin = together ? agreed : now();
     report_.started_ns = to_ns(begin);
     return begin;
   }
