@@ -68,6 +68,10 @@ class Advice(unittest.TestCase):
         answer = json.loads(self.connbench("doctor --format json", *enter).split("\nconnbench: ")[0])
         return {finding["subject"]: finding["remedy"] for part in ("machine", "capacity") for finding in answer[part]}
 
+    def by_root(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root can follow it")
+
     def found(self, pattern, text):
         match = re.search(pattern, text)
         self.assertTrue(match, f"no '{pattern}' in: {text}")
@@ -209,6 +213,7 @@ class Advice(unittest.TestCase):
 
     @follows("sysctl -w net.ipv6.conf.lo.disable_ipv6=0", "ip link set lo up", "ip address add ::1/128 dev lo")
     def test_ipv6_that_was_disabled(self):
+        self.by_root()
         cases = {
             "sysctl -w [a-z0-9_.]+=0": ("net/ipv6/conf/all/disable_ipv6=1",),
             "ip address add ::1/128 dev lo": (),
@@ -227,6 +232,7 @@ class Advice(unittest.TestCase):
 
     @follows("; as root: ip link set lo up")
     def test_loopback_that_is_down(self):
+        self.by_root()
         down = machines.in_network(lo_is_up=False)
         remedy = self.found("as root: (ip link set lo up)", self.connbench(self.RUN, down, status=3))
         self.connbench(self.RUN, down, self.shell(remedy), status=0)
@@ -237,8 +243,7 @@ class Advice(unittest.TestCase):
 
     @follows("limits, ports and usage are read there: mount -t proc")
     def test_proc_that_is_not_mounted(self):
-        if os.geteuid() != 0:
-            self.skipTest("only root can mount /proc")
+        self.by_root()
         hidden = machines.hidden("/proc")
         remedy = self.found("(mount -t proc proc /proc)", self.connbench(self.RUN, hidden, status=3))
         self.connbench(self.RUN, hidden, self.shell(remedy), status=0)

@@ -10,7 +10,7 @@ import termios
 import time
 from pathlib import Path
 
-from conditions import Condition, prctl
+from conditions import Condition, prctl, root_only
 
 USUAL = ("help", "list", "doctor", "run on loopback", "run in the lab", "trace", "compare", "vocabulary")
 
@@ -156,7 +156,7 @@ def umask(mask):
 RESOURCES = [
     Condition("nothing may be written for others", umask(0o077), only=USUAL),
     Condition("everybody may write", umask(0), only=USUAL),
-    Condition("files may have no rights", umask(0o777), only=USUAL),
+    Condition("files may have no rights", umask(0o777), only=USUAL, needs=root_only),
     Condition("few descriptors, and more on request", limit(resource.RLIMIT_NOFILE, 16)),
     Condition("a small stack", limit(resource.RLIMIT_STACK, 512 * 1024)),
     Condition("an unlimited stack", limit(resource.RLIMIT_STACK, resource.RLIM_INFINITY), only=USUAL),
@@ -288,7 +288,11 @@ SURROUNDINGS = [
     Condition("the folder was deleted", deleted_folder),
     Condition("the folder cannot be read", unreadable_folder, as_user=True, only=USUAL[:-2]),
     Condition("as an ordinary user", as_user=True, only=USUAL[:-2]),
-    Condition("process 1 of its namespace", wrap=("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")),
+    Condition(
+        "process 1 of its namespace",
+        wrap=("unshare", "--pid", "--fork", "--mount-proc", "--kill-child"),
+        needs=root_only,
+    ),
 ]
 
 STATES = [*SIGNALS, *ENVIRONMENT, *RESOURCES, *DESCRIPTORS, *SURROUNDINGS]
