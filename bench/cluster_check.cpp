@@ -45,7 +45,7 @@ TextTable table_of(const std::vector<cluster::Examined>& hosts, const std::map<s
   return table;
 }
 
-/// What the job found out: who is there, and how well the clocks can be compared.
+/// What the job found out: which hosts answer, and how well their clocks can be compared.
 struct JobCheck {
   std::vector<cluster::Examined> hosts{};
   std::map<std::string, std::string> bounds{};

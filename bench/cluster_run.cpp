@@ -203,7 +203,7 @@ int run_job(const ClusterOptions& cluster_options, RunOptions& options) {
   return interrupted_before_measuring(stop.pending());
 }
 
-// With --limits nobody is asked.
+// With --limits, no host is asked.
 int print_dry_run(const ClusterFlags& flags, const ClusterOptions& cluster_options, RunOptions& options) {
   if (cluster_options.has_own_launcher())
     throw std::invalid_argument(
