@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -61,6 +62,18 @@ const Target& OpenTargets::open(std::string_view name, Family family, size_t ope
   const TargetRequest request{.family = family, .open_at_once = open_at_once, .cpus = std::move(cpus)};
   open_.push_back({std::string(name), family, find_target(name).open(request)});
   return *open_.back().target;
+}
+
+void measure_in_lab(const lab::Options& options, const std::function<void(lab::Lab&)>& inside) {
+  const int status = lab::run_in_lab(options, [&](lab::Lab& lab) {
+    inside(lab);
+    return 0;
+  });
+  if (status > 128) {  // as a shell reports a signal
+    ::signal(status - 128, SIG_DFL);
+    ::raise(status - 128);
+  }
+  if (status != 0) throw std::runtime_error(fmt::format("the lab ended with status {}", status));
 }
 
 void run_on_first_cpu() {

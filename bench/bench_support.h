@@ -15,6 +15,7 @@
 
 #include "bench/yardstick.h"
 #include "harness/connector/registry.h"
+#include "harness/lab/lab.h"
 #include "harness/targets/target.h"
 #include "harness/wave/wave.h"
 
@@ -40,6 +41,11 @@ class Unattended final : public WaveParent {
  public:
   bool should_stop() override { return false; }
 };
+
+/// Runs `inside` in a lab. A signal that ended the lab ends this process too: otherwise the benchmark would be reported
+/// without its figures, and the next one would begin. @throws what run_in_lab() throws; std::runtime_error when
+/// `inside` could not go on
+void measure_in_lab(const lab::Options& options, const std::function<void(lab::Lab&)>& inside);
 
 /// Keeps this process on the first processor. Where client and server are compared, each must have a processor of its
 /// own; otherwise the scheduler's choice would be part of every figure. @throws std::system_error

@@ -64,7 +64,7 @@ void keep_waiting(benchmark::State& state, size_t wanted) try {
       .sysctls = {{"net.ipv4.ip_local_port_range", "1024 65535"}, {"net.ipv4.tcp_syn_linear_timeouts", "0"}}};
   const Shared<Figures> figures;
   for ([[maybe_unused]] auto _ : state) {
-    lab::run_in_lab(options, [&](lab::Lab& lab) {
+    measure_in_lab(options, [&](lab::Lab& lab) {
       const auto target = find_target("blackhole").open({.open_at_once = wanted, .lab = &lab});
       std::barrier<> step(static_cast<std::ptrdiff_t>(tables) + 1);
       const TimePoint begun = now();
@@ -76,14 +76,13 @@ void keep_waiting(benchmark::State& state, size_t wanted) try {
       figures->issue_s = std::chrono::duration<double>(now() - begun).count();
       sleep_until(now() + waited);
       step.arrive_and_wait();
-      return 0;
     });
   }
   state.counters["issued"] = static_cast<double>(figures->issued);
   state.counters["issued_in_s"] = figures->issue_s;
   state.counters["still_pending_share"] = static_cast<double>(figures->pending) / static_cast<double>(wanted);
   state.counters["tables"] = static_cast<double>(tables);
-} catch (const lab::Unavailable& error) {
+} catch (const std::exception& error) {
   state.SkipWithError(fmt::format("skipped: {}", error.what()).c_str());
 }
 
@@ -93,16 +92,13 @@ void create_lab(benchmark::State& state) try {
   std::vector<double> up_ms;
   for ([[maybe_unused]] auto _ : state) {
     const TimePoint called = now();
-    lab::run_in_lab({}, [&](lab::Lab&) {
-      *begun_inside = now();
-      return 0;
-    });
+    measure_in_lab({}, [&](lab::Lab&) { *begun_inside = now(); });
     up_ms.push_back(std::chrono::duration<double, std::milli>(*begun_inside - called).count());
   }
   std::ranges::sort(up_ms);
   state.counters["up_ms"] = *median(up_ms);
   state.counters["up_ms_max"] = up_ms.back();
-} catch (const lab::Unavailable& error) {
+} catch (const std::exception& error) {
   state.SkipWithError(fmt::format("skipped: {}", error.what()).c_str());
 }
 

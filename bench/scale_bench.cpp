@@ -189,11 +189,10 @@ Figures compare_in_lab(const char* connector, size_t pending, double rate) {
   const lab::Options options{
       .sysctls = {{"net.ipv4.ip_local_port_range", "16384 65535"}, {"net.ipv4.tcp_syn_linear_timeouts", "0"}}};
   const Shared<Figures> figures;
-  lab::run_in_lab(options, [&](lab::Lab& lab) {
+  measure_in_lab(options, [&](lab::Lab& lab) {
     const auto target = find_target("blackhole").open({.open_at_once = pending, .lab = &lab});
     const auto answering = find_target("accepting").open({.lab = &lab});
     *figures = Comparison(connector, pending, rate, *target, *answering).run();
-    return 0;
   });
   return *figures;
 }
