@@ -48,9 +48,9 @@ Pcap open_in(const UniqueFd& network_namespace) {
   char error[PCAP_ERRBUF_SIZE]{};
   Pcap pcap(pcap_create("any", error));
   if (!pcap) throw std::runtime_error(error);
-  pcap_set_snaplen(pcap.get(), snapshot_bytes);
-  pcap_set_buffer_size(pcap.get(), buffer_bytes);
-  pcap_set_immediate_mode(pcap.get(), 1);
+  succeed(pcap_set_snaplen(pcap.get(), snapshot_bytes), pcap.get(), "the length of a packet");
+  succeed(pcap_set_buffer_size(pcap.get(), buffer_bytes), pcap.get(), "the size of the buffer");
+  succeed(pcap_set_immediate_mode(pcap.get(), 1), pcap.get(), "packets at once");
   succeed(pcap_set_tstamp_precision(pcap.get(), PCAP_TSTAMP_PRECISION_NANO), pcap.get(), "nanoseconds");
   succeed(pcap_activate(pcap.get()), pcap.get(), "capturing");
   succeed(pcap_set_datalink(pcap.get(), DLT_LINUX_SLL2), pcap.get(), "cooked headers");
