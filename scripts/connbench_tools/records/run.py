@@ -134,21 +134,17 @@ class Run:
 
     def processors(self):
         """2 × AMD EPYC"""
-        environment = self.facts["environment"]
-        cpu = environment.get("cpu") or {}
-        model = cpu.get("model") or (environment.get("kernel") or {}).get("machine") or "?"
-        return f"{len(cpu.get('online') or [])} × {model}"
+        return processors_of(self.facts["environment"])
 
     def machine(self):
-        kernel = self.facts["environment"].get("kernel") or {}
-        return f"{self.processors()}, Linux {kernel.get('release', '?')}"
+        return machine_of(self.facts["environment"])
 
     def commit(self):
-        return (self.facts["environment"].get("build") or {}).get("git_commit", "?")
+        return commit_of(self.facts["environment"])
 
     def origin(self):
         """Machine and commit: figures of two origins are not comparable."""
-        return f"{self.machine()}, commit {self.commit()}"
+        return origin_of(self.facts["environment"])
 
     # Files beside the tables
 
@@ -167,6 +163,27 @@ class Run:
         name = "benchmark-aggregate.json"
         document = read_json(self.folder / name, "aggregate", f"{self.label}: {name}")
         return [(entry["name"], float(entry["real_time"])) for entry in document["benchmarks"]]
+
+
+def processors_of(environment):
+    """2 × AMD EPYC, from what run.json calls `environment`"""
+    cpu = environment.get("cpu") or {}
+    model = cpu.get("model") or (environment.get("kernel") or {}).get("machine") or "?"
+    return f"{len(cpu.get('online') or [])} × {model}"
+
+
+def machine_of(environment):
+    kernel = environment.get("kernel") or {}
+    return f"{processors_of(environment)}, Linux {kernel.get('release', '?')}"
+
+
+def commit_of(environment):
+    return (environment.get("build") or {}).get("git_commit", "?")
+
+
+def origin_of(environment):
+    """Machine and commit: figures of two origins are not comparable."""
+    return f"{machine_of(environment)}, commit {commit_of(environment)}"
 
 
 def require_one_version(runs):
