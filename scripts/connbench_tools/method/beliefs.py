@@ -14,6 +14,7 @@ from ..failures import Unusable, say
 from ..output import write_text
 from ..records.waves import median
 
+QUESTION = "What do runtimes take for the truth? (Its tables are in docs/connect.md.)"
 MS = 1_000_000
 RUN, FILE = "unreachable", "dialogues.json"  # in the folder of the experiment
 UNREACHABLE = "host-unreachable:100us"

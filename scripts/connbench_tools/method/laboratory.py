@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections import namedtuple
 from pathlib import Path
 
 from .. import programs
@@ -13,19 +14,22 @@ from ..units import counted
 from . import beliefs, beliefs_tables, memory, races
 from .experiments import EXPERIMENTS
 
-MEMORY, RACES, BELIEFS = "memory", "races", "beliefs"
 MEASURED = (0, 1)  # exit statuses of connbench; 1: an outcome is not what the target explains
-_QUESTIONS = {
-    MEMORY: "What does a pending attempt hold, in the process and in the kernel?",
-    RACES: races.QUESTION,
-    BELIEFS: "What do runtimes take for the truth? (Its tables are in docs/connect.md.)",
+BELIEFS = "beliefs"
+
+# An experiment that is not made of plain runs. `place`: its records, in the folder of all.
+Apart = namedtuple("Apart", "question measure table place")
+_APART = {
+    "memory": Apart(memory.QUESTION, memory.measure, memory.table, "memory.json"),
+    "races": Apart(races.QUESTION, races.measure, races.table, "races"),
+    BELIEFS: Apart(beliefs.QUESTION, beliefs.measure, beliefs_tables.tables, BELIEFS),
 }
 _BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}
 
 
 def names():
     """Those of docs/method.md."""
-    return [MEMORY, RACES, *_BY_NAME]
+    return [*(name for name in _APART if name != BELIEFS), *_BY_NAME]
 
 
 def all_names():
@@ -33,7 +37,7 @@ def all_names():
 
 
 def title(name):
-    return f"{name}: {_QUESTIONS.get(name) or _BY_NAME[name].question}"
+    return f"{name}: {(_APART.get(name) or _BY_NAME[name]).question}"
 
 
 def listing():
@@ -52,15 +56,8 @@ def require(wanted):
 def measure(name, bin_folder, folder, quick):
     """Fills `folder`/NAME, or `folder`/NAME-2 and so on for an experiment of several runs."""
     folder.mkdir(parents=True, exist_ok=True)
-    if name == MEMORY:
-        say(f"+ floor_bench: {title(name)}")
-        memory.measure(bin_folder, folder / f"{MEMORY}.json")
-        return
-    if name == BELIEFS:
-        beliefs.measure(bin_folder, folder / BELIEFS, quick)
-        return
-    if name == RACES:
-        races.measure(bin_folder, folder / RACES, quick)
+    if name in _APART:
+        _APART[name].measure(bin_folder, folder / _APART[name].place, quick)
         return
     program = programs.require_program(bin_folder / "connbench", "scripts/test builds it")
     for arguments, out in zip(_BY_NAME[name].runs, _folders(name, folder)):
@@ -94,12 +91,8 @@ def table(name, folder):
 
 
 def _table(name, folder):
-    if name == MEMORY:
-        return memory.table(folder / f"{MEMORY}.json")
-    if name == BELIEFS:
-        return beliefs_tables.tables(folder / BELIEFS)
-    if name == RACES:
-        return races.table(folder / RACES)
+    if name in _APART:
+        return _APART[name].table(folder / _APART[name].place)
     runs = [Run(path) for path in _folders(name, folder)]
     for run in runs:
         run.require_complete()

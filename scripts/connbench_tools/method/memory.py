@@ -1,20 +1,22 @@
 """What a pending attempt holds, in the process and in the kernel: an experiment with floor_bench."""
 
 from .. import programs
-from ..failures import Unusable
+from ..failures import Unusable, say
 from ..records import pending
 from ..records.waves import median
 from ..table.cells import table_text, whole
 
+QUESTION = "What does a pending attempt hold, in the process and in the kernel?"
 NAMES = ("epoll", "io-uring", "asio", "poll-pool", "blocking-threads", "blocking-threads+stack:8MiB")
 PARTS = ("bytes_per_pending", *pending.KERNEL)
 
 
-def measure(bin_folder, out):
+def measure(bin_folder, out, quick):
     """Runs floor_bench five times for each connector. `out`: the file for its answer."""
     program = programs.require_program(bin_folder / "floor_bench", "scripts/test builds it")
     names = "|".join(name.replace("+", "[+]") for name in NAMES)
-    command = [program, f"--benchmark_filter=pending_bytes/({names})/", "--benchmark_repetitions=5"]
+    command = [program, f"--benchmark_filter=pending_bytes/({names})/", f"--benchmark_repetitions={1 if quick else 5}"]
+    say("+ " + " ".join(map(str, command)))
     ended = programs.execute([*command, "--benchmark_out_format=json", f"--benchmark_out={out}"])
     if ended.status != 0:
         raise Unusable(f"floor_bench ended with {ended.status}: {ended.said}")
