@@ -11,7 +11,7 @@ from ..output import write_text
 from ..records.files import read_text
 from ..records.run import Run
 from ..units import counted
-from . import beliefs, beliefs_tables, memory, races
+from . import beliefs, beliefs_tables, grpc_channels, memory, races
 from .experiments import EXPERIMENTS
 
 MEASURED = (0, 1)  # exit statuses of connbench; 1: an outcome is not what the target explains
@@ -22,6 +22,7 @@ Apart = namedtuple("Apart", "question measure table place")
 _APART = {
     "memory": Apart(memory.QUESTION, memory.measure, memory.table, "memory.json"),
     "races": Apart(races.QUESTION, races.measure, races.table, "races"),
+    "grpc": Apart(grpc_channels.QUESTION, grpc_channels.measure, grpc_channels.table, "grpc"),
     BELIEFS: Apart(beliefs.QUESTION, beliefs.measure, beliefs_tables.tables, BELIEFS),
 }
 _BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}
@@ -51,6 +52,11 @@ def require(wanted):
         if name not in all_names():
             raise Unusable(f"unknown experiment '{name}': there are {', '.join(all_names())}")
     return wanted
+
+
+def lacks(name, bin_folder):
+    """Why an experiment cannot be made with these programs; None when it can, as far as is known."""
+    return grpc_channels.lacks(bin_folder) if name == "grpc" else None
 
 
 def measure(name, bin_folder, folder, quick):

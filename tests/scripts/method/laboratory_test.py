@@ -57,7 +57,7 @@ class LaboratoryTest(RunsTest):
         self.assertEqual(len(done.stdout.splitlines()), len(laboratory.all_names()))
         done = subprocess.run([ROOT / "scripts/method", "stacks"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 2)
-        self.assertIn("unknown experiment 'stacks': there are memory, races, noise, ", done.stderr)
+        self.assertIn("unknown experiment 'stacks': there are memory, races, grpc, noise, ", done.stderr)
 
     def test_compares_each_row_with_the_first_repetition_by_repetition(self):
         slower = self.waves("blocking-threads+stack:8MiB", [50 * n for n in range(1, 9)], cpu_ns=200)
