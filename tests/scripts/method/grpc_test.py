@@ -73,15 +73,16 @@ class TablesTest(RunsTest):
         self.assertEqual(cells[2:6], ["16 of 16", "240 (240–240)", "12.00 (12.00–12.00)", "3.00 (3.00–3.00)"])
         cells = self.line(text, "20 ms away", "until it is READY")
         self.assertEqual(cells[5], "1.00 (1.00–1.00)")  # every round was a little slower, by 0.5 %
+        self.assertEqual(self.line(text, "this machine, one", "| `connect()` |")[4:6], ["-", "-"])
         self.assertIn("8 rounds.", text)
 
     def test_count_what_did_not_become_ready(self):
         found = self.answer()
         for one in found["blocks"]:
             if one["case"] == "near" and one["way"] == "channel":
-                one["ends"] = ["ready", "deadline"]
+                one |= {"ends": ["deadline", "ready"], "took_ns": [1 * US, 240 * US]}
         cells = self.line(self.table(blocks=found["blocks"]), "this machine, one", "until it is READY")
-        self.assertEqual(cells[2], "8 of 16")
+        self.assertEqual(cells[2:4], ["8 of 16", "240 (240–240)"])
 
     def test_show_what_each_costs(self):
         text = self.table()
@@ -90,6 +91,11 @@ class TablesTest(RunsTest):
         self.assertEqual(cells[5:], ["9.00", "`epoll_wait` 6.00, `sendmsg` 2.00, `futex` 1.00"])
         cells = self.line(text.partition("What each costs")[2], "| `connect()`, and")
         self.assertEqual([cells[1], *cells[4:]], ["-", "-", "-", "-"])
+
+    def test_show_no_memory_of_channels_that_did_not_become_ready(self):
+        held = [one | {"ready": 399} for one in self.answer()["held"]]
+        costs = self.table(held=held).partition("What each costs")[2]
+        self.assertEqual(self.line(costs, "until it is READY")[4], "-")
 
     def test_show_how_late_it_gives_up(self):
         text = self.table().partition("do not answer")[2]
