@@ -169,11 +169,11 @@ Json measure_block(const Block& block, const Endpoint& near) {
 
 // Waits until the server has accepted so many connections more, which it does a little after they are made: the next
 // block shall not count them. Channels that shared a connection would never get there. @return how many it has accepted
-uint64_t accepted_since(const SettingsServer& server, uint64_t before, size_t expected) {
+int64_t accepted_since(const SettingsServer& server, uint64_t before, size_t expected) {
   constexpr Duration longest = std::chrono::seconds(1), pause = std::chrono::microseconds(100);
   for (const TimePoint end = now() + longest; server.accepted() < before + expected && now() < end;)
     sleep_until(now() + pause);
-  return server.accepted() - before;
+  return static_cast<int64_t>(server.accepted() - before);
 }
 
 Json measure_rounds(const Hosts& hosts, const Sizes& sizes, bool in_lab) {
@@ -191,7 +191,8 @@ Json measure_rounds(const Hosts& hosts, const Sizes& sizes, bool in_lab) {
       accepted_since(warming, of_warming, warm_up_attempts);
       one["round"] = round;
       if (block.server != nullptr)
-        one["accepted"] = accepted_since(*block.server, of_server, block.load.attempts + warm_ups) - warm_ups;
+        one["accepted"] =
+            accepted_since(*block.server, of_server, block.load.attempts + warm_ups) - static_cast<int64_t>(warm_ups);
       found.push_back(std::move(one));
     }
   }

@@ -27,15 +27,17 @@ WAYS = {
 }
 HOSTS = {"near": "this machine", "far": "20 ms away"}
 CONTAINS = """\
-The time of a channel runs from `GetState(true)` to the state READY, or to the return of `WaitForConnected()`. It contains
-the resolver (of an address: nothing is looked up), the load-balancing policy (`pick_first`), the hand-over between gRPC's
-threads and the completion queue, `socket()` and `connect()`, and the exchange of HTTP/2: the preface and the SETTINGS of
-both sides. So it contains what the server does: it must be woken, accept and answer, which `connect()` does not wait for. The
-row "and the server's first bytes" waits for the same with plain sockets; what a channel takes beyond it is gRPC's.
-It does not allow one to say when the socket was connected, nor how much of the time any of these parts takes. It says nothing
-about TLS, names, another server (this one sends an empty SETTINGS frame at once and does nothing else), or the first call on
-a channel. And each channel has a connection of its own here (`grpc.use_local_subchannel_pool`): by default, channels to one
-address share one."""
+The time of a channel runs from `GetState(true)` to the state READY, or to the return of `WaitForConnected()`. It
+contains the resolver (of an address: nothing is looked up), the load-balancing policy (`pick_first`), the hand-over
+between gRPC's threads and the completion queue, `socket()` and `connect()`, and the exchange of HTTP/2: the preface and
+the SETTINGS of both sides. So it contains what the server does: it must be woken, accept and answer, which `connect()`
+does not wait for. The row "and the server's first bytes" waits for the same with plain sockets; what a channel takes
+beyond it is gRPC's.
+
+It does not allow one to say when the socket was connected, nor how much of the time any of these parts takes. It says
+nothing about TLS, names, another server (this one sends an empty SETTINGS frame at once and does nothing else), or the
+first call on a channel. And each channel has a connection of its own here (`grpc.use_local_subchannel_pool`): by
+default, channels to one address share one."""
 
 
 def lacks(bin_folder):
@@ -69,6 +71,8 @@ def table(folder):
     parts.append(CONTAINS)
     rounds = counted(max(block["round"] for block in found["blocks"]), "round")
     last = [f"gRPC {found['grpc']}; {origin_of(found['environment'])}; {rounds}. {_connections(found['blocks'])}"]
+    if cpus := found["cpus"]:
+        last += [f"Processors: client={cpus['client']}, which gRPC's threads share, server={cpus['server']}."]
     last += [f"Not measured: {one['what']}: {one['why']}." for one in found["skipped"]]
     return "\n\n".join([*parts, " ".join(last)])
 
@@ -204,7 +208,8 @@ def _late(figures, by):
 
 def _watched(watched, opened):
     """What a channel that nobody closes does by itself."""
-    heads = ["host", "`grpc.min_reconnect_backoff_ms`", "TRANSIENT_FAILURE after, s", "tries begun after, s (first SYNs)"]
+    heads = ["host", "`grpc.min_reconnect_backoff_ms`", "TRANSIENT_FAILURE after, s"]
+    heads += ["tries begun after, s (first SYNs)"]
     lines = []
     for one in watched:
         tries = [opening.time_ns - one["begun_realtime_ns"] for opening in opened if _goes_to(opening, one["to"])]

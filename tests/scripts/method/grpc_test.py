@@ -42,6 +42,7 @@ def watched(to, changes, min_timeout_ns=0):
 class TablesTest(RunsTest):
     def answer(self, **changed):
         found = {"grpc": "1.51.1", "environment": ENVIRONMENT, "skipped": [], "watched": []}
+        found["cpus"] = {"client": 0, "server": 1}
         found["blocks"] = [
             *blocks("near", connect=20, first_bytes=80, channel=240, awaited_channel=300),
             *blocks("far", connect=20_000, first_bytes=40_000, channel=40_200),
@@ -122,6 +123,8 @@ class TablesTest(RunsTest):
         text = self.table(skipped=[{"what": "hosts that are far away or dead", "why": "no namespaces"}])
         self.assertIn("the resolver", text)
         self.assertIn("when the socket was connected", text)
+        self.assertIn("Processors: client=0, which gRPC's threads share, server=1. Not measured", text)
+        self.assertNotIn("Processors", self.table(cpus=None))
         self.assertTrue(text.endswith("Not measured: hosts that are far away or dead: no namespaces."))
 
     def test_say_when_channels_shared_connections(self):
