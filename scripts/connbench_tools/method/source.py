@@ -36,7 +36,7 @@ def table(runs):
     columns = []
     for choice in CHOICES:
         column = Column(times[choice], microseconds, min)
-        column.letters = {}
+        column.places = {}
         columns.append((column, times[choice]))
     lines = []
     for held in HELD:
