@@ -1,6 +1,18 @@
-// What the two Asio connectors share: the io_context, the socket and timer of each attempt, and how they are used.
+// What the Asio connectors share: the io_context, the socket and timer of each attempt, and how they are used.
+//
+// Asio's event loop is chosen when it is compiled. A file that defines CONNBENCH_ASIO_OVER_IO_URING has another one
+// than the rest of the program, so its Asio, and everything here that is made of it, needs another name.
 #pragma once
 
+#ifdef CONNBENCH_ASIO_OVER_IO_URING
+#define ASIO_HAS_IO_URING
+#define ASIO_DISABLE_EPOLL
+#define asio asio_io_uring
+#define asio_detail_posix_thread_function asio_io_uring_detail_posix_thread_function  // it is in no namespace
+#define CONNBENCH_ASIO_VARIANT over_io_uring
+#else
+#define CONNBENCH_ASIO_VARIANT over_epoll
+#endif
 #ifndef ASIO_STANDALONE
 #define ASIO_STANDALONE
 #endif
@@ -20,12 +32,12 @@
 
 #include "impl/libraries/library_connector.h"
 
-namespace connbench {
+namespace connbench::inline CONNBENCH_ASIO_VARIANT {
 
 /// One thread that runs an io_context. A derived class says how an attempt begins and how it is cancelled.
 class AsioConnector : public LibraryConnector {
  public:
-  // Asio's timers share a timerfd that is set in microseconds.
+  // Asio's timers share a timerfd, or a timeout of the ring, that is set in microseconds.
   Capabilities capabilities() const override {
     return {.deadline_by = Capabilities::DeadlineBy::timer, .granularity = std::chrono::microseconds(1)};
   }
@@ -67,13 +79,13 @@ class AsioConnector : public LibraryConnector {
     return {.call = Call::wait, .error = error.value()};  // epoll_ctl()
   }
 
-  // release() cancels the outstanding operations of the socket.
+  // release() cancels the outstanding operations of the socket. Without a socket it does nothing.
   void retire(AsioSlot& slot) {
     asio::error_code ignored;
     if (slot.socket.is_open()) retirement().retire(UniqueFd(slot.socket.release(ignored)), slot.completion);
   }
 
-  void run_loop(TimePoint wake) final {
+  void run_loop(TimePoint wake) override {
     io_.restart();
     if (wake == at_once || io_.run_one_until(wake) > 0) io_.poll();
   }
@@ -81,4 +93,4 @@ class AsioConnector : public LibraryConnector {
   asio::io_context io_{1};  // one thread
 };
 
-}  // namespace connbench
+}  // namespace connbench::inline CONNBENCH_ASIO_VARIANT

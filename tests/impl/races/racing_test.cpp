@@ -206,7 +206,8 @@ TEST_F(Racing, EveryAddressGetsASocketByTheOptions) {
   checked(::listen(listener.get(), 8), "listen");
   const Endpoint listening = Endpoint::of_socket(listener.get());
   const std::vector<Endpoint> host{Endpoint::ipv6(in6addr_loopback, listening.port()), listening};
-  for (const std::string name : {"happy-eyeballs", "sequential", "asio", "libcurl", "libcurl-threads"}) {
+  for (const std::string name :
+       {"happy-eyeballs", "sequential", "asio", "asio-io-uring", "libcurl", "libcurl-threads"}) {
     if (find_connector(name).entry->options.empty()) continue;  // its library is missing
     const Completion end = race(name + "+source-address:127.0.0.2", host, patience, {.close = CloseMode::fin});
     EXPECT_EQ(end.result.outcome, Outcome::connected) << name;

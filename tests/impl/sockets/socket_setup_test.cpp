@@ -49,8 +49,8 @@ std::string name_of_connector(const testing::TestParamInfo<const char*>& info) {
 // Every way in which a socket gets its options.
 INSTANTIATE_TEST_SUITE_P(Of, SocketOptions,
                          testing::Values("epoll", "blocking-threads", "fork-per-attempt", "io-uring", "happy-eyeballs",
-                                         "libev", "libuv", "libevent", "asio", "asio-coroutines", "libcurl",
-                                         "libcurl-threads", "sd-event", "state-threads", "boost-fiber"),
+                                         "libev", "libuv", "libevent", "asio", "asio-coroutines", "asio-io-uring",
+                                         "libcurl", "libcurl-threads", "sd-event", "state-threads", "boost-fiber"),
                          name_of_connector);
 
 TEST_P(SocketOptions, TheProtocolIsReadFromTheSocket) {
