@@ -9,6 +9,8 @@
 #include "bench/flags.h"
 #include "harness/process/descriptor_table.h"
 #include "harness/record/run_folder.h"
+#include "harness/record/samples.h"
+#include "harness/record/schema.h"
 #include "harness/run/pending_room.h"
 #include "harness/support/joined.h"
 #include "harness/support/quantity.h"
@@ -78,6 +80,23 @@ std::string megabytes(uint64_t bytes) {
   return grouped(fmt::format("{:.0f}", static_cast<double>(bytes) / 1e6));
 }
 
+uint64_t all_samples(const Plan& plan) {
+  return std::accumulate(plan.waves.begin(), plan.waves.end(), uint64_t{0}, [&](uint64_t sum, const PlannedWave& wave) {
+    return sum + plan.cases[wave.which].what.attempts;
+  });
+}
+
+std::string where_samples_are(const RunOptions& options, const Plan& plan, uint64_t keep_samples_above) {
+  if (samples_stay_on_hosts(options.request, plan, keep_samples_above))
+    return options.samples == SamplesKept::none
+               ? "Samples stay on their hosts, and none are recorded."
+               : fmt::format("Every host keeps its own samples, because there are {}: {}, and so on.",
+                             grouped(all_samples(plan)), samples_of_rank(samples_file(options.compression), 0));
+  uint64_t most = 0;
+  for (const PlannedCase& planned : plan.cases) most = std::max<uint64_t>(most, planned.what.attempts * sizeof(Sample));
+  return fmt::format("This machine keeps the samples of a wave: {} MB of memory.", megabytes(most));
+}
+
 TextTable empty_table() {
   TextTable table;
   table.columns.push_back({.heading = "host"});
@@ -103,7 +122,12 @@ HostLimits read_limits(const std::vector<std::string>& texts) {
   return limits;
 }
 
-DryRun dry_run(const RunOptions& options, const std::vector<LimitedHost>& hosts, size_t servers, size_t width) {
+bool samples_stay_on_hosts(const RunRequest& request, const Plan& plan, uint64_t keep_samples_above) {
+  return !request.find_rate && all_samples(plan) > keep_samples_above;
+}
+
+DryRun dry_run(const RunOptions& options, const std::vector<LimitedHost>& hosts, size_t servers,
+               uint64_t keep_samples_above, size_t width) {
   // Nothing is tried here: connectors are taken for able, as most of them are.
   const Plan plan = make_plan(options.request, [](PlannedCase&) { return std::nullopt; });
   TableWriter writer(width);
@@ -125,13 +149,9 @@ DryRun dry_run(const RunOptions& options, const std::vector<LimitedHost>& hosts,
     }
     result.text += writer.paragraph(planned.what.describe()) + writer.table(table);
   }
-  const uint64_t all_samples =
-      std::accumulate(plan.cases.begin(), plan.cases.end(), uint64_t{0}, [](uint64_t most, const PlannedCase& planned) {
-        return std::max<uint64_t>(most, planned.what.attempts * sizeof(Sample));
-      });
-  result.text += writer.paragraph(
-      fmt::format("{} waves, seed {}, about {}. This machine keeps the samples of a wave: {} MB of memory.",
-                  plan.waves.size(), options.request.seed, human_readable(plan.expected), megabytes(all_samples)));
+  result.text += writer.paragraph(fmt::format("{} waves, seed {}, about {}. {}", plan.waves.size(),
+                                              options.request.seed, human_readable(plan.expected),
+                                              where_samples_are(options, plan, keep_samples_above)));
   for (const auto& [stop, where] : stops)
     result.text += writer.paragraph(fmt::format("would stop it on {}: {}", shortened_list(where), stop));
   result.stops = !stops.empty();

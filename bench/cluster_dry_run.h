@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bench/run_options.h"
+#include "harness/run/plan.h"
 
 namespace connbench {
 
@@ -31,6 +32,12 @@ struct DryRun {
   bool stops = false;  ///< a limit is too low
 };
 /// @param servers how many hosts serve; 0 = each host has its own targets
-DryRun dry_run(const RunOptions& options, const std::vector<LimitedHost>& hosts, size_t servers, size_t width);
+/// @param keep_samples_above see ClusterOptions
+DryRun dry_run(const RunOptions& options, const std::vector<LimitedHost>& hosts, size_t servers,
+               uint64_t keep_samples_above, size_t width);
+
+/// Whether every host keeps its own samples, because there are so many. A search for a rate looks at the samples of
+/// each wave: they do not stay. @param plan as far as it is known when the run begins
+bool samples_stay_on_hosts(const RunRequest& request, const Plan& plan, uint64_t keep_samples_above);
 
 }  // namespace connbench

@@ -98,7 +98,13 @@ FlagGroup which_hosts(ClusterFlags& flags) {
        {.name = "--by-host",
         .value = "",
         .destination = &flags.by_host,
-        .help = "Print the part of each host, too; summary.csv always has it."}}};
+        .help = "Print the part of each host, too; summary.csv always has it."},
+       {.name = "--keep-samples-above",
+        .value = "N",
+        .destination = &flags.keep_samples_above,
+        .help = "In a run with more samples than this, only summaries travel: every host writes samples.RANK.csv into "
+                "its own folder for the records, which has the same path everywhere.",
+        .excludes = {"--each-host"}}}};
 }
 
 FlagGroup how_to_start(ClusterFlags& flags) {
@@ -158,7 +164,10 @@ ClusterOptions read_cluster(const ClusterFlags& flags) {
       .launcher = {},
       .parameters = flags.parameters,
       .each_host = flags.each_host,
-      .by_host = flags.by_host};
+      .by_host = flags.by_host,
+      .keep_samples_above = for_flag("--keep-samples-above", [&] {
+        return parse_count(flags.keep_samples_above, {.least = 0, .most = UINT64_MAX});
+      })};
   for_flag("--agent", [&] { return cluster::words_of(flags.agent); });
   std::ranges::for_each(options.parameters, refuse_bad_parameter);
   if (!flags.launcher.empty())

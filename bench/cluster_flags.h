@@ -1,6 +1,7 @@
 // The flags of `connbench cluster`, and what they mean.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct ClusterFlags {
   std::string folder;
   bool each_host = false;
   bool by_host = false;
+  std::string keep_samples_above = "10000000";
   std::vector<std::string> limits;  // made up, for --dry-run
   RunFlags run{};
 };
@@ -35,8 +37,9 @@ struct ClusterOptions {
   cluster::Reach reach;
   std::vector<std::string> launcher;  ///< its words; empty = mpirun
   std::vector<std::string> parameters;
-  bool each_host = false;  ///< the whole plan on every host
-  bool by_host = false;    ///< a table of the hosts' parts
+  bool each_host = false;           ///< the whole plan on every host
+  bool by_host = false;             ///< a table of the hosts' parts
+  uint64_t keep_samples_above = 0;  ///< in a run with more samples than that, every host keeps its own
 
   bool has_own_launcher() const noexcept { return !launcher.empty(); }
   /// Clients first: rank 0 is one of them.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "bench/screen.h"
 #include "cluster/cluster_site.h"
 #include "cluster/job.h"
+#include "harness/record/summary.h"
 #include "harness/run/pending_room.h"
 #include "harness/targets/served_elsewhere.h"
 
@@ -145,7 +147,32 @@ ClusterPlan plan_of(const RunRequest& request, const std::vector<std::pair<std::
   return {std::move(plan), std::move(numbers)};
 }
 
-int measure_on(Job& job, const ClusterOptions& cluster_options, RunOptions& options, RunFolder folder,
+/// Every client claims the folder of the records on its host. Nobody begins before all have one.
+cluster::SamplesOnHosts keep_samples(Job& job, const Roles& roles, const RunRequest& request,
+                                     const std::filesystem::path& folder) {
+  cluster::SamplesOnHosts kept{.seed = request.seed, .quantiles = quantiles_of_a_row(request.percentiles)};
+  for (const int32_t rank : roles.clients)
+    job.tell(rank, {{"is", "keep"}, {"rank", rank}, {"folder", std::filesystem::absolute(folder).string()}});
+  for (const int32_t rank : roles.clients)
+    if (const std::string file = job.answer(rank, preparing).at("file"); !file.empty()) kept.files.push_back(file);
+  return kept;
+}
+
+// As scp takes them: "samples: a:/data/run/samples.0.csv b:/data/run/samples.1.csv".
+void print_where_samples_are(const Job& job, const Roles& roles, const std::vector<std::string>& files) {
+  if (files.empty()) return;
+  std::string line = "samples:";
+  for (size_t i = 0; i < files.size(); ++i) line += fmt::format(" {}:{}", job.host(roles.clients[i]).name, files[i]);
+  print_out(line + "\n");
+}
+
+// The records that this machine has of the run.
+struct Records {
+  std::string run_id;
+  RunFolder folder;
+};
+
+int measure_on(Job& job, const ClusterOptions& cluster_options, RunOptions& options, Records records,
                StopSignal& stop) {
   const Roles roles = roles_of(job, cluster_options);
   options.request.hosts = roles.clients.size();
@@ -157,19 +184,27 @@ int measure_on(Job& job, const ClusterOptions& cluster_options, RunOptions& opti
   if (plan.cases.empty())
     throw MachineLacks(fmt::format("nothing that was asked for can run on these hosts: {}: {}",
                                    plan.skipped.front().what.describe(), plan.skipped.front().reason));
-  RunInfo info = describe_run(options, new_run_id());
+  std::optional<cluster::SamplesOnHosts> kept;
+  std::vector<std::string> files;
+  if (samples_stay_on_hosts(options.request, plan, cluster_options.keep_samples_above))
+    files = kept.emplace(keep_samples(job, roles, options.request, records.folder.path())).files;
+  RunInfo info = describe_run(options, std::move(records.run_id));
   info.cluster = true;
+  info.samples_on_hosts = kept.has_value();
   info.network = options.lab ? "lab" : "host";
   const Json& origin = job.host(0).hello.at("origin");  // all stamps are on the clock of rank 0
   info.origin = {.monotonic_ns = origin.at("monotonic_ns"), .realtime_ns = origin.at("realtime_ns")};
   for (const int32_t rank : roles.clients)
     if (cluster_options.by_host) options.by_host[std::to_string(rank)] = job.host(rank).name;
-  Recorder recorder(std::move(folder), info);
+  Recorder recorder(std::move(records.folder), info);
   Progress progress(plan, options.progress);
-  cluster::ClusterSite site(job,
-                            {.clients = roles.clients, .servers = roles.servers, .plan = &plan, .numbers = numbers},
-                            stop, [&](Json description) { recorder.cluster(std::move(description)); });
-  return measure_plan(options, plan, site, recorder, stop, progress);
+  cluster::ClusterSite site(
+      job,
+      {.clients = roles.clients, .servers = roles.servers, .plan = &plan, .numbers = numbers, .kept = std::move(kept)},
+      stop, [&](Json description) { recorder.cluster(std::move(description)); });
+  const int status = measure_plan(options, plan, site, recorder, stop, progress);
+  print_where_samples_are(job, roles, files);
+  return status;
 }
 
 // Without MPI, and so with an end: a program that is missing on one host makes mpirun wait for ever.
@@ -189,14 +224,15 @@ int run_job(const ClusterOptions& cluster_options, RunOptions& options) {
   StopSignal stop;
   require_hosts(cluster_options, stop);
   if (stop.pending() != 0) return interrupted_before_measuring(stop.pending());
-  RunFolder folder(options.out.value_or(default_run_folder(new_run_id())));
+  const std::string run_id = new_run_id();
+  RunFolder folder(options.out.value_or(default_run_folder(run_id)));
   try {
     Job job(launch_command(cluster_options), [&stop] { return stop.pending() != 0; });
     job.await_hosts(cluster_options.has_own_launcher() ? std::nullopt : std::optional(cluster_options.hosts().size()));
     if (stop.pending() == 0) require_one_version(job);
     if (stop.pending() == 0 && cluster_options.each_host)
       return run_on_each_host(job, *options.settings, folder.path(), stop);
-    if (stop.pending() == 0) return measure_on(job, cluster_options, options, std::move(folder), stop);
+    if (stop.pending() == 0) return measure_on(job, cluster_options, options, {run_id, std::move(folder)}, stop);
   } catch (const cluster::HostMissing& error) {
     if (stop.pending() == 0) throw MachineLacks(error.what());
   }
@@ -222,7 +258,8 @@ int print_dry_run(const ClusterFlags& flags, const ClusterOptions& cluster_optio
     }
   }
   options.request.hosts = hosts.size();
-  const DryRun result = dry_run(options, hosts, cluster_options.servers.size(), screen_width());
+  const DryRun result =
+      dry_run(options, hosts, cluster_options.servers.size(), cluster_options.keep_samples_above, screen_width());
   print_out(result.text);
   return result.stops ? machine_lacks : done;
 }

@@ -20,6 +20,7 @@
 #include "bench/run_options.h"
 #include "bench/run_settings.h"
 #include "bench/version.h"
+#include "bench/worker_samples.h"
 #include "bench/worker_talk.h"
 #include "harness/machine/interference.h"
 #include "harness/machine/machine.h"
@@ -130,6 +131,22 @@ class Client {
       talk_.say({{"is", "counting"}, {"method", counting_.method}, {"why", counting_.why_not}});
     }
     if (is == "wave") run_wave(order, site);
+    if (is == "keep") {
+      kept_.emplace(order, options_, share_);
+      talk_.say({{"is", "keeps"}, {"file", kept_->file()}});
+    }
+    if (is == "figures") talk_.say_of_wave(kept_.value().figures(order));
+    if (is == "up_to") talk_.say_of_wave(kept_.value().up_to(order));
+    if (is == "rows") talk_.say_of_wave(kept_.value().append_rows(order, [this] { return should_stop(); }));
+    if (is == "finish") {
+      kept_.value().finish();
+      talk_.say({{"is", "finished"}});
+    }
+  }
+
+  bool should_stop() {
+    talk_.look();
+    return talk_.stop_asked();
   }
 
   void run_wave(const Json& order, WorkerSite& site) {
@@ -140,11 +157,13 @@ class Client {
     planned.limit = Duration(order.at("limit_ns").get<int64_t>());
     const bool counting = order.at("counting");
     if (!counting) site.look_at_others();
-    SampleBuffer samples(part_of(planned.what, share_).attempts);
+    if (kept_) kept_->forget();
+    auto samples = std::make_unique<SampleBuffer>(part_of(planned.what, share_).attempts);
     talk_.start_wave(order.at("number"));
     const WaveResult result =
-        site.wave(planned, samples, order.at("repetition"), counting ? counting_.method : std::string_view());
-    if (!counting) say_samples(samples.samples(), result, planned.what.shards);
+        site.wave(planned, *samples, order.at("repetition"), counting ? counting_.method : std::string_view());
+    if (!counting && !kept_) say_samples(samples->samples(), result, planned.what.shards);
+    if (!counting && kept_) kept_->take(std::move(samples), result, planned);
     Json said = cluster::json_of(result);
     said["fitness"] = cluster::json_of(site.fitness());
     talk_.say_of_wave(std::move(said));
@@ -175,6 +194,7 @@ class Client {
   std::vector<std::optional<size_t>> numbers_;  // of every case in the plan; nullopt = skipped
   size_t planned_ = 0;
   SyscallCounting counting_;
+  std::optional<WorkerSamples> kept_;  // in a run whose samples stay on the hosts
 };
 
 Family family_of(const std::string& text) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "harness/wave/division.h"
+#include "harness/wave/share.h"
 
 namespace connbench::cluster {
 namespace {
@@ -21,6 +22,8 @@ constexpr Duration lead = milliseconds(100);
 // What a worker adds to the limit of a wave before it kills its child, and the way of the samples to here.
 constexpr Duration after_limit = seconds(15);
 constexpr Duration between_samples = seconds(15);
+// Until a disk has what was written.
+constexpr Duration finishing_patience = seconds(60);
 // A child is killed half a second after it was asked to stop.
 constexpr Duration after_stop = seconds(3);
 // A counting wave may take that much longer (LocalSite).
@@ -84,6 +87,7 @@ SyscallCounting ClusterSite::counting() {
 WaveResult ClusterSite::wave(const PlannedCase& planned, SampleBuffer& samples, unsigned repetition,
                              std::string_view counting) {
   std::vector<Part> parts;
+  kept_wave_.reset();
   for (const int32_t rank : sharing_.clients) parts.push_back({.rank = rank});
   const Usage served_before = usage_of_servers();
   const auto before = job_.measure_clocks(sharing_.clients);
@@ -101,6 +105,7 @@ WaveResult ClusterSite::wave(const PlannedCase& planned, SampleBuffer& samples, 
   if (stop_.pending() == 0 && job_.lost().empty()) job_.begin(lead);
   await_results(parts, samples, planned.limit * (counting.empty() ? 1 : counting_slower) + after_limit);
   keep_clocks(parts, before, job_.measure_clocks(sharing_.clients));
+  if (sharing_.kept && counting.empty()) gather(parts, planned, repetition);
   WaveResult result = joined(planned, parts, samples);
   result.repetition = repetition;
   if (!sharing_.servers.empty()) {
@@ -185,12 +190,36 @@ void ClusterSite::await_results(std::vector<Part>& parts, SampleBuffer& samples,
     take(parts, samples, said->first, said->second);
     if (said->second.at("is") == "samples") deadline = std::max(deadline, now() + between_samples);
   }
+  say_why_not(parts);
+}
+
+void ClusterSite::say_why_not(std::vector<Part>& parts) const {
   for (Part& part : parts)
     if (!part.done && part.failure.empty()) part.failure = "gave no result in time";
   for (const Loss& loss : job_.lost()) {
     const auto part = std::ranges::find(parts, loss.rank, &Part::rank);
     if (part != parts.end() && !part->done) part->failure = "was lost: " + loss.why;
   }
+}
+
+// Where samples stay on the hosts, a part without figures is one without a result.
+void ClusterSite::gather(std::vector<Part>& parts, const PlannedCase& planned, unsigned repetition) {
+  const SamplesOnHosts& kept = *sharing_.kept;
+  const Division division{planned.what.attempts, parts.size()};
+  WaveAtHosts wave{.wave = wave_,
+                   .quantiles = kept.quantiles,
+                   .by_time = planned.lasts > Duration::zero(),
+                   .rows = !kept.files.empty()};
+  for (size_t i = 0; i < parts.size(); ++i)
+    wave.parts.push_back(
+        {.rank = parts[i].rank, .attempts = division.count(i), .offset_ns = parts[i].offset_ns, .here = parts[i].done});
+  if (const auto assignment = planned.assignment(kept.seed, repetition))
+    for (size_t target = 0; target < assignment->targets.size(); ++target)
+      wave.of_targets.push_back(static_cast<size_t>(std::ranges::count(assignment->of, target)));
+  kept_wave_ = std::make_unique<KeptWave>(job_, stop_, std::move(wave));
+  kept_wave_->gather();
+  for (size_t i = 0; i < parts.size(); ++i) parts[i].done = kept_wave_->has(i);
+  say_why_not(parts);
 }
 
 // The wave began between the two readings. One offset serves all stamps of a wave, so that no duration is changed.
@@ -220,7 +249,7 @@ void ClusterSite::keep_clocks(std::vector<Part>& parts, const std::vector<ClockR
 
 WaveResult ClusterSite::joined(const PlannedCase& planned, std::vector<Part>& parts, SampleBuffer& samples) const {
   const size_t hosts = parts.size();
-  const Division whole{samples.samples().size(), planned.what.parts()};
+  const Division whole{planned.what.attempts, planned.what.parts()};
   WaveResult all{.what = planned.what};
   all.by_time = planned.lasts > Duration::zero();
   std::vector<size_t> offered;
@@ -246,11 +275,9 @@ WaveResult ClusterSite::joined(const PlannedCase& planned, std::vector<Part>& pa
       known == all.syscalls.end() ? all.syscalls.push_back(one) : static_cast<void>(known->calls += one.calls);
     }
     all.hosts.push_back({static_cast<unsigned>(part.rank), began, own.usage, own.peak, failure});
-    for (size_t shard = 0; shard < planned.what.shards; ++shard)
-      for (Sample& sample : samples.samples().subspan(whole.first(shard * hosts + i), offered[shard * hosts + i]))
-        for (int64_t Sample::*stamp :
-             {&Sample::scheduled_ns, &Sample::started_ns, &Sample::finished_ns, &Sample::reaped_ns})
-          if (sample.*stamp != 0) sample.*stamp -= part.offset_ns;
+    for (size_t shard = 0; shard < planned.what.shards && !sharing_.kept; ++shard)
+      move_stamps(samples.samples().subspan(whole.first(shard * hosts + i), offered[shard * hosts + i]),
+                  -part.offset_ns);
   }
   if (!complete) all.offered = std::move(offered);
   return all;
@@ -269,14 +296,24 @@ MachineFitness ClusterSite::fitness() {
 
 SessionEnd ClusterSite::state() {
   if (stop_.pending() != 0) return SessionEnd::interrupted;
-  return job_.lost().empty() ? SessionEnd::complete : SessionEnd::broke;
+  return job_.lost().empty() && unfinished_.empty() ? SessionEnd::complete : SessionEnd::broke;
 }
 
 std::string ClusterSite::died() {
   std::string text;
   for (const auto& [rank, host, why] : job_.lost())
     text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", host, why);
-  return text;
+  return text.empty() ? unfinished_ : text;
+}
+
+void ClusterSite::finish_records() {
+  if (!sharing_.kept || sharing_.kept->files.empty()) return;
+  try {
+    for (const int32_t rank : sharing_.clients) job_.tell(rank, {{"is", "finish"}});
+    for (const int32_t rank : sharing_.clients) job_.answer(rank, finishing_patience);
+  } catch (const HostMissing& error) {
+    unfinished_ = error.what();
+  }
 }
 
 void ClusterSite::end() {
@@ -292,13 +329,19 @@ Json ClusterSite::description() const {
     entry["does"] = client == sharing_.clients.end() ? "serves" : "connects";
     for (const char* fact : {"hostname", "version", "kernel", "processors", "limits"})
       entry[fact] = host.hello.value(fact, Json());
-    if (client != sharing_.clients.end())
-      entry["clocks"] = clocks_[static_cast<size_t>(client - sharing_.clients.begin())];
+    if (client != sharing_.clients.end()) {
+      const auto index = static_cast<size_t>(client - sharing_.clients.begin());
+      entry["clocks"] = clocks_[index];
+      if (sharing_.kept) entry["samples"] = sharing_.kept->files.empty() ? Json() : Json(sharing_.kept->files[index]);
+    }
     hosts.push_back(std::move(entry));
   }
   Json lost = Json::array();
   for (const auto& [rank, host, why] : job_.lost()) lost.push_back({{"rank", rank}, {"host", host}, {"why", why}});
-  return {{"hosts", std::move(hosts)}, {"lost", std::move(lost)}, {"launcher", launcher_}};
+  return {{"hosts", std::move(hosts)},
+          {"lost", std::move(lost)},
+          {"launcher", launcher_},
+          {"samples_on_hosts", sharing_.kept.has_value()}};
 }
 
 }  // namespace connbench::cluster

@@ -107,6 +107,45 @@ SomeSamples read_samples(const Json& message) {
   return {message.at("first"), read_binary<Sample>(message.at("samples"))};
 }
 
+Json json_of(const Tally& tally) {
+  const OpenLoopAccount& arrivals = tally.arrivals;
+  return {{"samples", tally.samples},
+          {"outcomes", tally.outcomes},
+          {"arrivals", Json::array({arrivals.offered, arrivals.started, arrivals.completed, arrivals.late})},
+          {"began_ns", tally.began_ns},
+          {"ended_ns", tally.ended_ns},
+          {"open_end", tally.open_end},
+          {"connecting_sum_ns", tally.connecting_sum_ns}};
+}
+
+Tally read_tally(const Json& message) {
+  const Json& arrivals = message.at("arrivals");
+  Tally tally;
+  tally.samples = message.at("samples");
+  tally.outcomes = message.at("outcomes").get<std::array<size_t, outcome_count>>();
+  tally.arrivals = {
+      .offered = arrivals.at(0), .started = arrivals.at(1), .completed = arrivals.at(2), .late = arrivals.at(3)};
+  tally.began_ns = message.at("began_ns");
+  tally.ended_ns = message.at("ended_ns");
+  tally.open_end = message.at("open_end");
+  tally.connecting_sum_ns = message.at("connecting_sum_ns");
+  return tally;
+}
+
+void Spread::add(const Spread& other) noexcept {
+  count += other.count;
+  least = std::min(least, other.least);
+  most = std::max(most, other.most);
+}
+
+Json json_of(const Spread& spread) {
+  return Json::array({spread.count, spread.least, spread.most});
+}
+
+Spread read_spread(const Json& message) {
+  return {.count = message.at(0), .least = message.at(1), .most = message.at(2)};
+}
+
 Json json_of(const Capabilities& capabilities) {
   return binary_of(std::span(&capabilities, 1));
 }

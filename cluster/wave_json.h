@@ -2,6 +2,7 @@
 // stay as they are in memory. Every message has a key "is" with its name.
 #pragma once
 
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "harness/connector/connector.h"
 #include "harness/connector/endpoint.h"
+#include "harness/record/distributions.h"
 #include "harness/run/site.h"
 #include "harness/wave/sample.h"
 #include "harness/wave/wave.h"
@@ -34,6 +36,20 @@ struct SomeSamples {
   std::vector<Sample> samples;
 };
 SomeSamples read_samples(const Json& message);
+
+Json json_of(const Tally& tally);
+Tally read_tally(const Json& message);
+
+/// The values that a host has of one figure: how many, and between which two they are.
+struct Spread {
+  size_t count = 0;
+  int64_t least = std::numeric_limits<int64_t>::max();
+  int64_t most = std::numeric_limits<int64_t>::min();
+
+  void add(const Spread& other) noexcept;
+};
+Json json_of(const Spread& spread);
+Spread read_spread(const Json& message);
 
 Json json_of(const Capabilities& capabilities);
 Capabilities read_capabilities(const Json& bytes);

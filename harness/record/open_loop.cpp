@@ -2,18 +2,21 @@
 
 namespace connbench {
 
-OpenLoopAccount account(std::span<const Sample> samples) noexcept {
-  OpenLoopAccount sum;
-  for (const Sample& s : samples) {
-    if (s.scheduled_ns == 0) continue;
-    const bool started = s.started_ns != 0;
-    const bool on_its_own = s.outcome != Outcome::cancelled && s.outcome != Outcome::never_started;
-    ++sum.offered;
-    if (started) ++sum.started;
-    if (started && s.finished_ns != 0 && on_its_own) ++sum.completed;
-    if (!started || s.started_ns - s.scheduled_ns > late_bound.count()) ++sum.late;
-  }
-  return sum;
+void OpenLoopAccount::add(const Sample& sample) noexcept {
+  if (sample.scheduled_ns == 0) return;
+  const bool began = sample.started_ns != 0;
+  const bool on_its_own = sample.outcome != Outcome::cancelled && sample.outcome != Outcome::never_started;
+  ++offered;
+  if (began) ++started;
+  if (began && sample.finished_ns != 0 && on_its_own) ++completed;
+  if (!began || sample.started_ns - sample.scheduled_ns > late_bound.count()) ++late;
+}
+
+void OpenLoopAccount::add(const OpenLoopAccount& other) noexcept {
+  offered += other.offered;
+  started += other.started;
+  completed += other.completed;
+  late += other.late;
 }
 
 }  // namespace connbench

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstddef>
-#include <span>
 
 #include "harness/support/clock.h"
 #include "harness/wave/sample.h"
@@ -21,8 +20,9 @@ struct OpenLoopAccount {
   size_t completed =
       0;            ///< of those: ended on their own, with any outcome; neither cancelled nor lost with their process
   size_t late = 0;  ///< offered, but started more than late_bound after they were due, or never
-};
 
-OpenLoopAccount account(std::span<const Sample> samples) noexcept;
+  void add(const Sample& sample) noexcept;
+  void add(const OpenLoopAccount& other) noexcept;
+};
 
 }  // namespace connbench

@@ -11,6 +11,7 @@
 #include "harness/scenarios/mix.h"
 #include "harness/wave/division.h"
 #include "harness/wave/sample.h"
+#include "harness/wave/share.h"
 #include "harness/wave/wave.h"
 
 namespace connbench {
@@ -20,8 +21,11 @@ struct RecordedWave {
   int64_t origin_ns;  ///< CLOCK_MONOTONIC at the run's origin
   const WaveResult& wave;
   std::span<const Sample> samples;
-  const Assignment* assignment = nullptr;  ///< of a fleet: which target each attempt had
+  const Assignment* assignment = nullptr;  ///< of a fleet: which target each attempt of the whole wave had
+  WaveShare share{};                       ///< of the whole wave: whose attempts these are
 
+  /// The number, in the whole wave, of the attempt at a position among these.
+  size_t number(size_t attempt) const { return attempt * share.of + share.index; }
   /// Whether the attempt was offered before the wave was stopped or its time was over, so that its sample says
   /// something.
   bool offered(size_t attempt) const {

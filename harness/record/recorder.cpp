@@ -30,7 +30,7 @@ Recorder::Recorder(RunFolder folder, const RunInfo& info)
       benchmarks_(benchmark_context(), info.usual_timeout, info.repetitions),
       summary_(folder_.file(run_file::summary),
                header_of(summary_header, info)) {  // throws when another run has claimed the folder meanwhile
-  if (kept_ != SamplesKept::none)
+  if (kept_ != SamplesKept::none && !info.samples_on_hosts)
     samples_.emplace(folder_.file(samples_file(info.compression)), header_of(samples_header, info), info.compression);
   write_run();
   write_benchmarks();
@@ -58,7 +58,20 @@ SummaryRow Recorder::add(const WaveResult& wave, std::span<const Sample> samples
   const RecordedWave recorded{
       .run_id = run_id_, .origin_ns = origin_ns_, .wave = wave, .samples = samples, .assignment = assignment};
   SummaryRow row = summarise(recorded, syscalls_of(wave.what), percentiles_);
-  const size_t omitted = samples_ ? append_samples(*samples_, recorded, kept_, should_stop) : 0;
+  write(wave, row, samples_ ? append_samples(*samples_, recorded, kept_, should_stop) : 0);
+  return row;
+}
+
+SummaryRow Recorder::add(const WaveResult& wave, DistantWave& distant, const Assignment* assignment) {
+  const RecordedWave recorded{
+      .run_id = run_id_, .origin_ns = origin_ns_, .wave = wave, .samples = {}, .assignment = assignment};
+  SummaryRow row = summarise(recorded, distant, syscalls_of(wave.what), percentiles_);
+  write(wave, row, distant.append_samples(run_id_, origin_ns_));
+  return row;
+}
+
+// After its samples: whoever reads a row of the summary has them all.
+void Recorder::write(const WaveResult& wave, const SummaryRow& row, size_t omitted) {
   summary_.append(csv_row(row));
   if (open_loop_) run_.arrivals(row);
   if (!percentiles_.empty()) run_.percentiles(row);
@@ -70,7 +83,6 @@ SummaryRow Recorder::add(const WaveResult& wave, std::span<const Sample> samples
   if (!wave.failure.empty() || omitted > 0) run_.fail(wave, omitted);
   if (wave.program) run_.program(wave);
   if (open_loop_ || !percentiles_.empty() || !wave.failure.empty() || omitted > 0 || wave.program) write_run();
-  return row;
 }
 
 void Recorder::rate(const FoundRate& found) {

@@ -27,6 +27,14 @@
 
 namespace connbench {
 
+/// A wave whose samples stay on the hosts that made them.
+class DistantWave : public WaveFigures {
+ public:
+  /// Has every host append the rows of its own to its file, if the run keeps samples.
+  /// @return how many attempts got no row because the run was told to stop
+  virtual size_t append_samples(std::string_view run_id, int64_t origin_ns) = 0;
+};
+
 /// The records of one run. Used from one thread, between waves.
 ///
 /// Every method writes before it returns. When it cannot, or when another program has removed or changed a file, it
@@ -47,6 +55,8 @@ class Recorder {
   SummaryRow add(
       const WaveResult& wave, std::span<const Sample> samples, const Assignment* assignment = nullptr,
       const std::function<bool()>& should_stop = [] { return false; });
+  /// The same of a wave whose samples are elsewhere (RunInfo::samples_on_hosts).
+  SummaryRow add(const WaveResult& wave, DistantWave& distant, const Assignment* assignment = nullptr);
   void rate(const FoundRate& found);
   /// See RunJson::skip().
   void skip(const Case& what, std::string_view reason);
@@ -71,6 +81,7 @@ class Recorder {
 
  private:
   std::optional<uint64_t> syscalls_of(const Case& what) const;
+  void write(const WaveResult& wave, const SummaryRow& row, size_t omitted);
   void write_run();
   void write_benchmarks();
 
@@ -84,7 +95,7 @@ class Recorder {
   BenchmarkJson benchmarks_;
   CsvFile summary_;
   std::optional<CsvFile>
-      samples_;  // absent with SamplesKept::none: an empty file would mean that there were no attempts
+      samples_;  // absent where they are not kept here: an empty file would mean that there were no attempts
   std::vector<std::pair<Case, uint64_t>> counted_;
 };
 

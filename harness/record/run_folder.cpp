@@ -31,12 +31,17 @@ std::vector<std::string_view> names_of_records() {
 
 // A link counts too, wherever it leads: what stands there was not made by this run.
 void refuse_an_earlier_run(int folder, const std::filesystem::path& path) {
-  for (const std::string_view name : names_of_records()) {
-    struct stat status {};
-    if (::fstatat(folder, std::string(name).c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
+  const auto refuse_because_of = [&](std::string_view name) {
     throw std::invalid_argument(
         fmt::format("{} already holds a run ({}): {}, or move that run away", path.string(), name, remedy));
+  };
+  for (const std::string_view name : names_of_records()) {
+    struct stat status {};
+    if (::fstatat(folder, std::string(name).c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) refuse_because_of(name);
   }
+  std::error_code unreadable;
+  for (const auto& entry : std::filesystem::directory_iterator(path, unreadable))
+    if (const std::string name = entry.path().filename(); is_samples_of_rank(name)) refuse_because_of(name);
 }
 
 // The folders that have to be created for `path`, the outermost first.

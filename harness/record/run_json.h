@@ -39,6 +39,7 @@ struct RunInfo {
   std::string arrival = "closed";
   std::vector<double> percentiles{};  ///< in percent, in addition to those of summary.csv
   bool cluster = false;               ///< several hosts took part: the tables have rank_column
+  bool samples_on_hosts = false;      ///< each of them keeps its own: there is no samples.csv beside run.json
   bool spin = false;
   bool spin_server = false;
   std::optional<size_t> addresses{};

@@ -92,7 +92,7 @@ std::string_view samples_file(Compression compression) noexcept {
 size_t append_samples(CsvFile& file, const RecordedWave& recorded, SamplesKept kept,
                       const std::function<bool()>& should_stop) {
   if (kept == SamplesKept::none) return 0;
-  const auto& [run_id, origin_ns, wave, samples, assignment] = recorded;
+  const auto& [run_id, origin_ns, wave, samples, assignment, share] = recorded;
   const Division division{samples.size(), wave.what.parts()};
   const size_t hosts = wave.what.hosts;
   const std::vector<std::string> targets = assignment == nullptr ? std::vector{wave.what.target} : assignment->targets;
@@ -106,9 +106,10 @@ size_t append_samples(CsvFile& file, const RecordedWave& recorded, SamplesKept k
     if (!recorded.offered(i)) continue;
     const Sample& sample = recorded.sample(i);
     if (kept == SamplesKept::failures && sample.outcome == Outcome::connected) continue;
-    const size_t target = assignment == nullptr ? 0 : assignment->of[i];
+    const size_t number = recorded.number(i);
+    const size_t target = assignment == nullptr ? 0 : assignment->of[number];
     const unsigned* rank = wave.hosts.empty() ? nullptr : &wave.hosts[i % hosts].rank;
-    append_row(block, beginnings[target * division.shards + division.shard_of(i)], i, sample, origin_ns, rank);
+    append_row(block, beginnings[target * division.shards + division.shard_of(i)], number, sample, origin_ns, rank);
     if (block.size() < block_bytes) continue;
     file.append(block);
     block.clear();

@@ -1,5 +1,7 @@
 #include "harness/record/schema.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
@@ -20,6 +22,23 @@ std::string_view header_of(std::string_view file) {
 
 std::span<const std::string_view> run_files() noexcept {
   return files;
+}
+
+std::string samples_of_rank(std::string_view samples, unsigned rank) {
+  const size_t ending = samples.find('.');
+  return fmt::format("{}.{}{}", samples.substr(0, ending), rank, samples.substr(ending));
+}
+
+bool is_samples_of_rank(std::string_view name) noexcept {
+  for (const std::string_view samples : {run_file::samples, run_file::compressed_samples}) {
+    const std::string_view beginning = samples.substr(0, samples.find('.') + 1);  // with the point
+    const std::string_view ending = samples.substr(beginning.size() - 1);
+    if (name.size() <= beginning.size() + ending.size()) continue;
+    if (!name.starts_with(beginning) || !name.ends_with(ending)) continue;
+    const std::string_view rank = name.substr(beginning.size(), name.size() - beginning.size() - ending.size());
+    if (rank.find_first_not_of("0123456789") == std::string_view::npos) return true;
+  }
+  return false;
 }
 
 std::vector<std::string_view> columns_of(std::string_view file) {

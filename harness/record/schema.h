@@ -3,6 +3,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -53,6 +54,12 @@ inline constexpr std::string_view exhaustion_header =
 
 /// The names in `run_file`.
 std::span<const std::string_view> run_files() noexcept;
+
+/// In which file a host of a cluster keeps its own samples: "samples.3.csv", with the columns of samples.csv.
+/// @param samples the name of the file that all would be in
+std::string samples_of_rank(std::string_view samples, unsigned rank);
+/// Whether a file has such a name.
+bool is_samples_of_rank(std::string_view name) noexcept;
 
 /// The columns of one of run_files(), in order; none for a JSON file or an unknown name. The views never dangle.
 std::vector<std::string_view> columns_of(std::string_view file);

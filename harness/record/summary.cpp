@@ -1,8 +1,8 @@
 #include "harness/record/summary.h"
 
 #include <algorithm>
-#include <limits>
-#include <vector>
+#include <memory>
+#include <utility>
 
 #include "harness/record/csv.h"
 #include "harness/record/schema.h"
@@ -10,83 +10,32 @@
 namespace connbench {
 namespace {
 
-bool started(const Sample& s) {
-  return s.started_ns != 0;
-}
-bool ended(const Sample& s) {
-  return started(s) && s.finished_ns != 0;
-}
-// It began as far as is known, but its process was killed before it ended.
-bool end_is_unknown(const Sample& s) {
-  return s.finished_ns == 0 && (started(s) || s.outcome == Outcome::cancelled);
+Percentiles percentiles_of(const QuantileOf& quantile, Figure figure) {
+  return {.p50 = quantile(figure, 0.5),
+          .p90 = quantile(figure, 0.9),
+          .p99 = quantile(figure, 0.99),
+          .p999 = quantile(figure, 0.999),
+          .max = quantile(figure, 1.0)};
 }
 
-// figure(s) of every sample s for which belongs(s) holds.
-template <typename Belongs, typename Figure>
-std::vector<int64_t> collect(std::span<const Sample> samples, Belongs belongs, Figure figure) {
-  std::vector<int64_t> values;
-  for (const Sample& s : samples) {
-    if (belongs(s)) values.push_back(figure(s));
-  }
-  return values;
-}
-
-int64_t connecting_ns(const Sample& s) {
-  return s.finished_ns - s.started_ns;
-}
-
-// @param never_offered attempts that have no sample: they did not connect either
-// @param chosen percentiles beyond those of summary.csv, in percent
-void summarise_times(SummaryRow& row, std::span<const Sample> samples, size_t never_offered,
-                     std::span<const double> chosen) {
-  const auto connected = [](const Sample& s) { return ended(s) && s.outcome == Outcome::connected; };
-  const auto late = [](const Sample& s) { return ended(s) && s.outcome == Outcome::deadline_exceeded; };
-  // After a retransmitted SYN, the kernel's round trip covers only the last exchange.
-  const auto compared = [&](const Sample& s) { return connected(s) && s.handshake_known && s.syn_retransmits == 0; };
-
-  auto connecting = collect(samples, connected, connecting_ns);
-  row.connecting = percentiles(connecting);
-  const auto any = [](const Sample&) { return true; };
-  auto response =
-      collect(samples, any, [&](const Sample& s) { return connected(s) ? s.finished_ns - s.scheduled_ns : never_ns; });
-  row.response = percentiles(response, never_offered);
+void summarise_times(SummaryRow& row, const QuantileOf& quantile, std::span<const double> chosen) {
+  row.connecting = percentiles_of(quantile, Figure::connecting);
+  row.response = percentiles_of(quantile, Figure::response);
   for (const double percent : chosen)
     row.chosen.push_back({.percent = percent,
-                          .connecting_ns = quantile(connecting, percent / 100),
-                          .response_ns = quantile(response, percent / 100, never_offered)});
-  auto queue = collect(samples, started, [](const Sample& s) { return s.started_ns - s.scheduled_ns; });
-  row.queue = percentiles(queue);
-  auto overshoot = collect(samples, late, [&](const Sample& s) { return connecting_ns(s) - row.what.timeout.count(); });
-  row.overshoot = percentiles(overshoot);
-  auto reaped =
-      collect(samples, late, [&](const Sample& s) { return s.reaped_ns - s.started_ns - row.what.timeout.count(); });
-  row.reaped_overshoot = percentiles(reaped);
-  auto added = collect(samples, compared, [](const Sample& s) { return connecting_ns(s) - s.round_trip_ns; });
-  row.added_p50_ns = quantile(added, 0.5);
-  row.added_p99_ns = quantile(added, 0.99);
-}
-
-// A wave with an attempt whose end is unknown lasted longer than its samples show. It has no makespan: one that is too
-// short would make the wave look fast.
-std::optional<int64_t> makespan_of(std::span<const Sample> samples) {
-  if (std::none_of(samples.begin(), samples.end(), started)) return std::nullopt;
-  if (std::any_of(samples.begin(), samples.end(), end_is_unknown)) return std::nullopt;
-  int64_t first = std::numeric_limits<int64_t>::max(), last = 0;
-  for (const Sample& s : samples) {
-    if (!started(s)) continue;
-    first = std::min(first, s.scheduled_ns);
-    last = std::max(last, s.finished_ns);
-  }
-  return last - first;
+                          .connecting_ns = quantile(Figure::connecting, percent / 100),
+                          .response_ns = quantile(Figure::response, percent / 100)});
+  row.queue = percentiles_of(quantile, Figure::queue);
+  row.overshoot = percentiles_of(quantile, Figure::overshoot);
+  row.reaped_overshoot = percentiles_of(quantile, Figure::reaped_overshoot);
+  row.added_p50_ns = quantile(Figure::added, 0.5);
+  row.added_p99_ns = quantile(Figure::added, 0.99);
 }
 
 // A target of a fleet has the makespan of the whole wave too: an attempt that starved until the wave ended waited in
 // the queue as long as the others.
-void summarise_rates(SummaryRow& row, std::span<const Sample> samples) {
+void summarise_rates(SummaryRow& row, double connecting_sum_ns) {
   if (row.makespan_ns.value_or(0) <= 0) return;
-  double connecting_sum = 0;
-  for (const Sample& s : samples)
-    if (started(s)) connecting_sum += static_cast<double>(connecting_ns(s));
   const double makespan = static_cast<double>(*row.makespan_ns);
   const auto per_second = [&](size_t n) {
     return n == 0 ? std::nullopt : std::optional(static_cast<double>(n) * 1e9 / makespan);
@@ -95,7 +44,7 @@ void summarise_rates(SummaryRow& row, std::span<const Sample> samples) {
   row.connects_per_s = per_second(connects);
   row.completions_per_s =
       per_second(connects + row.count(Outcome::refused) + row.count(Outcome::reset) + row.count(Outcome::unreachable));
-  row.in_flight_mean = connecting_sum / makespan;
+  row.in_flight_mean = connecting_sum_ns / makespan;
 }
 
 void add(CsvRow& csv, const Percentiles& p) {
@@ -110,17 +59,9 @@ void add(CsvRow& csv, const Usage& usage, const Footprint& peak) {
   }
 }
 
-// The samples of the attempts that were offered.
-std::vector<Sample> offered_samples(const RecordedWave& recorded) {
-  std::vector<Sample> own;
-  for (size_t i = 0; i < recorded.end_of_offered(); ++i)
-    if (recorded.offered(i)) own.push_back(recorded.sample(i));
-  return own;
-}
-
-// Everything but the makespan and the rates that follow from it.
-SummaryRow begin(const RecordedWave& recorded, std::span<const Sample> samples, size_t never_offered,
-                 std::span<const double> chosen) {
+// The row of some attempts of a wave.
+SummaryRow row_of(const RecordedWave& recorded, const RowAttempts& attempts, std::optional<int64_t> makespan_ns,
+                  std::span<const double> chosen) {
   const WaveResult& wave = recorded.wave;
   SummaryRow row;
   row.run_id = recorded.run_id;
@@ -129,73 +70,98 @@ SummaryRow begin(const RecordedWave& recorded, std::span<const Sample> samples, 
   row.wave = wave.wave;
   if (wave.started_ns != 0) row.wave_started_ns = wave.started_ns - recorded.origin_ns;
   row.failed = !wave.failure.empty();
-  row.attempts = samples.size() + never_offered;
-  for (const Sample& s : samples) ++row.outcomes[static_cast<size_t>(s.outcome)];
-  row.outcomes[static_cast<size_t>(Outcome::never_started)] += never_offered;
+  row.attempts = attempts.tally.samples + attempts.never_offered;
+  row.outcomes = attempts.tally.outcomes;
+  row.outcomes[static_cast<size_t>(Outcome::never_started)] += attempts.never_offered;
   row.usage = wave.usage;
   row.peak = wave.peak;
-  row.arrivals = account(samples);
-  summarise_times(row, samples, never_offered, chosen);
+  row.arrivals = attempts.tally.arrivals;
+  summarise_times(row, attempts.quantile, chosen);
+  row.makespan_ns = makespan_ns;
+  summarise_rates(row, attempts.tally.connecting_sum_ns);
   return row;
 }
 
-// The row of one target of a fleet.
-SummaryRow summarise_target(const RecordedWave& recorded, size_t target, std::optional<int64_t> makespan_ns,
-                            std::span<const double> chosen) {
-  const Assignment& assignment = *recorded.assignment;
-  std::vector<Sample> own;
-  for (size_t i = 0; i < recorded.end_of_offered(); ++i)
-    if (recorded.offered(i) && assignment.of[i] == target) own.push_back(recorded.sample(i));
+SummaryRow row_of_target(const RecordedWave& recorded, size_t target, const RowAttempts& attempts,
+                         std::optional<int64_t> makespan_ns, std::span<const double> chosen) {
   WaveResult part = recorded.wave;
-  part.what.target = assignment.targets[target];
-  part.what.attempts = part.by_time ? own.size() : static_cast<size_t>(std::ranges::count(assignment.of, target));
+  part.what.target = recorded.assignment->targets[target];
+  part.what.attempts = attempts.tally.samples + attempts.never_offered;
   part.usage = {};
   part.peak = {};
-  SummaryRow row = begin({.run_id = recorded.run_id, .origin_ns = recorded.origin_ns, .wave = part, .samples = own},
-                         own, part.what.attempts - own.size(), chosen);
-  row.makespan_ns = makespan_ns;
-  summarise_rates(row, own);
+  return row_of({.run_id = recorded.run_id, .origin_ns = recorded.origin_ns, .wave = part, .samples = {}}, attempts,
+                makespan_ns, chosen);
+}
+
+SummaryRow row_of_host(const RecordedWave& recorded, const HostPart& host, const RowAttempts& attempts,
+                       std::span<const double> chosen) {
+  WaveResult part = recorded.wave;
+  part.started_ns = host.started_ns;
+  part.usage = host.usage;
+  part.peak = host.peak;
+  part.failure = host.failure;
+  SummaryRow row = row_of({.run_id = recorded.run_id, .origin_ns = recorded.origin_ns, .wave = part, .samples = {}},
+                          attempts, attempts.tally.makespan_ns(), chosen);
+  row.rank = std::to_string(host.rank);
   return row;
 }
 
-// The row of one host of a cluster.
-SummaryRow summarise_host(const RecordedWave& recorded, size_t host, std::span<const double> chosen) {
-  const std::vector<HostPart>& hosts = recorded.wave.hosts;
-  const HostPart& of_host = hosts[host];
-  std::vector<Sample> own;
-  for (size_t i = host; i < recorded.end_of_offered(); i += hosts.size())
-    if (recorded.offered(i)) own.push_back(recorded.sample(i));
-  WaveResult part = recorded.wave;
-  part.started_ns = of_host.started_ns;
-  part.usage = of_host.usage;
-  part.peak = of_host.peak;
-  part.failure = of_host.failure;
-  const size_t wanted = part.by_time ? own.size() : Division{recorded.samples.size(), hosts.size()}.count(host);
-  SummaryRow row = begin({.run_id = recorded.run_id, .origin_ns = recorded.origin_ns, .wave = part, .samples = own},
-                         own, wanted - own.size(), chosen);
-  row.rank = std::to_string(of_host.rank);
-  row.makespan_ns = makespan_of(own);
-  summarise_rates(row, own);
-  return row;
-}
+/// Figures from samples that are here.
+class FiguresOfSamples final : public WaveFigures {
+ public:
+  explicit FiguresOfSamples(const RecordedWave& recorded) : recorded_(recorded) {}
+  RowAttempts all() override { return attempts({}, recorded_.samples.size()); }
+  RowAttempts of_host(size_t host) override {
+    const size_t hosts = recorded_.wave.hosts.size();
+    return attempts({.first = host, .step = hosts}, Division{recorded_.samples.size(), hosts}.count(host));
+  }
+  RowAttempts of_target(size_t target) override {
+    return attempts({.target = target}, static_cast<size_t>(std::ranges::count(recorded_.assignment->of, target)));
+  }
+
+ private:
+  // @param wanted how many there were to be, unless the wave had a given time
+  RowAttempts attempts(const SomeAttempts& which, size_t wanted) const {
+    auto own = std::make_shared<Distributions>(distributions_of(recorded_, which));
+    const size_t never_offered = recorded_.wave.by_time ? 0 : wanted - own->tally.samples;
+    const Tally tally = own->tally;
+    return {.tally = tally, .never_offered = never_offered, .quantile = quantiles_of(std::move(own), never_offered)};
+  }
+
+  const RecordedWave& recorded_;
+};
 
 }  // namespace
 
-SummaryRow summarise(const RecordedWave& recorded, std::optional<uint64_t> syscalls, std::span<const double> chosen) {
-  const std::vector<Sample> offered = recorded.wave.offered.empty() ? std::vector<Sample>() : offered_samples(recorded);
-  const std::span<const Sample> samples = recorded.wave.offered.empty() ? recorded.samples : std::span(offered);
-  SummaryRow row = begin(recorded, samples, recorded.never_offered(), chosen);
+std::vector<double> quantiles_of_a_row(std::span<const double> chosen) {
+  std::vector<double> all{0.5, 0.9, 0.99, 0.999, 1.0};
+  for (const double percent : chosen) all.push_back(percent / 100);
+  return all;
+}
+
+SummaryRow summarise(const RecordedWave& recorded, WaveFigures& figures, std::optional<uint64_t> syscalls,
+                     std::span<const double> chosen) {
+  const std::vector<HostPart>& hosts = recorded.wave.hosts;
+  SummaryRow row;
+  {
+    const RowAttempts all = figures.all();
+    row = row_of(recorded, all, all.tally.makespan_ns(), chosen);
+  }  // its distributions need much memory
   row.syscalls = syscalls;
-  row.makespan_ns = makespan_of(samples);
-  summarise_rates(row, samples);
-  for (size_t host = 0; host < recorded.wave.hosts.size(); ++host)
-    row.by_host.push_back(summarise_host(recorded, host, chosen));
+  for (size_t host = 0; host < hosts.size(); ++host)
+    row.by_host.push_back(row_of_host(recorded, hosts[host], figures.of_host(host), chosen));
   if (!row.by_host.empty()) row.rank = every_rank;
   if (recorded.assignment == nullptr) return row;
-  for (size_t target = 0; target < recorded.assignment->targets.size(); ++target)
-    row.by_target.push_back(summarise_target(recorded, target, row.makespan_ns, chosen));
-  for (SummaryRow& part : row.by_target) part.rank = row.rank;
+  for (size_t target = 0; target < recorded.assignment->targets.size(); ++target) {
+    row.by_target.push_back(row_of_target(recorded, target, figures.of_target(target), row.makespan_ns, chosen));
+    row.by_target.back().rank = row.rank;
+  }
   return row;
+}
+
+SummaryRow summarise(const RecordedWave& recorded, std::optional<uint64_t> syscalls, std::span<const double> chosen) {
+  FiguresOfSamples figures(recorded);
+  return summarise(recorded, figures, syscalls, chosen);
 }
 
 std::string csv_row(const SummaryRow& row) {

@@ -12,6 +12,7 @@
 
 #include "harness/connector/outcome.h"
 #include "harness/machine/usage.h"
+#include "harness/record/distributions.h"
 #include "harness/record/open_loop.h"
 #include "harness/record/recorded_wave.h"
 #include "harness/support/statistics.h"
@@ -60,8 +61,33 @@ struct SummaryRow {
   size_t count(Outcome outcome) const { return outcomes[static_cast<size_t>(outcome)]; }
 };
 
+/// What is known of the attempts that one row describes.
+struct RowAttempts {
+  Tally tally;
+  size_t never_offered = 0;  ///< attempts that were wanted and have no sample: they did not connect either
+  QuantileOf quantile;
+};
+
+/// What is known of the attempts of a wave, wherever their samples are. Everything is asked for once.
+class WaveFigures {
+ public:
+  virtual ~WaveFigures() = default;
+  virtual RowAttempts all() = 0;
+  /// @param host its position in WaveResult::hosts
+  virtual RowAttempts of_host(size_t host) = 0;
+  /// @param target its position in Assignment::targets
+  virtual RowAttempts of_target(size_t target) = 0;
+};
+
+/// The quantiles that a row has of a figure: those of summary.csv, and those that were chosen, in percent.
+std::vector<double> quantiles_of_a_row(std::span<const double> chosen);
+
+/// Asks for no other quantiles than these.
 /// @param syscalls the total of the counting wave of the same case
 /// @param chosen percentiles, in percent, for SummaryRow::chosen
+SummaryRow summarise(const RecordedWave& recorded, WaveFigures& figures, std::optional<uint64_t> syscalls,
+                     std::span<const double> chosen);
+/// The same from RecordedWave::samples.
 SummaryRow summarise(const RecordedWave& recorded, std::optional<uint64_t> syscalls = std::nullopt,
                      std::span<const double> chosen = {});
 

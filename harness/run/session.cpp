@@ -34,6 +34,10 @@ SessionEnd Session::run() {
   SessionEnd end = request_.count_syscalls ? count_syscalls() : SessionEnd::complete;
   counted_ = end == SessionEnd::complete;
   if (counted_) end = request_.find_rate ? find_rates() : timed_waves();
+  if (end == SessionEnd::complete) {
+    site_.finish_records();
+    end = state();
+  }
   warn_about_cases();
   judge_machine();
   return end;
@@ -76,7 +80,7 @@ SessionEnd Session::count_syscalls() {
   for (const PlannedCase& planned : plan_.cases) {
     if (const SessionEnd end = state(); end != SessionEnd::complete) return end;
     observer_.on_wave(planned, 0, WavePurpose::counting_syscalls, waves_done_, plan_.cases.size() + plan_.waves.size());
-    SampleBuffer discarded(planned.what.attempts);
+    SampleBuffer discarded(site_.samples_of(planned));
     const WaveResult result = site_.wave(planned, discarded, 0, counting_.method);
     ++waves_done_;
     if (state() != SessionEnd::complete) continue;  // the failure of a wave that was cut short is not worth a warning
@@ -96,7 +100,7 @@ SessionEnd Session::timed_waves() {
     const PlannedCase& planned = plan_.cases[next.which];
     observer_.on_wave(planned, next.repetition, WavePurpose::timing, waves_done_, before + plan_.waves.size());
     begin_timed_wave();
-    SampleBuffer samples(planned.what.attempts);
+    SampleBuffer samples(site_.samples_of(planned));
     WaveResult result = site_.wave(planned, samples, next.repetition, "");
     const SessionEnd so_far = state();
     if (so_far != SessionEnd::complete && result.failure.empty())  // this wave was not measured in full
@@ -115,8 +119,9 @@ SessionEnd Session::timed_waves() {
 
 SummaryRow Session::record(const WaveResult& wave, const SampleBuffer& samples, const PlannedCase& planned) {
   const auto assignment = planned.assignment(request_.seed, wave.repetition);
-  return recorder_.add(wave, samples.samples(), assignment ? &*assignment : nullptr,
-                       [this] { return state() == SessionEnd::interrupted; });
+  const Assignment* targets = assignment ? &*assignment : nullptr;
+  if (DistantWave* distant = site_.distant_wave()) return recorder_.add(wave, *distant, targets);
+  return recorder_.add(wave, samples.samples(), targets, [this] { return state() == SessionEnd::interrupted; });
 }
 
 void Session::note_suspension(const WaveResult* wave) {

@@ -16,6 +16,8 @@
 
 namespace connbench {
 
+class DistantWave;
+
 /// What a wave is run for.
 enum class WavePurpose : uint8_t {
   timing,            ///< to be measured
@@ -57,10 +59,18 @@ class Site {
   /// How system calls can be counted here.
   virtual SyscallCounting counting() = 0;
   /// Runs one wave of a case that was opened; it may have another rate and other attempts than the plan says.
-  /// `samples` has its attempts. @param counting "" = a timed wave; otherwise the method by which it only counts
+  /// `samples` has as many as samples_of() says.
+  /// @param counting "" = a timed wave; otherwise the method by which it only counts
   /// @throws std::system_error when it cannot be begun
   virtual WaveResult wave(const PlannedCase& planned, SampleBuffer& samples, unsigned repetition,
                           std::string_view counting) = 0;
+  /// How many samples wave() fills in: one per attempt, unless they stay where they are made.
+  virtual size_t samples_of(const PlannedCase& planned) const { return planned.what.attempts; }
+  /// The last timed wave() if its samples stay where they were made, until the next one; else nullptr.
+  virtual DistantWave* distant_wave() { return nullptr; }
+  /// All waves were run: what is recorded elsewhere must be in its place and on the disk. If it is not, state() says
+  /// so.
+  virtual void finish_records() {}
   /// How things stand: whether the session goes on.
   virtual SessionEnd state() = 0;
   /// After SessionEnd::broke: what died.

@@ -11,13 +11,17 @@ size_t samples_needed(double q) noexcept {
   return static_cast<size_t>(std::ceil(std::log(1 - percentile_confidence) / std::log(q)));
 }
 
-std::optional<int64_t> quantile(std::vector<int64_t>& values, double q, size_t beyond) {
-  const size_t all = values.size() + beyond;
+std::optional<size_t> nearest_rank(size_t all, double q) noexcept {
   if (all < samples_needed(q)) return std::nullopt;
   // 0.07 × 100 is 7.000000000000001 in binary. A rank that is whole in decimal must stay whole.
-  const double rank = std::ceil(q * static_cast<double>(all) - 1e-6);
-  if (rank > static_cast<double>(values.size())) return INT64_MAX;
-  const auto nth = values.begin() + static_cast<std::ptrdiff_t>(std::max(rank, 1.0)) - 1;
+  return static_cast<size_t>(std::max(1.0, std::ceil(q * static_cast<double>(all) - 1e-6)));
+}
+
+std::optional<int64_t> quantile(std::vector<int64_t>& values, double q, size_t beyond) {
+  const auto rank = nearest_rank(values.size() + beyond, q);
+  if (!rank) return std::nullopt;
+  if (*rank > values.size()) return INT64_MAX;
+  const auto nth = values.begin() + static_cast<std::ptrdiff_t>(*rank) - 1;
   std::nth_element(values.begin(), nth, values.end());
   return *nth;
 }

@@ -23,6 +23,10 @@ struct Percentiles {
 /// Nearest-rank percentiles. Reorders `values`. @param beyond how many more values there are, each INT64_MAX
 Percentiles percentiles(std::vector<int64_t>& values, size_t beyond = 0);
 
+/// Which of `all` values in ascending order, counted from 1, is the nearest-rank q-quantile (0 < q ≤ 1); nullopt when
+/// there are too few.
+std::optional<size_t> nearest_rank(size_t all, double q) noexcept;
+
 /// The nearest-rank q-quantile (0 < q ≤ 1); nullopt when there are too few values. Reorders `values`.
 std::optional<int64_t> quantile(std::vector<int64_t>& values, double q, size_t beyond = 0);
 

@@ -57,4 +57,11 @@ std::vector<std::span<const Endpoint>> part_of(std::span<const std::span<const E
   return routes;
 }
 
+void move_stamps(std::span<Sample> samples, int64_t by_ns) noexcept {
+  for (Sample& sample : samples)
+    for (int64_t Sample::*stamp :
+         {&Sample::scheduled_ns, &Sample::started_ns, &Sample::finished_ns, &Sample::reaped_ns})
+      if (sample.*stamp != 0) sample.*stamp += by_ns;
+}
+
 }  // namespace connbench

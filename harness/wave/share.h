@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "harness/connector/endpoint.h"
 #include "harness/wave/case.h"
 #include "harness/wave/pacing.h"
+#include "harness/wave/sample.h"
 
 namespace connbench {
 
@@ -31,5 +33,8 @@ std::vector<Endpoint> part_of(std::span<const Endpoint> all, size_t each, const 
 
 /// The routes of the part's attempts; none when the wave has none.
 std::vector<std::span<const Endpoint>> part_of(std::span<const std::span<const Endpoint>> all, const WaveShare& share);
+
+/// Moves all stamps of what happened by so much: from the clock of the host that made a part to another one.
+void move_stamps(std::span<Sample> samples, int64_t by_ns) noexcept;
 
 }  // namespace connbench

@@ -41,6 +41,27 @@ TEST(ClusterMessages, SamplesWithTheirPortsAndProtocols) {
   EXPECT_EQ(read[2].protocol, Protocol::mptcp);
 }
 
+TEST(ClusterMessages, WhatIsCountedOfSomeAttempts) {
+  Tally tally;
+  tally.samples = 5;
+  tally.outcomes[static_cast<size_t>(Outcome::refused)] = 3;
+  tally.arrivals = {.offered = 4, .started = 3, .completed = 2, .late = 1};
+  tally.ended_ns = 7;
+  tally.open_end = true;
+  tally.connecting_sum_ns = 0.1;
+  const Tally read = cluster::read_tally(on_the_wire(cluster::json_of(tally)));
+  EXPECT_EQ(read.samples, 5U);
+  EXPECT_EQ(read.outcomes, tally.outcomes);
+  EXPECT_EQ(read.arrivals.offered, 4U);
+  EXPECT_EQ(read.arrivals.started, 3U);
+  EXPECT_EQ(read.arrivals.completed, 2U);
+  EXPECT_EQ(read.arrivals.late, 1U);
+  EXPECT_EQ(read.began_ns, tally.began_ns) << "none began";
+  EXPECT_EQ(read.ended_ns, 7);
+  EXPECT_TRUE(read.open_end);
+  EXPECT_EQ(read.connecting_sum_ns, 0.1);
+}
+
 TEST(ClusterMessages, TheFitnessOfAMachine) {
   const MachineFitness fitness{.seen = {.processors = 4, .ready = 1.5, .throttling = {.times = 2, .total_ns = 3}},
                                .unfit = {"others ran"}};

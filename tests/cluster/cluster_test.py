@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """connbench cluster on several hosts, which are namespaces of this machine (tests/cluster/hosts).
 
-cluster_test.py BUILD [--agent nsenter|ssh] [--skew SECONDS] CLASS...: the tests of these classes. Exit status 77:
-something that they need is missing here; the reason is printed.
+cluster_test.py BUILD [--agent nsenter|ssh] [--skew SECONDS] [--slurm] CLASS...: the tests of these classes. Exit
+status 77: something that they need is missing here; the reason is printed.
 """
 
 import argparse
@@ -17,7 +17,9 @@ import sys
 import unittest
 from pathlib import Path
 
+from kept_samples import KeptSamples  # noqa: F401  one of the classes
 from on_hosts import AGENT, PROGRAMS, OnHosts, on, rows, words
+from on_slurm import OnSlurm  # noqa: F401  another one
 
 HERE = Path(__file__).resolve().parent
 LOST_WITHIN = 30  # seconds; what a loss takes at most, on a busy machine too
@@ -181,6 +183,8 @@ class DryRuns(unittest.TestCase):
         self.assertEqual([line[0] for line in lines], [f"n{i}" for i in range(1, 21)])
         self.assertEqual({line[1] for line in lines}, {"500,000"})
         self.assertIn("nothing that is known would stop it", done.stdout)
+        kept = "Every host keeps its own samples, because there are 50,000,000: samples.0.csv, and so on."
+        self.assertIn(kept, " ".join(done.stdout.split()))
 
     def test_says_what_would_stop_it(self):
         done = self.plan("descriptors=65536,ports=1000,memory=1GiB", "--addresses", "1")
@@ -314,15 +318,18 @@ class Checks(OnHosts):
         self.assertIn("no such host" if "agent" in AGENT else "h9", done.stdout)
 
 
-def missing(build, agent, skew):
+def missing(build, agent, skew, slurm):
     """Why these tests cannot run here."""
     if not (build / "bin" / "connbench-mpi").exists():
         return "connbench-mpi is not built: apt-get install libopenmpi-dev"
     for program in ("mpirun", "ip", "nsenter", *(["/usr/sbin/sshd"] if agent == "ssh" else [])):
         if not shutil.which(program):
             return f"{program} is missing: apt-get install openmpi-bin iproute2 util-linux openssh-server"
-    if (agent == "ssh" or skew) and os.geteuid() != 0:
-        return "sshd and clocks of one's own are for root"
+    if (agent == "ssh" or skew or slurm) and os.geteuid() != 0:
+        return "sshd, Slurm and clocks of one's own are for root"
+    for program in ("slurmctld", "slurmd", "srun") if slurm else ():
+        if not shutil.which(program):
+            return f"{program} is missing: apt-get install slurmctld slurmd slurm-client"
     hosts = [HERE / "hosts", "--agent", agent, "--skew", str(skew), "1", "true"]
     tried = subprocess.run(hosts, capture_output=True, text=True, timeout=60, check=False)
     if tried.returncode != 0:
@@ -335,12 +342,13 @@ def main():
     parser.add_argument("build", type=Path)
     parser.add_argument("--agent", default="nsenter")
     parser.add_argument("--skew", type=int, default=0)
+    parser.add_argument("--slurm", action="store_true")
     parser.add_argument("-v", action="store_true")
     parser.add_argument("names", nargs="+", metavar="CLASS")
     given = parser.parse_args()
     if AGENT:
         unittest.main(argv=["cluster_test", *(["-v"] if given.v else []), *given.names])
-    why = missing(given.build, given.agent, given.skew)
+    why = missing(given.build, given.agent, given.skew, given.slurm)
     if why:
         print(f"skipped: {why}")
         sys.exit(77)
@@ -350,7 +358,8 @@ def main():
         "CONNBENCH_SKEW": str(given.skew),
     }
     hosts = [HERE / "hosts", "--agent", given.agent, "--skew", str(given.skew), "3"]
-    os.execvpe(hosts[0], [*map(str, hosts), sys.executable, "-B", *sys.argv], environment)
+    slurm = [HERE / "slurm", "3"] if given.slurm else []
+    os.execvpe(hosts[0], [*map(str, [*hosts, *slurm]), sys.executable, "-B", *sys.argv], environment)
 
 
 if __name__ == "__main__":

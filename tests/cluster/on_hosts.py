@@ -44,14 +44,18 @@ class OnHosts(unittest.TestCase):
         left = "?"
         while left and time.monotonic() < deadline:
             lines = "".join(on(host, "ps -e -o stat=,comm=").stdout for host in ("h0", "h1", "h2")).splitlines()
-            ours = re.compile("[^Z][^ ]* +(connbench|orted|mpirun)")  # nobody waits for orphans in this PID namespace
+            # Nobody waits for orphans in this PID namespace.
+            ours = re.compile("[^Z][^ ]* +(connbench|orted|mpirun|srun|slurmstepd)")
             left = "\n".join(line for line in lines if ours.match(line))
             if left:
                 time.sleep(0.1)
         self.assertEqual(left, "")
 
+    def command(self, hosts, serve):
+        return words(hosts, serve)
+
     def start(self, *more, hosts="h0,h1", serve="h2"):
-        command = words(hosts, serve, "--out", str(self.out), *more)
+        command = [*self.command(hosts, serve), "--out", str(self.out), *more]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def run_it(self, *more, hosts="h0,h1", serve="h2"):

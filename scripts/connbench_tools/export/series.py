@@ -55,12 +55,14 @@ def of_run(run, names):
             if len(values):
                 found.append(Series(line, figure, values, figure.of(line) if figure.of else len(values)))
     if lines and not any(material.waves.values()):
-        raise Unusable(f"{run.label} has no samples, from which percentiles could be taken (--samples {kept(run)})")
+        raise Unusable(f"{run.label} has no samples, from which percentiles could be taken ({_why_none(run)})")
     return lines, found
 
 
-def kept(run):
-    return run.facts.get("samples", "all")
+def _why_none(run):
+    if run.samples_elsewhere():
+        return "they are on the hosts of the cluster; docs/cluster.md says how to put them together"
+    return f"--samples {run.facts.get('samples', 'all')}"
 
 
 def rank(share, of):

@@ -158,6 +158,10 @@ class Run:
         paths = [self.folder / f"samples.csv{ending}" for ending in ("", ".gz", ".xz", ".zst")]
         return next((path for path in paths if path.exists()), None)
 
+    def samples_elsewhere(self):
+        """Whether each host of a cluster has its own samples, and nobody has put them together here."""
+        return self.facts["cluster"].get("samples_on_hosts") is True and not self.samples_file()
+
     def aggregates(self):
         """(name, time in ns) of each figure in benchmark-aggregate.json."""
         name = "benchmark-aggregate.json"

@@ -31,9 +31,7 @@ class Material:
         self.several = len(runs) > 1
         self.waves, self.samples_kept = {}, {}
         for run in runs:
-            path = run.samples_file()
-            kept = run.facts.get("samples", "all")
-            self.samples_kept[run.name] = kept if path or kept != "all" else "missing"
+            self.samples_kept[run.name] = _samples_kept(run)
             self.waves[run.name] = waves_of(run)
 
     def waves_of(self, line):
@@ -46,8 +44,9 @@ class Material:
         """A sentence for each run whose samples.csv has fewer attempts than it should have."""
         sentences = []
         for run in self.runs:
-            if run.facts.get("complete") is not True or run.facts.get("samples") != "all":
-                continue  # the run promised no samples
+            promised = run.facts.get("samples") == "all" and not run.samples_elsewhere()
+            if run.facts.get("complete") is not True or not promised:
+                continue
             wanted = attempts_by_case(run)
             there, path = self.waves[run.name], run.samples_file()
             found = sum(min(count, len(there[case].outcome)) for case, count in wanted.items() if case in there)
@@ -78,6 +77,13 @@ class Material:
     def ranked_curve(self, line, values, of):
         curve = ranked(values, of, self.points)
         return curve | {"c": self.number[line.connector], "sure": supported(of)}
+
+
+def _samples_kept(run):
+    kept = run.facts.get("samples", "all")
+    if kept != "none" and run.samples_elsewhere():
+        return "elsewhere"
+    return kept if run.samples_file() or kept != "all" else "missing"
 
 
 class WhyNot:
@@ -117,6 +123,7 @@ def no_samples(material, load):
     return {
         "missing": "samples.csv is missing",
         "none": "its samples were not kept (--samples none)",
+        "elsewhere": "its samples are on the hosts of the cluster (docs/cluster.md says how to put them together)",
         "failures": "only the samples of failed attempts were kept (--samples failures)",
     }.get(kept, "samples.csv has no such wave")
 

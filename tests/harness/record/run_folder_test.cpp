@@ -50,6 +50,18 @@ TEST(RunFolder, StaysTheSameFolderWhenAnotherOneTakesItsName) {
   EXPECT_EQ(content_of(folder.path() / "moved" / "run.json"), "{}");
 }
 
+TEST(RunFolder, IsNotOneInWhichAHostOfAClusterHasKeptSamples) {
+  for (const char* name : {"samples.0.csv", "samples.12.csv.zst"}) {
+    TemporaryFolder folder;
+    write_atomically(folder.path() / name, "");
+    EXPECT_THAT([&] { const RunFolder run(folder.path()); }, ThrowsMessage<std::invalid_argument>(HasSubstr(name)));
+  }
+  TemporaryFolder folder;
+  for (const char* name : {"samples..csv", "samples.a.csv", "my-samples.1.csv", "samples.1.csv.gz.txt"})
+    write_atomically(folder.path() / name, "");
+  EXPECT_NO_THROW(RunFolder(folder.path()));
+}
+
 TEST(RunFolder, KnowsItsRecordsByWhateverNameTheyAreReached) {
   TemporaryFolder folder;
   const RunFolder run(folder.path() / "run");

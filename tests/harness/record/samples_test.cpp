@@ -127,6 +127,22 @@ TEST(Samples, MayTakeMoreThanOneBlock) {
   for (size_t i = 0; i < rows.size(); ++i) ASSERT_EQ(rows[i][9], std::to_string(i));
 }
 
+TEST(Samples, OfOneHostHaveTheNumbersOfTheWholeWave) {
+  TemporaryFolder folder;
+  CsvFile file(folder.path() / "samples.1.csv", samples_header);
+  auto wave = wave_of();
+  wave.hosts.assign(1, HostPart{.rank = 4});
+  const std::vector<Sample> samples(3, sample_of(Outcome::connected, 1, 1, 1));
+  append_samples(file, {.run_id = "run", .origin_ns = test_origin, .wave = wave, .samples = samples, .share = {1, 3}},
+                 SamplesKept::all);
+  const auto rows = read_with_python(folder.path() / "samples.1.csv");
+  ASSERT_EQ(rows.size(), 4U);
+  for (size_t i = 1; i < rows.size(); ++i) {
+    EXPECT_EQ(rows[i][9], std::to_string(3 * i - 2)) << "attempts 1, 4 and 7";
+    EXPECT_EQ(rows[i].back(), "4");
+  }
+}
+
 TEST(Samples, HaveASizeThatCanBeEstimated) {
   TemporaryFolder folder;
   auto wave = wave_of();

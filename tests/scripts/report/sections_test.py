@@ -41,6 +41,16 @@ class HostsTest(ReportTest):
         lost = "the host h1 was lost (received nothing for <span class=whole>3 s</span>)"
         self.assertIn(lost, self.page(self.cluster()))
 
+    def test_says_where_the_samples_are_when_the_hosts_have_kept_them(self):
+        run = self.cluster()
+        run.facts["cluster"]["samples_on_hosts"] = True
+        there, run.samples = run.samples, []
+        page = self.page(run)
+        self.assertIn("its samples are on the hosts of the cluster", page)
+        self.assertNotIn("samples.csv is missing", page)
+        run.samples = there  # as somebody has put them together
+        self.assertNotIn("its samples are on the hosts of the cluster", self.page(run))
+
 
 class VerdictTest(ReportTest):
     def rates(self, **by_connector):
