@@ -16,6 +16,11 @@ struct Header {
   int32_t rank;
 };
 constexpr uint32_t longest_payload = 64 * 1024 * 1024;
+constexpr char end_of_frame = '\n';  // srun passes on whole lines only
+
+std::runtime_error not_a_frame() {
+  return std::runtime_error("what came from the cluster's job is not of connbench-mpi");
+}
 
 void write_whole(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -35,7 +40,7 @@ void write_whole(int fd, std::string_view bytes) {
 void FrameStream::send(const Frame& frame) {
   std::string bytes;
   pack(bytes, Header{static_cast<uint32_t>(frame.payload.size()), frame.kind, frame.rank});
-  write_whole(out_.get(), bytes.append(frame.payload));
+  write_whole(out_.get(), bytes.append(frame.payload).append(1, end_of_frame));
 }
 
 bool FrameStream::read_on() {
@@ -52,13 +57,13 @@ std::optional<Frame> FrameStream::next() {
     return std::nullopt;
   }
   const auto header = unpack<Header>(rest);
-  if (header.length > longest_payload || header.kind > FrameKind::end)
-    throw std::runtime_error("what came from the cluster's job is not of connbench-mpi");
-  if (rest.size() < header.length) {
+  if (header.length > longest_payload || header.kind > FrameKind::end) throw not_a_frame();
+  if (rest.size() <= header.length) {
     unread_.erase(0, std::exchange(taken_, 0));
     return std::nullopt;
   }
-  taken_ += sizeof header + header.length;
+  if (rest[header.length] != end_of_frame) throw not_a_frame();
+  taken_ += sizeof header + header.length + sizeof end_of_frame;
   return Frame{header.kind, header.rank, std::string(rest.substr(0, header.length))};
 }
 
