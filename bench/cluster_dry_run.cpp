@@ -25,6 +25,8 @@ namespace {
 constexpr uint64_t usual_ports = 28'232;     // net.ipv4.ip_local_port_range is 32768 60999 unless somebody changes it
 constexpr uint64_t most_destinations = 250;  // of a target on one host (--addresses)
 constexpr double page = 4096;
+// Where samples stay: three values, in vectors that grow. They are made when the sockets are closed.
+constexpr double figures_of_an_attempt = 2 * 3 * sizeof(int64_t);
 
 /// What a host needs for its part of a wave.
 struct Need {
@@ -32,11 +34,13 @@ struct Need {
   uint64_t descriptors;   // in each shard's table
   uint64_t ports;         // towards one destination
   uint64_t destinations;  // of the target
-  uint64_t memory;        // kernel, user and samples
+  uint64_t memory;        // kernel, user and samples, or after the wave the values of figures and samples
   uint64_t samples;       // bytes of samples.csv
 };
 
-Need need_of(const PlannedCase& planned, const RunOptions& options, size_t host, size_t servers, uint64_t ports) {
+// @param kept its samples stay there
+Need need_of(const PlannedCase& planned, const RunOptions& options, size_t host, size_t servers, uint64_t ports,
+             bool kept) {
   const Case part = part_of(planned.what, {host, planned.what.hosts});
   const CloseMode close = planned.connector->policy(options.request.policy).close;
   Need need{};
@@ -49,7 +53,9 @@ Need need_of(const PlannedCase& planned, const RunOptions& options, size_t host,
   need.ports = (ports_at_once + need.destinations - 1) / need.destinations;
   need.descriptors = Division{part.attempts, part.shards}.largest_share(need.at_once) + descriptors_of_the_harness;
   const double socket = usual_pending_cost.slab_bytes + usual_pending_cost.tcp_pages * page + pending_user_bytes;
-  need.memory = static_cast<uint64_t>(socket * static_cast<double>(need.at_once)) + part.attempts * sizeof(Sample);
+  const double sockets = socket * static_cast<double>(need.at_once);
+  const double figures = kept ? figures_of_an_attempt * static_cast<double>(part.attempts) : 0;
+  need.memory = static_cast<uint64_t>(std::max(sockets, figures)) + part.attempts * sizeof(Sample);
   need.samples = estimate_samples_bytes(new_run_id(), part, options.samples);
   return need;
 }
@@ -130,6 +136,7 @@ DryRun dry_run(const RunOptions& options, const std::vector<LimitedHost>& hosts,
                uint64_t keep_samples_above, size_t width) {
   // Nothing is tried here: connectors are taken for able, as most of them are.
   const Plan plan = make_plan(options.request, [](PlannedCase&) { return std::nullopt; });
+  const bool kept = samples_stay_on_hosts(options.request, plan, keep_samples_above);
   TableWriter writer(width);
   DryRun result;
   std::map<std::string, std::vector<std::string>> stops;  // what stops the run, and on which hosts
@@ -137,7 +144,7 @@ DryRun dry_run(const RunOptions& options, const std::vector<LimitedHost>& hosts,
     TextTable table = empty_table();
     for (size_t i = 0; i < hosts.size(); ++i) {
       const auto& [name, limits] = hosts[i];
-      const Need need = need_of(planned, options, i, servers, limits.ports.value_or(usual_ports));
+      const Need need = need_of(planned, options, i, servers, limits.ports.value_or(usual_ports), kept);
       const Case part = part_of(planned.what, {i, hosts.size()});
       const bool by_time = planned.lasts > Duration::zero();
       const std::string amount = by_time ? format_duration(planned.lasts) : grouped(part.attempts);

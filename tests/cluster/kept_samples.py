@@ -21,6 +21,12 @@ def took(sample):
     return int(sample["finished_ns"]) - int(sample["started_ns"])
 
 
+def waits(sample):
+    """How long a user waits; for ever for what does not connect."""
+    connected = sample["outcome"] == "connected"
+    return int(sample["finished_ns"]) - int(sample["scheduled_ns"]) if connected else math.inf
+
+
 def late(sample):
     return int(sample["started_ns"]) - int(sample["scheduled_ns"])
 
@@ -66,8 +72,8 @@ class KeptSamples(OnHosts):
             self.assertEqual(int(row["makespan_ns"]), last - first)
             if row["rank"] != "*":
                 continue
-            waited = [int(one["finished_ns"]) - int(one["scheduled_ns"]) for one in every]
-            self.assertEqual(str(answered[int(row["repetition"])]["response_p99_ns"]), nearest_rank(waited, "p99"))
+            response = nearest_rank(list(map(waits, every)), "p99")
+            self.assertEqual(str(answered[int(row["repetition"])]["response_p99_ns"]), response)
             self.assertEqual(answered[int(row["repetition"])]["completed"], 1001)
             self.assertEqual(chosen[int(row["repetition"])], sorted(map(took, every))[math.ceil(0.75 * 1001) - 1])
 
@@ -80,7 +86,8 @@ class KeptSamples(OnHosts):
 
     def test_a_fleet_and_shards(self):
         self.fine("--connector", "epoll", "--mix", "accepting=75,refusing=25", "--shards", "2", "--attempts", "203",
-                  "--concurrency", "8", "--repetitions", "1", "--keep-samples-above", "0")  # fmt: skip
+                  "--concurrency", "8", "--repetitions", "1", "--keep-samples-above", "0",
+                  "--percentiles", "30,90")  # fmt: skip
         every = [sample for samples in self.kept() for sample in samples]
         self.assertEqual(sorted(int(sample["attempt"]) for sample in every), list(range(203)))
         for sample in every:
@@ -88,6 +95,14 @@ class KeptSamples(OnHosts):
         for row in rows(self.out):
             self.assert_figures(row, [one for one in every if row["target"] in ("*", one["target"])
                                       and row["rank"] in ("*", one["rank"])])  # fmt: skip
+        chosen = {wave["target"]: wave["response_ns"] for wave in self.facts()["percentiles"]}
+        self.assertEqual(sorted(chosen), ["*", "accepting", "refusing"])
+        for target, response in chosen.items():
+            of_target = [one for one in every if target in ("*", one["target"])]
+            waited = sorted(waits(one) for one in of_target)
+            for name, share in (("p30", 0.3), ("p90", 0.9)):
+                value = waited[math.ceil(share * len(waited) - 1e-6) - 1]
+                self.assertEqual(response[name], None if value == math.inf else value, (target, name))
 
     def test_a_given_time_without_any_rows(self):
         self.fine("--connector", "epoll", "--duration", "200ms", "--concurrency", "4", "--repetitions", "1",
