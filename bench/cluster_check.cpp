@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "bench/cluster_run.h"
 #include "bench/cluster_worker.h"
 #include "bench/commands.h"
 #include "bench/screen.h"
 #include "cluster/job.h"
+#include "cluster/job_folder.h"
 #include "cluster/preflight.h"
 #include "harness/process/stop_signal.h"
 #include "harness/support/text_table.h"
@@ -55,7 +57,9 @@ struct JobCheck {
 JobCheck check_job(const ClusterOptions& options, StopSignal& stop) {
   JobCheck check;
   try {
-    cluster::Job job(launch_command(options), [&stop] { return stop.pending() != 0; });
+    std::optional<cluster::JobFolder> folder;
+    if (!options.has_own_launcher()) folder.emplace(parent_of_job_folder(options));
+    cluster::Job job(launch_command(options, folder ? folder->path() : ""), [&stop] { return stop.pending() != 0; });
     job.await_hosts(options.has_own_launcher() ? std::nullopt : std::optional(options.hosts().size()));
     std::vector<int32_t> ranks;
     for (const cluster::Host& host : job.hosts()) {

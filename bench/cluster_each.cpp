@@ -31,8 +31,8 @@ constexpr Duration stop_patience = std::chrono::seconds(10);  // from a stop to 
 /// A folder that is removed with everything in it.
 class Workspace {
  public:
-  Workspace() {
-    std::string name = fs::temp_directory_path() / "connbench-each-XXXXXX";
+  explicit Workspace(const fs::path& parent) {
+    std::string name = parent / "connbench-each-XXXXXX";
     if (::mkdtemp(name.data()) == nullptr) throw std::system_error(errno, std::generic_category(), name);
     path_ = name;
   }
@@ -115,8 +115,8 @@ void take(Gathered& host, const fs::path& folder, const Json& message, const std
 
 }  // namespace
 
-void make_whole_run(const Json& order, WorkerTalk& talk) {
-  const Workspace workspace;
+void make_whole_run(const Json& order, WorkerTalk& talk, const fs::path& job_folder) {
+  const Workspace workspace(job_folder.empty() ? fs::temp_directory_path() : job_folder);
   const fs::path& folder = workspace.path();
   fs::create_directory(folder / "settings");
   std::ofstream(folder / "settings" / run_file::run) << Json{{"settings", order.at("settings")}};

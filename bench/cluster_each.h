@@ -16,6 +16,7 @@ int run_on_each_host(cluster::Job& job, const nlohmann::ordered_json& settings, 
                      StopSignal& stop);
 
 /// The worker: makes the run, sends its records, and leaves nothing behind.
-void make_whole_run(const nlohmann::ordered_json& order, WorkerTalk& talk);
+/// @param job_folder where it may have files; "" = where temporary ones are
+void make_whole_run(const nlohmann::ordered_json& order, WorkerTalk& talk, const std::filesystem::path& job_folder);
 
 }  // namespace connbench

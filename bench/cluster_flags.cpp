@@ -12,6 +12,7 @@
 
 #include "bench/commands.h"
 #include "bench/flags.h"
+#include "cluster/job_folder.h"
 
 namespace connbench {
 namespace {
@@ -19,6 +20,9 @@ namespace {
 constexpr const char* how_to_get_mpi =
     "install connbench-cluster, or build connbench where Open MPI is (apt-get install libopenmpi-dev openmpi-bin "
     "openssh-client)";
+
+// The folder in which Open MPI keeps its files; after a kill, they would stay.
+constexpr const char* session_parameter = "orte_tmpdir_base";
 
 std::string own_folder() {
   return std::filesystem::read_symlink("/proc/self/exe").parent_path();
@@ -187,7 +191,15 @@ ClusterOptions read_cluster(const ClusterFlags& flags) {
   return options;
 }
 
-std::vector<std::string> launch_command(const ClusterOptions& options) {
+// Where Open MPI would have its files anyway.
+std::filesystem::path parent_of_job_folder(const ClusterOptions& options) {
+  const auto parameters = parameters_of(options);
+  if (const auto given = parameters.find(session_parameter); given != parameters.end()) return given->second;
+  const char* set = std::getenv(fmt::format("OMPI_MCA_{}", session_parameter).c_str());
+  return set == nullptr ? "/tmp" : set;
+}
+
+std::vector<std::string> launch_command(const ClusterOptions& options, const std::string& job_folder) {
   const std::string program = options.reach.folder + "/connbench-mpi";
   std::vector<std::string> words = options.launcher;
   if (options.has_own_launcher()) {
@@ -197,11 +209,14 @@ std::vector<std::string> launch_command(const ClusterOptions& options) {
   // The loss of one rank does not end the others; and where it starts few, mpirun would bind each to one processor.
   words = {"mpirun", "--enable-recovery", "--bind-to", "none"};
   if (::geteuid() == 0) words.emplace_back("--allow-run-as-root");
-  for (const auto& [name, value] : parameters_of(options)) words.insert(words.end(), {"--mca", name, value});
+  auto parameters = parameters_of(options);
+  parameters[session_parameter] = job_folder;
+  for (const auto& [name, value] : parameters) words.insert(words.end(), {"--mca", name, value});
   bool first = true;
   for (const cluster::HostName& host : options.hosts()) {
     if (!std::exchange(first, false)) words.emplace_back(":");
-    words.insert(words.end(), {"--host", host.name, "-np", "1", program, "--name", host.name});
+    words.insert(words.end(),
+                 {"--host", host.name, "-np", "1", program, cluster::job_folder_flag, job_folder, "--name", host.name});
   }
   return words;
 }

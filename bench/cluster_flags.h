@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -49,8 +50,11 @@ struct ClusterOptions {
 /// @throws std::invalid_argument that names the flag
 ClusterOptions read_cluster(const ClusterFlags& flags);
 
-/// The words that start one rank on every host.
-std::vector<std::string> launch_command(const ClusterOptions& options);
+/// In which folder of every host a job has its own (cluster::JobFolder).
+std::filesystem::path parent_of_job_folder(const ClusterOptions& options);
+
+/// The words that start one rank on every host. @param job_folder not used by a launcher of the user's
+std::vector<std::string> launch_command(const ClusterOptions& options, const std::string& job_folder);
 
 /// @throws MachineLacks when this program was built without MPI, or there is no launcher
 void require_launcher(const ClusterOptions& options);

@@ -19,6 +19,7 @@
 #include "bench/screen.h"
 #include "cluster/cluster_site.h"
 #include "cluster/job.h"
+#include "cluster/job_folder.h"
 #include "harness/record/summary.h"
 #include "harness/run/pending_room.h"
 #include "harness/targets/served_elsewhere.h"
@@ -227,7 +228,10 @@ int run_job(const ClusterOptions& cluster_options, RunOptions& options) {
   const std::string run_id = new_run_id();
   RunFolder folder(options.out.value_or(default_run_folder(run_id)));
   try {
-    Job job(launch_command(cluster_options), [&stop] { return stop.pending() != 0; });
+    std::optional<cluster::JobFolder> job_folder;
+    if (!cluster_options.has_own_launcher()) job_folder.emplace(parent_of_job_folder(cluster_options));
+    Job job(launch_command(cluster_options, job_folder ? job_folder->path() : ""),
+            [&stop] { return stop.pending() != 0; });
     job.await_hosts(cluster_options.has_own_launcher() ? std::nullopt : std::optional(cluster_options.hosts().size()));
     if (stop.pending() == 0) require_one_version(job);
     if (stop.pending() == 0 && cluster_options.each_host)

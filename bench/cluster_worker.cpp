@@ -22,6 +22,7 @@
 #include "bench/version.h"
 #include "bench/worker_samples.h"
 #include "bench/worker_talk.h"
+#include "cluster/job_folder.h"
 #include "harness/machine/interference.h"
 #include "harness/machine/machine.h"
 #include "harness/machine/processors.h"
@@ -307,12 +308,12 @@ int serve_from_here(const Json& order, WorkerTalk& talk) {
   return done;
 }
 
-int obey(WorkerTalk& talk) {
+int obey(WorkerTalk& talk, const std::string& job_folder) {
   const auto order = talk.next();
   if (!order) return done;
   try {
     if (order->at("is") == "run") {
-      make_whole_run(*order, talk);
+      make_whole_run(*order, talk, job_folder);
       talk.next();
       return done;
     }
@@ -361,7 +362,7 @@ int cluster_worker(std::span<const std::string> words) {
   Json hello = describe_host(value_of(words, "--name"));
   if (std::ranges::count(words, "--describe") == 0) {
     talk.say(hello);
-    return obey(talk);
+    return obey(talk, value_of(words, cluster::job_folder_flag));
   }
   const auto why_no_lab = lab::why_no_lab();
   hello["why_no_lab"] = why_no_lab ? Json(*why_no_lab) : Json();

@@ -8,7 +8,8 @@
 
 namespace connbench {
 
-/// @param words "--name NAME": how the conductor calls this host; "--describe": say what this host is, and end
+/// @param words "--name NAME": how the conductor calls this host; "--describe": say what this host is, and end;
+/// "--job-folder PATH": where this job has files on every host
 /// @return the exit status
 int cluster_worker(std::span<const std::string> words);
 

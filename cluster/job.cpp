@@ -43,6 +43,7 @@ void Job::lose(int32_t rank, std::string why) {
 
 void Job::lose_all(const std::string& why) {
   over_ = true;
+  const size_t before = lost_.size();
   for (const Host& host : hosts_) lose(host.rank, why);
   if (hosts_.empty()) lose(0, why);
 }

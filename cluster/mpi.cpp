@@ -13,11 +13,14 @@
 #include <array>
 #include <exception>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "cluster/frame.h"
+#include "cluster/job_folder.h"
 #include "cluster/star.h"
+#include "harness/process/after_death.h"
 #include "harness/process/child_process.h"
 #include "harness/process/known_state.h"
 #include "harness/support/clock.h"
@@ -297,7 +300,16 @@ std::string program_beside_this_one() {
   return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "connbench";
 }
 
+// Leaves a process that does so after the end of this one, in whatever way that comes.
+void remove_at_the_end(std::span<char*> words) {
+  const auto flag = std::ranges::find(words, job_folder_flag, [](const char* word) { return std::string_view(word); });
+  if (flag == words.end() || flag + 1 == words.end()) return;
+  [[maybe_unused]] static const auto* const never_destroyed =
+      new AfterDeath([folder = std::string(*(flag + 1))] { remove_job_folder(folder); });
+}
+
 int carry(int argc, char** argv) {
+  remove_at_the_end(std::span(argv, static_cast<size_t>(argc)));
   std::vector<std::string> command{program_beside_this_one(), "cluster-worker"};
   command.insert(command.end(), argv + 1, argv + argc);
   Worker worker(command);

@@ -13,6 +13,9 @@ from pathlib import Path
 
 AGENT = os.environ.get("CONNBENCH_AGENT")
 PROGRAMS = Path(os.environ.get("CONNBENCH_PROGRAMS", ""))
+LOST_WITHIN = 30  # seconds; what a loss takes at most, on a busy machine too
+# For pgrep on a host, which may share its processes with the others.
+RANK_OF_THIS_HOST = "--ns $$ --nslist net -x connbench-mpi"
 
 
 def words(hosts="h0,h1", serve="h2", *more):
@@ -39,7 +42,7 @@ class OnHosts(unittest.TestCase):
         self.addCleanup(self.nothing_is_left)
 
     def nothing_is_left(self):
-        """No process 5 s after the end, on any host."""
+        """No process 5 s after the end, on any host, and no file."""
         deadline = time.monotonic() + 5
         left = "?"
         while left and time.monotonic() < deadline:
@@ -50,6 +53,7 @@ class OnHosts(unittest.TestCase):
             if left:
                 time.sleep(0.1)
         self.assertEqual(left, "")
+        self.assertEqual([*Path(os.environ["ROOM"], "tmp").iterdir(), *Path("/dev/shm").iterdir()], [])
 
     def command(self, hosts, serve):
         return words(hosts, serve)
