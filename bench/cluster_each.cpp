@@ -163,7 +163,7 @@ int run_on_each_host(cluster::Job& job, const Json& settings, const fs::path& ou
     worst = std::max(worst, host.status);
     if (!host.files.empty()) folders += fmt::format(" {}", (out / job.host(rank).name).string());
   }
-  for (const auto& [rank, name, why] : job.lost()) say(fmt::format("{} was lost: {}", name, why));
+  for (const auto& [rank, name, why, with_job] : job.lost()) say(fmt::format("{} was lost: {}", name, why));
   print_out(fmt::format("records:{}\n", folders));
   if (worst == done) print_out(fmt::format("next: scripts/report{}\n", folders));
   return stop.pending() != 0 ? signal_base + stop.pending() : worst;

@@ -103,6 +103,13 @@ FlagGroup which_hosts(ClusterFlags& flags) {
         .value = "",
         .destination = &flags.by_host,
         .help = "Print the part of each host, too; summary.csv always has it."},
+       {.name = "--continue-without",
+        .value = "",
+        .destination = &flags.continue_without,
+        .help =
+            "When hosts are lost, begin a new run with the others, with --out in the folder OUT.2. The run that broke "
+            "keeps its records.",
+        .excludes = {"--each-host", "--launcher"}},
        {.name = "--keep-samples-above",
         .value = "N",
         .destination = &flags.keep_samples_above,
@@ -169,6 +176,7 @@ ClusterOptions read_cluster(const ClusterFlags& flags) {
       .parameters = flags.parameters,
       .each_host = flags.each_host,
       .by_host = flags.by_host,
+      .continue_without = flags.continue_without,
       .keep_samples_above = for_flag("--keep-samples-above", [&] {
         return parse_count(flags.keep_samples_above, {.least = 0, .most = UINT64_MAX});
       })};

@@ -24,6 +24,7 @@ struct ClusterFlags {
   std::string folder;
   bool each_host = false;
   bool by_host = false;
+  bool continue_without = false;
   std::string keep_samples_above = "10000000";
   std::vector<std::string> limits;  // made up, for --dry-run
   RunFlags run{};
@@ -40,6 +41,7 @@ struct ClusterOptions {
   std::vector<std::string> parameters;
   bool each_host = false;           ///< the whole plan on every host
   bool by_host = false;             ///< a table of the hosts' parts
+  bool continue_without = false;    ///< after the loss of hosts, a new run on the others
   uint64_t keep_samples_above = 0;  ///< in a run with more samples than that, every host keeps its own
 
   bool has_own_launcher() const noexcept { return !launcher.empty(); }

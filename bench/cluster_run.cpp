@@ -22,6 +22,7 @@
 #include "cluster/job_folder.h"
 #include "harness/record/summary.h"
 #include "harness/run/pending_room.h"
+#include "harness/support/joined.h"
 #include "harness/targets/served_elsewhere.h"
 
 namespace connbench {
@@ -221,10 +222,22 @@ int interrupted_before_measuring(int signal) {
   return signal_base + signal;
 }
 
-int run_job(const ClusterOptions& cluster_options, RunOptions& options) {
-  StopSignal stop;
+/// How the run on a job's hosts ended.
+struct JobEnd {
+  int status;
+  std::vector<std::string> lost{};  ///< hosts, other than by the end of the whole job
+};
+
+JobEnd end_of(const Job& job, int status) {
+  JobEnd end{.status = status};
+  for (const cluster::Loss& loss : job.lost())
+    if (!loss.with_job) end.lost.push_back(loss.host);
+  return end;
+}
+
+JobEnd run_job(const ClusterOptions& cluster_options, RunOptions& options, StopSignal& stop) {
   require_hosts(cluster_options, stop);
-  if (stop.pending() != 0) return interrupted_before_measuring(stop.pending());
+  if (stop.pending() != 0) return {interrupted_before_measuring(stop.pending())};
   const std::string run_id = new_run_id();
   RunFolder folder(options.out.value_or(default_run_folder(run_id)));
   try {
@@ -235,12 +248,44 @@ int run_job(const ClusterOptions& cluster_options, RunOptions& options) {
     job.await_hosts(cluster_options.has_own_launcher() ? std::nullopt : std::optional(cluster_options.hosts().size()));
     if (stop.pending() == 0) require_one_version(job);
     if (stop.pending() == 0 && cluster_options.each_host)
-      return run_on_each_host(job, *options.settings, folder.path(), stop);
-    if (stop.pending() == 0) return measure_on(job, cluster_options, options, {run_id, std::move(folder)}, stop);
+      return {run_on_each_host(job, *options.settings, folder.path(), stop)};
+    if (stop.pending() == 0)
+      return end_of(job, measure_on(job, cluster_options, options, {run_id, std::move(folder)}, stop));
   } catch (const cluster::HostMissing& error) {
     if (stop.pending() == 0) throw MachineLacks(error.what());
   }
-  return interrupted_before_measuring(stop.pending());
+  return {interrupted_before_measuring(stop.pending())};
+}
+
+// Whether enough hosts are left for a run.
+bool leave_out(const std::vector<std::string>& lost, ClusterOptions& options) {
+  const bool served = !options.servers.empty();
+  for (auto* hosts : {&options.clients, &options.servers})
+    std::erase_if(*hosts, [&](const cluster::HostName& host) { return std::ranges::count(lost, host.name) > 0; });
+  return !options.clients.empty() && served == !options.servers.empty();
+}
+
+std::filesystem::path numbered(const std::filesystem::path& folder, unsigned number) {
+  return fmt::format("{}.{}", (folder.has_filename() ? folder : folder.parent_path()).string(), number);
+}
+
+// MPI is not trusted after a loss: what goes on is a new run, in a new job.
+int run_jobs(ClusterOptions cluster_options, const RunOptions& options) {
+  StopSignal stop;
+  RunOptions next = options;
+  for (unsigned number = 2;; ++number) {
+    const auto [status, lost] = run_job(cluster_options, next, stop);
+    if (!cluster_options.continue_without || lost.empty() || stop.pending() != 0) return status;
+    const std::string without = joined(lost, ", ");
+    if (!leave_out(lost, cluster_options)) {
+      say(fmt::format("--continue-without: without {}, too few hosts are left", without));
+      return status;
+    }
+    next = options;
+    next.notes.push_back(fmt::format("this run was begun after another one had lost {}", without));
+    if (options.out) next.out = numbered(*options.out, number);
+    say(fmt::format("a new run begins without {}", without));
+  }
 }
 
 // With --limits, no host is asked.
@@ -285,7 +330,7 @@ int run_on_cluster(const ClusterFlags& flags) {
         "--dry-run: with --each-host, every host makes the run that connbench run --dry-run shows");
   require_launcher(cluster_options);
   require_machine();
-  return run_job(cluster_options, options);
+  return run_jobs(cluster_options, options);
 }
 
 }  // namespace connbench

@@ -301,7 +301,7 @@ SessionEnd ClusterSite::state() {
 
 std::string ClusterSite::died() {
   std::string text;
-  for (const auto& [rank, host, why] : job_.lost())
+  for (const auto& [rank, host, why, with_job] : job_.lost())
     text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", host, why);
   return text.empty() ? unfinished_ : text;
 }
@@ -337,7 +337,8 @@ Json ClusterSite::description() const {
     hosts.push_back(std::move(entry));
   }
   Json lost = Json::array();
-  for (const auto& [rank, host, why] : job_.lost()) lost.push_back({{"rank", rank}, {"host", host}, {"why", why}});
+  for (const auto& [rank, host, why, with_job] : job_.lost())
+    lost.push_back({{"rank", rank}, {"host", host}, {"why", why}});
   return {{"hosts", std::move(hosts)},
           {"lost", std::move(lost)},
           {"launcher", launcher_},

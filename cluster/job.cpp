@@ -46,6 +46,7 @@ void Job::lose_all(const std::string& why) {
   const size_t before = lost_.size();
   for (const Host& host : hosts_) lose(host.rank, why);
   if (hosts_.empty()) lose(0, why);
+  for (size_t i = before; i < lost_.size(); ++i) lost_[i].with_job = true;
 }
 
 // Pulses only show that rank 0 is alive. Its silence is counted only while this process listens: it may have been busy

@@ -35,6 +35,7 @@ struct Loss {
   int32_t rank;
   std::string host;
   std::string why;
+  bool with_job = false;  ///< the whole job ended: that says nothing about this host
 };
 
 class Job {

@@ -213,7 +213,30 @@ class Ends(OnHosts):
         self.assertGreaterEqual(len(rows(self.out)), 3)
 
     def test_a_worker_is_killed(self):
-        self.lost(lambda: on("h1", "pkill -KILL -f '[c]onnbench cluster-worker --name h1'"))
+        self.lost(lambda: on("h1", "pkill -KILL -f '[c]onnbench cluster-worker .*--name h1'"))
+
+    def test_a_new_run_goes_on_without_the_host_that_was_lost(self):
+        process = self.start(*self.LONG, "--repetitions", "4", "--continue-without")
+        self.wait_for_waves(process, 1)
+        on("h1", f"pkill -KILL {RANK_OF_THIS_HOST}")
+        out, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0, out + err)
+        self.assertIn("a new run begins without h1", err)
+        self.assertFalse(self.facts()["complete"])
+        self.out = self.folder / "run.2"
+        facts = self.facts()
+        self.assertTrue(facts["complete"])
+        self.assertEqual([host["name"] for host in facts["cluster"]["hosts"]], ["h0", "h2"])
+        self.assertIn("this run was begun after another one had lost h1", json.dumps(facts["warnings"]))
+        self.assertEqual([row["connected"] for row in rows(self.out) if row["rank"] == "*"], 4 * ["1000"])
+
+    def test_no_host_that_serves_is_left(self):
+        process = self.start(*self.LONG, "--repetitions", "100", "--continue-without")
+        self.wait_for_waves(process, 1)
+        on("h2", f"pkill -KILL {RANK_OF_THIS_HOST}")
+        out, err = process.communicate(timeout=LOST_WITHIN)
+        self.assertEqual(process.returncode, 5, out + err)
+        self.assertIn("without h2, too few hosts are left", err)
 
     def test_a_rank_is_killed(self):
         self.lost(lambda: on("h1", f"pkill -KILL {RANK_OF_THIS_HOST}"))
