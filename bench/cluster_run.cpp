@@ -303,7 +303,9 @@ int print_dry_run(const ClusterFlags& flags, const ClusterOptions& cluster_optio
     for (size_t i = 0; i < hosts.size(); ++i) {
       if (!examined[i].why_not.empty()) throw MachineLacks(fmt::format("{}: {}", hosts[i].name, examined[i].why_not));
       const Json& limits = examined[i].hello.at("limits");
-      hosts[i].limits = {.descriptors = limits.at("descriptors"), .ports = limits.at("ports"), .memory = {}};
+      hosts[i].limits = {.descriptors = limits.at("descriptors").get<uint64_t>(),
+                         .ports = limits.at("ports").get<uint64_t>(),
+                         .memory = {}};
     }
   }
   options.request.hosts = hosts.size();

@@ -1,5 +1,6 @@
 // Every wave is offered the load that was asked for: in each repetition, at each target, and in the counting wave.
 #include <fmt/format.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
 #include <map>
