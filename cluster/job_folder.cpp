@@ -1,13 +1,16 @@
 #include "cluster/job_folder.h"
 
 #include <errno.h>
+#include <fmt/format.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <cstring>
 #include <system_error>
 #include <thread>
 
+#include "cluster/job.h"
 #include "harness/support/clock.h"
 
 namespace connbench::cluster {
@@ -19,7 +22,11 @@ constexpr Duration look_interval = std::chrono::milliseconds(20);
 
 std::string create_in(const std::filesystem::path& parent) {
   std::string path = parent / "connbench-job-XXXXXX";
-  if (::mkdtemp(path.data()) == nullptr) throw std::system_error(errno, std::generic_category(), path);
+  if (::mkdtemp(path.data()) == nullptr)
+    throw HostMissing(
+        fmt::format("in {}, no folder for the files of Open MPI can be made ({}): choose another with --mca "
+                    "orte_tmpdir_base=FOLDER",
+                    parent.string(), std::strerror(errno)));
   return path;
 }
 

@@ -12,7 +12,7 @@ namespace connbench::cluster {
 /// On the machine of the conductor, which chooses the name.
 class JobFolder {
  public:
-  /// @param parent a folder of this machine @throws std::system_error that names the folder
+  /// @param parent a folder of this machine @throws HostMissing
   explicit JobFolder(const std::filesystem::path& parent);
   ~JobFolder();
   JobFolder(const JobFolder&) = delete;

@@ -294,6 +294,9 @@ class Starts(OnHosts):
     def test_a_host_that_is_not_there(self):
         self.refused("h9: ", hosts="h0,h9")
 
+    def test_no_folder_for_the_files_of_open_mpi(self):
+        self.refused("in /none, no folder for the files of Open MPI can be made", "--mca", "orte_tmpdir_base=/none")
+
     def on_h1(self, change):
         """A folder of the programs that is another one on h1."""
         place = Path(os.environ["ROOM"], "programs")
