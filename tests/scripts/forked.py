@@ -4,6 +4,7 @@ For tests of what a script says, not of how it starts: locales and closed stream
 """
 
 import contextlib
+import importlib
 import os
 import runpy
 import subprocess
@@ -22,6 +23,8 @@ def run(words, cwd=None):
     name, *words = map(str, words)
     if name not in _imported:
         script(name)  # what it imports is there for every child
+        if "scipy" in sys.modules:
+            importlib.import_module("scipy.stats")  # which scripts import only when they need it
         _imported.add(name)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         sys.stdout.flush()

@@ -11,7 +11,7 @@ from ..failures import exit_without
 
 try:
     import numpy
-    from scipy import stats
+    import scipy  # scipy.stats, which takes most of a second, is imported when something is asked of it
 except ImportError as error:
     exit_without(error)
 
@@ -21,7 +21,7 @@ RESAMPLES = 2000
 
 
 def _centre(values, axis=-1):
-    return stats.trim_mean(values, TRIMMED, axis=axis)
+    return scipy.stats.trim_mean(values, TRIMMED, axis=axis)
 
 
 def _difference(first, second, axis=-1):
@@ -64,7 +64,7 @@ def sign_flip_p(ratios, alternative="two-sided"):
     flipped, so that even a perfectly steady change in 20 pairs would have a p of 0.01. All flips are counted;
     scipy's wilcoxon() does that only where there are no ties."""
     ratios = numpy.asarray(ratios)
-    ranks = numpy.rint(2 * stats.rankdata(numpy.abs(ratios))).astype(
+    ranks = numpy.rint(2 * scipy.stats.rankdata(numpy.abs(ratios))).astype(
         int
     )  # twice the rank, because ties have half ranks
     chances = numpy.ones(1)  # of each possible sum of the ranks whose ratio is positive
@@ -78,7 +78,7 @@ def sign_flip_p(ratios, alternative="two-sided"):
 def unpaired_p(first, second):
     """Mann and Whitney's p value for two groups of log values. It is valid only if all orders of the values were
     equally likely, which does not hold for two runs that followed each other."""
-    return float(stats.mannwhitneyu(first, second).pvalue)
+    return float(scipy.stats.mannwhitneyu(first, second).pvalue)
 
 
 def smallest_unpaired_p(first, second):
@@ -90,7 +90,7 @@ def _interval(samples, statistic, generator):
     if all(numpy.ptp(sample) == 0 for sample in samples):
         value = float(statistic(*samples))
         return value, value
-    bounds = stats.bootstrap(
+    bounds = scipy.stats.bootstrap(
         samples,
         statistic,
         n_resamples=RESAMPLES,
@@ -126,14 +126,14 @@ def holm(p_values):
 
 def share_interval(hits, trials):
     """Clopper and Pearson's exact 95 % confidence interval of a share. It works for 0 of 300, too."""
-    bounds = stats.binomtest(hits, trials).proportion_ci(CONFIDENCE, method="exact")
+    bounds = scipy.stats.binomtest(hits, trials).proportion_ci(CONFIDENCE, method="exact")
     return float(bounds.low), float(bounds.high)
 
 
 def share_p(first, second):
     """Fisher's exact p value of the hypothesis that the first share is not smaller. Both: (hits, trials)."""
     table = [[hits, trials - hits] for hits, trials in (first, second)]
-    return float(stats.fisher_exact(table, alternative="less")[1])
+    return float(scipy.stats.fisher_exact(table, alternative="less")[1])
 
 
 def quantile(values, share):

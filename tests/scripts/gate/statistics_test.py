@@ -7,7 +7,7 @@ import unittest
 
 from connbench_tools import ROOT
 from connbench_tools.gate import statistics
-from connbench_tools.gate.statistics import numpy, stats
+from connbench_tools.gate.statistics import numpy, scipy
 
 SEED = 20
 
@@ -52,7 +52,7 @@ class StatisticsTest(unittest.TestCase):
         for pairs in (6, 20, 40):
             for alternative in ("two-sided", "greater", "less"):
                 ratios = ratios_of(self.generator, pairs, effect=0.1)
-                known = stats.wilcoxon(ratios, alternative=alternative, method="exact").pvalue
+                known = scipy.stats.wilcoxon(ratios, alternative=alternative, method="exact").pvalue
                 self.assertAlmostEqual(statistics.sign_flip_p(ratios, alternative), known, places=12)
 
     def test_flips_ties_and_ignores_pairs_without_a_difference(self):
