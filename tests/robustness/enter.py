@@ -15,10 +15,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from tables import CONDITIONS  # noqa: E402  (the folder must be known first)
 
 
-def main():
-    if len(sys.argv) < 3:
-        sys.exit(f"{__doc__}\nConditions:\n  " + "\n  ".join(CONDITIONS))
-    condition, command = CONDITIONS[sys.argv[1]], [*CONDITIONS[sys.argv[1]].wrap, *sys.argv[2:]]
+def become(name, command):
+    """Replaces this process."""
+    condition = CONDITIONS[name]
+    command = [*condition.wrap, *command]
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_DFL)  # Python and the shell of who runs the tests ignore some
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
@@ -30,6 +30,12 @@ def main():
     program = shutil.which(command[0])  # by the PATH of the tests
     condition.enter()
     os.execve(program, command, environment)
+
+
+def main():
+    if len(sys.argv) < 3:
+        sys.exit(f"{__doc__}\nConditions:\n  " + "\n  ".join(CONDITIONS))
+    become(sys.argv[1], sys.argv[2:])
 
 
 if __name__ == "__main__":

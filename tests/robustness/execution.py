@@ -8,13 +8,13 @@ import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 import leftovers
+from starter import Starter
 
 HERE = Path(__file__).resolve().parent
 PATIENCE = 240.0  # s; no test bounds a time more tightly
@@ -42,7 +42,7 @@ class Place:
 
     def __init__(self, build, folder, patience=PATIENCE):
         self.build, self.folder, self.patience = build, folder, patience
-        self._numbers, self._lock = count(), threading.Lock()
+        self._numbers, self._lock, self.starter = count(), threading.Lock(), Starter()
         folder.chmod(0o755)
         self.bin, self.user_bin = build / "bin", folder / "bin"
         self.user_bin.mkdir()
@@ -77,24 +77,16 @@ def execute(place, condition, command):
         words = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *words]
     environment = {**os.environ, leftovers.MARK: folder.name + str(os.getpid())}
     with open(folder / "stdout", "w+b") as out, open(folder / "stderr", "w+b") as err:
-        process = subprocess.Popen(
-            [sys.executable, "-EsSB", HERE / "enter.py", condition.name, *words],
-            cwd=work,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            start_new_session=True,
-        )
-        try:
-            status = process.wait(place.patience)
-        except subprocess.TimeoutExpired:
-            status = None
-            end_all(environment[leftovers.MARK])
-            process.wait()
+        process = place.starter.start(condition.name, words, work, environment, out, err)
+    status = process.wait(place.patience)
+    if status is None:
+        end_all(environment[leftovers.MARK])
+        process.wait()
+    process.close()
     left = leftovers.processes_that_stay(environment[leftovers.MARK])  # what passes output on may end a moment later
     texts = ((folder / name).read_text(encoding="utf-8", errors="replace") for name in ("stdout", "stderr"))
-    end_all(environment[leftovers.MARK])
+    if left:
+        end_all(environment[leftovers.MARK])
     return Ended(status, *texts, names["out"]), left
 
 
