@@ -173,7 +173,8 @@ TEST_F(Sessions, RunEveryWaveOfThePlan) {
     for (const SummaryRow& row : result.rows) EXPECT_EQ(row.count(Outcome::connected), 8U);
     EXPECT_THAT(result.failures, IsEmpty());
   }
-  EXPECT_THAT(session_->warnings(), IsEmpty());
+  // Another test on this machine may make a listen queue overflow.
+  EXPECT_THAT(session_->warnings(), testing::Each(HasSubstr("listen queues overflowed")));
   EXPECT_EQ(session_->died(), "");
 }
 
