@@ -58,6 +58,19 @@ class AnswerTest(RunsTest):
         self.assertIn("blocking-threads 25 %", fleet)
         self.assertIn("blocking-threads: the dead hosts held up the others", fleet)
 
+    def test_five_healthy_hosts_in_ten_thousand_are_noise(self):
+        self.make()
+        for name in ("summary.csv", "run.json"):
+            (self.folder / "fleet" / name).unlink()
+        (self.folder / "fleet").rmdir()
+        rows = []
+        for name, connected in (("epoll", 9995), ("io-uring", 9989)):
+            rows += waves(name, [{"connected": connected}] * 5, attempts=10_000, scenario="fleet:a=80,b=20")
+        self.run_of("fleet", rows)
+        said = sentences(self.folder)
+        self.assertIn(" %. io-uring: the dead hosts held up the others.", said[3])
+        self.assertIn("use epoll.", said[0])
+
     def test_reports_lateness_best_first_and_who_has_no_timeout(self):
         timeout = self.make()[4]
         self.assertIn("io-uring 21.0 µs; epoll 31.0 µs", timeout)

@@ -82,6 +82,11 @@ class GateTest(unittest.TestCase):
         self.assertEqual(row.verdict, UNSTABLE)
         self.assertIn("not confirmed by 16 further pairs", row.note)
 
+    def test_a_change_below_the_threshold_does_not_confirm_however_certain_it_is(self):
+        row = self.judge({CPU: lambda turn: 0.2 if turn == 1 else 0.03}, spread=0.005)[CPU]
+        self.assertEqual(row.verdict, UNSTABLE)
+        self.assertIn("not confirmed by 16 further pairs: +3", row.note)
+
     def test_a_change_in_the_other_direction_does_not_confirm(self):
         self.assertEqual(self.verdicts({CPU: lambda turn: 0.2 if turn == 1 else -0.2}, spread=0.02), {CPU: UNSTABLE})
 

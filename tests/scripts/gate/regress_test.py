@@ -70,6 +70,9 @@ class RegressTest(PretendedBuilds):
             for line in lines:
                 self.assertRegex(line, f" {SIDES_FLAG} --seed [0-9]+ --samples none --syscalls off --out ")
                 self.assertIn(f"/{side}-", line)
+        seeds = [[line.partition(" --seed ")[2].split()[0] for line in lines] for lines in asked.values()]
+        self.assertEqual(seeds[0], seeds[1], "the sides got other random arrivals")
+        self.assertEqual(len(set(seeds[0])), len(seeds[0]), "the turns of a side are alike")
         with open(self.folder / "out/pairs.csv", newline="") as file:
             orders = [row["order"] for row in csv.DictReader(file)]
         self.assertEqual(set(orders), {"AB", "BA"})
@@ -79,6 +82,29 @@ class RegressTest(PretendedBuilds):
                 sides = [("base", "head")["AB".index(order["AB".index(turn)])] for turn in pattern]
                 self.assertEqual(turns[: len(pattern)], [[side, load] for side in sides])
                 del turns[: len(pattern)]
+
+    def test_the_exact_gate_takes_its_time_from_the_budget_and_a_calibration_does_not(self):
+        self.program("base")
+        self.program("head")
+        passed = [1000.0]
+
+        def takes(seconds, answer):
+            def call(*_):
+                passed[0] += seconds
+                return answer
+
+            return call
+
+        with contextlib.ExitStack() as stack:
+            for name, made in (
+                ("time", mock.Mock(monotonic=lambda: passed[0])),
+                ("calibrate", takes(40, [])),
+                ("run_exact", takes(60, (0, []))),
+                ("judge_sides", mock.Mock(return_value=([], [], None))),
+            ):
+                stack.enter_context(mock.patch.object(regression, name, made))
+            self.regress("--budget", "100s", "--calibrate")
+            self.assertEqual(regression.judge_sides.call_args.args[-1], 40)
 
     def test_warns_below_twenty_pairs_and_says_what_was_not_judged(self):
         self.program("base")

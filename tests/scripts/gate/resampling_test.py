@@ -3,13 +3,14 @@
 import contextlib
 import io
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
 from made_runs import RunsTest
 from connbench_tools.failures import Unusable
 from connbench_tools.gate import pairs as pairs_file
-from connbench_tools.gate import resampling, self_test, suite
+from connbench_tools.gate import collect, resampling, self_test, suite
 from connbench_tools.gate.pairs import Pair
 from connbench_tools.gate.resampling import SAME
 from gate.statistics_test import drifting, numpy
@@ -167,6 +168,20 @@ class ResamplingTest(RunsTest):
             path.with_name("collection.json").write_text(text)
             with self.assertRaisesRegex(Unusable, f"collection.json {said}"):
                 self_test.run(given, quietly, quietly)
+
+    def test_both_sides_of_a_delayed_pair_load_the_shim_and_only_the_head_waits(self):
+        asked = []
+
+        def sides(*environments):
+            asked.append(environments)
+            return [mock.Mock(program="p") for _ in environments]
+
+        with mock.patch.object(collect.programs, "cpus_flag", return_value=[]):
+            for delay in (None, 7):
+                collect._bench(sides, delay, Path("/f"))
+        shim = {"LD_PRELOAD": "/f/slow_connect.so"}
+        delayed = (shim | {"SLOW_CONNECT_NS": "0"}, shim | {"SLOW_CONNECT_NS": "7"})
+        self.assertEqual(asked, [({}, {}), delayed])
 
     def test_does_not_append_to_the_file_of_another_suite(self):
         path = self.folder / "pairs.csv"

@@ -7,11 +7,14 @@ import subprocess
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import forked
 from connbench_tools import ROOT
+from connbench_tools.failures import Unusable
 from connbench_tools.history.row import column_of
 from connbench_tools.vocabulary import SCHEMA
+from made_runs import script
 
 BASE = "connect/epoll/accepting/concurrency:64"
 
@@ -84,6 +87,15 @@ class History(unittest.TestCase):
         self.history(self.run_of(1, {"p50": 1000}))
         self.history(self.run_of(2, {"p50": 2000}), branch="faster")
         self.assertEqual(len(otava_reads(self.file, ["epoll_p50_us"], "faster")), 1)
+
+    def test_a_run_of_changed_sources_belongs_to_the_branch_of_its_commit(self):
+        history = script("history")
+        answers = mock.Mock(commit_of=lambda _: "abcdef123456", ask=lambda *_: "main")
+        with mock.patch.object(history, "git", answers):
+            for commit in ("abcdef1", "abcdef1-dirty"):
+                self.assertEqual(history.current_branch(commit), "main")
+            with self.assertRaisesRegex(Unusable, "the run's commit 123-dirty is not checked out here"):
+                history.current_branch("123-dirty")
 
     def test_puts_new_columns_into_another_file_so_that_no_cell_is_empty(self):
         self.history(self.run_of(1, {"p50": 1000}))

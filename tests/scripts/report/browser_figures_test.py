@@ -161,6 +161,7 @@ class FiguresTest(BrowserTest):
         self.find("#filter").send_keys("ring")
         self.assertEqual(self.find("#rows").text, f"1 of {every} rows")
         self.assertEqual(self.column("connector"), ["ring"])
+        self.assertEqual([row[0] for row in self.saved_in_memory("#table-csv")], ["connector", "ring"])
 
     def tip(self, chart, *keys):
         plot = self.find(f"[data-chart={chart}] .plot")
@@ -191,6 +192,22 @@ class FiguresTest(BrowserTest):
                 ]
                 words = said.split("\n")[1:]
                 self.assertEqual(" ".join(words).split(), " ".join(" ".join(row) for row in wanted).split(), chart)
+
+    def test_a_moment_is_shown_in_seconds(self):
+        self.open()
+        (section,) = [one for one in self.sections if one["id"] == "timeline"]
+        last = max(x for curve in section["views"][0]["data"]["timeline"] for x in curve["x"])
+        said = self.tip("timeline", Keys.END).split("\n")[0]
+        self.assertEqual(said, f"since the wave began: {significant(last / 1e9, 4)} s")
+
+    def test_a_legend_counts_only_switched_off_curves_that_the_chart_could_show(self):
+        """One attempt of null, which is off, is too few for a percentile."""
+        self.open()
+        (section,) = [one for one in self.sections if one["id"] == "latency"]
+        (number,) = [n for n, view in enumerate(section["views"]) if view["label"].startswith("refusing")]
+        Select(self.find("[data-section=latency] select")).select_by_index(number)
+        legends = [self.find(f"[data-chart={chart}] .legend").text.split() for chart in ("latency", "ecdf")]
+        self.assertEqual(legends, [["epoll"], ["epoll", "1", "more", "switched", "off"]])
 
     def test_each_connector_is_drawn_and_named_in_its_own_colour(self):
         colours = dict(zip(NAMES, sections.PALETTE["light"]))
@@ -238,6 +255,17 @@ class FiguresTest(BrowserTest):
         self.press(self.find("#theme"))
         self.assertEqual(self.find("#theme").text, "Dark")
         self.assertEqual(self.fragment(), fragment)
+
+    def test_another_address_brings_back_every_choice_that_it_does_not_name(self):
+        self.open("on=ring&view.latency=1&load=2&filter=e&sort=-cpu&theme=dark")
+        self.js("location.hash = 'load=all'")
+        self.until(lambda: self.find("#load").get_property("value") == "all", "the page ignores its address")
+        self.assertEqual(self.find("#chosen").text, f"{len(NAMES)} of {len(NAMES) + 1} in charts")
+        self.assertEqual(self.find("[data-section=latency] select").get_property("value"), "0")
+        self.assertEqual(self.find("#filter").get_property("value"), "")
+        self.assertEqual(self.find("#table th[data-key=cpu]").get_attribute("aria-sort"), "none")
+        self.assertEqual(self.find("#theme").text, "Auto")
+        self.until_drawn()
 
     def test_units_of_the_page_are_those_of_the_scripts(self):
         """The same figure as text in Python and in the page, for the columns that both format."""

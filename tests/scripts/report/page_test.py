@@ -33,6 +33,12 @@ class PageTest(ReportTest):
         for fit in ({}, {"unfit": []}, {"unfit": None}, None):
             self.assertNotIn("not fit to measure", self.page(Records(fitness=fit).wave("epoll", times=[9])))
 
+    def test_shows_the_state_of_the_machine_before_and_after_the_run(self):
+        before, after = ({"cpu": {"mhz": mhz}} for mhz in (3000, 2000))
+        page = self.page(Records(environment=before, environment_after=after).wave("epoll", times=[9]))
+        for key, value in (("cpu.mhz", 3000), ("after.cpu.mhz", 2000)):
+            self.assertIn(f"<th scope=row>{key}</th><td>{value}</td>", page)
+
     def test_names_a_missing_file_without_inventing_a_reason(self):
         exhausted = {"command_line": ["connbench", "exhaust", "threads"], "exhaustion": {"resource": "threads"}}
         for facts, file, said in (

@@ -155,15 +155,25 @@ class Forced(unittest.TestCase):
         self.assertEqual(made.words(), [UNTESTABLE, UNTESTABLE, UNTESTABLE, FAILS])
 
     def test_threads_that_a_busy_machine_favours_are_not_called_faster(self):
-        for ready, expected in ((0.2, [HOLDS, HOLDS, FAILS, HOLDS]), (10.0, [UNTESTABLE] * 3 + [HOLDS])):
+        quiet, busy = [HOLDS, HOLDS, FAILS, HOLDS], [UNTESTABLE] * 3 + [HOLDS]
+        for ready, expected in ((0.4, quiet), (0.6, busy), (10.0, busy)):  # a quarter of a thread for each processor
             with self.subTest(ready):
                 made = Made("threads-or-events", self.folder / str(ready))
                 forced.threads_or_events(made, True, fitness={"unfit": [], "processors": 2, "ready_threads": ready})
                 record = judge.begin(self.folder / "pages" / str(ready), "threads-or-events", made.study, True, "abc")
                 record = judge.finish(made.folder, made.study, record, made.entries(), 1.0)
                 self.assertEqual([claim["verdict"] for claim in record["claims"]], expected)
-                busy = [claim for claim in record["claims"] if "the machine was busy: 10.0 threads" in claim["because"]]
-                self.assertEqual(len(busy), expected.count(UNTESTABLE))
+                said = f"the machine was busy: {ready} threads"
+                found = [claim for claim in record["claims"] if said in claim["because"]]
+                self.assertEqual(len(found), expected.count(UNTESTABLE))
+
+    def test_every_claim_that_more_threads_would_win_needs_a_quiet_machine(self):
+        found = {}
+        for name in catalogue.names():
+            needs = [claim.needs_quiet for claim in catalogue.load(name).claims]
+            found |= {name: needs} if any(needs) else {}
+        wanted = {"runtimes": [True, True], "sharding": [True, True], "threads-or-events": [True, True, True, False]}
+        self.assertEqual(found, wanted)
 
     def test_words_are_those_of_the_documents(self):
         self.assertEqual(WORDS, ("holds", "does not hold", "depends", "not testable here"))

@@ -75,6 +75,9 @@ class Pages(unittest.TestCase):
     def test_the_document_has_a_row_for_each_study_measured_or_not(self):
         folder = self.study()
         (folder / "batched/samples.csv").write_text("large\r\n")
+        others = ("exhaustion.csv", "probe.csv", "trace.json", "answer.json", "packets.json")
+        for name in others:
+            (folder / "batched" / name).write_text(name)
         (self.folder / "docs").mkdir()
         session.publish(folder.parent, self.folder / "kept", self.folder / "docs/studies.md")
         text = (self.folder / "docs/studies.md").read_text()
@@ -82,7 +85,9 @@ class Pages(unittest.TestCase):
             self.assertRegex(text, rf"\n\| \[?{name}")
         self.assertIn(f"[{NAME}](../kept/{NAME}/page.md)", text)
         self.assertIn("not measured yet", text)
-        self.assertTrue((self.folder / "kept" / NAME / "batched/summary.csv").exists())
+        for name in ("run.json", "summary.csv", *others):
+            kept, own = (one / NAME / "batched" / name for one in (self.folder / "kept", folder.parent))
+            self.assertEqual(kept.read_text(), own.read_text())
         self.assertTrue((self.folder / "kept" / NAME / "figure.svg").exists())
         self.assertFalse((self.folder / "kept" / NAME / "batched/samples.csv").exists())
 

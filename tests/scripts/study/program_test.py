@@ -11,7 +11,8 @@ from pathlib import Path
 
 import made_runs  # noqa: F401  it skips the tests without jsonschema
 from connbench_tools import ROOT
-from connbench_tools.study import catalogue
+from connbench_tools.study import catalogue, steps
+from connbench_tools.study.plan import Step
 from connbench_tools.study.steps import Bench, jobs_of
 
 PROGRAM = ROOT / "scripts/study"
@@ -33,6 +34,8 @@ else:
     if "mptcp" in " ".join(sys.argv) and (here / "stop").exists():
         (here / "stopped").touch()
         signal.pause()
+    if "fastopen" in " ".join(sys.argv) and (here / "breaks").exists():
+        sys.exit(5)
     print("there is no network here", file=sys.stderr)
     sys.exit(3)
 """
@@ -93,6 +96,67 @@ class Program(unittest.TestCase):
         self.assertEqual(ended.returncode, 0, ended.stderr)
         self.assertIn("**Verdict: not testable here**", ended.stdout)
         self.assertIn("- far: there is no network here", ended.stdout)
+
+    def test_publishes_where_it_is_told(self):
+        out, kept, document = (self.folder / name for name in ("out", "kept", "studies.md"))
+        self.assertEqual(study("run", "fastopen", "--bin", self.pretended(), "--out", out).returncode, 0)
+        ended = study("publish", out, "--records", kept, "--document", document)
+        self.assertEqual((ended.returncode, ended.stdout), (0, f"{document}\n"), ended.stderr)
+        self.assertIn("| [fastopen](kept/fastopen/page.md) |", document.read_text())
+        self.assertTrue((kept / "fastopen/study.json").exists())
+
+    def test_a_run_that_broke_gives_the_status_whatever_the_studies_after_it(self):
+        (self.pretended() / "breaks").touch()
+        ended = study("run", "fastopen", "mptcp", "--bin", self.folder / "bin", "--out", self.folder / "out")
+        self.assertEqual(ended.returncode, 5, ended.stderr)
+        self.assertTrue(json.loads((self.folder / "out/fastopen/study.json").read_text())["broke"])
+        self.assertEqual(json.loads((self.folder / "out/mptcp/study.json").read_text())["broke"], [])
+
+    def test_a_step_gets_the_usual_flags_unless_it_says_otherwise(self):
+        bench, out = Bench(self.pretended()), self.folder / "a"
+        bench._cpus, bench._help = ["--cpus", "client=0,server=1"], "--local-port"
+        usual, quiet, end = "--samples none --syscalls off", "--cpus client=0,server=1 --quiet", f"--out {out}"
+        run = "run --connector epoll"
+        for step, wanted in (
+            (Step("a", run), f"{run} {usual} {quiet} {end}"),
+            (Step("a", f"{run} --samples all"), f"{run} --samples all --syscalls off {quiet} {end}"),
+            (Step("a", f"{run} --syscalls on"), f"{run} --syscalls on --samples none {quiet} {end}"),
+            (Step("a", f"{run} --shards 2"), f"{run} --shards 2 {usual} --quiet {end}"),
+            (Step("a", f"{run} --cpus client=1"), f"{run} --cpus client=1 {usual} --quiet {end}"),
+            (Step("a", run, if_known="--local-port"), f"{run} --local-port {usual} {quiet} {end}"),
+            (Step("a", run, if_known="--remote-port"), f"{run} {usual} {quiet} {end}"),
+            (Step("a", f"{run},asio --pcap {{folder}}/x"), f"{run} --pcap {self.folder}/x {usual} {quiet} {end}"),
+            (Step("a", "exhaust threads"), f"exhaust threads --quiet {end}"),
+            (Step("a", "probe"), f"probe {end}"),
+            (Step("a", "trace --connector epoll"), f"trace --connector epoll --format json {end}/trace.json"),
+        ):
+            with self.subTest(step.command, if_known=step.if_known):
+                command, unknown = bench.command(step, step.words(False), self.folder, out)
+                self.assertEqual(" ".join(map(str, command[1:])), wanted)
+                self.assertEqual(unknown, ["asio"] if "asio" in step.command else [])
+
+    def test_what_becomes_of_a_step_follows_from_its_status(self):
+        bench = Bench(self.pretended())
+        program = self.folder / "bin/ends"
+        program.write_text("#!/bin/sh\necho said >&2\necho '{}'\nexit $1\n")
+        program.chmod(0o755)
+
+        def fails(_):
+            raise ValueError("odd")
+
+        for status, then, why_not, broke in (
+            (0, None, None, False),
+            (1, None, None, False),
+            (0, fails, "its records cannot be used: ValueError('odd')", True),
+            (2, fails, "this connbench cannot do it (said)", False),
+            (3, fails, "said", False),
+            (5, fails, "it ended with status 5: said", True),
+        ):
+            with self.subTest(status, then=then):
+                jobs = [(Step("a", f"program ends {status}", then=then), f"{status}-{bool(then)}")]
+                (entry,) = steps.run_together(bench, self.folder, jobs, False)
+                self.assertEqual((entry["why_not"], entry["broke"]), (why_not, broke))
+                self.assertEqual((self.folder / entry["folder"] / "answer.json").exists(), status < 2)
 
     def test_after_an_interrupt_the_same_command_continues_with_the_next_study(self):
         bin_folder, out = self.pretended(), self.folder / "out"

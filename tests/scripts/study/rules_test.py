@@ -44,6 +44,7 @@ class Rules(unittest.TestCase):
     def test_a_share_is_judged_by_its_exact_interval(self):
         self.assertIs(verdicts.mostly(400, 400).value, True)
         self.assertIsNone(verdicts.mostly(10, 10).value)
+        self.assertIsNone(verdicts.mostly(5, 10).value)  # may be below one half, or not
         self.assertIs(verdicts.mostly(0, 400).value, False)
         self.assertIs(verdicts.any_of(1, 10, 1e-4).value, True)
         self.assertIsNone(verdicts.any_of(0, 1000, 1e-4).value)
@@ -109,6 +110,11 @@ class Plan(unittest.TestCase):
         study = study_of(Step("a", "run", rounds=3), Step("b", "run", rounds=3), Step("c", "run"))
         folders = [folder for jobs in jobs_of(study, False) for _, folder in jobs]
         self.assertEqual(folders, ["a-1", "b-1", "b-2", "a-2", "a-3", "b-3", "c"])
+
+    def test_quick_has_rounds_of_its_own(self):
+        study = study_of(Step("a", "run", rounds=3, quick_rounds=2), Step("b", "run", rounds=2))
+        folders = [[folder for jobs in jobs_of(study, quick) for _, folder in jobs] for quick in (False, True)]
+        self.assertEqual(folders, [["a-1", "b-1", "b-2", "a-2", "a-3"], ["a-1", "b-1", "b-2", "a-2"]])
 
     def test_steps_beside_each_other_begin_together(self):
         study = study_of(Step("a", "run"), Step("b", "run", beside=True), Step("c", "run"))

@@ -272,8 +272,11 @@ class TableTest(RunsTest):
         rows = [wave("epoll", i, connects_per_s=i, makespan_ns=5) for i in (1, 2, 3)]
         failure = {"connector": "epoll", "target": "accepting", "wave": 3, "failure": "killed by signal 9"}
         self.run_of("a", rows, failures=[failure])
+        later = {"connector": "epoll", "target": "delayed:20ms", "wave": 2, "failure": "killed by signal 6"}
+        self.run_of("b", [wave("epoll", i, "delayed:20ms") for i in (1, 2)], failures=[later])
         self.assertEqual(self.cells("epoll")["connects/s on loopback"], "1 (1–2)")
         self.assertIn("killed by signal 9", self.table())
+        self.assertIn("killed by signal 6", self.table())
 
     def test_reads_memory_from_the_benchmark(self):
         self.run_of("a", [wave("epoll", 1)])
