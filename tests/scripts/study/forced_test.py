@@ -167,6 +167,14 @@ class Forced(unittest.TestCase):
                 found = [claim for claim in record["claims"] if said in claim["because"]]
                 self.assertEqual(len(found), expected.count(UNTESTABLE))
 
+    def test_a_percentile_that_falls_on_an_attempt_that_never_connected_is_infinite(self):
+        for is_true, wanted in ((True, 2_000_000.0), (False, float("inf"))):
+            made = self.made("failing-ipv6", is_true)
+            study = made.module
+            which = {"connector": next(iter(study.TITLES)), "scenario": study.FAILING, "target": "accepting"}
+            found = made.finished().responses("fleet", "response_p99_ns", **which)
+            self.assertEqual(found, dict.fromkeys(range(1, 6), wanted))
+
     def test_every_claim_that_more_threads_would_win_needs_a_quiet_machine(self):
         found = {}
         for name in catalogue.names():
