@@ -79,6 +79,26 @@ class TablesTest(RunsTest):
         self.assertIn("| `tokio` | connected | waits for the kernel | connected | 1.00 ms – 3.00 ms |", text)
         self.assertIn("| connected | timeout after 2.00 ms | EMFILE 32, timeout 8 | 5 of 5 |", text)
 
+    def test_show_every_timeout_and_host_below_its_heading(self):
+        late = {
+            f"silent {timeout}": answer(timeout=5) | {"least": (n + 1) * 10**6}
+            for n, timeout in enumerate(beliefs.TIMEOUTS)
+        }
+        heard = {
+            f"listening {timeout}": answer(timeout=n, connected=5 - n) for n, timeout in enumerate(beliefs.TIMEOUTS)
+        }
+        text = self.tables(**late, **heard | {f"listening {beliefs.TIMEOUTS[0]}": answer(timeout=5)})
+        heads = ("0", "1 ms", "100 ms")
+        self.assertIn(" | ".join(f"{head}: a host that listens | {head}: one that is silent" for head in heads), text)
+        cells = [
+            "timeout",
+            "1.00 ms – 3.00 ms",
+            "connected 4, timeout 1",
+            "2.00 ms – 3.00 ms",
+            "connected 3, timeout 2",
+        ]
+        self.assertIn(f"| `tokio` | {' | '.join([*cells, '3.00 ms – 3.00 ms'])} |", text)
+
     def test_say_what_broke(self):
         text = self.tables(stopped={"broke": "it hangs"}, descriptors={"broke": "it died"})
         self.assertIn("| `tokio` | broke: it hangs | - | broke: it died | - |", text)

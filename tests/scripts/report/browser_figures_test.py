@@ -155,9 +155,10 @@ class FiguresTest(BrowserTest):
         every = len(self.material.lines)
         self.assertEqual(self.find("#rows").text, f"{len(NAMES)} of {every} rows")
         shown = "return [...document.querySelectorAll('#table thead th:not([hidden])')].map((h) => h.dataset.key)"
-        first = [line for line in self.material.lines if line.load == self.material.lines[0].load]
-        wanted = [column.identity for column in COLUMNS if any(column.value(line) is not None for line in first)]
-        self.assertEqual(self.js(shown), ["connector", "failed", *wanted])
+        for number, lines in reversed(list(enumerate(self.material.by_load().values()))):
+            Select(self.find("#load")).select_by_value(str(number))
+            wanted = [column.identity for column in COLUMNS if any(column.value(line) is not None for line in lines)]
+            self.assertEqual(self.js(shown), ["connector", "failed", *wanted])
         self.find("#filter").send_keys("ring")
         self.assertEqual(self.find("#rows").text, f"1 of {every} rows")
         self.assertEqual(self.column("connector"), ["ring"])

@@ -298,7 +298,7 @@ class ExactTest(RunsTest):
         wanted = {"epoll": {"accepting/close": 1, "accepting/socket": 1}}
         first = [("epoll", "accepting/close", 1, 2), ("epoll", "accepting/socket", 1, 2)]
         again = [{"epoll": {"accepting/close": 2, "accepting/socket": 1}}] * gate.CONFIRMATIONS
-        again[0] = {"epoll": again[0]["epoll"] | {"accepting/bind": 1}}  # seen once, and not at first
+        again[-1] = {"epoll": again[-1]["epoll"] | {"accepting/bind": 1}}  # seen only by the last
         build = mock.Mock(measure=mock.Mock(side_effect=again), pending={}, connectors={})
         with contextlib.redirect_stderr(io.StringIO()):
             found = gate.confirmed(build, wanted, first)
