@@ -85,7 +85,8 @@ class ReaderTest(BrowserTest):
     def test_ignores_a_damaged_fragment(self):
         self.open("on=nobody,%E0%A4%A&view.latency=99&load=7777&sort=nothing&theme=pink&view.x=1&%&=")
         self.assertEqual(self.find("[data-section=latency] select").get_property("value"), "0")
-        self.assertEqual(self.find("#chosen").text, "0 of 3 in charts")
+        self.open("on=nobody,epoll,nothing")
+        self.assertEqual(self.find("#chosen").text, "1 of 3 in charts")
 
     def test_shows_another_load_when_it_is_chosen(self):
         self.open()
