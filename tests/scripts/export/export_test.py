@@ -42,6 +42,8 @@ class ExportTest(unittest.TestCase):
         self.assertEqual(
             (connect["p91.5_ns"], connect["p99.99_ns"]), ("", ""), "a percentile beyond the connected ones"
         )
+        added = next(row for row in rows if row["connector"] == "epoll" and row["figure"] == "added")
+        self.assertEqual((added["attempts"], added["values"], added["p90_ns"]), ("90", "90", "40500"))
         late = next(row for row in rows if row["figure"] == "late")
         self.assertEqual((late["target"], late["p50_ns"], late["attempts"]), ("blackhole", "500", "50"))
 

@@ -105,6 +105,7 @@ class Pages(unittest.TestCase):
         record = read_study(folder)
         record = judge.finish(folder, made.study, record, record["steps"], 1.0)
         self.assertEqual([claim["verdict"] for claim in record["claims"]], ["not testable here", "holds"])
+        self.assertEqual(record["verdict"], "holds")
         self.assertTrue(record["broke"])
 
 

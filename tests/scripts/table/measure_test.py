@@ -3,6 +3,7 @@
 import subprocess
 from pathlib import Path
 
+from connbench_tools import programs
 from connbench_tools.table.measure import FULL, QUICK
 from made_runs import ROOT, SIDES, SIDES_FLAG, RunsTest, pretended_answers, wave
 
@@ -83,6 +84,10 @@ esac
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("- Not measured: delayed:20ms: connbench: no namespaces here", done.stdout)
         self.assertIn("| `epoll` |", done.stdout)
+
+    def test_the_reason_is_what_a_program_said_last_on_stderr_if_it_said_anything_there(self):
+        for words, said in (("echo a; echo b >&2; echo c >&2; echo d", "c"), ("echo a; echo d", "d"), ("true", "")):
+            self.assertEqual(programs.execute(["sh", "-c", words]).said, said)
 
     def test_stops_when_a_run_breaks(self):
         done = self.measure(5)
