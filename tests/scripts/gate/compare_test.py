@@ -43,6 +43,14 @@ class CompareTest(RunsTest):
         self.assertTrue(done.stderr.startswith("scripts/compare: "), done.stderr)
         return done.stderr
 
+    def test_more_figures_need_more_repetitions(self):
+        rows = [judge.Row("a", metric, 0.05) for metric in ("p50", "p90")]
+        for row in rows:
+            row.pairs = 5
+        self.assertEqual(compare.too_few(rows[:1]), [])
+        said = "5 repetitions cannot prove a change in one of 2 figures, however large: 6 can"
+        self.assertEqual(compare.too_few(rows), [said])
+
     def test_is_a_program(self):
         done = subprocess.run([ROOT / "scripts/compare", "nowhere", "nowhere"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 2)

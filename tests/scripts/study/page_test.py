@@ -38,6 +38,8 @@ class Pages(unittest.TestCase):
         text = page.read_text()
         self.assertLess(text.index("<section id=studies>"), text.index('<section id="verdict">'))
         self.assertIn("Efficient IO with io_uring", text)
+        self.assertEqual(text.count("<b>Not measured</b>"), 0)  # nothing was left out, but there are limits
+        self.assertEqual(text.count("<b>What this does not show</b>"), 1)
         self.assertIn('src="data:image/svg+xml;base64,', text)
         (page,) = build.build([folder / "batched"])
         self.assertNotIn("id=studies", page.read_text())
