@@ -7,7 +7,8 @@
 
 #include "impl/libraries/asio_connector.h"
 
-namespace connbench::inline CONNBENCH_ASIO_VARIANT {
+namespace connbench {
+inline namespace CONNBENCH_ASIO_VARIANT {
 
 /// async_connect() and a steady_timer for each attempt. With several addresses it is Asio's range connect, which tries
 /// the next one when one has failed: after a dead one, never. That opens a socket of its own for each address, so where
@@ -114,4 +115,5 @@ class AsioCallbacks : public AsioConnector {
   std::deque<Slot> slots_;
 };
 
-}  // namespace connbench::inline CONNBENCH_ASIO_VARIANT
+}  // namespace CONNBENCH_ASIO_VARIANT
+}  // namespace connbench

@@ -32,7 +32,8 @@
 
 #include "impl/libraries/library_connector.h"
 
-namespace connbench::inline CONNBENCH_ASIO_VARIANT {
+namespace connbench {
+inline namespace CONNBENCH_ASIO_VARIANT {
 
 /// One thread that runs an io_context. A derived class says how an attempt begins and how it is cancelled.
 class AsioConnector : public LibraryConnector {
@@ -93,4 +94,5 @@ class AsioConnector : public LibraryConnector {
   asio::io_context io_{1};  // one thread
 };
 
-}  // namespace connbench::inline CONNBENCH_ASIO_VARIANT
+}  // namespace CONNBENCH_ASIO_VARIANT
+}  // namespace connbench
