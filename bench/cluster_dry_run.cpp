@@ -25,8 +25,9 @@ namespace {
 constexpr uint64_t usual_ports = 28'232;     // net.ipv4.ip_local_port_range is 32768 60999 unless somebody changes it
 constexpr uint64_t most_destinations = 250;  // of a target on one host (--addresses)
 constexpr double page = 4096;
-// Where samples stay: three values, in vectors that grow. They are made when the sockets are closed.
-constexpr double figures_of_an_attempt = 2 * 3 * sizeof(int64_t);
+// Where samples stay: an attempt has a value of at most four figures (Figure), in vectors that grow. They are made when
+// the sockets are closed.
+constexpr double figures_of_an_attempt = 2 * 4 * sizeof(int64_t);
 
 /// What a host needs for its part of a wave.
 struct Need {
@@ -54,7 +55,8 @@ Need need_of(const PlannedCase& planned, const RunOptions& options, size_t host,
   need.descriptors = Division{part.attempts, part.shards}.largest_share(need.at_once) + descriptors_of_the_harness;
   const double socket = usual_pending_cost.slab_bytes + usual_pending_cost.tcp_pages * page + pending_user_bytes;
   const double sockets = socket * static_cast<double>(need.at_once);
-  const double figures = kept ? figures_of_an_attempt * static_cast<double>(part.attempts) : 0;
+  const double groups = planned.mix != nullptr ? 2 : 1;  // a fleet's values are there as a whole and for each target
+  const double figures = kept ? groups * figures_of_an_attempt * static_cast<double>(part.attempts) : 0;
   need.memory = static_cast<uint64_t>(std::max(sockets, figures)) + part.attempts * sizeof(Sample);
   need.samples = estimate_samples_bytes(new_run_id(), part, options.samples);
   return need;

@@ -114,7 +114,7 @@ FlagGroup which_hosts(ClusterFlags& flags) {
         .value = "N",
         .destination = &flags.keep_samples_above,
         .help = "In a run with more samples than this, only summaries travel: every host writes samples.RANK.csv into "
-                "its own folder for the records, which has the same path everywhere.",
+                "a folder with the path of --out on that host.",
         .excludes = {"--each-host"}}}};
 }
 

@@ -273,16 +273,23 @@ std::filesystem::path numbered(const std::filesystem::path& folder, unsigned num
 int run_jobs(ClusterOptions cluster_options, const RunOptions& options) {
   StopSignal stop;
   RunOptions next = options;
+  std::vector<std::string> gone;
   for (unsigned number = 2;; ++number) {
     const auto [status, lost] = run_job(cluster_options, next, stop);
-    if (!cluster_options.continue_without || lost.empty() || stop.pending() != 0) return status;
-    const std::string without = joined(lost, ", ");
+    if (!cluster_options.continue_without || stop.pending() != 0) return status;
+    if (lost.empty()) {
+      if (status == 5) say("--continue-without: no single host was lost, so no new run begins");
+      return status;
+    }
+    gone.insert(gone.end(), lost.begin(), lost.end());
+    const std::string without = joined(gone, ", ");
     if (!leave_out(lost, cluster_options)) {
       say(fmt::format("--continue-without: without {}, too few hosts are left", without));
       return status;
     }
     next = options;
-    next.notes.push_back(fmt::format("this run was begun after another one had lost {}", without));
+    next.notes.push_back(fmt::format("this run was begun after others had lost {}", without));
+    while (options.out && std::filesystem::exists(numbered(*options.out, number))) ++number;
     if (options.out) next.out = numbered(*options.out, number);
     say(fmt::format("a new run begins without {}", without));
   }

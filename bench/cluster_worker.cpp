@@ -138,7 +138,10 @@ class Client {
     }
     if (is == "figures") talk_.say_of_wave(kept_.value().figures(order));
     if (is == "up_to") talk_.say_of_wave(kept_.value().up_to(order));
-    if (is == "rows") talk_.say_of_wave(kept_.value().append_rows(order, [this] { return should_stop(); }));
+    if (is == "rows") {
+      talk_.forget_stop();  // the loss of a host stops the others' wave, and all that they measured is kept
+      talk_.say_of_wave(kept_.value().append_rows(order, [this] { return should_stop(); }));
+    }
     if (is == "finish") {
       kept_.value().finish();
       talk_.say({{"is", "finished"}});

@@ -82,8 +82,10 @@ void keep_waiting(benchmark::State& state, size_t wanted) try {
   state.counters["issued_in_s"] = figures->issue_s;
   state.counters["still_pending_share"] = static_cast<double>(figures->pending) / static_cast<double>(wanted);
   state.counters["tables"] = static_cast<double>(tables);
-} catch (const std::exception& error) {
+} catch (const lab::Unavailable& error) {
   state.SkipWithError(fmt::format("skipped: {}", error.what()).c_str());
+} catch (const std::exception& error) {
+  state.SkipWithError(fmt::format("failed: {}", error.what()).c_str());
 }
 
 // A process inside the lab shares the monotonic clock with the one outside.
@@ -98,8 +100,10 @@ void create_lab(benchmark::State& state) try {
   std::ranges::sort(up_ms);
   state.counters["up_ms"] = *median(up_ms);
   state.counters["up_ms_max"] = up_ms.back();
-} catch (const std::exception& error) {
+} catch (const lab::Unavailable& error) {
   state.SkipWithError(fmt::format("skipped: {}", error.what()).c_str());
+} catch (const std::exception& error) {
+  state.SkipWithError(fmt::format("failed: {}", error.what()).c_str());
 }
 
 }  // namespace

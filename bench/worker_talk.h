@@ -26,6 +26,8 @@ class WorkerTalk {
   void look();
   /// Whether the current wave is to stop.
   bool stop_asked() const noexcept { return stop_ || gone_; }
+  /// A stop that was asked for before is over: it meant the wave, and not what is told of it.
+  void forget_stop() noexcept { stop_ = false; }
   /// When the wave begins; nullopt = not known yet. Gives each instant once.
   std::optional<TimePoint> take_begin() { return std::exchange(begin_, std::nullopt); }
   /// A new wave: earlier wishes are over. @param number as the conductor counts them

@@ -22,8 +22,8 @@ constexpr Duration lead = milliseconds(100);
 // What a worker adds to the limit of a wave before it kills its child, and the way of the samples to here.
 constexpr Duration after_limit = seconds(15);
 constexpr Duration between_samples = seconds(15);
-// Until a disk has what was written.
-constexpr Duration finishing_patience = seconds(60);
+// Until a disk has what was written: gigabytes, on a slow one.
+constexpr Duration finishing_patience = std::chrono::minutes(30);
 // A child is killed half a second after it was asked to stop.
 constexpr Duration after_stop = seconds(3);
 // A counting wave may take that much longer (LocalSite).

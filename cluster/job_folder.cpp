@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <fmt/format.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cstring>
+#include <string_view>
 #include <system_error>
 #include <thread>
 
@@ -16,18 +18,26 @@
 namespace connbench::cluster {
 namespace {
 
-// mpirun and its daemons end within that time. Whoever was killed has left its part.
+constexpr std::string_view prefix = "connbench-job-";
+// mpirun and its daemons end within that time. A process that was killed has left its files.
 constexpr Duration patience = std::chrono::seconds(3);
 constexpr Duration look_interval = std::chrono::milliseconds(20);
 
 std::string create_in(const std::filesystem::path& parent) {
-  std::string path = parent / "connbench-job-XXXXXX";
+  std::string path = parent / (std::string(prefix) + "XXXXXX");
   if (::mkdtemp(path.data()) == nullptr)
     throw HostMissing(
-        fmt::format("in {}, no folder for the files of Open MPI can be made ({}): choose another with --mca "
+        fmt::format("cannot create a folder for Open MPI's files in {} ({}): choose another with --mca "
                     "orte_tmpdir_base=FOLDER",
                     parent.string(), std::strerror(errno)));
   return path;
+}
+
+// Whether it is one that a conductor of this user has made: everything in it will be removed.
+bool is_job_folder(const std::string& path) {
+  struct stat found {};
+  return path.starts_with('/') && std::filesystem::path(path).filename().string().starts_with(prefix) &&
+         ::lstat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode) && found.st_uid == ::geteuid();
 }
 
 }  // namespace
@@ -40,6 +50,7 @@ JobFolder::~JobFolder() {
 }
 
 void remove_job_folder(const std::string& path) noexcept {
+  if (!is_job_folder(path)) return;
   const TimePoint deadline = now() + patience;
   while (::rmdir(path.c_str()) != 0 && errno != ENOENT) {
     if (now() > deadline) {

@@ -28,7 +28,8 @@ class JobFolder {
 /// How connbench-mpi and the worker are told its path.
 inline constexpr const char* job_folder_flag = "--job-folder";
 
-/// Removes the folder once those who use it have emptied it, or after 3 s with whatever is left in it.
+/// Removes the folder once those who use it have emptied it, or after 3 s with whatever is left in it. Leaves alone
+/// what is not the folder of a job of this user.
 void remove_job_folder(const std::string& path) noexcept;
 
 }  // namespace connbench::cluster

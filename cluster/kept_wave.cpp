@@ -47,7 +47,7 @@ std::vector<Json> KeptWave::ask(const std::function<Json(const WaveAtHosts::Part
     job_.tell(part.rank, message);
   }
   std::vector<Json> said = answers(is, now() + patience);
-  for (size_t i = 0; i < said.size(); ++i) wave_.parts[i].here = !said[i].is_null();
+  for (size_t i = 0; i < said.size(); ++i) wave_.parts[i].here = wave_.parts[i].here && !said[i].is_null();
   return said;
 }
 
@@ -55,19 +55,19 @@ std::vector<Json> KeptWave::ask(const std::function<Json(const WaveAtHosts::Part
 std::vector<Json> KeptWave::answers(const std::string& is, TimePoint deadline) {
   const std::vector<WaveAtHosts::Part>& parts = wave_.parts;
   std::vector<Json> said(parts.size());
-  bool told = false;
   const auto waiting = [&] {
     for (size_t i = 0; i < parts.size(); ++i)
       if (parts[i].here && said[i].is_null() && !job_.is_lost(parts[i].rank)) return true;
     return false;
   };
   while (waiting() && now() < deadline) {
-    if (stop_.pending() != 0 && !std::exchange(told, true))
+    if (stop_.pending() != 0)  // more than once: the order to answer may be taken up after it
       for (const WaveAtHosts::Part& part : parts) job_.tell(part.rank, {{"is", "stop"}});
     auto next = job_.next_of_the_last(std::min(deadline, now() + look_interval));
     if (!next || next->second.value("wave", uint64_t{0}) != wave_.wave || next->second.at("is") != is) continue;
     const auto part = std::ranges::find(parts, next->first, &WaveAtHosts::Part::rank);
-    if (part != parts.end()) said[static_cast<size_t>(part - parts.begin())] = std::move(next->second);
+    // The answer of a host that was given up belongs to an earlier question.
+    if (part != parts.end() && part->here) said[static_cast<size_t>(part - parts.begin())] = std::move(next->second);
   }
   return said;
 }
@@ -174,8 +174,12 @@ size_t KeptWave::append_samples(std::string_view run_id, int64_t origin_ns) {
     return Json{{"is", "rows"}, {"run_id", run_id}, {"origin_ns", origin_ns}};
   };
   const auto longest = static_cast<int64_t>(largest_part());
-  for (const Json& said : ask(order, writing_patience + writing_an_attempt * longest))
-    if (!said.is_null()) omitted += said.at("omitted").get<size_t>();
+  const std::vector<WaveAtHosts::Part> asked = wave_.parts;
+  const std::vector<Json> said = ask(order, writing_patience + writing_an_attempt * longest);
+  for (size_t i = 0; i < said.size(); ++i) {
+    if (!said[i].is_null()) omitted += said[i].at("omitted").get<size_t>();
+    if (said[i].is_null() && asked[i].here && !wave_.by_time) omitted += asked[i].attempts;
+  }
   return omitted;
 }
 

@@ -300,7 +300,7 @@ std::string program_beside_this_one() {
   return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "connbench";
 }
 
-// Leaves a process that does so after the end of this one, in whatever way that comes.
+// Forks a process that removes the job's folder once this one has ended, however it ends.
 void remove_at_the_end(std::span<char*> words) {
   const auto flag = std::ranges::find(words, job_folder_flag, [](const char* word) { return std::string_view(word); });
   if (flag == words.end() || flag + 1 == words.end()) return;

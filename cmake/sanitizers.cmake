@@ -7,7 +7,7 @@ target_compile_options(connbench_options INTERFACE -fsanitize=${CONNBENCH_SANITI
 target_link_options(connbench_options INTERFACE -fsanitize=${CONNBENCH_SANITIZE})
 
 # Tests (targets with the property CONNBENCH_IS_TEST) go without the checks of every pointer that they use: a fifth of the
-# time to compile them, and half of their size. The option must follow the one above, which it takes something back from.
+# time to compile them, and half of their size. The option must follow the one above, because it switches off some of its checks.
 if(CONNBENCH_SANITIZE MATCHES "undefined")
   target_compile_options(connbench_options INTERFACE
     $<$<BOOL:$<TARGET_PROPERTY:CONNBENCH_IS_TEST>>:-fno-sanitize=null,alignment,vptr,object-size>)

@@ -46,7 +46,7 @@ set(one_thread
     harness/machine/kernel_timeout_ harness/machine/machine_ harness/machine/memory_ harness/machine/processors_
     harness/machine/shortage_ harness/machine/surroundings_
     # servers, the link and whatever else is a process with one thread: only measured_child_test has threads
-    harness/lab/ harness/targets/ harness/process/ask_ harness/process/child_ harness/process/desc harness/process/known_
+    harness/lab/ harness/targets/ harness/process/ask_ harness/process/child_ harness/process/descriptor_ harness/process/known_
     harness/process/process_ harness/process/server_ harness/process/shared_ harness/process/stop_ harness/process/suspension_
     # commands that drive no threads of a connector, or those that other tests of `run` drive
     bench/bad_input_ bench/cluster_messages_ bench/command_line_ bench/companions_ bench/completion_ bench/external_ bench/fitness_

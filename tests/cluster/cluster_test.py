@@ -295,7 +295,7 @@ class Starts(OnHosts):
         self.refused("h9: ", hosts="h0,h9")
 
     def test_no_folder_for_the_files_of_open_mpi(self):
-        self.refused("in /none, no folder for the files of Open MPI can be made", "--mca", "orte_tmpdir_base=/none")
+        self.refused("cannot create a folder for Open MPI's files in /none", "--mca", "orte_tmpdir_base=/none")
 
     def on_h1(self, change):
         """A folder of the programs that is another one on h1."""

@@ -34,7 +34,7 @@ the SETTINGS of both sides. So it contains what the server does: it must be woke
 does not wait for. The row "and the server's first bytes" waits for the same with plain sockets; what a channel takes
 beyond it is gRPC's.
 
-It does not allow one to say when the socket was connected, nor how much of the time any of these parts takes. It says
+It does not show when the socket was connected, nor how much of the time any of these parts takes. It says
 nothing about TLS, names, another server (this one sends an empty SETTINGS frame at once and does nothing else), or the
 first call on a channel. And each channel has a connection of its own here (`grpc.use_local_subchannel_pool`): by
 default, channels to one address share one."""
