@@ -20,6 +20,7 @@ inline constexpr OptionSpec curl_stack_option{.name = "stack",
 inline Capabilities curl_call_capabilities() {
   return {.deadline_by = Capabilities::DeadlineBy::wait,
           .granularity = std::chrono::milliseconds(1),
+          .early = curl_early,
           .uses_all_endpoints = true};
 }
 

@@ -33,6 +33,10 @@ inline Library curl_library() {
   return {"libcurl", ::curl_version_info(CURLVERSION_NOW)->version, true};
 }
 
+/// curl 7.88 computes a time that has passed as 1000 · seconds + microseconds / 1000. Where the second
+/// changes meanwhile, the microseconds are negative, and C rounds them towards zero: up to 1 ms too much has passed.
+inline constexpr Duration curl_early = std::chrono::milliseconds(1);
+
 /// An easy handle with CURLOPT_CONNECT_ONLY. It may be used for one attempt after another. It stays where it is, since
 /// curl keeps its address.
 class CurlHandle {

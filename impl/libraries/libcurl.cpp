@@ -50,6 +50,7 @@ class Libcurl final : public LibraryConnector {
   Capabilities capabilities() const override {
     return {.deadline_by = Capabilities::DeadlineBy::timer,
             .granularity = std::chrono::milliseconds(1),
+            .early = curl_early,
             .uses_all_endpoints = true};
   }
 

@@ -30,6 +30,7 @@ NOT_FOLLOWED = {
     "prlimit --pid $$ --as=": "it takes CAP_SYS_RESOURCE",
     "of the evenly spaced rates that are tried": "a search takes too long; phase_lock_test checks the warning",
     "; --wave-limit {} waits for that": "external_test follows it",
+    "usage: grpc_channels": "it is a usage line, and scripts/method gives both flags",
     "--cpus link=": "only a busy machine needs it; the flag is tested with the lab",
     "--cpus client=N": "only a busy machine needs it; the flag is tested with the lab",
 }

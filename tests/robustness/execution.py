@@ -21,7 +21,8 @@ PATIENCE = 240.0  # s; no test bounds a time more tightly
 # What no output may contain: an exception that nobody caught, and other ways to say "this is a bug".
 NEVER = re.compile(r"Traceback|terminate called|Assertion|runtime error:|internal error|Sanitizer")
 A_LINE = re.compile(r"(connbench|scripts/[\w-]+|[\w-]+: error): .+")  # how a failure is said
-ORDINARY_USER = 65534
+# Of this process alone, because limits such as RLIMIT_NPROC are those of a user, and other tests run beside it.
+ORDINARY_USER = 60_000 + os.getpid() % 5_000
 OUTCOMES = "connected refused reset unreachable peer_timeout deadline_exceeded never_started cancelled exhausted"
 OUTCOMES = [*OUTCOMES.split(), "not_permitted", "self_connected", "unexpected"]
 
