@@ -199,7 +199,7 @@ ClusterOptions read_cluster(const ClusterFlags& flags) {
   return options;
 }
 
-// Where Open MPI would have its files anyway.
+// By default one that every host has: the TMPDIR of this machine may be missing elsewhere.
 std::filesystem::path parent_of_job_folder(const ClusterOptions& options) {
   const auto parameters = parameters_of(options);
   if (const auto given = parameters.find(session_parameter); given != parameters.end()) return given->second;
