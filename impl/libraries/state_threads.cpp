@@ -8,8 +8,8 @@
 // descriptors to 1,024 for good (Debian's has poll() instead, and no epoll); and a timeout counts from when the
 // scheduler last looked at that clock, so it may end early by as long as other threads have run since. Here it gets
 // CLOCK_MONOTONIC, and timeouts are corrected by that. Its scheduler rounds the time that it waits down to whole
-// milliseconds, and then asks poll() again and again until a thread is due: punctual, and busy. And st_connect() takes any event without SO_ERROR for a
-// connection.
+// milliseconds, and then asks poll() again and again until a thread is due: punctual, and busy. And st_connect() takes
+// any event without SO_ERROR for a connection.
 #include <errno.h>
 #include <signal.h>
 #include <st.h>

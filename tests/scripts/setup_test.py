@@ -17,7 +17,9 @@ class SetupTest(unittest.TestCase):
         self.installed = self.folder / "installed"
         self.lists = self.folder / "lists"  # what apt-cache knows; apt-get update fills it
         self.program("dpkg-query", f'grep -qx "$4" {self.installed} && printf installed')
-        self.program("apt-cache", f'grep -q some {self.lists} && ! grep -qx "$2" {self.folder}/withdrawn && echo "$2 | 1"')
+        self.program(
+            "apt-cache", f'grep -q some {self.lists} && ! grep -qx "$2" {self.folder}/withdrawn && echo "$2 | 1"'
+        )
         self.program("apt-get", f'echo "$*" >>{self.folder}/calls; [ "$1" = install ] || echo some >{self.lists}')
         self.program("sudo", '[ "$1" = -n ] && shift; exec "$@"')
         self.installed.write_text("")
