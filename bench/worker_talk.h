@@ -26,7 +26,7 @@ class WorkerTalk {
   void look();
   /// Whether the current wave is to stop.
   bool stop_asked() const noexcept { return stop_ || gone_; }
-  /// A stop that was asked for before is over: it meant the wave, and not what is told of it.
+  /// Drops an earlier request to stop: it concerned the wave, not the report about it.
   void forget_stop() noexcept { stop_ = false; }
   /// When the wave begins; nullopt = not known yet. Gives each instant once.
   std::optional<TimePoint> take_begin() { return std::exchange(begin_, std::nullopt); }

@@ -1,5 +1,5 @@
-// Finds values by their rank among those that several hosts have, without bringing them together: by bisection, with
-// questions how many of its values are at most a given value. The answers are exact.
+// Finds values by their rank among those that several hosts have, without bringing them together: by bisection,
+// asking each host how many of its values are at most a given one. The answers are exact.
 #pragma once
 
 #include <cstddef>

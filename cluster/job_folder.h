@@ -25,7 +25,7 @@ class JobFolder {
   AfterDeath remover_;
 };
 
-/// How connbench-mpi and the worker are told its path.
+/// The flag that tells connbench-mpi and the worker its path.
 inline constexpr const char* job_folder_flag = "--job-folder";
 
 /// Removes the folder once those who use it have emptied it, or after 3 s with whatever is left in it. Leaves alone

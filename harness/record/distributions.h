@@ -1,6 +1,6 @@
 // The figures of attempts whose distributions the records give, and what is counted besides. What is known of some
 // attempts of a wave can be put together with what is known of the others: where the hosts of a cluster keep their
-// samples, nobody has all of them.
+// samples, no machine has them all.
 #pragma once
 
 #include <array>

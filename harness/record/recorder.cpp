@@ -70,7 +70,7 @@ SummaryRow Recorder::add(const WaveResult& wave, DistantWave& distant, const Ass
   return row;
 }
 
-// After its samples: whoever reads a row of the summary has them all.
+// The samples come first, so that a wave with a row in the summary has all of them.
 void Recorder::write(const WaveResult& wave, const SummaryRow& row, size_t omitted) {
   summary_.append(csv_row(row));
   if (open_loop_) run_.arrivals(row);

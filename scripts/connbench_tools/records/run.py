@@ -159,7 +159,7 @@ class Run:
         return next((path for path in paths if path.exists()), None)
 
     def samples_elsewhere(self):
-        """Whether each host of a cluster has its own samples, and nobody has put them together here."""
+        """Whether the samples are still on the hosts of a cluster, and not in this folder."""
         return self.facts["cluster"].get("samples_on_hosts") is True and not self.samples_file()
 
     def aggregates(self):
