@@ -6,12 +6,13 @@ import os
 import resource
 import signal
 import struct
+import sys
 import termios
-import time
 from pathlib import Path
 
 from conditions import Condition, prctl, root_only
 
+SLOW_READER = Path(__file__).resolve().parent / "slow_reader.py"
 USUAL = ("help", "list", "doctor", "run on loopback", "run in the lab", "trace", "compare", "vocabulary")
 
 
@@ -209,12 +210,10 @@ def full_pipe(fd):
         reading, writing = os.pipe()
         fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
         if os.fork() == 0:
-            os.close(writing)
-            os.close(fd)
-            while text := os.read(reading, 512):
-                time.sleep(0.001)
-                os.write(to, text)
-            os._exit(0)
+            os.dup2(reading, 0)
+            os.dup2(to, 1)
+            # A program of its own: only then do those who wait for the command see that it is still passing text on.
+            os.execv(sys.executable, [sys.executable, "-IS", str(SLOW_READER)])
         for other in (reading, to):
             os.close(other)
         os.set_blocking(writing, False)
