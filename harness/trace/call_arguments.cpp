@@ -94,7 +94,7 @@ std::string time_of(const Call& call, size_t pointer) {
   return format_duration(std::chrono::seconds(time.tv_sec) + Duration(time.tv_nsec));
 }
 
-std::string milliseconds(int timeout) {
+std::string timeout_in_ms(int timeout) {
   return timeout < 0 ? "none" : format_duration(std::chrono::milliseconds(timeout));
 }
 

@@ -47,6 +47,6 @@ std::string poll_out(const Call& call);
 std::string selected(const Call& call);
 /// A timeout in a timespec; `pointer` is the position of the argument.
 std::string time_of(const Call& call, size_t pointer);
-std::string milliseconds(int timeout);
+std::string timeout_in_ms(int timeout);
 
 }  // namespace connbench::trace

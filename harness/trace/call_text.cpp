@@ -47,14 +47,14 @@ constexpr ShownCall shown_calls[] = {
     {SYS_epoll_ctl, "epoll_ctl", epoll_ctl_in, nothing},
 #ifdef SYS_epoll_wait
     {SYS_epoll_wait, "epoll_wait",
-     [](const Call& c) { return fmt::format("{}, {}", c.fd(), milliseconds(c.number(3))); }, epoll_out},
+     [](const Call& c) { return fmt::format("{}, {}", c.fd(), timeout_in_ms(c.number(3))); }, epoll_out},
 #endif
     {SYS_epoll_pwait, "epoll_wait",
-     [](const Call& c) { return fmt::format("{}, {}", c.fd(), milliseconds(c.number(3))); }, epoll_out},
+     [](const Call& c) { return fmt::format("{}, {}", c.fd(), timeout_in_ms(c.number(3))); }, epoll_out},
     {SYS_epoll_pwait2, "epoll_pwait2", [](const Call& c) { return fmt::format("{}, {}", c.fd(), time_of(c, 3)); },
      epoll_out},
 #ifdef SYS_poll
-    {SYS_poll, "poll", [](const Call& c) { return fmt::format("{}, {}", poll_in(c), milliseconds(c.number(2))); },
+    {SYS_poll, "poll", [](const Call& c) { return fmt::format("{}, {}", poll_in(c), timeout_in_ms(c.number(2))); },
      poll_out},
 #endif
     {SYS_ppoll, "ppoll", [](const Call& c) { return fmt::format("{}, {}", poll_in(c), time_of(c, 2)); }, poll_out},
