@@ -26,7 +26,7 @@ inline Capabilities curl_call_capabilities() {
 
 /// One attempt with `handle`. CURLOPT_FORBID_REUSE ends the connection inside curl_easy_perform(), so that its socket
 /// can be taken over; otherwise it would stay in the handle's cache. The transfer asks whether it was cancelled each
-/// time its poll() returns, for example by the cancelling signal.
+/// time its poll() returns, for example by the cancelling signal, which also shuts its sockets down.
 /// @param started just before the first system call of the attempt, which may be one that made the handle
 inline Completion curl_call(const Attempt& attempt, const CallContext& context, CurlHandle& handle, TimePoint started) {
   const sa_family_t family = attempt.endpoints.front().family();
@@ -34,6 +34,7 @@ inline Completion curl_call(const Attempt& attempt, const CallContext& context, 
   Evidence evidence{.call = Call::socket, .error = ENOMEM};
   if (handle) {
     handle.open_sockets_by(context.setup);
+    handle.end_by_signal();
     handle.set(CURLOPT_FORBID_REUSE, 1L);
     handle.set(CURLOPT_NOPROGRESS, 0L);
     handle.set(CURLOPT_XFERINFODATA, static_cast<const void*>(&context.cancelled));
@@ -43,6 +44,7 @@ inline Completion curl_call(const Attempt& attempt, const CallContext& context, 
         });
     handle.aim(attempt.endpoints, attempt.timeout);
     evidence = handle.evidence_of(::curl_easy_perform(handle.get()), family);
+    if (context.is_cancelled() && handle.ended_by_signal(evidence)) evidence = {.call = Call::wait};
   }
   completion.finished = now();
   evidence.family = family;

@@ -19,6 +19,7 @@
 #include "harness/connector/registry.h"
 #include "harness/support/unique_fd.h"
 #include "impl/libraries/library_connector.h"
+#include "impl/threads/waiting_sockets.h"
 
 namespace connbench {
 
@@ -71,6 +72,22 @@ class CurlHandle {
     set(CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
   }
 
+  /// Lets the cancelling signal end its transfer. curl 8.23 does not call the progress function while it connects, and
+  /// waits on when its poll() is interrupted; up to 8.14 the function was enough.
+  void end_by_signal() noexcept {
+    forget_waiting_sockets();
+    set(
+        CURLOPT_SOCKOPTFUNCTION, +[](void*, curl_socket_t fd, curlsocktype) {
+          add_waiting_socket(fd);
+          return int{CURL_SOCKOPT_OK};
+        });
+    set(
+        CURLOPT_CLOSESOCKETFUNCTION, +[](void* closed, curl_socket_t fd) {
+          remove_waiting_socket(fd);
+          return take_over(closed, fd);
+        });
+  }
+
   /// Where to connect, and for how long. curl races all addresses of a host that have one port.
   void aim(std::span<const Endpoint> addresses, Duration timeout) {
     not_opened_ = {};
@@ -93,6 +110,11 @@ class CurlHandle {
     if (error == 0 && result == CURLE_COULDNT_CONNECT && family == AF_UNIX) error = EAGAIN;
     if (error == 0 || result == CURLE_ABORTED_BY_CALLBACK) return {.call = Call::wait};
     return {.call = call_that_reported(static_cast<int>(error), family), .error = static_cast<int>(error)};
+  }
+
+  /// Whether the cancelling signal's shutdown() may have caused this.
+  bool ended_by_signal(const Evidence& evidence) const noexcept {
+    return !evidence.deadline_passed && was_shut_down(evidence.error, closed_.get());
   }
 
   /// The socket that curl has finished with last; -1: none.

@@ -9,14 +9,12 @@
 #include <Poco/Exception.h>
 #include <Poco/Net/SocketAddress.h>
 #include <Poco/Net/StreamSocket.h>
-#include <errno.h>
 #include <fmt/format.h>
-#include <signal.h>
 
 #include "harness/connector/make_connector.h"
 #include "impl/libraries/library_connector.h"
-#include "impl/threads/interrupting_signal.h"
 #include "impl/threads/thread_per_attempt.h"
+#include "impl/threads/waiting_sockets.h"
 
 namespace connbench::connectors {
 namespace {
@@ -29,28 +27,8 @@ constexpr OptionSpec options[] = {{.name = "stack",
                                    .least = "128KiB",
                                    .most = "1GiB"}};
 
-// The socket in which this thread waits; -1: none. The signal that cancels a thread ends its connect(). A signal that
-// comes too early is followed by others.
-thread_local volatile sig_atomic_t waiting = -1;
-
-void install_ending_handler() {
-  struct sigaction action {};
-  action.sa_handler = [](int) {
-    const int saved = errno;
-    if (waiting >= 0) ::shutdown(waiting, SHUT_RDWR);
-    errno = saved;
-  };
-  checked(::sigaction(cancelling_signal(), &action, nullptr), "sigaction");
-}
-
-// shutdown() ends a handshake with ECONNRESET. One that comes before connect() makes the socket ready while it
-// connects, which Poco takes for success.
 Evidence evidence_of(int error, int fd, sa_family_t family, bool cancelled) {
-  sockaddr_storage peer{};
-  socklen_t size = sizeof peer;
-  const auto is_connected = [&] { return ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) == 0; };
-  if (cancelled && (error == ECONNRESET || (error == 0 && !is_connected())))
-    return {.call = Call::wait, .family = family, .cancelled = true};
+  if (cancelled && was_shut_down(error, fd)) return {.call = Call::wait, .family = family, .cancelled = true};
   return {.call = call_that_reported(error, family), .error = error, .family = family, .cancelled = cancelled};
 }
 
@@ -59,7 +37,7 @@ Evidence connect(Poco::Net::StreamSocket& socket, const Attempt& attempt) {
   const Poco::Timespan timeout(whole_milliseconds(attempt.timeout) * Poco::Timespan::MILLISECONDS);
   try {
     socket = Poco::Net::StreamSocket(Poco::Net::SocketAddress(to.address(), to.size()).family());
-    waiting = socket.impl()->sockfd();
+    add_waiting_socket(socket.impl()->sockfd());
     socket.connect(Poco::Net::SocketAddress(to.address(), to.size()), timeout);
     return {.error = 0};
   } catch (const Poco::TimeoutException& error) {
@@ -76,7 +54,7 @@ Completion call(const Attempt& attempt, const CallContext& context) {
   Poco::Net::StreamSocket socket;
   Evidence evidence = connect(socket, attempt);
   completion.finished = now();
-  waiting = -1;
+  remove_waiting_socket(socket.impl()->sockfd());
   if (!evidence.deadline_passed)
     evidence = evidence_of(evidence.error, socket.impl()->sockfd(), family, context.is_cancelled());
   evidence.family = family;
@@ -94,11 +72,9 @@ const ConnectorEntry poco{
     .options = options,
     .probe = works_everywhere,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
-      auto made = std::make_unique<ThreadPerAttempt>(
+      return std::make_unique<ThreadPerAttempt>(
           settings, call,
           Capabilities{.deadline_by = Capabilities::DeadlineBy::wait, .granularity = std::chrono::milliseconds(1)});
-      install_ending_handler();
-      return made;
     },
     .families = ip_families,
     .library = []() -> Library {

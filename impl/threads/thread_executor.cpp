@@ -7,6 +7,7 @@
 
 #include "harness/support/sanitized.h"
 #include "impl/threads/interrupting_signal.h"
+#include "impl/threads/waiting_sockets.h"
 
 namespace connbench {
 namespace {
@@ -32,7 +33,7 @@ ThreadExecutor::ThreadExecutor(const ConnectorSettings& settings, BlockingCall c
       setup_(settings.options),
       context_{settings.retirement, cancelled_, setup_},
       slots_(settings.max_in_flight) {
-  install_interrupting_handler(cancelling_signal());
+  install_ending_handler(cancelling_signal());
   for (std::vector<Slot*>* list : {&free_, &starting_, &finished_, &taken_}) list->reserve(slots_.size());
   for (Slot& slot : slots_) {
     slot.executor = this;

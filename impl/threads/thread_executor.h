@@ -45,7 +45,8 @@ class ThreadAttributes {
 /// Blocked threads are cancelled by a signal (SIGRTMIN, no SA_RESTART) rather than by shutdown(). A signal works for
 /// UNIX sockets too. It also addresses a thread, whose ID stays valid until it is joined, while a descriptor number may
 /// already belong to another connection. A signal that arrives before connect() has begun is lost, so it is repeated
-/// until nothing is in flight.
+/// until nothing is in flight. For libraries that ignore EINTR, its handler shuts down the sockets that they have open
+/// in the thread (waiting_sockets.h).
 class ThreadExecutor : public Connector {
  public:
   Capabilities capabilities() const final { return capabilities_; }
