@@ -108,7 +108,7 @@ class Exhausted(InAFolder):
         """(what ended, its ramps by connector: the rows of exhaustion.csv, and what run.json says)"""
         out = self.folder / "out"
         command = ["exhaust", resource, "--limit", limit, "--connector", ",".join(map(str, connectors)), "--quiet"]
-        command += ["--pending", "150", "--healthy", "40", "--timeout", timeout, "--out", out]
+        command += ["--pending", "150", "--healthy", "400", "--timeout", timeout, "--out", out]
         ended = self.run_it(*command)
         if ended.returncode == LACKS:
             self.skipTest(ended.stderr)

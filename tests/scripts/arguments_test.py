@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import forked
-from connbench_tools import ROOT, SUBCOMMANDS, arguments
+from connbench_tools import ROOT, SUBCOMMANDS, arguments, described
 
 TRIES = 5_000
 PIECES = [
@@ -30,6 +30,16 @@ KINDS = {
 
 def any_text(source):
     return "".join(source.choice(PIECES) for _ in range(source.randrange(6)))
+
+
+class Completions(unittest.TestCase):
+    def test_offer_the_flags_that_were_not_given(self):
+        parser = argparse.ArgumentParser()
+        parser.add_argument("--out", help="a folder")
+        parser.add_argument("--over", action="store_true", help="once more")
+        for words, expected in ((["--o"], ["--out", "--over"]), (["--over", "--o"], ["--out"])):
+            kind, *lines = described.completions(parser, words)
+            self.assertEqual((kind, [line.partition("\t")[0] for line in lines]), ("words", expected))
 
 
 class Conversions(unittest.TestCase):

@@ -168,18 +168,18 @@ def _timeout_place(material, load, loads):
 
 
 def early_text(material, line):
-    """libuv, 48 % of its attempts, by up to 1 ms; "" when none gave up before its deadline."""
+    """libuv, 48 % of its timeouts, by up to 1 ms; "" when none gave up before its deadline."""
     waves = material.waves_of(line)
     late = numpy.concatenate([wave.overshoot(line.load.timeout_ns) for wave in waves]) if waves else numpy.array(())
     early = late[late < 0]
     if len(early):
         share = 100 * len(early) / len(late)
         shown = "less than 0.1 %" if share < 0.1 else f"{share:.2g} %"
-        return f"{line.connector} ({shown} of its attempts, by up to {duration(float(-early.min()))})"
+        return f"{line.connector} ({shown} of its timeouts, by up to {duration(float(-early.min()))})"
     middle = line.of("overshoot_p50_ns")  # without samples
     if middle is None or middle >= 0:
         return ""
-    return f"{line.connector} (at least half of its attempts, by {duration(-middle)} in the median)"
+    return f"{line.connector} (at least half of its timeouts, by {duration(-middle)} in the median)"
 
 
 def _tail(line):

@@ -82,6 +82,13 @@ class ResamplingTest(RunsTest):
         self.assertTrue(source.time_for(4, ["rate", "late"], 4, ["rate"]))
         self.assertFalse(source.time_for(4, ["rate", "late"], 5, ["rate"]))
 
+    def test_measuring_counts_the_seconds_of_the_loads_that_it_measures(self):
+        bench = mock.Mock(seconds={"rate": 2.0, "late": 1.0, "added": 50.0})
+        with mock.patch("time.monotonic", lambda: 100.0):
+            source = pairs_file.LiveSource(bench, ("rate", "late", "added"), None, 20.0, None)
+            self.assertTrue(source.time_for(4, ["rate", "late"], 4, ["rate"]))
+            self.assertFalse(source.time_for(4, ["rate", "late"], 5, ["rate"]))
+
     def test_a_coin_decides_which_side_is_the_head_only_where_both_are_the_same(self):
         pairs = self.pairs(40, delay=0.5)
         for same, expected in ((False, {True}), (True, {True, False})):

@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 
 from connbench_tools.dialogue import describe
-from connbench_tools.method import beliefs, laboratory
+from connbench_tools.method import beliefs, beliefs_tables, laboratory
 from made_runs import ROOT, RunsTest, wave
 
 CALLS = [
@@ -72,6 +72,18 @@ class TablesTest(RunsTest):
         self.assertIn(f"| `libuv` | libuv 1.44 | 2 | {calls} |".replace("R|H", "R\\|H"), text)
         self.assertIn("| `tokio` | Rust 1.9, tokio 1 | 0, and 10 as refused |", text)
         self.assertIn("1,000 attempts each", text)
+
+    def test_a_wait_of_another_thread_tells_something_when_it_ends(self):
+        calls = [
+            {"name": "epoll_wait", "arguments": "3, none", "result": "1 [7 OUT]", "begin_ns": 0, "end_ns": 30},
+            {"name": "connect", "arguments": "7, 127.1.1.1:7", "result": "EINPROGRESS", "begin_ns": 10, "end_ns": 11},
+            {"name": "epoll_wait", "arguments": "4, none", "result": "1 [7 ERR]", "begin_ns": 12, "end_ns": 20},
+            {"name": "getsockopt", "arguments": "7, SO_ERROR", "result": "0 [EIO]", "begin_ns": 31, "end_ns": 32},
+        ]
+        trace = self.folder / "trace.json"
+        trace.write_text(json.dumps({"means": {"calls": "ptrace"}, "calls": calls}))
+        told = "`connect` EINPROGRESS, `epoll_wait` ERR, `epoll_wait` OUT, `getsockopt(SO_ERROR)` EIO"
+        self.assertEqual(beliefs_tables.calls(trace), told)
 
     def test_show_what_becomes_of_each_situation(self):
         text = self.tables(**{"silent 0": {"outcomes": {"waits": 5}}})

@@ -16,11 +16,12 @@ class RacesTest(RunsTest):
         super().setUp()
         self.races = self.folder / "races"
 
-    def racer(self, name, *timed, times=(270 * MS,)):
-        """A run in which each target got one attempt, and all of them at once, with the same packets."""
+    def racer(self, name, *timed, times=(270 * MS,), apart=0):
+        """A run in which each target got one attempt, all of them at once and with the same packets, or so far
+        `apart`."""
         run = Records()
-        for answer in races.ANSWERS:
-            run.wave(name, target=f"dual-stack:{answer}~20ms", times=times, p50_ns=times[0])
+        for place, answer in enumerate(races.ANSWERS):
+            run.wave(name, target=f"dual-stack:{answer}~20ms", times=times, p50_ns=times[0], late=place * apart)
         run.write(self.races / name)
         capture(self.races / f"{name}.pcap", *timed)
 
@@ -57,6 +58,18 @@ class RacesTest(RunsTest):
         self.racer("c-soon", (1, first), (51, second))
         names = [line.split("`")[1] for line in laboratory.table("races", self.folder).splitlines() if "`" in line]
         self.assertEqual(names, ["c-soon", "b-late", "a-never"])
+
+    def test_the_order_is_that_of_a_first_address_that_is_dead(self):
+        for name, delays in (("a-late", (50, 100, 150, 250)), ("b-soon", (250, 200, 150, 50))):
+            syns = []
+            for place, delay in enumerate(delays):
+                syns.append((1000 * place + 1, packet("2001:2::99", FIRST, port=40_000 + place)))
+                syns.append((1000 * place + 1 + delay, packet("198.18.0.1", SECOND, port=40_000 + place)))
+            self.racer(name, *syns, apart=1000 * MS)
+        delays = [cell.split(" ")[0] for cell in self.cells("a-late")[::2]]
+        self.assertEqual(delays, ["50.0", "100.0", "150.0", "250.0"])
+        names = [line.split("`")[1] for line in laboratory.table("races", self.folder).splitlines() if "`" in line]
+        self.assertEqual(names, ["b-soon", "a-late"])
 
     def test_says_what_is_no_capture(self):
         self.racer("eyeballs")

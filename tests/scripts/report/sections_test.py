@@ -11,6 +11,7 @@ from report.made_report import ReportTest, numpy  # first: it skips the tests wi
 
 from connbench_tools.failures import Unusable
 from connbench_tools.report import curves, fleet, sections
+from connbench_tools.report.hosts import hosts_html
 
 
 class HostsTest(ReportTest):
@@ -36,6 +37,15 @@ class HostsTest(ReportTest):
         self.assertIn("<td>20.0 µs</td><td>1.50 ppm</td>", page)
         self.assertIn('<rect width="160"', page)
         self.assertIn('<rect width="53"', page)
+
+    def test_the_target_of_a_fleet_is_its_mix(self):
+        run = self.cluster()
+        for rank in ("0", "1", "*"):
+            run.wave("epoll", 1, "*", "fleet:accepting=90,blackhole=10", times=[9] * 4, connects_per_s=50, rank=rank)
+        tables = hosts_html(self.material(run).runs)
+        self.assertIn("<td>accepting</td>", tables)
+        self.assertIn("<td>fleet:accepting=90,blackhole=10</td>", tables)
+        self.assertNotIn("<td>*</td>", tables)
 
     def test_names_a_host_that_was_lost(self):
         lost = "the host h1 was lost (received nothing for <span class=whole>3 s</span>)"
@@ -119,7 +129,7 @@ class VerdictTest(ReportTest):
         (text,) = self.said(run)["Timeouts"]
         self.assertIn(
             "medians from 30.0 µs (epoll) to 4.90 ms (sndtimeo-threads); fewer than 5 repetitions do not show how "
-            "certain that order is; before the deadline: libuv (at least half of its attempts, by 70.0 µs in the "
+            "certain that order is; before the deadline: libuv (at least half of its timeouts, by 70.0 µs in the "
             "median).",
             text,
         )

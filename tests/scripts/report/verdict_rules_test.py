@@ -29,15 +29,23 @@ class VerdictRulesTest(ReportTest):
         self.late(run, "libuv", [-900_000] * 24 + [10_100] * 26)
         (text,) = self.said(run)["Timeouts"]
         self.assertIn("least late epoll (30.0 µs), latest poll (60.0 µs)", text)
-        self.assertIn("before the deadline: libuv (48 % of its attempts, by up to 900 µs)", text)
+        self.assertIn("before the deadline: libuv (48 % of its timeouts, by up to 900 µs)", text)
         for answer in self.answers(run):
             self.assertNotIn("libuv", answer)
 
     def test_one_early_attempt_is_enough(self):
         run = self.late(Records(), "epoll", [30_000] * 999 + [-5_000], repetitions=2)
         (text,) = self.said(run)["Timeouts"]
-        self.assertIn("before the deadline: epoll (0.1 % of its attempts, by up to 5.00 µs).", text)
+        self.assertIn("before the deadline: epoll (0.1 % of its timeouts, by up to 5.00 µs).", text)
         self.assertNotIn("least late", text)
+
+    def test_the_share_of_early_ones_is_that_of_the_timeouts(self):
+        run, times = Records(), [TIMEOUT - 5_000] * 15 + [TIMEOUT + 20_000] * 45
+        for repetition in range(1, 6):
+            late = {"outcome": "deadline_exceeded", "timeout_ns": TIMEOUT, "overshoot_p50_ns": 20_000}
+            run.wave("epoll", repetition, "blackhole", times=times, failed=40, **late)
+        (text,) = self.said(run)["Timeouts"]
+        self.assertIn("before the deadline: epoll (25 % of its timeouts, by up to 5.00 µs)", text)
 
     def test_noise_is_no_order(self):
         run = Records()

@@ -305,6 +305,18 @@ class ExactTest(RunsTest):
         self.assertEqual(found, [("epoll", "accepting/close", 1, 2)])
         self.assertEqual(build.measure.call_count, gate.CONFIRMATIONS)
 
+    def test_a_baseline_that_is_accepted_in_part_counts_its_fewest_measurements(self):
+        facts = dict.fromkeys("build_type commit compiler glibc kernel machine".split(), "abc") | {"libraries": {}}
+        kept = {"epoll": {"accepting/close": 1}, "pool": {"accepting/close": 2}}
+        build = mock.Mock(facts=facts, skipped={}, measure=lambda *_: {"epoll": {"accepting/close": 1}})
+        for chosen, runs, measured in ((["epoll"], 2, 2), (["epoll"], 9, 3), (None, 9, 9)):
+            path = self.folder / "baseline.json"
+            baseline.write(path, {"version": 1, "made_with": facts, "measurements": 3, "connectors": kept})
+            given = mock.Mock(baseline=path, connector=chosen, what=gate.KINDS, runs=runs)
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                gate.accept(given, build)
+            self.assertEqual(json.loads(path.read_text())["measurements"], measured)
+
     def test_a_connector_with_another_library_is_not_compared(self):
         made_with = dict.fromkeys("build_type commit compiler glibc kernel machine".split(), "abc")
         kept = {"asio": {"accepting/close": 1}, "epoll": {"accepting/close": 1}}

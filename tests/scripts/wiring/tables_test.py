@@ -126,6 +126,38 @@ class TableTest(RunsTest):
             cells = [(head, re.sub("[ ‡†]*$", "", cell)) for head, cell in tables["How late they give up"][f"`{name}`"]]
             self.assertEqual([cell for cell in cells if "reaped" not in cell[0]], late)
 
+    def test_every_cell_of_the_table_of_programs_is_its_own(self):
+        rows = []
+        loads = {0: LOADS[0], 2: LOADS[2], 4: {"target": "blackhole", "timeout_ns": 10**7}}
+        loads[6] = {"target": "blackhole", "timeout_ns": 10**8}
+        for base, load in loads.items():
+            for place, name in enumerate(NAMES, base):
+                rows += rows_of(place, name, len(rows), **load)
+        programs = {
+            name: {"program": {"language": "Go", "version": f"1.{n}", "libraries": []}} for n, name in enumerate(NAMES)
+        }
+        self.run_of("a", rows, connectors=programs)
+        (table,) = re.findall(r"### In other languages\n\n((?:\|.*\n)+)", markdown.table(Records([self.folder])) + "\n")
+        lines = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in table.splitlines()]
+        for n, (name, line) in enumerate(zip(NAMES, lines[2:], strict=True)):
+            found = dict(zip(lines[0], (re.sub(MARKS, "", cell) for cell in line)))
+            memory = figure(scaled("rss_peak_kib", 3, n) / 1024)
+            self.assertEqual(
+                list(found.items()),
+                [
+                    ("connector", f"`{name}`"),
+                    ("versions", f"Go 1.{n}"),
+                    ("connects/s on loopback", shown(n, "connects_per_s")),
+                    ("connects/s, 20 ms away", shown(2 + n, "connects_per_s")),
+                    ("CPU µs: client", shown(n, "cpu_ns", text=microseconds, each=ATTEMPTS)),
+                    ("late, µs, p50", shown(6 + n, "overshoot_p50_ns", text=microseconds)),
+                    ("late, µs, p99", shown(6 + n, "overshoot_p99_ns", text=microseconds)),
+                    ("system calls", middle(n, "syscalls")),
+                    ("threads", whole(scaled("threads_peak", 2, n))),  # the highest
+                    ("memory, MiB", memory),
+                ],
+            )
+
     def test_every_cell_of_the_table_of_closing_is_its_own(self):
         table = self.tables()["What closing with FIN costs"]
         for n, name in enumerate(NAMES):
