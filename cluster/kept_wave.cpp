@@ -51,7 +51,7 @@ std::vector<Json> KeptWave::ask(const std::function<Json(const WaveAtHosts::Part
   return said;
 }
 
-// A host that is told to stop leaves out the remaining rows, but still answers.
+// After a request to stop, a host skips the remaining rows, but it still replies.
 std::vector<Json> KeptWave::answers(const std::string& is, TimePoint deadline) {
   const std::vector<WaveAtHosts::Part>& parts = wave_.parts;
   std::vector<Json> said(parts.size());

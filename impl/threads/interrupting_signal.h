@@ -21,12 +21,14 @@ inline int deadline_signal() noexcept {
   return SIGRTMIN + 1;
 }
 
-/// Installs an empty handler without SA_RESTART. The disposition belongs to the whole process; installing it again
-/// changes nothing.
+inline void only_interrupt(int /*signal*/) {}
+
+/// Installs a handler without SA_RESTART, by default an empty one. The disposition belongs to the whole process;
+/// installing it again changes nothing.
 /// @throws std::system_error
-inline void install_interrupting_handler(int signal) {
+inline void install_interrupting_handler(int signal, void (*handler)(int) = only_interrupt) {
   struct sigaction action {};
-  action.sa_handler = [](int) {};
+  action.sa_handler = handler;
   checked(::sigaction(signal, &action, nullptr), "sigaction");
 }
 

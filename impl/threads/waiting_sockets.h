@@ -2,14 +2,13 @@
 // interrupts.
 #pragma once
 
-#include <signal.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <atomic>
 #include <cerrno>
 
-#include "harness/support/unique_fd.h"
+#include "impl/threads/interrupting_signal.h"
 
 namespace connbench {
 
@@ -36,18 +35,15 @@ inline void forget_waiting_sockets() noexcept {
   for (auto& place : waiting_sockets) place.store(0, std::memory_order_relaxed);
 }
 
-/// Installs a handler without SA_RESTART that shuts down the waiting sockets of the thread; where there are none, it
-/// only interrupts. The disposition belongs to the whole process; installing it again changes nothing.
+/// An interrupting handler that also shuts down the waiting sockets of the thread.
 /// @throws std::system_error
 inline void install_ending_handler(int signal) {
-  struct sigaction action {};
-  action.sa_handler = [](int) {
+  install_interrupting_handler(signal, [](int) {
     const int saved = errno;
     for (const auto& place : waiting_sockets)
       if (const int fd = place.load(std::memory_order_relaxed) - 1; fd >= 0) ::shutdown(fd, SHUT_RDWR);
     errno = saved;
-  };
-  checked(::sigaction(signal, &action, nullptr), "sigaction");
+  });
 }
 
 /// Whether shutdown() may have ended a connect() that gave `error`. It ends a handshake with ECONNRESET. One that comes
