@@ -17,15 +17,26 @@ std::string remedy_of(const Limit& limit) {
   return fmt::format("{} allows {}; to raise it: {}", limit.name, limit.value, limit.how_to_raise);
 }
 
-std::string remedy_of_memory() {
+// nullopt: there is no such limit.
+std::optional<std::string> remedy_of_bytes(int resource, const char* name, const char* ulimit, const char* prlimit) {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-    return "memory is short: stop other programs, or raise the memory limit of the container";
+  if (::getrlimit(static_cast<__rlimit_resource_t>(resource), &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return std::nullopt;
   return remedy_of({.value = limit.rlim_cur >> 10U,
-                    .name = "RLIMIT_AS, in KiB,",
+                    .name = name,
                     .how_to_raise = limit.rlim_max == RLIM_INFINITY
-                                        ? "ulimit -v unlimited"
-                                        : "as root: prlimit --pid $$ --as=unlimited:unlimited"});
+                                        ? fmt::format("ulimit {} unlimited", ulimit)
+                                        : fmt::format("as root: prlimit --pid $$ --{}=unlimited:unlimited", prlimit)});
+}
+
+// `what` failed. The kernel charges the rings of all processes of a user, unless that is root, to RLIMIT_MEMLOCK:
+// before Linux 5.12 (io_uring_mlock_size(3)), and 6.18 does again (a ring of 256 entries fails with a limit of 64 KiB).
+std::string remedy_of_memory(std::string_view what) {
+  const auto remedy =
+      what.starts_with("io_uring")
+          ? remedy_of_bytes(RLIMIT_MEMLOCK, "RLIMIT_MEMLOCK, in KiB for all rings of a user,", "-l", "memlock")
+          : remedy_of_bytes(RLIMIT_AS, "RLIMIT_AS, in KiB,", "-v", "as");
+  return remedy.value_or("memory is short: stop other programs, or raise the memory limit of the container");
 }
 
 // std::thread says only "Resource temporarily unavailable".
@@ -38,7 +49,7 @@ bool makes_a_task(std::string_view what) {
 }  // namespace
 
 std::optional<std::string> remedy_for(const std::exception& error) {
-  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) return remedy_of_memory();
+  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) return remedy_of_memory({});
   const auto* of_system = dynamic_cast<const std::system_error*>(&error);
   if (of_system == nullptr) return std::nullopt;
   switch (of_system->code().value()) {
@@ -47,7 +58,7 @@ std::optional<std::string> remedy_for(const std::exception& error) {
     case ENFILE:
       return "fs.file-max of the machine is reached; to raise it, as root: sysctl -w fs.file-max=N";
     case ENOMEM:
-      return remedy_of_memory();
+      return remedy_of_memory(error.what());
     case EAGAIN:
       return makes_a_task(error.what()) ? std::optional(remedy_of(thread_limit())) : std::nullopt;
     case ENOSPC:

@@ -22,7 +22,7 @@ int set_up(io_uring& ring, const Options& options, size_t max_in_flight) {
   params.flags = setup_flags_of(options) | IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL;
   const auto at_once = static_cast<unsigned>(std::min<size_t>(max_in_flight, most_requests));
   params.cq_entries = std::max(2 * at_once, static_cast<unsigned>(std::min<size_t>(max_in_flight, 1U << 20)));
-  return io_uring_queue_init_params(at_once + 1, &ring, &params);
+  return open_ring(at_once + 1, ring, params);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <system_error>
 
+#include "harness/machine/shortage.h"
 #include "impl/ring/ring.h"
 
 namespace connbench {
@@ -116,13 +117,8 @@ std::string why_no_ring(int error) {
         return "io_uring_setup: not permitted: the kernel allows it, but a seccomp filter or another policy does not";
       return fmt::format("io_uring_setup: not permitted: kernel.io_uring_disabled is {}", disabled);
     }
-    case ENOMEM: {
-      rlimit limit{};
-      ::getrlimit(RLIMIT_MEMLOCK, &limit);
-      return fmt::format(
-          "io_uring_setup: no memory for the rings; kernels before 5.12 charge it to RLIMIT_MEMLOCK ({} KiB)",
-          limit.rlim_cur / 1024);
-    }
+    case ENOMEM:
+      return with_remedy(std::system_error(error, std::generic_category(), "io_uring_setup"));
     case EINVAL:
       return "io_uring_setup: this kernel's io_uring is too old (Linux 6.8 has everything)";
     default:

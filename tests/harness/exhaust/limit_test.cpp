@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -54,6 +55,7 @@ TEST(Limits, OfThreadsByRlimitComeOnTopOfTheUsersThreads) {
   SKIP_UNDER_THREAD_SANITIZER();
   const int status = in_child([] {
     if (::getuid() == 0 && ::setuid(some_other_user) != 0) return 1;
+    ::unshare(CLONE_NEWUSER);  // the threads of the tests beside this one do not count in there
     const auto limit = limit_threads_by_rlimit(allowed);
     limit->enter();
     return threads_until_eagain() == allowed ? 0 : 2;

@@ -47,6 +47,18 @@ TEST(Shortage, OfAddressSpaceNamesItsLimit) {
                                  HasSubstr(" | mmap: Cannot allocate memory. RLIMIT_AS, in KiB, allows ")));
 }
 
+TEST(Shortage, OfMemoryForRingsNamesTheLimitOfLockedMemory) {
+  const ChildAnswer answer = ask_in_child([] {
+    const rlimit limit{64 << 10, 64 << 10};
+    ::setrlimit(RLIMIT_MEMLOCK, &limit);
+    return with_remedy(error_of(ENOMEM, "io_uring_queue_init"));
+  });
+  EXPECT_EQ(
+      answer.text,
+      "io_uring_queue_init: Cannot allocate memory. RLIMIT_MEMLOCK, in KiB for all rings of a user, allows 64; to "
+      "raise it: as root: prlimit --pid $$ --memlock=unlimited:unlimited");
+}
+
 TEST(Shortage, OfThreadsIsOneOnlyWhereThreadsOrProcessesAreMade) {
   EXPECT_THAT(with_remedy(error_of(EAGAIN, "fork")), HasSubstr(thread_limit().name));
   EXPECT_THAT(with_remedy(error_of(EAGAIN, "pthread_create")), HasSubstr("to raise it"));

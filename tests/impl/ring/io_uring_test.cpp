@@ -80,6 +80,23 @@ TEST_F(IoUring, ReportsTheMemoryLimit) {
   EXPECT_NE(answer.find("RLIMIT_MEMLOCK"), std::string::npos) << answer;
 }
 
+// A user may have the rings of one connector only, and the kernel frees those that were closed a little later.
+TEST_F(IoUringHere, IsMadeAgainAtOnceByAUserWhoMayHaveOne) {
+  const ChildAnswer answer = ask_in_child([]() -> std::string {
+    constexpr uid_t some_other_user = 54'323;  // an unused ID, which has no other rings
+    if (::getuid() == 0 && ::setuid(some_other_user) != 0) return std::strerror(errno);
+    const rlimit limit{1 << 20, 1 << 20};
+    ::setrlimit(RLIMIT_MEMLOCK, &limit);
+    const NamedConnector named = find_connector("io-uring");
+    for (int i = 0; i < 20; ++i) {
+      Retirement retirement({}, 0);
+      named.entry->make({named.options, 4'096, retirement});
+    }
+    return "made";
+  });
+  EXPECT_EQ(answer.text, "made");
+}
+
 TEST_F(IoUringHere, IsRefusedWithoutEnoughDirectDescriptors) {
   rlimit limit{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
