@@ -10,6 +10,9 @@ else()
     COMMAND ${PROJECT_SOURCE_DIR}/scripts/man-pages $<TARGET_FILE:connbench> ${CONNBENCH_MANUAL}
     DEPENDS connbench ${PROJECT_SOURCE_DIR}/scripts/man-pages ${sources} VERBATIM COMMENT "Manual pages")
   add_custom_target(manual ALL DEPENDS ${CONNBENCH_MANUAL}/connbench.1.gz)
+  # connbench lists the connectors that are programs, and could meet one that is just being linked.
+  get_property(programs GLOBAL PROPERTY CONNBENCH_connector_programs)
+  add_dependencies(manual ${programs})
 endif()
 install(DIRECTORY ${CONNBENCH_MANUAL}/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 OPTIONAL)
 

@@ -17,25 +17,33 @@ std::string remedy_of(const Limit& limit) {
   return fmt::format("{} allows {}; to raise it: {}", limit.name, limit.value, limit.how_to_raise);
 }
 
+struct LimitInBytes {
+  __rlimit_resource_t resource;
+  const char* name;
+  const char* ulimit;   // raises the soft limit
+  const char* prlimit;  // raises the hard limit
+};
+constexpr LimitInBytes address_space{RLIMIT_AS, "RLIMIT_AS, in KiB,", "ulimit -v {}",
+                                     "as root: prlimit --pid $$ --as=unlimited:unlimited"};
+constexpr LimitInBytes locked_memory{RLIMIT_MEMLOCK, "RLIMIT_MEMLOCK, in KiB for all rings of a user,", "ulimit -l {}",
+                                     "as root: prlimit --pid $$ --memlock=unlimited:unlimited"};
+
 // nullopt: there is no such limit.
-std::optional<std::string> remedy_of_bytes(int resource, const char* name, const char* ulimit, const char* prlimit) {
+std::optional<std::string> remedy_of(const LimitInBytes& known) {
   rlimit limit{};
-  if (::getrlimit(static_cast<__rlimit_resource_t>(resource), &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-    return std::nullopt;
-  return remedy_of({.value = limit.rlim_cur >> 10U,
-                    .name = name,
-                    .how_to_raise = limit.rlim_max == RLIM_INFINITY
-                                        ? fmt::format("ulimit {} unlimited", ulimit)
-                                        : fmt::format("as root: prlimit --pid $$ --{}=unlimited:unlimited", prlimit)});
+  if (::getrlimit(known.resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return std::nullopt;
+  std::string how = known.prlimit;
+  if (limit.rlim_max > limit.rlim_cur) {
+    const bool unlimited = limit.rlim_max == RLIM_INFINITY;
+    how = fmt::format(fmt::runtime(known.ulimit), unlimited ? "unlimited" : std::to_string(limit.rlim_max >> 10U));
+  }
+  return remedy_of({.value = limit.rlim_cur >> 10U, .name = known.name, .how_to_raise = how});
 }
 
 // `what` failed. The kernel charges the rings of all processes of a user, unless that is root, to RLIMIT_MEMLOCK:
 // before Linux 5.12 (io_uring_mlock_size(3)), and 6.18 does again (a ring of 256 entries fails with a limit of 64 KiB).
 std::string remedy_of_memory(std::string_view what) {
-  const auto remedy =
-      what.starts_with("io_uring")
-          ? remedy_of_bytes(RLIMIT_MEMLOCK, "RLIMIT_MEMLOCK, in KiB for all rings of a user,", "-l", "memlock")
-          : remedy_of_bytes(RLIMIT_AS, "RLIMIT_AS, in KiB,", "-v", "as");
+  const auto remedy = remedy_of(what.starts_with("io_uring") ? locked_memory : address_space);
   return remedy.value_or("memory is short: stop other programs, or raise the memory limit of the container");
 }
 

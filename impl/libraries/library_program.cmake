@@ -21,6 +21,7 @@ function(connbench_connector_program name objects component)
   target_link_libraries(${name} PRIVATE ${objects} connbench_program connbench_impl connbench_harness connbench_options)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CONNBENCH_PROGRAMS_FOLDER})
   install(TARGETS ${name} DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/connbench/programs COMPONENT ${component})
+  set_property(GLOBAL APPEND PROPERTY CONNBENCH_connector_programs ${name})
 endfunction()
 
 function(add_library_program path)

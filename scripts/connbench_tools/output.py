@@ -82,7 +82,7 @@ def _write_bytes(path, data, in_place):
 
 class Stream:
     """A standard stream that shows any text. Once its reader has gone it is silent: the work still gets done, and its
-    files and its exit status are those of the result."""
+    files and its exit status are those of the result. So it is once an interrupt has ended the wait for its reader."""
 
     def __init__(self, stream):
         self._stream, self._gone = stream, False
@@ -114,12 +114,18 @@ class Stream:
             return
         try:
             action()
+        except KeyboardInterrupt:  # while a reader that may be stuck was waited for
+            self._give_up()
+            raise
         except OSError as error:
-            self._gone = True
-            with contextlib.suppress(OSError, ValueError):  # else what is buffered would fail again at the very end
-                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            self._give_up()
             if not isinstance(error, BrokenPipeError):
                 raise OSError(error.errno, f"the output cannot be written: {error.strerror}") from error
+
+    def _give_up(self):
+        self._gone = True
+        with contextlib.suppress(OSError, ValueError):  # else what is buffered would fail, or wait, at the very end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
 
 @contextlib.contextmanager

@@ -28,6 +28,7 @@ NOT_FOLLOWED = {
     "sysctl kernel.perf_event_paranoid=1": "the value is that of the whole machine",
     "ulimit -n {}": "connbench does that itself",
     "prlimit --pid $$ --as=": "it takes CAP_SYS_RESOURCE",
+    "prlimit --pid $$ --memlock=": "it takes CAP_SYS_RESOURCE",
     "of the evenly spaced rates that are tried": "a search takes too long; phase_lock_test checks the warning",
     "; --wave-limit {} waits for that": "external_test follows it",
     "usage: grpc_channels": "it is a usage line, and scripts/method gives both flags",

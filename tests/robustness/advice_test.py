@@ -156,16 +156,25 @@ class Advice(unittest.TestCase):
         subprocess.run(["sh", "-c", self.found(r"(echo max > \S+)", said)], check=True)
         self.connbench(load, self.member_of(group), status=0)
 
-    @follows("ulimit -v unlimited")
+    @follows("ulimit -v {}")
     def test_more_address_space(self):
-        def limit(soft):
-            return lambda: resource.setrlimit(resource.RLIMIT_AS, (soft, resource.RLIM_INFINITY))
+        load = self.RUN + "--target delayed:1ms"
+        self.raise_limit(resource.RLIMIT_AS, 100 << 20, r"ulimit -v (\w+)", load, as_user=False)
 
-        if resource.getrlimit(resource.RLIMIT_AS)[1] != resource.RLIM_INFINITY:
-            self.skipTest("the hard limit is not unlimited")
-        said = self.connbench(self.RUN + "--target delayed:1ms", limit(100 << 20), status=3)
-        self.found("(ulimit -v unlimited)", said)
-        self.connbench(self.RUN + "--target delayed:1ms", limit(resource.RLIM_INFINITY), status=0)
+    @follows("ulimit -l {}")
+    def test_more_memory_for_rings(self):
+        load = self.RUN.replace("epoll", "io-uring")
+        self.raise_limit(resource.RLIMIT_MEMLOCK, 0, r"ulimit -l (\w+)", load, as_user=True)
+
+    def raise_limit(self, kind, too_low, advice, load, as_user):
+        """Runs the load with a soft limit that is too low, and with the one that is advised."""
+        hard = resource.getrlimit(kind)[1]
+        said = self.connbench(load, lambda: resource.setrlimit(kind, (too_low, hard)), as_user=as_user)
+        if "RLIMIT_MEMLOCK" not in said and kind == resource.RLIMIT_MEMLOCK:
+            self.skipTest("this kernel does not charge rings to the limit, or has none")
+        advised = self.found(advice, said)
+        enough = resource.RLIM_INFINITY if advised == "unlimited" else int(advised) << 10
+        self.connbench(load, lambda: resource.setrlimit(kind, (enough, hard)), as_user=as_user, status=0)
 
     # The network
 

@@ -30,6 +30,19 @@ class PrintableTest(unittest.TestCase):
         self.assertEqual(output.in_cell("a|b\nc"), "a\\|b c")
 
 
+class StreamTest(unittest.TestCase):
+    def test_waits_no_more_for_its_reader_after_an_interrupt(self):
+        with open(os.devnull, "w") as file, open(os.devnull, "w") as null:
+            os.dup2(file.fileno(), null.fileno())
+            stuck = mock.Mock(write=mock.Mock(side_effect=KeyboardInterrupt), encoding="utf-8", fileno=null.fileno)
+            stream = output.Stream(stuck)
+            self.assertRaises(KeyboardInterrupt, stream.write, "text")
+            stream.write("more")
+            stream.flush()
+        stuck.flush.assert_not_called()
+        stuck.write.assert_called_once()
+
+
 class WritingTest(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
