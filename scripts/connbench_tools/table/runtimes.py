@@ -18,8 +18,8 @@ def table(records):
         column(records, COST, rate, whole),
         column(records, FAR, rate, whole),
         column(records, COST, cpu, microseconds, min),
-        column(records, LATE, number("overshoot_p50_ns"), microseconds, min, _timeout(records)),
-        column(records, LATE, number("overshoot_p99_ns"), microseconds, min, _timeout(records)),
+        column(records, LATE, number("overshoot_p50_ns"), microseconds, abs, _timeout(records)),
+        column(records, LATE, number("overshoot_p99_ns"), microseconds, abs, _timeout(records)),
     ]
     heads = ["connector", "versions", "connects/s on loopback", "connects/s, 20 ms away"]
     heads += ["CPU µs: client", "late, µs, p50", "late, µs, p99", "system calls", "threads", "memory, MiB"]

@@ -77,6 +77,7 @@ class Figures(unittest.TestCase):
         self.assertFalse(self.differs(92.8, 95.5, BYTES, slack))
         self.assertTrue(self.differs(92.8, 100.8, BYTES, slack), "eight bytes more, the size of a pointer")
         self.assertGreater(baseline.slack(8704, "pool", 64), 1000)
+        self.assertAlmostEqual(baseline.slack(50_000, "none", 8000), 500, msg="one in a hundred of many bytes")
 
     def test_counts_an_allocation_in_a_thousand_attempts(self):
         self.assertTrue(self.differs(self.kept(ALLOCATIONS, 0.0, 0.0), 0.001, ALLOCATIONS))

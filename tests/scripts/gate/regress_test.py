@@ -5,8 +5,10 @@ import csv
 import io
 import shutil
 import subprocess
+from types import SimpleNamespace
 from unittest import mock
 
+from connbench_tools.failures import Unusable
 from connbench_tools.gate import regression, suite
 from connbench_tools.gate.runs import JudgedRun
 from gate.pretended import PretendedBuilds, first_of, wait_until_gone
@@ -184,6 +186,16 @@ class RegressTest(PretendedBuilds):
             with contextlib.redirect_stderr(io.StringIO()), self.assertRaises(SystemExit) as ended:
                 REGRESS.run(words)
             self.assertEqual(ended.exception.code, 2, words)
+
+    def test_accepting_is_done_by_the_exact_gate_on_the_build_of_the_head(self):
+        exact = self.folder / "exact"
+        given = SimpleNamespace(head_build=self.folder / "head")
+        with mock.patch.object(regression, "PROGRAMS", self.folder):
+            self.assertRaisesRegex(Unusable, "exact is not there", regression.accept, given)
+            exact.write_text('#!/bin/sh\necho "$*" >"${0%/*}/asked"; exit 3\n')
+            exact.chmod(0o755)
+            self.assertEqual(regression.accept(given), 3)
+        self.assertEqual((self.folder / "asked").read_text(), f"{self.folder}/head --accept\n")
 
     def test_a_folder_that_cannot_be_created_is_not_a_regression(self):
         self.program("base")

@@ -96,6 +96,41 @@ class TableTest(RunsTest):
         self.assertEqual(self.cells("epoll")["connects/s on loopback"], "9")
         self.assertIn("There are too few repetitions to tell rows apart.", self.table())
 
+    LOADS = (
+        {"target": "accepting"},
+        {"target": "delayed:20ms"},
+        {"target": "delayed:20ms", "scenario": "steady:uniform:1/s"},
+        {"target": "blackhole", "timeout_ns": 10**7},
+        {"target": "blackhole", "timeout_ns": 10**8},
+    )
+    FIGURES = ("connects_per_s", "makespan_ns", "cpu_ns", "server_cpu_ns", "voluntary_switches", "involuntary_switches")
+    FIGURES += ("added_p50_ns", "added_p99_ns", "queue_p50_ns", "overshoot_p50_ns", "overshoot_p99_ns")
+
+    def run_with_figures(self, figures, **facts):
+        """Eight repetitions of each load, in which all figures of a connector are about the same."""
+        rows = []
+        for load in self.LOADS:
+            for name, about in figures.items():
+                for repetition in range(8):
+                    own = dict.fromkeys(self.FIGURES, about + repetition)
+                    rows.append(wave(name, len(rows) + 1, **(load | own)))
+        self.run_of("a", rows, **facts)
+
+    def test_more_is_better_for_rates_and_less_for_everything_else(self):
+        self.run_with_figures({"epoll": 1000, "poll": 9000})
+        placed = {heading: cell for heading, cell in self.cells("epoll").items() if "#" in cell}
+        self.assertEqual(len(placed), 12, placed)
+        for heading, cell in placed.items():
+            self.assertTrue(cell.rstrip(" §†").endswith("#2" if "connects/s" in heading else "#1"), (heading, cell))
+
+    def test_so_it_is_for_programs_and_those_that_give_up_early_are_not_the_best(self):
+        program = {"program": {"language": "Go", "version": "1", "libraries": []}}
+        self.run_with_figures({"go": 1000, "node": -9000}, connectors=dict.fromkeys(("go", "node"), program))
+        cells = self.cells("go")
+        self.assertEqual(cells["connects/s on loopback"][-2:], "#1")
+        self.assertEqual(cells["CPU µs: client"][-2:], "#2")
+        self.assertEqual([cells[f"late, µs, {p}"][-2:] for p in ("p50", "p99")], ["#1", "#1"])
+
     def test_giving_up_early_is_no_better_than_giving_up_late(self):
         lateness = {"epoll": 10, "libevent": -500, "libuv": 300}
         rows = [

@@ -1,0 +1,47 @@
+"""The scales and ticks that the page's charts get, from the functions that make them."""
+
+import json
+
+from report.in_browser import BrowserTest
+
+from connbench_tools import ROOT
+
+WEB = ROOT / "scripts/connbench_tools/report/web"
+
+
+class ScalesTest(BrowserTest):
+    def drawn(self, function, *arguments):
+        """What a function of draw.js returns."""
+        script = "".join((WEB / name).read_text() for name in ("format.js", "draw.js"))
+        return self.js(f"{script}\nreturn {function}(...{json.dumps(arguments)});")
+
+    def range_of(self, axis, least, most):
+        return self.drawn("scaleOf", axis, [least, most])["range"]
+
+    def assert_range(self, axis, values, wanted):
+        for found, end in zip(self.range_of(axis, *values), wanted, strict=True):
+            self.assertAlmostEqual(found, end, msg=f"{axis} {values}")
+
+    def test_a_linear_scale_begins_at_zero_and_has_room_above(self):
+        self.assert_range({"unit": "count"}, (3, 10), (0, 10.5))
+        self.assert_range({"unit": "count"}, (-5, 10), (-5.75, 10.75))
+        self.assert_range({"unit": "count"}, (0, 0), (0, 1))
+
+    def test_a_logarithmic_scale_has_room_on_both_sides(self):
+        self.assert_range({"unit": "ns", "log": True}, (1000, 100_000), (800, 125_000))
+        self.assert_range({"unit": "count", "log": True}, (0, 1), (0.8, 3.2))
+        self.assert_range({"unit": "percentile"}, (1, 1000), (1, 1200))
+
+    def test_shares_end_at_one_unless_a_value_is_higher(self):
+        self.assert_range({"unit": "share"}, (0.1, 0.4), (0, 1))
+        self.assert_range({"unit": "share", "upTo": 0.5}, (0.1, 0.4), (0, 0.5))
+        self.assert_range({"unit": "share"}, (0.1, 1.5), (0, 1.5))
+
+    def test_early_timeouts_are_on_a_scale_around_zero_that_holds_them_all(self):
+        axis = {"unit": "ns", "log": True}
+        self.assert_range(axis, (-100_000, 200_000), (-130_000, 260_000))
+        self.assert_range(axis, (-100_000, -50_000), (-130_000, 10_000))
+        scale = self.drawn("scaleOf", axis, [-1e6, 1e7])
+        self.assertEqual(self.drawn("aroundZero", scale, 400), [-1e6, -1e5, -1e4, 0, 1e4, 1e5, 1e6, 1e7])
+        self.assertEqual(self.drawn("aroundZero", scale, 60)[0], -1e6)
+        self.assertLess(len(self.drawn("aroundZero", scale, 60)), 8)
