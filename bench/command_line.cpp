@@ -55,6 +55,20 @@ std::string nearest_flag(std::string_view given, const std::vector<std::string>&
   return "--" + std::string(*best);
 }
 
+// CLI11 2.6 takes a value in brackets, such as [::1], for a list of its own, and drops the brackets. Behind this
+// character, which no value begins with, it does not see them.
+constexpr char shield = '\x01';
+
+std::string shielded(const std::string& word) {
+  return word.starts_with('[') ? shield + word : word;
+}
+
+std::vector<std::string> as_given(std::vector<std::string> words) {
+  for (std::string& word : words)
+    if (word.starts_with(shield)) word.erase(0, 1);
+  return words;
+}
+
 class Reader {
  public:
   explicit Reader(const Command& command) : where_("connbench " + command.name), usual_flag_(command.usual_flag) {
@@ -74,7 +88,7 @@ class Reader {
     }
     refuse_unknown_words();
     for (const auto& [flag, option] : options_)
-      if (option->count() > 0) store(*flag, option->results());
+      if (option->count() > 0) store(*flag, as_given(option->results()));
     refuse_missing_positionals();
     refuse_exclusions();
   }
@@ -100,11 +114,11 @@ class Reader {
       prepared.push_back(word.substr(0, equals));
       const Flag* flag = find(prepared.back());
       if (flag == nullptr) {
-        prepared.back() = word;
+        prepared.back() = shielded(word);
       } else if (is_switch(*flag)) {
         if (attached) throw std::invalid_argument(fmt::format("{} takes no value", flag->name));
       } else if (attached) {
-        prepared.push_back(word.substr(equals + 1));
+        prepared.push_back(shielded(word.substr(equals + 1)));
         if (is_list(*flag)) prepared.emplace_back("--");
       } else if (words.size() == 1 || is_flag(words[1])) {
         throw std::invalid_argument(fmt::format("{} needs a value: {} {}", flag->name, flag->name, flag->value));
@@ -120,7 +134,7 @@ class Reader {
   }
 
   void refuse_unknown_words() const {
-    const std::vector<std::string> unknown = app_.remaining();
+    const std::vector<std::string> unknown = as_given(app_.remaining());
     if (unknown.empty()) return;
     const std::string& word = unknown.front();
     if (!word.starts_with('-'))

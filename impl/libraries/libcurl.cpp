@@ -78,19 +78,23 @@ class Libcurl final : public LibraryConnector {
     int left = 0;
     while (const CURLMsg* message = ::curl_multi_info_read(multi_.get(), &left)) {
       if (message->msg != CURLMSG_DONE) continue;
-      Slot& slot = slot_of(message->easy_handle);
+      Slot& slot = *slot_of(message->easy_handle);
       finish(slot, slot.easy.evidence_of(message->data.result, slot.family));
     }
     for (; !unwatched_.empty(); unwatched_.pop_back()) {
       auto& [slot, error] = unwatched_.back();
-      if (!slot->decided) finish(*slot, {.call = Call::wait, .error = error});
+      if (slot == nullptr)
+        end_all(error);
+      else if (!slot->decided)
+        finish(*slot, {.call = Call::wait, .error = error});
     }
   }
 
-  static Slot& slot_of(CURL* easy) {
+  // nullptr: a handle of curl's own, which newer versions have for what belongs to no transfer.
+  static Slot* slot_of(CURL* easy) {
     void* slot = nullptr;
     ::curl_easy_getinfo(easy, CURLINFO_PRIVATE, &slot);
-    return *static_cast<Slot*>(slot);
+    return static_cast<Slot*>(slot);
   }
 
   void give_up(InFlight& in_flight) override {
@@ -118,7 +122,7 @@ class Libcurl final : public LibraryConnector {
     if ((what & CURL_POLL_OUT) != 0) event.events |= EPOLLOUT;
     if (known == nullptr) ::curl_multi_assign(self.multi_.get(), fd, connector);
     if (::epoll_ctl(self.epoll_.get(), known == nullptr ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) != 0)
-      self.unwatched_.emplace_back(&slot_of(easy), errno);
+      self.unwatched_.emplace_back(slot_of(easy), errno);
     return 0;
   }
 
@@ -128,7 +132,7 @@ class Libcurl final : public LibraryConnector {
     return 0;
   }
 
-  // When the wait fails, nothing more can be learnt about any attempt.
+  // When the wait fails, or curl's own socket cannot be watched, nothing more can be learnt about any attempt.
   void end_all(int error) {
     for (Slot& slot : slots_)
       if (slot.open && !slot.decided) finish(slot, {.call = Call::wait, .error = error});

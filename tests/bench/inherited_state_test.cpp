@@ -122,6 +122,17 @@ TEST_P(ProtectedRun, OutlivesItsTerminal) {
   EXPECT_THAT(program.left_behind(), IsEmpty());
 }
 
+TEST_F(InheritedState, ARampOutlivesItsTerminalToo) {
+  Program program(
+      {CONNBENCH_PROGRAM, "exhaust", "threads", "--connector", "blocking-threads", "--limit", "32", "--out", out()},
+      ignoring(SIGHUP));
+  ASSERT_GT(wave_child_of(program, 10), 0);
+  ::kill(-program.pid(), SIGHUP);
+  const Ended ended = program.wait();
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_EQ(json_of(out() + "/run.json").at("complete"), true);
+}
+
 // "connbench … &" in a script: Ctrl-C is not meant for it.
 TEST_P(ProtectedRun, OutlivesAnInterruptThatItsShellIgnores) {
   Program program(endless(GetParam()), ignoring(SIGINT));

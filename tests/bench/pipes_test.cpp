@@ -166,7 +166,9 @@ TEST_F(Pipes, NothingIsPrintedIntoARecord) {
 
 class PipesOfBenchmarks : public testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Every, PipesOfBenchmarks,
-                         testing::Values("connect_bench", "timeout_bench", "primitives_bench", "floor_bench"),
+                         testing::Values("connect_bench", "timeout_bench", "primitives_bench", "floor_bench",
+                                         "lab_bench", "link_bench", "overshoot_bench", "pacing_bench", "pending_bench",
+                                         "scale_bench"),
                          [](const auto& test) { return std::string(test.param); });
 
 TEST_P(PipesOfBenchmarks, FailWhenTheirOutputCannotBeWritten) {

@@ -71,6 +71,11 @@ class RacesTest(RunsTest):
         names = [line.split("`")[1] for line in laboratory.table("races", self.folder).splitlines() if "`" in line]
         self.assertEqual(names, ["b-soon", "a-late"])
 
+    def test_connections_are_in_the_order_of_their_syns_whatever_that_of_the_capture(self):
+        path = self.folder / "two.pcap"
+        capture(path, (2, packet("198.18.0.1", SECOND)), (1, packet("2001:2::99", FIRST)))
+        self.assertEqual([one.destination.address for one in packets.openings(path)], [FIRST, SECOND])
+
     def test_says_what_is_no_capture(self):
         self.racer("eyeballs")
         (self.races / "eyeballs.pcap").write_bytes(b"not a capture, however long it may be")

@@ -53,6 +53,15 @@ class Pages(unittest.TestCase):
         self.assertNotIn("<img src=x", page.read_text())
         self.assertNotIn("\nline $x$", (folder / "page.md").read_text())
 
+    def test_the_reason_of_a_missing_step_is_not_repeated_for_table_and_chart(self):
+        def lacking(entries):
+            for entry, why_not in zip(entries, ("no network", "no rights"), strict=False):
+                entry["why_not"] = why_not
+
+        notes = read_study(self.study(change=lacking))["not_done"]
+        self.assertTrue(any("no network" in note for note in notes))
+        self.assertFalse([note for note in notes if note.startswith(("no table", "no chart"))])
+
     def test_a_damaged_record_is_refused_in_one_line(self):
         folder = self.study()
         path = folder / "study.json"

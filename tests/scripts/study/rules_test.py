@@ -96,6 +96,11 @@ class Rules(unittest.TestCase):
         double = {n: 2 * value for n, value in EIGHT.items()}
         self.assertEqual(verdicts.ratio_text(double, EIGHT), "2.00 times (2.00 to 2.00)")
 
+    def test_says_which_side_never_had_the_figure(self):
+        never = EIGHT | {1: float("inf")}
+        self.assertEqual(verdicts.ratio_text(never, EIGHT), "some never")
+        self.assertEqual(verdicts.ratio_text(EIGHT, never), "the other some never")
+
     def test_a_small_ratio_keeps_its_digits(self):
         small = {n: value / 2000 for n, value in EIGHT.items()}
         self.assertEqual(verdicts.ratio_text(small, EIGHT), "0.000500 times (0.000500 to 0.000500)")
