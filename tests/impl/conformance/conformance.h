@@ -270,8 +270,12 @@ inline bool may_take_a_full_backlog_for_success(const Place& place) {
   return place.family == Family::unix_domain && library.name == "asio" && !library.version.starts_with("1.22");
 }
 
-inline bool may_report_success_wrongly(const Place& place) {
-  return may_take_icmp_for_success(place) || may_take_a_full_backlog_for_success(place);
+/// Whether a connector may end an attempt in this way because it was misled: it took an error for success, or it knows
+/// that the attempt failed, but has read SO_ERROR too early to know why.
+inline bool may_be_misled(const ConnectResult& result, const Place& place) {
+  if (result.outcome == Outcome::unexpected && result.os_error == 0) return may_take_icmp_for_success(place);
+  return result.outcome == Outcome::connected &&
+         (may_take_icmp_for_success(place) || may_take_a_full_backlog_for_success(place));
 }
 
 /// The base of every test. Skips, with the reason, what cannot be tested here.
