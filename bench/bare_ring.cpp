@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "bench/bare_calls.h"
+#include "impl/ring/ring.h"
 
 namespace connbench {
 
@@ -42,7 +43,7 @@ class BareIoUring::Ring {
     io_uring_params params{};
     params.flags = options.setup;
     const auto requests = static_cast<unsigned>((3 + extra_requests()) * slots + 1);
-    checked_result(io_uring_queue_init_params(requests, &ring_, &params), "io_uring_setup");
+    checked_result(open_ring(requests, ring_, params), "io_uring_setup");
     checked_result(io_uring_register_files_sparse(&ring_, static_cast<unsigned>(slots)), "io_uring_register");
   }
   ~Ring() { io_uring_queue_exit(&ring_); }
@@ -144,8 +145,7 @@ struct BareRingPoll::State {
   State(size_t at_once, bool several) : concurrency(at_once), multishot(several) {
     io_uring_params params{};
     params.flags = bare_ring_coop().setup;
-    checked_result(io_uring_queue_init_params(static_cast<unsigned>(2 * at_once + 1), &ring, &params),
-                   "io_uring_setup");
+    checked_result(open_ring(static_cast<unsigned>(2 * at_once + 1), ring, params), "io_uring_setup");
   }
   ~State() { io_uring_queue_exit(&ring); }
   State(const State&) = delete;

@@ -55,12 +55,11 @@ std::string nearest_flag(std::string_view given, const std::vector<std::string>&
   return "--" + std::string(*best);
 }
 
-// CLI11 2.6 takes a value in brackets, such as [::1], for a list of its own, and drops the brackets. Behind this
-// character, which no value begins with, it does not see them.
+// Behind this character, CLI11 does not see brackets.
 constexpr char shield = '\x01';
 
 std::string shielded(const std::string& word) {
-  return word.starts_with('[') ? shield + word : word;
+  return word.starts_with('[') || word.starts_with(shield) ? shield + word : word;
 }
 
 std::vector<std::string> as_given(std::vector<std::string> words) {
@@ -103,8 +102,9 @@ class Reader {
     return option;
   }
 
-  // Three things that CLI11 reads differently: it takes the next flag as a missing value, the next word as the empty
-  // value of "--flag=", and the words after "--list=a" as more of the list, which "--" ends.
+  // Four things that CLI11 reads differently: it takes the next flag as a missing value, the next word as the empty
+  // value of "--flag=", the words after "--list=a" as more of the list, which "--" ends, and (from 2.6) a value in
+  // brackets, such as [::1], as a list of its own.
   std::vector<std::string> prepare(std::span<const std::string> words) const {
     std::vector<std::string> prepared;
     for (; !words.empty(); words = words.subspan(1)) {

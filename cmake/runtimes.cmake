@@ -16,5 +16,8 @@ if(CONNBENCH_RUNTIMES)
 endif()
 add_custom_target(runtimes ${in_all} VERBATIM COMMENT "Connectors in other languages"
   COMMAND ${builder} --programs ${CONNBENCH_RUNTIMES_FOLDER} --work ${PROJECT_BINARY_DIR}/runtimes)
+if(CONNBENCH_RUNTIMES AND TARGET manual)
+  add_dependencies(manual runtimes) # as on the other programs (cmake/manual.cmake)
+endif()
 install(DIRECTORY ${CONNBENCH_RUNTIMES_FOLDER}/ DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/connbench/programs
         USE_SOURCE_PERMISSIONS OPTIONAL COMPONENT runtimes)

@@ -29,7 +29,7 @@ function(connbench_find_tests program)
   if(CONNBENCH_ONLY_THREADS AND DEFINED threads_of_${program})
     set(filter TEST_FILTER ${threads_of_${program}})
   endif()
-  gtest_discover_tests(${program} ${filter} DISCOVERY_TIMEOUT 60 NO_PRETTY_VALUES PROPERTIES TIMEOUT 300)
+  gtest_discover_tests(${program} ${filter} DISCOVERY_TIMEOUT 300 NO_PRETTY_VALUES PROPERTIES TIMEOUT 300)
 endfunction()
 
 # ThreadSanitizer sees what several threads do. What has one thread is tested with the other sanitizers, and not once more.

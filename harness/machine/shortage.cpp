@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <new>
@@ -25,8 +26,9 @@ struct LimitInBytes {
 };
 constexpr LimitInBytes address_space{RLIMIT_AS, "RLIMIT_AS, in KiB,", "ulimit -v {}",
                                      "as root: prlimit --pid $$ --as=unlimited:unlimited"};
-constexpr LimitInBytes locked_memory{RLIMIT_MEMLOCK, "RLIMIT_MEMLOCK, in KiB for all rings of a user,", "ulimit -l {}",
-                                     "as root: prlimit --pid $$ --memlock=unlimited:unlimited"};
+constexpr LimitInBytes locked_memory{RLIMIT_MEMLOCK,
+                                     "RLIMIT_MEMLOCK, in KiB for all rings of a user (Linux before 5.12, and 6.18),",
+                                     "ulimit -l {}", "as root: prlimit --pid $$ --memlock=unlimited:unlimited"};
 
 // nullopt: there is no such limit.
 std::optional<std::string> remedy_of(const LimitInBytes& known) {
@@ -40,10 +42,14 @@ std::optional<std::string> remedy_of(const LimitInBytes& known) {
   return remedy_of({.value = limit.rlim_cur >> 10U, .name = known.name, .how_to_raise = how});
 }
 
-// `what` failed. The kernel charges the rings of all processes of a user, unless that is root, to RLIMIT_MEMLOCK:
-// before Linux 5.12 (io_uring_mlock_size(3)), and 6.18 does again (a ring of 256 entries fails with a limit of 64 KiB).
+// io_uring_setup() and what makes that call. The kernel charges all rings of a user, unless that is root, to
+// RLIMIT_MEMLOCK: before Linux 5.12 (io_uring_mlock_size(3)), and Linux 6.18 does so again.
+bool makes_a_ring(std::string_view what) {
+  return ::geteuid() != 0 && (what.starts_with("io_uring_setup") || what.starts_with("io_uring_queue_init"));
+}
+
 std::string remedy_of_memory(std::string_view what) {
-  const auto remedy = remedy_of(what.starts_with("io_uring") ? locked_memory : address_space);
+  const auto remedy = remedy_of(makes_a_ring(what) ? locked_memory : address_space);
   return remedy.value_or("memory is short: stop other programs, or raise the memory limit of the container");
 }
 

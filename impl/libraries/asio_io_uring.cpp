@@ -18,8 +18,8 @@
 // A UNIX socket whose peer's backlog is full waits in a thread of the kernel, and cannot be cancelled on its way there.
 // So this connector does not serve them. The kernel's request reports a host as connected whose ICMP error has not
 // reached SO_ERROR yet (docs/connect.md). Each io_context makes a ring of 16,384 entries, 1.6 MiB of the kernel's
-// memory, and Linux 6.18 allows an ordinary user 8 MiB of it in all (RLIMIT_MEMLOCK). All files of a program must
-// choose the same loop, unless they rename Asio, as this one does.
+// memory, which Linux 6.18 charges to RLIMIT_MEMLOCK. All files of a program must choose the same loop, unless they
+// rename Asio, as this one does.
 #include <liburing.h>
 
 #include <asio/version.hpp>

@@ -120,9 +120,10 @@ class Libcurl final : public LibraryConnector {
     epoll_event event{.events = 0, .data = {.fd = fd}};
     if ((what & CURL_POLL_IN) != 0) event.events |= EPOLLIN;
     if ((what & CURL_POLL_OUT) != 0) event.events |= EPOLLOUT;
-    if (known == nullptr) ::curl_multi_assign(self.multi_.get(), fd, connector);
     if (::epoll_ctl(self.epoll_.get(), known == nullptr ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) != 0)
       self.unwatched_.emplace_back(slot_of(easy), errno);
+    else if (known == nullptr)
+      ::curl_multi_assign(self.multi_.get(), fd, connector);
     return 0;
   }
 
@@ -132,7 +133,7 @@ class Libcurl final : public LibraryConnector {
     return 0;
   }
 
-  // When the wait fails, or curl's own socket cannot be watched, nothing more can be learnt about any attempt.
+  // When the wait fails, or curl's own socket cannot be watched, nothing more can be learnt of those in flight.
   void end_all(int error) {
     for (Slot& slot : slots_)
       if (slot.open && !slot.decided) finish(slot, {.call = Call::wait, .error = error});

@@ -28,7 +28,6 @@ constexpr Duration longest_wait = std::chrono::hours(1);
 // SUBMIT_ALL: a failed request must not hold back the ones after it.
 constexpr unsigned common_flags = IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE | IORING_SETUP_SUBMIT_ALL;
 
-// Measured on an idle machine with Linux 6.18: the memory of closed rings is free 5 to 25 ms later.
 constexpr Duration longest_wait_for_memory = std::chrono::milliseconds(500);
 constexpr Duration pause_between_tries = std::chrono::milliseconds(1);
 

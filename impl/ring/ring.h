@@ -29,8 +29,8 @@ inline constexpr OptionSpec setup_option{
 unsigned setup_flags_of(const Options& options);
 /// Why this machine has no ring, from the error of io_uring_setup().
 std::string why_no_ring(int error);
-/// io_uring_queue_init_params(), which waits a moment when memory is short: the kernel frees closed rings some time
-/// later, and Linux 6.18 charges those of an ordinary user to RLIMIT_MEMLOCK until then.
+/// io_uring_queue_init_params(), which waits a moment when memory is short: that of closed rings is free only some
+/// milliseconds later (docs/decisions.md).
 /// Returns 0 or -errno.
 int open_ring(unsigned submissions, io_uring& ring, io_uring_params& params) noexcept;
 

@@ -114,7 +114,7 @@ class Stream:
             return
         try:
             action()
-        except KeyboardInterrupt:  # while a reader that may be stuck was waited for
+        except KeyboardInterrupt:  # the reader may be stuck, so nothing more is written
             self._give_up()
             raise
         except OSError as error:

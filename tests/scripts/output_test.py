@@ -32,15 +32,17 @@ class PrintableTest(unittest.TestCase):
 
 class StreamTest(unittest.TestCase):
     def test_waits_no_more_for_its_reader_after_an_interrupt(self):
-        with open(os.devnull, "w") as file, open(os.devnull, "w") as null:
-            os.dup2(file.fileno(), null.fileno())
-            stuck = mock.Mock(write=mock.Mock(side_effect=KeyboardInterrupt), encoding="utf-8", fileno=null.fileno)
-            stream = output.Stream(stuck)
-            self.assertRaises(KeyboardInterrupt, stream.write, "text")
-            stream.write("more")
-            stream.flush()
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        self.addCleanup(os.close, writer)
+        stuck = mock.Mock(write=mock.Mock(side_effect=KeyboardInterrupt), encoding="utf-8", fileno=lambda: writer)
+        stream = output.Stream(stuck)
+        self.assertRaises(KeyboardInterrupt, stream.write, "text")
+        stream.write("more")
+        stream.flush()
         stuck.flush.assert_not_called()
         stuck.write.assert_called_once()
+        self.assertTrue(os.path.samestat(os.fstat(writer), os.stat(os.devnull)), "Python's own flush would wait")
 
 
 class WritingTest(unittest.TestCase):

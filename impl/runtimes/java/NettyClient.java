@@ -6,11 +6,13 @@ import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.EventLoopGroup;
 import io.netty.util.Version;
+import io.netty.util.concurrent.EventExecutor;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 
 /** A Bootstrap with CONNECT_TIMEOUT_MILLIS, which both transports of Netty share. */
 final class NettyClient {
@@ -65,6 +67,12 @@ final class NettyClient {
       });
     }
     room.acquire(wave.inFlight);
+    awaitSelects(bootstrap.config().group());
+  }
+
+  // Java closes a socket that a selector knows when that selects next. A task for later runs after that.
+  private static void awaitSelects(EventLoopGroup group) throws InterruptedException {
+    for (EventExecutor loop : group) loop.schedule(() -> {}, 1, TimeUnit.MILLISECONDS).sync();
   }
 
   private static void connected(Wave wave, int attempt, long started, long finished, Channel channel) {
