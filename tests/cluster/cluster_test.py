@@ -264,7 +264,8 @@ class Ends(OnHosts):
         self.assertEqual(process.returncode, 1, out + err)
         facts = self.facts()
         self.assertTrue(facts["complete"])
-        self.assertRegex(facts["failures"][0]["failure"], "h1: killed by signal 9")
+        failures = [one["failure"] for one in facts["failures"]]  # on a busy machine, other waves begin late
+        self.assertTrue(any("h1: killed by signal 9" in failure for failure in failures), failures)
 
     def test_ctrl_c_records_what_was_measured(self):
         process = self.start(*self.LONG, "--repetitions", "100")

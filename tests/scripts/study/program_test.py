@@ -8,6 +8,7 @@ import tempfile
 import time
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import made_runs  # noqa: F401  it skips the tests without jsonschema
 from connbench_tools import ROOT
@@ -134,6 +135,16 @@ class Program(unittest.TestCase):
                 command, unknown = bench.command(step, step.words(False), self.folder, out)
                 self.assertEqual(" ".join(map(str, command[1:])), wanted)
                 self.assertEqual(unknown, ["asio"] if "asio" in step.command else [])
+
+    def test_connbench_makes_its_own_folder_but_for_a_trace(self):
+        program = self.folder / "bin/connbench"
+        program.parent.mkdir()
+        program.write_text('#!/bin/sh\n[ -d "$2" ] && exit 0\nexit 5\n')
+        program.chmod(0o755)
+        bench = mock.Mock(command=lambda step, words, folder, out: ([program, step.command, out], []))
+        for command, is_there in (("trace", True), ("run", False)):
+            (entry,) = steps.run_together(bench, self.folder, [(Step("a", command), command)], False)
+            self.assertEqual(entry["broke"], not is_there, entry)
 
     def test_what_becomes_of_a_step_follows_from_its_status(self):
         bench = Bench(self.pretended())
