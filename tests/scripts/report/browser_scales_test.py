@@ -10,10 +10,12 @@ WEB = ROOT / "scripts/connbench_tools/report/web"
 
 
 class ScalesTest(BrowserTest):
+    def value_of(self, expression):
+        script = "".join((WEB / name).read_text() for name in ("format.js", "draw.js", "chart.js"))
+        return self.js(f"{script}\nreturn {expression};")
+
     def drawn(self, function, *arguments):
-        """What a function of draw.js returns."""
-        script = "".join((WEB / name).read_text() for name in ("format.js", "draw.js"))
-        return self.js(f"{script}\nreturn {function}(...{json.dumps(arguments)});")
+        return self.value_of(f"{function}(...{json.dumps(arguments)})")
 
     def range_of(self, axis, least, most):
         return self.drawn("scaleOf", axis, [least, most])["range"]
@@ -45,3 +47,23 @@ class ScalesTest(BrowserTest):
         self.assertEqual(self.drawn("aroundZero", scale, 400), [-1e6, -1e5, -1e4, 0, 1e4, 1e5, 1e6, 1e7])
         self.assertEqual(self.drawn("aroundZero", scale, 60)[0], -1e6)
         self.assertLess(len(self.drawn("aroundZero", scale, 60)), 8)
+
+    def test_percentiles_have_their_names_up_to_the_end_of_the_scale(self):
+        self.assertEqual(
+            self.drawn("splits", {"unit": "percentile"}, {"range": [1, 1000]}, 400, 46), [1, 2, 10, 100, 1000]
+        )
+
+    def nearest(self, values, index):
+        """Which point of a curve is shown at a place where it may have none. Its x values are 0, 1, 2, 40."""
+        chart = f"{{ data: [[0, 1, 2, 40], {json.dumps(values)}], valToPos: (x) => x }}"
+        return self.value_of(f"nearest({chart}, 1, {index})")
+
+    def test_the_nearest_point_of_a_curve_is_shown_unless_the_curve_has_ended_long_before(self):
+        self.assertEqual(self.nearest([7, 7, 7, 7], 1), 1)
+        self.assertEqual(self.nearest([7, None, None, 7], 2), 0)
+        self.assertEqual(self.nearest([7, None, 7, 7], 1), 0)
+        self.assertEqual(self.nearest([None, None, 7, 7], 1), 2)
+        self.assertEqual(self.nearest([None, 7, None, None], 2), 1)
+        self.assertIsNone(self.nearest([7, None, None, None], 3))
+        self.assertIsNone(self.nearest([None, None, None, 7], 0))
+        self.assertIsNone(self.nearest([None, None, None, None], 1))
