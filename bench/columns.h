@@ -1,6 +1,7 @@
 // The columns of the tables that a run prints, and how figures are written in them.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>

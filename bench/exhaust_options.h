@@ -1,6 +1,7 @@
 // What `connbench exhaust` was asked to do.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>

@@ -1,6 +1,7 @@
 // The ramps of one run of `connbench exhaust`: planning and running them.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>

@@ -1,6 +1,7 @@
 // Watches over a ramp: signals, the processes it needs, and the line of progress.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 

@@ -1,6 +1,7 @@
 // One line on the terminal that says where a long command is. Without a terminal: a line now and then.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -1,6 +1,7 @@
 // A worker's side of the conversation with the conductor of a cluster.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <nlohmann/json.hpp>
 #include <optional>

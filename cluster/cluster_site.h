@@ -1,6 +1,7 @@
 // The hosts of a cluster as the place where waves are run: each host makes its share of every wave.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>

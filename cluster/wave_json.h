@@ -2,6 +2,7 @@
 // stay as they are in memory. Every message has a key "is" with its name.
 #pragma once
 
+#include <cstdint>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <span>

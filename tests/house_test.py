@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The layout of the C++ sources: which folder may include which, and how long files and functions may be.
+"""The layout of the C++ sources: which folder may include which, how long files and functions may be, and what older
+compilers let pass.
 
 Prints every violation. Exit status: 0 none, 1 some. scripts/lint-python checks the lengths in Python.
 """
@@ -97,8 +98,16 @@ def long_functions():
                 yield f"{path}:{line}: {name} has {length} lines, more than {MOST_FUNCTION_LINES}"
 
 
+def lacking_cstdint():
+    """Headers that use integers of a fixed width without <cstdint>, which libstdc++ 12 has in other headers, and 14 not."""
+    for path, text in sources():
+        used = re.search(r"\bu?int(8|16|32|64)_t\b", NO_CODE.sub("", text))
+        if path.suffix == ".h" and used and not re.search(r"^#include <(cstdint|stdint\.h)>", text, re.MULTILINE):
+            yield f"{path} uses {used[0]} and does not include <cstdint>"
+
+
 def main():
-    found = [*upward_includes(), *unplaced_folders(), *long_files(), *long_functions()]
+    found = [*upward_includes(), *unplaced_folders(), *long_files(), *long_functions(), *lacking_cstdint()]
     print("\n".join(found) or "fine")
     return 1 if found else 0
 

@@ -1,6 +1,7 @@
 // Bare non-blocking sockets: what a channel of gRPC is compared with.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 
 #include "bench/grpc/way.h"

@@ -1,6 +1,7 @@
 // The lab: a private network for one run, with a link that delays, drops and answers packets by rules.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>

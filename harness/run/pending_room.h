@@ -1,6 +1,7 @@
 // How many attempts to connect to a silent host this machine can hold pending, and what bounds that number.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 

@@ -1,6 +1,7 @@
 // Tables and paragraphs for people, fitted to the width of a terminal. Records never pass through here.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <span>
 #include <string>

@@ -1,6 +1,7 @@
 // The records of a run, as its readers see them.
 #pragma once
 
+#include <cstdint>
 #include <fstream>
 #include <iterator>
 #include <map>

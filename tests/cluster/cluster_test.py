@@ -220,7 +220,8 @@ class Ends(OnHosts):
         self.wait_for_waves(process, 1)
         on("h1", f"pkill -KILL {RANK_OF_THIS_HOST}")
         out, err = process.communicate(timeout=60)
-        self.assertEqual(process.returncode, 0, out + err)
+        late = "after the instant that all hosts had agreed on" in out  # on a busy machine
+        self.assertEqual(process.returncode, 1 if late else 0, out + err)
         self.assertIn("a new run begins without h1", err)
         self.assertFalse(self.facts()["complete"])
         self.out = self.folder / "run.2"

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 
 #include "harness/lab/link/connection_memory.h"
 #include "harness/lab/link/packet.h"

@@ -1,6 +1,7 @@
 // Made-up results, the same on every machine: what the screens are rendered from.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <string>
 #include <vector>

@@ -1,6 +1,7 @@
 // A connector in simulated time that gives up at known times.
 #pragma once
 
+#include <cstdint>
 #include <deque>
 
 #include "tests/harness/connector/fake_connector.h"

@@ -1,6 +1,7 @@
 // Hand-made waves for the tests of the records.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "harness/wave/wave.h"

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <nlohmann/json.hpp>

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -130,6 +131,11 @@ inline std::string name_of_place(const testing::TestParamInfo<Place>& info) {
   return name;
 }
 
+/// Whether a library, or the kernel for a socket option, counts a deadline in ticks.
+inline bool counts_ticks(const Capabilities& capabilities) {
+  return capabilities.early > Duration::zero() || capabilities.deadline_by == Capabilities::DeadlineBy::socket_option;
+}
+
 /// The kernel's coarse clock, which advances with its tick. On a machine without a free processor, ticks are late.
 class CoarseClock {
  public:
@@ -206,9 +212,7 @@ class Connecting {
   /// plus the lateness of the tick where a library or the kernel (for a socket option) counts ticks.
   Duration may_be_early(const Completion& completion) const {
     const Capabilities capabilities = connector_->capabilities();
-    const bool in_ticks =
-        capabilities.early > Duration::zero() || capabilities.deadline_by == Capabilities::DeadlineBy::socket_option;
-    return capabilities.early + (in_ticks ? coarse_.lateness(completion.started) : Duration::zero());
+    return capabilities.early + (counts_ticks(capabilities) ? coarse_.lateness(completion.started) : Duration::zero());
   }
 
   /// Destroys the connector but keeps its retirement.

@@ -142,9 +142,9 @@ TEST_P(InterruptedDeadlines, AreKept) {
   const SignalStorm storm;
   const auto& samples = wave.drive(target->endpoints(), 30ms, patience);
   EXPECT_EQ(count_of(Outcome::deadline_exceeded, samples), samples.size());
-  // A connector with a tick-based clock may be early by one tick, or by more when a tick is late. A signal mistaken for
-  // the deadline would end an attempt after 1 ms.
-  const Duration least = wave.connector().capabilities().early > Duration::zero() ? 10ms : 30ms;
+  // Who counts in ticks may be early by one tick, or by more when a tick is late. A signal mistaken for the deadline
+  // would end an attempt after 1 ms.
+  const Duration least = counts_ticks(wave.connector().capabilities()) ? 10ms : 30ms;
   for (const Sample& sample : samples)
     EXPECT_GE(sample.finished_ns - sample.started_ns, std::chrono::nanoseconds(least).count());
 }
