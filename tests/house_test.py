@@ -99,7 +99,7 @@ def long_functions():
 
 
 def lacking_cstdint():
-    """Headers that use integers of a fixed width without <cstdint>, which libstdc++ 12 has in other headers, and 14 not."""
+    """Headers that use integers of a fixed width without <cstdint>: libstdc++ 12 has it elsewhere, 14 has not."""
     for path, text in sources():
         used = re.search(r"\bu?int(8|16|32|64)_t\b", NO_CODE.sub("", text))
         if path.suffix == ".h" and used and not re.search(r"^#include <(cstdint|stdint\.h)>", text, re.MULTILINE):
