@@ -90,8 +90,8 @@ class OnATerminal : public testing::Test {
 };
 
 TEST_F(OnATerminal, AWaveThatLastsShowsItsPlaceTheTimeLeftAndHowFarItIs) {
-  const auto program = start({"--concurrency", "20", "--attempts", "20", "--timeout", "2s", "--repetitions", "1",
-                              "--shards", thread_sanitizer ? "1" : "2"});  // it takes two descriptor tables for one
+  const auto program =
+      start({"--concurrency", "20", "--attempts", "20", "--timeout", "2s", "--repetitions", "1", "--shards", "2"});
   while (!program->ends_within(20ms)) read_all();
   read_all();
   EXPECT_EQ(program->wait().status, 0);
