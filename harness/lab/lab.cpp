@@ -11,7 +11,7 @@
 namespace connbench::lab {
 namespace {
 
-constexpr Duration start_limit = std::chrono::seconds(5);
+constexpr Duration start_limit = std::chrono::seconds(30);  // milliseconds, unless the machine is overloaded
 constexpr Duration stop_grace = std::chrono::milliseconds(500);
 
 void wait_until_ready(const std::atomic<bool>& ready, const ServerProcess& process, const char* name) {

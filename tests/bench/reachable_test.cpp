@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <linux/close_range.h>
+#include <sched.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -133,7 +135,7 @@ class Reachable : public testing::Test {
     add("--concurrency", "10");
     add("--syscalls", "off");
     add("--repetitions", "1");
-    if (!given("--find-rate")) add("--attempts", "20");
+    if (!given("--find-rate") && !given("--duration")) add("--attempts", "20");
     arguments.insert(arguments.begin(), {"run", "--out", out_, "--quiet"});
     return connbench(arguments, prepare);
   }
@@ -240,6 +242,24 @@ void no_tables() {
   fail({{.number = SYS_close_range, .error = EPERM, .argument = 2, .mask = ~0U, .value = CLOSE_RANGE_UNSHARE}});
 }
 
+void refused_frames() {
+  fail({{.number = SYS_sendmmsg, .error = ENOBUFS}});  // only the link sends several at a time
+}
+
+// All that the command starts gets the processors only when busy loops leave them. The loops end with the command.
+void late_frames() {
+  const pid_t command = ::getpid();
+  for (size_t i = 0; i < 2 * available_cpus().size(); ++i)
+    if (::fork() == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      while (::getppid() == command) {
+      }
+      ::_exit(0);
+    }
+  const sched_param lowest{};
+  ::sched_setscheduler(0, SCHED_IDLE, &lowest);
+}
+
 std::vector<Warned> every_warning() {
   return {
       {"FewPorts", "use more than half of the 16 ephemeral ports", outside("epoll"), few_ports},
@@ -271,6 +291,19 @@ std::vector<Warned> every_warning() {
        "the search for a rate ended early",
        {"--connector", "epoll", "--find-rate", "p50<5ms", "--shards", "2"},
        no_tables},
+      {"NoRoom",
+       "there is no room for more. Give --attempts, or a shorter --duration",
+       {"--connector", "null", "--duration", "20ms"}},
+      {"LinkDropped",
+       "frames, which caused retransmissions",
+       {"--connector", "epoll", "--target", "delayed:1ms", "--timeout", "50ms"},
+       refused_frames,
+       true},
+      {"LinkLate",
+       "the lab's link delivered frames late: by ",
+       {"--connector", "epoll", "--target", "delayed:1ms", "--attempts", "200"},
+       late_frames,
+       true},
   };
 }
 
@@ -280,6 +313,8 @@ INSTANTIATE_TEST_SUITE_P(Every, Warnings, testing::ValuesIn(every_warning()),
 
 TEST_P(Warnings, CanBeHad) {
   const Warned& warned = GetParam();
+  if (const auto why_not = lab::why_no_lab(); warned.needs_lab && why_not) GTEST_SKIP() << *why_not;
+  if (warned.prepare == no_tables && thread_sanitizer) GTEST_SKIP() << "its shards share one descriptor table";
   for (int i = 0; i < patient_tries; ++i) {
     const Ended ended = run(warned.arguments, warned.prepare);
     if (ended.status == could_not_execute) GTEST_SKIP() << "not permitted here";
@@ -288,6 +323,28 @@ TEST_P(Warnings, CanBeHad) {
   }
   if (warned.prepare == prefer && ::geteuid() != 0) GTEST_SKIP() << "only root can go before other programs";
   FAIL() << "it never came; the last run had " << warnings();
+}
+
+class RampWarnings : public Reachable {
+ protected:
+  std::string of(
+      std::vector<std::string> arguments, const std::function<void()>& prepare = [] {}) {
+    arguments.insert(arguments.begin(), {"exhaust", "fds", "--limit", "2000", "--connector", "epoll", "--healthy", "10",
+                                         "--out", out_, "--quiet"});
+    const Ended ended = connbench(arguments, prepare);
+    EXPECT_THAT(ended.status, testing::AnyOf(0, 1)) << ended.err;
+    return warnings();
+  }
+};
+
+TEST_F(RampWarnings, SayThatDeadlinesPassedMeanwhile) {
+  EXPECT_THAT(of({"--pending", "1000", "--step", "100", "--timeout", "1ms"}),
+              HasSubstr("were pending at a time, because deadlines passed while others were started"));
+}
+
+TEST_F(RampWarnings, SayThatAttemptsEndedThatNothingAnswered) {
+  EXPECT_THAT(of({"--pending", "100", "--timeout", "1min"}, [] { connect_fails(EHOSTUNREACH); }),
+              HasSubstr("attempts that should never have been answered ended by themselves (the first: unreachable)"));
 }
 
 }  // namespace

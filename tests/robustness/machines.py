@@ -8,6 +8,7 @@ import re
 import resource
 import socket
 import struct
+import time
 from pathlib import Path
 
 from conditions import Condition, libc, refuse, root_only
@@ -157,6 +158,16 @@ def in_network(*sysctls, lo_is_up=True):
             Path("/proc/sys", name).write_text(value, encoding="ascii")
 
     return enter
+
+
+def wait_for_ipv6():
+    """The kernel makes an address usable some time after it was added, in a work queue."""
+    for _ in range(1000):
+        with socket.socket(socket.AF_INET6) as one:
+            try:
+                return one.bind(("::1", 0))
+            except OSError:
+                time.sleep(0.01)
 
 
 def hidden(folder):

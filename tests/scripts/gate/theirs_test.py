@@ -7,8 +7,9 @@ import subprocess
 from unittest import mock
 
 import forked
+import unread
 from gate.pretended import PretendedBuilds
-from made_runs import SIDES, pretended_answers
+from made_runs import ROOT, SIDES, pretended_answers
 
 
 class Theirs(PretendedBuilds):
@@ -49,6 +50,14 @@ class ProgramsTest(Theirs):
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         self.assertEqual(self.rows()["my-way", "connects_per_s"], "regressed")
         self.assertIn("--connector my-way --target accepting --concurrency 64", self.asked("accepting"))
+
+    def test_the_verdict_is_in_its_files_before_it_is_printed(self):
+        files = self.folder / "out/verdicts.csv", self.folder / "table.md"
+        words = ["--base-program", self.program("base"), "--head-program", self.program("head", factor=1.3)]
+        words += ["--connector", "my-way", "--pairs", "12", "--markdown", files[1], "--out", self.folder / "out"]
+        self.assertEqual(unread.ends_with([ROOT / "scripts/regress", *words], files), 130)
+        self.assertEqual(self.rows()["my-way", "connects_per_s"], "regressed")
+        self.assertIn("regressed", files[1].read_text())
 
     def test_the_verdict_lists_what_was_judged_and_what_was_not(self):
         done = self.compare("--connector", "my-way,stubborn", pairs="2")

@@ -1,0 +1,33 @@
+"""Commands whose output nobody reads: they wait for ever once they print."""
+
+import contextlib
+import os
+import subprocess
+import time
+
+_MOST_WAIT = 60.0  # seconds; only a command that prints first takes it
+_EACH_LOOK = 0.01
+
+
+def ends_with(words, files):
+    """Runs a command until `files` exist, then stops it with SIGTERM. Returns its status."""
+    reader, writer = os.pipe()
+    try:
+        _fill(writer)
+        with subprocess.Popen(words, stdout=writer, stderr=subprocess.DEVNULL) as process:
+            latest = time.monotonic() + _MOST_WAIT
+            while process.poll() is None and not all(file.exists() for file in files) and time.monotonic() < latest:
+                time.sleep(_EACH_LOOK)
+            process.terminate()
+            return process.wait(_MOST_WAIT)
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+def _fill(writer):
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x")
+    os.set_blocking(writer, True)
