@@ -1,7 +1,13 @@
 // Hosts outside (--external): how they are written, looked up and measured, and connections of a socket to itself.
 #include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 #include "harness/connector/registry.h"
 #include "tests/bench/own_network.h"
@@ -161,6 +167,38 @@ TEST_F(Outside, ANameWithoutAnAddressIsRefusedBeforeTheFolderExists) {
   EXPECT_EQ(unknown.status, 2) << unknown.err;
   EXPECT_THAT(unknown.err, AllOf(HasSubstr("--target: nobody.test has no address of family 4")));
   EXPECT_FALSE(std::filesystem::exists(out_));
+}
+
+// A name server for the command's own network that knows every name, but no address. It ends with the command.
+void know_names_without_addresses() {
+  const UniqueFd server(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(53);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  require(::bind(server.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  if (::fork() != 0) return;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  std::array<char, 512> message;
+  while (true) {
+    socklen_t size = sizeof address;
+    auto* from = reinterpret_cast<sockaddr*>(&address);
+    const ssize_t length = ::recvfrom(server.get(), message.data(), message.size(), 0, from, &size);
+    message[2] = static_cast<char>(0x81);  // RFC 1035, 4.1.1: a response, without an error
+    message[3] = static_cast<char>(0x80);
+    if (length > 12) ::sendto(server.get(), message.data(), static_cast<size_t>(length), 0, from, size);
+  }
+}
+
+TEST_F(Outside, ANameThatIsKnownButHasNoAddressIsRefusedToo) {
+  const Ended ended = run({"--target", "bare.test:9"}, [&] {
+    replace_file(folder_.path(), "/etc/nsswitch.conf", "hosts: dns\n");
+    replace_file(folder_.path(), "/etc/resolv.conf", "nameserver 127.0.0.1\noptions attempts:1 timeout:5\n");
+    know_names_without_addresses();
+  });
+  SKIP_IF_NOT_PERMITTED();
+  EXPECT_EQ(ended.status, 2) << ended.err;
+  EXPECT_THAT(ended.err, HasSubstr("--target: bare.test has no address of family 4"));
 }
 
 TEST_F(Outside, ANameThatCannotBeLookedUpIsALackOfTheMachine) {

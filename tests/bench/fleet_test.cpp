@@ -115,6 +115,7 @@ TEST_F(FleetRun, FindsTheHighestRateThatHoldsABound) {
   ASSERT_EQ(ended.status, 0) << ended.err << ended.out;
   const auto run = json_of(out() + "/run.json");
   EXPECT_EQ(run.at("complete"), true);
+  EXPECT_TRUE(run.at("fitness").at("ready_threads").is_number()) << "the waves of a search look at other programs too";
   ASSERT_EQ(run.at("rates").size(), 1U);
   const auto& found = run.at("rates").at(0);
   EXPECT_EQ(found.at("goal"), "p50<20ms");

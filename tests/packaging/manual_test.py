@@ -45,6 +45,11 @@ class ManualTest(unittest.TestCase):
             written = re.sub(r"\\f.|\\&", "", markup(f"connbench-{name}")).replace(r"\-", "-")
             self.assertEqual(flags_in(written), asked, name)
 
+    def test_a_page_says_what_the_exit_status_means(self):
+        for name in self.commands:
+            if "Exit status:" in said_by(PROGRAMS / "connbench", name, "--help").stdout:
+                self.assertIn(".SH EXIT STATUS", markup(f"connbench-{name}"), name)
+
     def test_no_page_names_a_program_or_folder_of_the_checkout(self):
         for path in PAGES.glob("*.1.gz"):
             text = gzip.decompress(path.read_bytes()).decode().replace(r"\-", "-")

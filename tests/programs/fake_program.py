@@ -96,6 +96,10 @@ FAULTS = {
         {"before_done": "[print('y' * 1023, file=sys.stderr) for _ in range(1 << 20)]; sys.exit(4)"},
         "the last line of its stderr: yyy",
     ),
+    "writes-lines-to-stderr": (
+        {"before_done": "[print('y' * 1023, file=sys.stderr) for _ in range(9)]; sys.exit('the last of them')"},
+        "the last line of its stderr: the last of them",
+    ),
     "runs-backwards": (
         {"before_records": "records[2][1], records[2][2] = records[2][2], records[2][1]"},
         "reported attempt 2 as finished",

@@ -125,6 +125,13 @@ class Works(InAFolder):
         self.assertEqual(said["path"], str(self.example))
         self.assertEqual(said["clock_error_ns"], 0)
 
+    def test_its_own_words_are_counted_over_all_waves(self):
+        tired = "for record in records[:2]: record[3] = 'other:tired'"
+        program = fake_program.write(self.folder / "tired", before_records=tired)
+        load = ["--concurrency", "4", "--attempts", "10", "--repetitions", "3", "--syscalls", "off"]
+        ran = Ran("--connector", program, "--target", "accepting", *load)
+        self.assertEqual(ran.record["connectors"][str(program)]["program"]["own_words"], {"tired": 6}, ran)
+
     def test_is_skipped_where_it_declares_that_it_cannot(self):
         program = fake_program.write(
             self.folder / "limited", {"families": ["4"], "close": ["fin"], "max_in_flight": 2, "open_loop": False}

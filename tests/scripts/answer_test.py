@@ -1,6 +1,6 @@
 """The sentences of the first answer, from runs with known figures."""
 
-from connbench_tools.answer import sentences
+from connbench_tools.answer import Figures, rate_of, sentences
 from connbench_tools.failures import Unusable
 from made_runs import RunsTest, wave
 
@@ -49,6 +49,15 @@ class AnswerTest(RunsTest):
         self.assertIn(
             "epoll and io-uring 31,000/s and 30,500/s (too close to tell apart); blocking-threads", self.make()[1]
         )
+
+    def test_none_of_a_group_can_be_told_apart_from_its_best(self):
+        rates = {
+            "best": (1000, 1020, 1040, 1060, 1080),
+            "near": (950, 970, 990, 1010, 1030),
+            "less": (910, 930, 950, 970, 990),  # its range meets that of the near one, and not that of the best
+        }
+        rows = [row for name, values in rates.items() for row in self._rates(name, values)]
+        self.assertEqual(Figures(rows, rate_of).ranked(), [["best", "near"], ["less"]])
 
     def test_counts_the_threads_that_a_distant_host_needs(self):
         self.assertIn("Threads used: blocking-threads 257; epoll and io-uring 1", self.make()[2])

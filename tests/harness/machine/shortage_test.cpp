@@ -49,17 +49,26 @@ TEST(Shortage, OfAddressSpaceNamesItsLimit) {
                                  HasSubstr(" | mmap: Cannot allocate memory. RLIMIT_AS, in KiB, allows ")));
 }
 
-TEST(Shortage, OfMemoryForRingsNamesTheLimitOfLockedMemory) {
-  const ChildAnswer answer = ask_in_child([] {
+// What an ordinary user is told whose rings find no room in these limits, in bytes.
+std::string advice_for_rings(rlim_t soft, rlim_t hard) {
+  const ChildAnswer answer = ask_in_child([&] {
     constexpr uid_t some_user = 54'322;  // root is exempt
     if (::geteuid() == 0 && ::setuid(some_user) != 0) return std::string(std::strerror(errno));
-    const rlimit limit{64 << 10, 64 << 10};
+    const rlimit limit{soft, hard};
     ::setrlimit(RLIMIT_MEMLOCK, &limit);
     return with_remedy(error_of(ENOMEM, "io_uring_queue_init"));
   });
-  EXPECT_EQ(answer.text,
+  return answer.text;
+}
+
+TEST(Shortage, OfMemoryForRingsNamesTheLimitOfLockedMemory) {
+  EXPECT_EQ(advice_for_rings(64 << 10, 64 << 10),
             "io_uring_queue_init: Cannot allocate memory. RLIMIT_MEMLOCK, in KiB for all rings of a user (Linux before "
             "5.12, and 6.18), allows 64; to raise it: as root: prlimit --pid $$ --memlock=unlimited:unlimited");
+}
+
+TEST(Shortage, WithinTheHardLimitIsEndedByUlimitWhichTakesKibibytes) {
+  EXPECT_THAT(advice_for_rings(32 << 10, 64 << 10), testing::EndsWith("allows 32; to raise it: ulimit -l 64"));
 }
 
 TEST(Shortage, OfThreadsIsOneOnlyWhereThreadsOrProcessesAreMade) {

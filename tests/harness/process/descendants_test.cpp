@@ -1,16 +1,20 @@
 // Processes that a program leaves behind, and what another process has used.
 #include "harness/process/descendants.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <thread>
 
 #include "harness/machine/process_usage.h"
 #include "harness/process/child_process.h"
 #include "harness/process/shared.h"
+#include "harness/support/unique_fd.h"
 #include "tests/support/temporary_folder.h"
 
 namespace connbench {
@@ -53,6 +57,8 @@ TEST(Descendants, ThatEndInTimeAreNotNamed) {
 // A process that takes its next step when it is told to.
 class Worker {
  public:
+  static constexpr Duration system_time = std::chrono::milliseconds(50);  ///< that its third step takes
+
   Worker() : pid_(checked(::fork(), "fork")) {
     if (pid_ == 0) work();
     child_ = std::make_unique<ChildProcess>(pid_);
@@ -73,6 +79,7 @@ class Worker {
       while (state_->wanted < next);
       if (next == 1) burn();
       if (next == 2) std::thread(burn).join();
+      if (next == 3) burn_in_the_kernel();
       state_->done = next;
     }
   }
@@ -80,6 +87,19 @@ class Worker {
     const TimePoint until = now() + std::chrono::milliseconds(20);
     while (now() < until) {
     }
+  }
+
+  static void burn_in_the_kernel() {
+    const UniqueFd zeros(::open("/dev/zero", O_RDONLY | O_CLOEXEC));
+    std::array<char, 65536> into;
+    const auto in_kernel = [] {
+      rusage usage{};
+      ::getrusage(RUSAGE_SELF, &usage);
+      return std::chrono::seconds(usage.ru_stime.tv_sec) + std::chrono::microseconds(usage.ru_stime.tv_usec);
+    };
+    const auto until = in_kernel() + system_time;
+    while (in_kernel() < until)
+      if (::read(zeros.get(), into.data(), into.size()) < 0) ::_exit(1);
   }
 
   Shared<State> state_;
@@ -107,6 +127,17 @@ TEST(ProcessUsage, KnowsNoContextSwitchesWhenAThreadHasEnded) {
   EXPECT_GT(used.cpu_ns, 0);
   EXPECT_EQ(used.voluntary_switches, -1);
   EXPECT_EQ(used.involuntary_switches, -1);
+}
+
+TEST(ProcessUsage, TellsTheTimeInTheKernelApart) {
+  constexpr Duration granularity = std::chrono::milliseconds(10);  // of /proc/PID/stat
+  Worker worker;
+  worker.step();
+  worker.step();
+  const ProcessUsage before = worker.usage();
+  worker.step();
+  const Usage used = worker.usage() - before;
+  EXPECT_GE(used.cpu_sys_ns, (Worker::system_time - granularity).count());
 }
 
 }  // namespace

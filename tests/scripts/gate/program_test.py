@@ -90,10 +90,12 @@ class GateInEarnestTest(unittest.TestCase):
         given = SimpleNamespace(build=BUILD, minutes=0.005, pairs_file=self.folder / "kept/pairs.csv")
         if suite.lacking(suite.Side("base", BUILD / "bin"), self.folder):
             self.skipTest("this machine cannot be given the whole suite (connbench doctor says why)")
+        said = []
         for turn in (1, 2):
-            collect.collect(given, lambda text: None, lambda text: None)
+            collect.collect(given, said.append, lambda text: None)
             groups = pairs.read(given.pairs_file)
             self.assertGreaterEqual(len(groups["same"]), turn)
         facts = json.loads(given.pairs_file.with_name("collection.json").read_text())
         self.assertEqual(facts["broken"], [])
         self.assertEqual(facts["delays_ns"].keys(), {"+2%", "+5%", "+10%", "+20%"})
+        self.assertIn(f"A delay of 1 % is {facts['delays_ns']['+10%'] / 10:.0f} ns of ", said[-1])

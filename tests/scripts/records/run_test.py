@@ -76,6 +76,7 @@ class RunTest(RunsTest):
         rows = [wave("epoll", 1), wave("epoll", 2)]
         run = Run(self.run_of("run", rows, failures=[{"wave": 2, "failure": "killed by signal 9"}]))
         self.assertEqual([row["wave"] for row in run.rows], ["1"])
+        self.assertEqual(run.attempts(), 100, "of one wave")
         with self.assertRaisesRegex(Unusable, "1 wave failed, .* killed by signal 9"):
             run.require_no_failures()
 

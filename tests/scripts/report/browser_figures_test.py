@@ -296,3 +296,11 @@ class FiguresTest(BrowserTest):
         )
         second = " ".join(map(str, sections.PALETTE["dashes"][1]))
         self.assertEqual(dashes, [None] * 7 + [second] * 2)
+
+    def test_a_link_shows_connectors_that_are_off_at_first(self):
+        run = Records().wave("epoll", times=range(1000, 1020)).wave("null", 2, times=range(1000, 1020))
+        (path,) = build.build([run.write(self.folder / "null")])
+        shown = "return [...document.querySelectorAll('.chips label:has(:checked)')].map((one) => one.textContent)"
+        for link, names in (("", ["epoll"]), ("on=null", ["null"])):
+            self.open(link, path)
+            self.assertEqual(self.js(shown), names)

@@ -53,6 +53,36 @@ class ScalesTest(BrowserTest):
             self.drawn("splits", {"unit": "percentile"}, {"range": [1, 1000]}, 400, 46), [1, 2, 10, 100, 1000]
         )
 
+        names = [self.drawn("withUnit", x, "percentile") for x in (1000, 100_000)]
+        self.assertEqual(names, ["p99.9", "p99.999"])
+
+    def test_memory_above_2_mib_has_ticks_at_whole_mib(self):
+        axis, scale = {"unit": "KiB", "log": True}, {"distr": 3, "range": [1000, 200_000]}
+        self.assertEqual([x / 1024 for x in self.drawn("splits", axis, scale, 150, 46)], [1, 10, 100])
+
+    def test_a_range_without_an_end_has_no_say_in_the_scale(self):
+        curves = [{"y": [5, 9], "low": [4, None], "high": [None, 12]}]
+        self.assertEqual(self.drawn("extent", curves, "y", "low", "high"), [4, 12])
+
+    def test_each_curve_shows_the_range_of_its_own_nearest_point(self):
+        curves = [
+            {"name": "a", "style": {}, "points": {"x": [1, 3], "low": [10, 30], "high": [11, 31]}},
+            {"name": "b", "style": {}, "points": {"x": [2], "low": [20], "high": [21]}},
+        ]
+        spec = {"form": "curve", "x": {"label": "x", "unit": "count"}, "y": {"unit": "count"}}
+        pointed = {"cursor": {"left": 1, "top": 1, "idx": 1, "idxs": [1, 0, 1]}}
+        pointed["data"] = [[1, 2, 3], [10.5, None, 30.5], [None, 20.5, None]]
+        said = self.value_of(
+            f"""(() => {{
+                const chart = Object.create(Chart.prototype), tip = document.createElement("div");
+                Object.assign(chart, {{ curves: {json.dumps(curves)}, spec: {json.dumps(spec)}, tip }});
+                window.swatch = () => "";
+                chart.showTip({{ ...{json.dumps(pointed)}, over: document.body }});
+                return [...tip.querySelectorAll("small")].map((one) => one.textContent);
+            }})()"""
+        )
+        self.assertEqual(said, ["20 to 21", "10 to 11"])
+
     def nearest(self, values, index):
         """Which point of a curve is shown at a place where it may have none. Its x values are 0, 1, 2, 40."""
         chart = f"{{ data: [[0, 1, 2, 40], {json.dumps(values)}], valToPos: (x) => x }}"

@@ -193,6 +193,13 @@ class ReaderTest(BrowserTest):
         self.until_drawn()
         self.assertEqual(self.js(widths), before)
 
+    def test_print_names_the_load_of_the_table_and_leaves_out_what_only_a_screen_can_use(self):
+        self.open()
+        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+        self.addCleanup(self.browser.execute_cdp_cmd, "Emulation.setEmulatedMedia", {"media": ""})
+        self.assertTrue(self.find("#load").is_displayed())
+        self.assertFalse(self.find("#filter").is_displayed())
+
     def test_print_keeps_headings_with_their_charts_and_repeats_the_head_of_the_table(self):
         self.open()
         self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})

@@ -149,7 +149,7 @@ class Program(unittest.TestCase):
     def test_what_becomes_of_a_step_follows_from_its_status(self):
         bench = Bench(self.pretended())
         program = self.folder / "bin/ends"
-        program.write_text("#!/bin/sh\necho said >&2\necho '{}'\nexit $1\n")
+        program.write_text("#!/bin/sh\necho warned >&2\necho said >&2\necho '{}'\nexit $1\n")
         program.chmod(0o755)
 
         def fails(_):

@@ -48,6 +48,8 @@ class Rules(unittest.TestCase):
         self.assertIs(verdicts.mostly(0, 400).value, False)
         self.assertIs(verdicts.any_of(1, 10, 1e-4).value, True)
         self.assertIsNone(verdicts.any_of(0, 1000, 1e-4).value)
+        # Clopper and Pearson's 95 % interval of 0 in 1000 ends at 1 - 0.025 ** (1 / 1000)
+        self.assertEqual(verdicts.any_of(0, 1000, 1e-4).text, "0 of 1,000, that is, at most 0.0037 of them")
         self.assertIs(verdicts.any_of(0, 100_000, 1e-4).value, False)
 
     def test_an_attempt_that_never_connected_is_later_than_any_other(self):

@@ -161,13 +161,17 @@ class TableTest(RunsTest):
         connectors = {"epoll": {}, "go-dialer": {"program": said | {"misleading": misleading}}}
         figures = {"makespan_ns": 5, "cpu_ns": 4_000_000, "rss_peak_kib": 20480}
         near = [wave(name, 1, connects_per_s=9, **figures) for name in connectors]
-        late = [wave(name, 2, "blackhole", timeout_ns=10**8, overshoot_p50_ns=5_000) for name in connectors]
+        late = [
+            wave(name, number, "blackhole", timeout_ns=timeout, overshoot_p50_ns=p50, overshoot_p99_ns=p99)
+            for number, timeout, p50, p99 in ((2, 10**8, 5_000, 7_000), (3, 10**7, 1_000, 2_000))
+            for name in connectors
+        ]
         self.run_of("a", near + late, connectors=connectors)
         ours, theirs = self.table().split("### In other languages")
         self.assertIn("| `epoll` |", ours)
         self.assertNotIn("go-dialer", ours)
         self.assertNotIn("| `epoll`", theirs)
-        self.assertIn("| `go-dialer` | Go 1.26, dial 2 | 9 | - | 40.0 | 5.00 | - | - | - | 20.0 |", theirs)
+        self.assertIn("| `go-dialer` | Go 1.26, dial 2 | 9 | - | 40.0 | 5.00 | 7.00 | - | - | 20.0 |", theirs)
         self.assertIn("report some outcomes wrongly (host-unreachable): go-dialer", theirs)
 
     def test_states_pinning_pool_and_stack(self):
