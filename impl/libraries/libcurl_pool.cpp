@@ -24,7 +24,7 @@ const ConnectorEntry libcurl_pool{
     .name = "libcurl-pool",
     .summary = "libcurl: curl_easy_perform() with CONNECT_ONLY, a pool of threads with a handle each",
     .options = options,
-    .probe = probe_pool,
+    .probe = probe_socket_setup,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       require_curl();
       return std::make_unique<ThreadPool>(settings, call, curl_call_capabilities());

@@ -9,7 +9,7 @@ const ConnectorEntry blocking_pool{
     .name = "blocking-pool",
     .summary = "a pool of threads, blocking connect(); the kernel's own timeout",
     .options = pool_options,
-    .probe = probe_pool,
+    .probe = probe_socket_setup,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPool>(settings, plain_call, plain_call_capabilities());
     },

@@ -1,5 +1,6 @@
 // A pool of threads that do nothing. Its row is the cost of the harness and of handing an attempt to a thread of the
 // pool and its result back: what every pool pays before it makes its first system call.
+#include "harness/connector/make_connector.h"
 #include "impl/threads/thread_pool.h"
 
 namespace connbench::connectors {
@@ -14,7 +15,7 @@ const ConnectorEntry null_pool{
     .name = "null-pool",
     .summary = "a pool of threads that do nothing: the cost of the harness and of the hand-over",
     .options = options,
-    .probe = probe_pool_size,
+    .probe = works_everywhere,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPool>(settings, null_call, null_call_capabilities());
     },

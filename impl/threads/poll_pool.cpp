@@ -9,7 +9,7 @@ const ConnectorEntry poll_pool{
     .name = "poll-pool",
     .summary = "a pool of threads, non-blocking connect(), ppoll() with the timeout",
     .options = pool_options,
-    .probe = probe_pool,
+    .probe = probe_socket_setup,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPool>(settings, poll_call, poll_call_capabilities());
     },

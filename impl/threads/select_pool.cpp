@@ -15,7 +15,7 @@ const ConnectorEntry select_pool{
     .probe =
         [](const ConnectorSettings& settings) {
           auto reason = probe_select(std::min(settings.options.count("threads"), settings.max_in_flight));
-          return reason ? reason : probe_pool(settings);
+          return reason ? reason : probe_socket_setup(settings);
         },
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       Capabilities capabilities = select_call_capabilities();

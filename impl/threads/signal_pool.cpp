@@ -9,7 +9,7 @@ const ConnectorEntry signal_pool{
     .name = "signal-pool",
     .summary = "a pool of threads, blocking connect() interrupted by a timer's signal",
     .options = pool_options,
-    .probe = probe_pool,
+    .probe = probe_socket_setup,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       prepare_signal_calls();
       return std::make_unique<ThreadPool>(settings, signal_call, signal_call_capabilities());

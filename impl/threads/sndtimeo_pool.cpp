@@ -9,7 +9,7 @@ const ConnectorEntry sndtimeo_pool{
     .name = "sndtimeo-pool",
     .summary = "a pool of threads, connect() bounded by SO_SNDTIMEO",
     .options = pool_options,
-    .probe = probe_pool,
+    .probe = probe_socket_setup,
     .make = [](const ConnectorSettings& settings) -> std::unique_ptr<Connector> {
       return std::make_unique<ThreadPool>(settings, sndtimeo_call, sndtimeo_call_capabilities());
     },

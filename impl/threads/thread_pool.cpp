@@ -82,14 +82,4 @@ void ThreadPool::interrupt_all() {
   for (const pthread_t thread : threads_) interrupt(thread);
 }
 
-std::optional<std::string> probe_pool_size(const ConnectorSettings& settings) {
-  if (settings.options.count("threads") == 0) return "a pool needs at least one thread";
-  return std::nullopt;
-}
-
-std::optional<std::string> probe_pool(const ConnectorSettings& settings) {
-  if (auto reason = probe_pool_size(settings)) return reason;
-  return probe_socket_setup(settings);
-}
-
 }  // namespace connbench

@@ -40,9 +40,4 @@ class ThreadPool final : public ThreadExecutor {
   bool over_ = false;
 };
 
-/// Why a pool of this size cannot be created; nullopt when it can.
-std::optional<std::string> probe_pool_size(const ConnectorSettings& settings);
-/// The same for a pool whose threads open sockets.
-std::optional<std::string> probe_pool(const ConnectorSettings& settings);
-
 }  // namespace connbench
