@@ -80,6 +80,8 @@ class OnHosts(unittest.TestCase):
         self.fail(f"no wave was recorded: {process.communicate()}")
 
     def fine(self, *more, hosts="h0,h1", serve="h2"):
+        if "--timeout" not in more:
+            more = (*more, "--timeout", "10s")  # a SYN that finds a queue full is sent again after 1 s
         for _ in range(10):
             status, out, err = self.run_it(*more, hosts=hosts, serve=serve)
             if status != 1 or "after the instant that all hosts had agreed on" not in out:
