@@ -162,7 +162,7 @@ class ProgramsTest(RunsTest):
     def test_the_verdict_is_in_its_files_before_it_is_printed(self):
         files = self.folder / "verdicts.csv", self.folder / "table.md"
         words = [*self.command("compare"), "--csv", files[0], "--markdown", files[1]]
-        self.assertEqual(unread.ends_with(words, files), 130, "SIGTERM ends it as Ctrl-C does")
+        self.assertEqual(unread.status_once_written(words, files), 130, "SIGTERM ends it as Ctrl-C does")
         self.assertIn("unstable", files[0].read_text())
         self.assertIn("unstable", files[1].read_text())
 

@@ -9,7 +9,7 @@ _MOST_WAIT = 60.0  # seconds; only a command that prints first takes it
 _EACH_LOOK = 0.01
 
 
-def ends_with(words, files):
+def status_once_written(words, files):
     """Runs a command until `files` exist, then stops it with SIGTERM. Returns its status."""
     reader, writer = os.pipe()
     try:

@@ -49,7 +49,7 @@ TEST(Shortage, OfAddressSpaceNamesItsLimit) {
                                  HasSubstr(" | mmap: Cannot allocate memory. RLIMIT_AS, in KiB, allows ")));
 }
 
-// What an ordinary user is told whose rings find no room in these limits, in bytes.
+// What an ordinary user is told when these limits, in bytes, leave no room for a ring.
 std::string advice_for_rings(rlim_t soft, rlim_t hard) {
   const ChildAnswer answer = ask_in_child([&] {
     constexpr uid_t some_user = 54'322;  // root is exempt

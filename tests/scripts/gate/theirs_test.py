@@ -55,7 +55,7 @@ class ProgramsTest(Theirs):
         files = self.folder / "out/verdicts.csv", self.folder / "table.md"
         words = ["--base-program", self.program("base"), "--head-program", self.program("head", factor=1.3)]
         words += ["--connector", "my-way", "--pairs", "12", "--markdown", files[1], "--out", self.folder / "out"]
-        self.assertEqual(unread.ends_with([ROOT / "scripts/regress", *words], files), 130)
+        self.assertEqual(unread.status_once_written([ROOT / "scripts/regress", *words], files), 130)
         self.assertEqual(self.rows()["my-way", "connects_per_s"], "regressed")
         self.assertIn("regressed", files[1].read_text())
 

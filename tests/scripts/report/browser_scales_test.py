@@ -52,7 +52,6 @@ class ScalesTest(BrowserTest):
         self.assertEqual(
             self.drawn("splits", {"unit": "percentile"}, {"range": [1, 1000]}, 400, 46), [1, 2, 10, 100, 1000]
         )
-
         names = [self.drawn("withUnit", x, "percentile") for x in (1000, 100_000)]
         self.assertEqual(names, ["p99.9", "p99.999"])
 
