@@ -135,19 +135,25 @@ TEST_F(LabRun, IsNotDisturbedByAnotherRun) {
   EXPECT_EQ(other_ended.status, 0) << other_ended.err;
 }
 
-// One attempt at a host that never answers, in a lab with these sysctls.
+// Attempts at a host that never answers, in a lab with these sysctls.
 class UnansweredAttempt : public LabRun {
  protected:
   Row of(const std::string& connector, const std::vector<std::string>& sysctls, const std::string& timeout = "1min") {
-    std::vector<std::string> arguments{"run", "--connector",   connector, "--target",      "blackhole", "--attempts",
-                                       "1",   "--concurrency", "1",       "--repetitions", "1",         "--syscalls",
-                                       "off", "--timeout",     timeout,   "--wave-limit",  "30s",       "--out",
-                                       out()};
+    return among(1, connector, sysctls, timeout).at(0);
+  }
+  // So many of them, begun at about 1,000 per second: not in step with a clock that counts milliseconds.
+  std::vector<Row> among(int attempts, const std::string& connector, const std::vector<std::string>& sysctls,
+                         const std::string& timeout) {
+    const std::string count = std::to_string(attempts);
+    std::vector<std::string> arguments{
+        "run",           "--connector", connector,   "--target",       "blackhole",     "--attempts", count,
+        "--concurrency", count,         "--arrival", "poisson:1000/s", "--repetitions", "1",          "--syscalls",
+        "off",           "--timeout",   timeout,     "--wave-limit",   "30s",           "--out",      out()};
     for (const std::string& sysctl : sysctls) arguments.insert(arguments.end(), {"--sysctl", "net.ipv4." + sysctl});
     std::filesystem::remove_all(out());
     const Ended ended = connbench(arguments);
     EXPECT_EQ(ended.status, 0) << ended.err;
-    return rows_of(out() + "/samples.csv").at(0);
+    return rows_of(out() + "/samples.csv");
   }
   static double seconds(const Row& row) {
     return static_cast<double>(number(row, "finished_ns") - number(row, "started_ns")) / 1e9;
@@ -166,6 +172,21 @@ TEST_F(UnansweredAttempt, FitsTheKernelsRule) {
 TEST_F(UnansweredAttempt, IsNotGivenUpEarlyWhereTheKernelRetransmitsEverySecond) {
   if (!std::filesystem::exists("/proc/sys/net/ipv4/tcp_rto_max_ms")) GTEST_SKIP() << "Linux 6.15 has tcp_rto_max_ms";
   EXPECT_GE(seconds(of("syncnt-threads", {"tcp_rto_max_ms=1000", "tcp_syn_linear_timeouts=0"}, "3500ms")), 3.5);
+}
+
+// With TCP_USER_TIMEOUT, the deadline and the kernel's own limit end an attempt with the same errno.
+TEST_F(UnansweredAttempt, IsThePeersTimeoutWhereTheKernelGivesUpBeforeTheDeadline) {
+  const Row row = of("user-timeout-threads", {"tcp_syn_retries=1", "tcp_syn_linear_timeouts=0"});
+  EXPECT_EQ(row.at("outcome"), "peer_timeout");
+}
+
+// The kernel compares whole milliseconds when it retransmits: for the second time about 2,040 ms after the SYN. Of many
+// attempts some would end within the last millisecond before the deadline, as those of the peer.
+TEST_F(UnansweredAttempt, IsNeverGivenUpWithinTheLastMillisecondBeforeItsDeadline) {
+  for (const Row& row : among(500, "user-timeout-threads", {}, "2035ms")) {
+    EXPECT_EQ(row.at("outcome"), "deadline_exceeded");
+    EXPECT_GE(seconds(row), 2.035);
+  }
 }
 
 // A run in the lab that only a death ends.
