@@ -104,13 +104,14 @@ class StraceCounter final : public SyscallCounter {
     if (::write(go.get(), "", 1) != 1) checked(-1, "write(pipe)");
   }
 
-  // Once strace counts this calls only waitid(); the clock is read in user space.
+  // Once strace counts this calls only waitid(); the clock is read in user space. It takes milliseconds, but on a busy
+  // machine with a slow disk more than ten seconds were seen.
   void wait_until_counting() {
-    const TimePoint deadline = now() + std::chrono::seconds(10);
+    const TimePoint deadline = now() + std::chrono::seconds(30);
     while (is_running()) {
       if (child_ == 0 ? errno == marker : output().find(" attached") != std::string::npos) return;
       if (child_ != 0) ::poll(nullptr, 0, 1);
-      if (now() > deadline) fail("strace did not attach within 10 s");
+      if (now() > deadline) fail("strace did not attach within 30 s", ETIME);
     }
     fail("strace did not attach");
   }
@@ -141,8 +142,8 @@ class StraceCounter final : public SyscallCounter {
     return text;
   }
 
-  // The child exits with 127 when there is no strace. Any other failure at this point means that ptrace was refused.
-  [[noreturn]] void fail(const char* what) {
+  // The child exits with 127 when there is no strace. If strace has ended otherwise, ptrace was refused.
+  [[noreturn]] void fail(const char* what, int error = EPERM) {
     int status = -1;
     if (strace_ != 0) {
       ::kill(strace_, SIGKILL);
@@ -150,7 +151,7 @@ class StraceCounter final : public SyscallCounter {
     }
     const std::string printed = output();
     const std::string text = printed.empty() ? what : printed.substr(0, printed.find('\n'));
-    throw std::system_error(status == 127 ? ENOENT : EPERM, std::generic_category(), text);
+    throw std::system_error(status == 127 ? ENOENT : error, std::generic_category(), text);
   }
 
   pid_t child_;

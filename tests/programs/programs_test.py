@@ -16,7 +16,7 @@ import uuid
 import fake_program
 from running import CONNBENCH, PATIENCE, Ran, example_of_the_page, left_behind, processes_with
 
-LOAD = ["--concurrency", "4", "--attempts", "40", "--timeout", "200ms", "--repetitions", "1"]
+LOAD = ["--concurrency", "4", "--attempts", "40", "--timeout", "200ms", "--repetitions", "1", "--wave-limit", "1min"]
 
 
 class InAFolder(unittest.TestCase):

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <system_error>
 #include <thread>
@@ -16,14 +18,18 @@
 #include "harness/process/ask_in_child.h"
 #include "harness/support/unique_fd.h"
 #include "tests/support/sanitizer.h"
+#include "tests/support/temporary_folder.h"
 
 namespace connbench {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::FieldsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::Pair;
 
 using Counts = std::map<std::string, uint64_t>;
@@ -163,7 +169,7 @@ INSTANTIATE_TEST_SUITE_P(Method, SyscallCounterBy, testing::Values("tracepoint",
 TEST(SyscallCounting, OffersAWorkingMethodOrSaysWhyNot) {
   const SyscallCounting counting = probe_syscall_counting();
   if (counting.method.empty()) {
-    EXPECT_THAT(counting.why_not, testing::HasSubstr("strace: "));
+    EXPECT_THAT(counting.why_not, HasSubstr("strace: "));
     EXPECT_EQ(make_syscall_counter(counting.method), nullptr);
     return;
   }
@@ -185,7 +191,21 @@ TEST(SyscallCounting, TellsAnOrdinaryUserHowToEnableIt) {
   });
   if (answer.text.starts_with("setresuid")) GTEST_SKIP() << answer.text;  // in a user namespace with one user
   ASSERT_TRUE(answer.ok) << answer.text;
-  EXPECT_THAT(answer.text, AnyOf(testing::StartsWith("'tracepoint'"), testing::HasSubstr("apt-get install strace")));
+  EXPECT_THAT(answer.text, AnyOf(testing::StartsWith("'tracepoint'"), HasSubstr("apt-get install strace")));
+}
+
+// A machine that is too busy has refused nothing.
+TEST(SyscallCounting, DoesNotBlamePermissionsWhenStraceIsTooSlow) {
+  const TemporaryFolder folder;
+  const std::filesystem::path strace = folder.path() / "strace";
+  std::ofstream(strace) << "#!/bin/sh\nexec /bin/sleep 1000\n";
+  std::filesystem::permissions(strace, std::filesystem::perms::owner_all);
+  const ChildAnswer answer = ask_in_child([&] {
+    ::setenv("PATH", folder.path().c_str(), 1);
+    make_syscall_counter("strace", ::getppid())->start();  // any process will do: nothing attaches to it
+    return std::string("it started");
+  });
+  EXPECT_THAT(answer.text, AllOf(HasSubstr("strace did not attach within 30 s"), Not(HasSubstr("permitted"))));
 }
 
 }  // namespace
