@@ -37,6 +37,10 @@ def run(name, main, interrupted=""):
         try:
             try:
                 return main() or 0
+            except KeyboardInterrupt:
+                for stream in (sys.stdout, sys.stderr):
+                    stream.wait_no_more()
+                raise
             finally:
                 sys.stdout.flush()
         except (Unusable, OSError) as error:

@@ -8,6 +8,7 @@ are shown by their number, as in \\x1b.
 import contextlib
 import os
 import re
+import select
 import stat
 import sys
 import tempfile
@@ -108,6 +109,14 @@ class Stream:
             self._unless_gone(lambda: self._stream.write("\r\033[K"))
             self.write(one_line(text))
             self.flush()
+
+    def wait_no_more(self):
+        """After an interrupt: if a reader is stuck, what it has not read is lost."""
+        with contextlib.suppress(OSError, ValueError):  # no descriptor: nothing waits
+            readiness = select.poll()
+            readiness.register(self.fileno(), select.POLLOUT)
+            if not readiness.poll(0):
+                self._give_up()
 
     def _unless_gone(self, action):
         if self._gone:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -42,6 +43,17 @@ class StreamTest(unittest.TestCase):
         stuck.flush.assert_not_called()
         stuck.write.assert_called_once()
         self.assertTrue(os.path.samestat(os.fstat(writer), os.stat(os.devnull)), "Python's own flush would wait")
+
+    def test_waits_for_no_reader_when_the_interrupt_came_before_the_wait(self):
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        self.addCleanup(os.close, writer)
+        unread.fill(writer)
+        main = "def main():\n    print('text')\n    raise KeyboardInterrupt\n"
+        script = f"import sys\nfrom connbench_tools import failures\n{main}sys.exit(failures.run('compare', main))"
+        for streams in ({"stdout": writer}, {"stdout": writer, "stderr": writer}):
+            ended = subprocess.run([sys.executable, "-E", "-c", script], cwd=ROOT / "scripts", timeout=60, **streams)
+            self.assertEqual(ended.returncode, 130)
 
 
 class WritingTest(unittest.TestCase):

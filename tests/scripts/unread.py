@@ -13,19 +13,23 @@ def status_once_written(words, files):
     """Runs a command until `files` exist, then stops it with SIGTERM. Returns its status."""
     reader, writer = os.pipe()
     try:
-        _fill(writer)
+        fill(writer)
         with subprocess.Popen(words, stdout=writer, stderr=subprocess.DEVNULL) as process:
             latest = time.monotonic() + _MOST_WAIT
             while process.poll() is None and not all(file.exists() for file in files) and time.monotonic() < latest:
                 time.sleep(_EACH_LOOK)
             process.terminate()
-            return process.wait(_MOST_WAIT)
+            try:
+                return process.wait(_MOST_WAIT)
+            finally:
+                process.kill()  # one that does not end would be waited for without end
     finally:
         os.close(reader)
         os.close(writer)
 
 
-def _fill(writer):
+def fill(writer):
+    """Leaves no room in a pipe."""
     os.set_blocking(writer, False)
     with contextlib.suppress(BlockingIOError):
         while True:
