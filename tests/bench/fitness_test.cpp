@@ -39,8 +39,8 @@ TEST_F(FitnessTest, ARunSaysThatOtherProgramsKeepEveryProcessorBusy) {
 
 // Whatever else this machine does, the figures are there, and each reason is on the screen.
 TEST_F(FitnessTest, IsRecordedAndShownAlike) {
-  const Ended ended =
-      connbench({"run", "--connector", "epoll", "--attempts", "20", "--repetitions", "2", "--out", out()});
+  const Ended ended = connbench({"run", "--connector", "epoll", "--attempts", "20", "--timeout", long_timeout,
+                                 "--repetitions", "2", "--out", out()});
   ASSERT_EQ(ended.status, 0) << ended.err;
   EXPECT_EQ(fitness().at("processors"), processors_of_machine());
   size_t shown = 0;

@@ -24,7 +24,7 @@ class LabRun : public testing::Test {
   std::vector<std::string> short_run(const std::string& name = "run") const {
     return {"run",        "--connector", "epoll,select",  "--target", "delayed:5ms,accepting,refused-far:2ms",
             "--attempts", "60",          "--concurrency", "20",       "--repetitions",
-            "2",          "--out",       out(name)};
+            "2",          "--timeout",   long_timeout,    "--out",    out(name)};
   }
 
   TemporaryFolder folder_;
@@ -49,9 +49,10 @@ TEST_F(LabRun, RecordsItsNetworkAndWhatTheLinkDid) {
 // 400 ports, a hundred per address: 300 connections in TIME_WAIT need three addresses, even when only the second
 // connector leaves them there.
 TEST_F(LabRun, SpreadsItsTargetsForTheConnectorThatKeepsItsPortsLongest) {
-  const Ended ended = connbench({"run", "--connector", "epoll,epoll+close:fin", "--target", "accepting", "--attempts",
-                                 "300", "--concurrency", "10", "--repetitions", "1", "--syscalls", "off", "--sysctl",
-                                 "net.ipv4.ip_local_port_range=20000 20399", "--out", out()});
+  const Ended ended =
+      connbench({"run", "--connector", "epoll,epoll+close:fin", "--target", "accepting", "--attempts", "300",
+                 "--timeout", long_timeout, "--concurrency", "10", "--repetitions", "1", "--syscalls", "off",
+                 "--sysctl", "net.ipv4.ip_local_port_range=20000 20399", "--out", out()});
   ASSERT_EQ(ended.status, 0) << ended.err << ended.out;
   EXPECT_THAT(json_of(out() + "/run.json").at("warnings").dump(), Not(HasSubstr("ephemeral ports")));
 }
@@ -281,8 +282,8 @@ void refuse_unshare() {
 class NoLab : public testing::Test {
  protected:
   std::vector<std::string> run(const std::string& targets) const {
-    return {"run",           "--connector", "epoll",      "--target", targets, "--attempts", "20",
-            "--repetitions", "1",           "--syscalls", "off",      "--out", out()};
+    return {"run", "--connector", "epoll",      "--target",   targets, "--attempts", "20", "--repetitions",
+            "1",   "--timeout",   long_timeout, "--syscalls", "off",   "--out",      out()};
   }
   std::string out() const { return folder_.path() / "run"; }
   TemporaryFolder folder_;
@@ -325,9 +326,9 @@ class External : public testing::Test {
     host_ = Endpoint::of_socket(socket_.get()).to_string();
   }
   std::vector<std::string> run(std::initializer_list<std::string> more) const {
-    std::vector<std::string> arguments{"run",        "--connector",   "epoll",      "--target", host_,
-                                       "--attempts", "100",           "--syscalls", "off",      "--out",
-                                       out(),        "--repetitions", "1"};
+    std::vector<std::string> arguments{"run",        "--connector",   "epoll",      "--target",  host_,
+                                       "--attempts", "100",           "--syscalls", "off",       "--out",
+                                       out(),        "--repetitions", "1",          "--timeout", long_timeout};
     arguments.insert(arguments.end(), more);
     return arguments;
   }

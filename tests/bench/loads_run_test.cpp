@@ -17,7 +17,8 @@ class LoadsOfARun : public testing::Test {
  protected:
   // With one wave of epoll at `accepting` for each load, unless the arguments say otherwise.
   Ended run(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), {"run", "--connector", "epoll", "--repetitions", "1", "--out", out()});
+    arguments.insert(arguments.begin(),
+                     {"run", "--connector", "epoll", "--repetitions", "1", "--timeout", long_timeout, "--out", out()});
     return connbench(arguments);
   }
   std::string out() const { return folder_.path() / "run"; }
@@ -58,8 +59,8 @@ TEST_F(LoadsOfARun, InClosedLoopADurationEndsTheWave) {
   for (const char* shards : {"1", "2"}) {
     const TemporaryFolder folder;
     const std::string out = folder.path() / "run";
-    const Ended ended = connbench({"run", "--connector", "epoll", "--repetitions", "1", "--out", out, "--duration",
-                                   "100ms", "--concurrency", "4", "--shards", shards});
+    const Ended ended = connbench({"run", "--connector", "epoll", "--repetitions", "1", "--timeout", long_timeout,
+                                   "--out", out, "--duration", "100ms", "--concurrency", "4", "--shards", shards});
     EXPECT_EQ(ended.status, 0) << ended.err;
     EXPECT_THAT(ended.out, HasSubstr("1 x 100ms"));
     const Row row = rows_of(out + "/summary.csv").at(0);

@@ -28,6 +28,9 @@ namespace connbench {
 /// How long a program may take before it counts as hanging. No test bounds a time more tightly.
 inline constexpr Duration patience = std::chrono::minutes(4);
 
+/// The --timeout of attempts that must connect: on a busy machine the kernel may deliver no packet for seconds.
+inline constexpr const char* long_timeout = "1min";
+
 /// How a program ended.
 struct Ended {
   std::optional<int> status;  ///< exit status; nullopt = killed by `signal`

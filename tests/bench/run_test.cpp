@@ -85,8 +85,9 @@ TEST(Run, WarnsAboutArrivalsThatKeepStepWithTheTimeoutOnTheScreenAndInTheRecords
 TEST(Run, RecordsNoCpuTimeOfAServerThatNeverSleeps) {
   const TemporaryFolder folder;
   const std::string out = folder.path() / "run";
-  const Ended ended = connbench({"run", "--connector", "epoll", "--attempts", "40", "--concurrency", "4",
-                                 "--repetitions", "1", "--syscalls", "off", "--spin-server", "--out", out});
+  const Ended ended =
+      connbench({"run", "--connector", "epoll", "--timeout", long_timeout, "--attempts", "40", "--concurrency", "4",
+                 "--repetitions", "1", "--syscalls", "off", "--spin-server", "--out", out});
   EXPECT_EQ(ended.status, 0) << ended.err;
   EXPECT_EQ(json_of(out + "/run.json").at("spin_server"), true);
   const Row row = rows_of(out + "/summary.csv").at(0);
@@ -99,9 +100,27 @@ TEST(Run, RecordsNoCpuTimeOfAServerThatNeverSleeps) {
 TEST(Run, SendsAllAttemptsToOneAddressIfItIsToldSo) {
   const TemporaryFolder folder;
   const std::string out = folder.path() / "run";
-  const Ended ended = connbench({"run", "--connector", "epoll", "--attempts", "15000", "--repetitions", "1",
-                                 "--samples", "none", "--syscalls", "off", "--close", "fin", "--addresses", "1",
-                                 "--sysctl", "net.ipv4.tcp_tw_reuse=0", "--out", out});
+  const Ended ended = connbench({"run",
+                                 "--connector",
+                                 "epoll",
+                                 "--timeout",
+                                 long_timeout,
+                                 "--attempts",
+                                 "15000",
+                                 "--repetitions",
+                                 "1",
+                                 "--samples",
+                                 "none",
+                                 "--syscalls",
+                                 "off",
+                                 "--close",
+                                 "fin",
+                                 "--addresses",
+                                 "1",
+                                 "--sysctl",
+                                 "net.ipv4.tcp_tw_reuse=0",
+                                 "--out",
+                                 out});
   if (ended.status == 3) GTEST_SKIP() << ended.err;
   EXPECT_EQ(ended.status, 0) << ended.err;
   EXPECT_EQ(json_of(out + "/run.json").at("addresses"), 1);
@@ -259,7 +278,8 @@ TEST(Run, SaysWhySystemCallsOfACaseAreNotCounted) {
   const TemporaryFolder folder;
   write_strace_that_works_once(folder.path());
   const std::string out = folder.path() / "run";
-  const Ended ended = connbench({"run", "--connector", "epoll", "--attempts", "20", "--repetitions", "1", "--out", out},
+  const Ended ended = connbench({"run", "--connector", "epoll", "--attempts", "20", "--timeout", long_timeout,
+                                 "--repetitions", "1", "--out", out},
                                 [&] { count_with_strace_of(folder.path()); });
   EXPECT_EQ(ended.status, 0) << ended.err;
   const std::string warnings = json_of(out + "/run.json").at("warnings").dump();

@@ -24,8 +24,8 @@ class ShardedRun : public testing::Test {
 
 // Libraries keep descriptors for the whole process; a shard must not look them up in its own descriptor table.
 TEST_F(ShardedRun, WorksForEveryConnectorAndRecordsTheShardOfEachAttempt) {
-  const Ended ended = connbench({"run", "--shards", "3", "--concurrency", "12", "--attempts", "60", "--repetitions",
-                                 "1", "--syscalls", "off", "--out", out()});
+  const Ended ended = connbench({"run", "--shards", "3", "--timeout", long_timeout, "--concurrency", "12", "--attempts",
+                                 "60", "--repetitions", "1", "--syscalls", "off", "--out", out()});
   EXPECT_EQ(ended.status, 0) << ended.out << ended.err;
   std::map<std::string, std::set<uint64_t>> attempts;
   for (const Row& row : rows_of(out() + "/samples.csv")) {

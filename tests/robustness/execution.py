@@ -49,7 +49,7 @@ class Place:
         self.user_bin.mkdir()
         shutil.copy(self.bin / "connbench", self.user_bin)  # an ordinary user may not see the build
         runs = folder / "runs"
-        words = "run --connector epoll --attempts 8 --repetitions 1 --syscalls off --out".split()
+        words = "run --connector epoll --attempts 8 --timeout 1min --repetitions 1 --syscalls off --out".split()
         subprocess.run([self.bin / "connbench", *words, runs / "run"], check=True, capture_output=True)
 
     def new_folder(self, as_user):
@@ -123,7 +123,7 @@ def last_line(ended):
 def wrong_words(condition, command, ended):
     said = [f"it said: {line}" for line in (ended.out + ended.err).splitlines() if NEVER.search(line)]
     if ended.status == command.status and command.says not in ended.out:
-        said.append(f"it did not print '{command.says}'")
+        said.append(f"it did not print '{command.says}', but:\n{ended.out}{ended.err}")
     failed = ended.status >= 2 and ended.status != command.status or ended.status == 2
     if failed and not condition.silent and not A_LINE.fullmatch(last_line(ended)):
         said.append(f"its failure is not said in a line of its own: {last_line(ended)}")

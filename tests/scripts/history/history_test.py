@@ -55,7 +55,7 @@ class History(unittest.TestCase):
             "failures": [],
             "origin": {"realtime_ns": (1_700_000_000 + day * 86400) * 10**9 + 5000, "monotonic_ns": 1},
             "environment": {
-                "build": {"git_commit": f"c{day}"},
+                "build": {"git_commit": f"day{day}"},  # no beginning of any commit's name, which has no y
                 "cpu": {"model": cpu, "online": [0, 1]},
                 "kernel": {"machine": "x86_64"},
             },
@@ -80,7 +80,9 @@ class History(unittest.TestCase):
             self.file.read_text().splitlines()[0], "time,commit,branch,epoll_p50_us,epoll_time_per_connect_us,machine"
         )
         rows = otava_reads(self.file, ["epoll_p50_us", "epoll_time_per_connect_us"])
-        self.assertEqual([row[1:] for row in rows], [("c1", 1.5, 31.2505), ("c2", 2.0, 31.2505), ("c3", 2.5, 31.2505)])
+        self.assertEqual(
+            [row[1:] for row in rows], [("day1", 1.5, 31.2505), ("day2", 2.0, 31.2505), ("day3", 2.5, 31.2505)]
+        )
         self.assertEqual(rows, sorted(rows))
 
     def test_distinguishes_branches(self):
