@@ -8,7 +8,8 @@
 namespace connbench::trace {
 namespace {
 
-constexpr Duration grace = std::chrono::seconds(1);
+constexpr Duration grace = std::chrono::seconds(1);      // of the attempts
+constexpr Duration end_grace = std::chrono::seconds(5);  // of the client, on a busy machine
 
 // The program is followed from before it is executed: a runtime starts its threads then.
 void run_program(const NamedConnector& connector, const Case& what, CloseMode close, const ClientContext& context) {
@@ -46,7 +47,7 @@ Client connecting_client(const NamedConnector& connector, size_t attempts, Durat
             .elsewhere = true};
   return {.name = connector.name,
           .attempts = attempts,
-          .limit = limit + grace,
+          .limit = limit + end_grace,
           .run = [=, &connector](const ClientContext& context) {
             context.recording = true;
             {

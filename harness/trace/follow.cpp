@@ -26,7 +26,7 @@ using std::chrono::seconds;
 constexpr Duration between_looks = std::chrono::microseconds(50);
 constexpr Duration between_discoveries = milliseconds(1);  // each reads the kernel's whole socket table
 constexpr Duration quiet = milliseconds(100);              // without a state change, nothing more is expected
-constexpr Duration longest_report = seconds(5);            // of a program that has ended
+constexpr Duration longest_report = seconds(10);           // of a program that has ended
 constexpr Duration last_packets = seconds(3);              // maximum wait after the client has ended
 // TIME_WAIT lasts 60 s (TCP_TIMEWAIT_LEN, a kernel constant); before it, a lost FIN may be retransmitted.
 constexpr Duration until_closed_limit = seconds(90);

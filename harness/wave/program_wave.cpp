@@ -16,13 +16,11 @@
 namespace connbench {
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr Duration stop_grace = milliseconds(1500);  // from `stop` to `done`
-constexpr Duration silence_limit = seconds(5);       // between two records
-constexpr Duration exit_grace = seconds(2);          // from `end` to its end
-constexpr Duration leftover_grace = seconds(1);      // for processes of the runtime that end with it
+// From `stop` to `done`, between two records, from `end` to its end, and then for processes of the runtime that end
+// with it: each takes milliseconds, but on a busy machine a program may get no processor for seconds.
+constexpr Duration grace = seconds(5);
 constexpr size_t longest_record = 160;
 constexpr size_t slack_of_records = 4096;
 
@@ -92,11 +90,11 @@ class ProgramWave {
     std::string line;
     if (!next_line("done", limit, line)) {
       process_.send("stop\n");
-      if (!next_line("done", now() + stop_grace, line))
+      if (!next_line("done", now() + grace, line))
         throw ProgramFault(
             fmt::format("hangs: it did not write 'done' within {} after it was told to stop, at the wave's limit "
                         "of {}; killed",
-                        human_readable(stop_grace), human_readable(spec_.load.limit)));
+                        human_readable(grace), human_readable(spec_.load.limit)));
     }
     done_at_ = now();
     if (line != "done") throw ProgramFault(fmt::format("wrote to stdout while measuring: '{}'", printable(line)));
@@ -106,7 +104,7 @@ class ProgramWave {
     process_.allow(samples_.samples().size() * longest_record + slack_of_records);
     const TimePoint until = now() + program_end_limit(samples_.samples().size());
     while (true) {
-      const std::string line = expect("end", std::min(until, now() + silence_limit));
+      const std::string line = expect("end", std::min(until, now() + grace));
       if (line == "end") break;
       records.add(line);
     }
@@ -115,12 +113,11 @@ class ProgramWave {
 
   void end() {
     process_.end_input();
-    if (!process_.ends_before(now() + exit_grace))
-      throw ProgramFault(
-          fmt::format("did not exit within {} after it wrote 'end'; killed", human_readable(exit_grace)));
+    if (!process_.ends_before(now() + grace))
+      throw ProgramFault(fmt::format("did not exit within {} after it wrote 'end'; killed", human_readable(grace)));
     if (const int status = process_.collect(); status != 0)
       throw ProgramFault(how_it_ended(status) + " after it wrote 'end'");
-    const std::vector<std::string> left = end_children(leftover_grace);
+    const std::vector<std::string> left = end_children(grace);
     if (!left.empty()) throw ProgramFault(fmt::format("left processes behind: {}; killed", joined(left, ", ")));
   }
 
@@ -187,7 +184,7 @@ void run_explained(const WaveSpec& spec, SampleBuffer& samples, WaveReport& repo
 }  // namespace
 
 Duration program_end_limit(size_t attempts) noexcept {
-  return seconds(10) + std::chrono::microseconds(100) * static_cast<int64_t>(attempts);
+  return 4 * grace + std::chrono::microseconds(100) * static_cast<int64_t>(attempts);
 }
 
 void run_program_wave(const WaveSpec& spec, SampleBuffer& samples, WaveReport& report,

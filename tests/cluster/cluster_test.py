@@ -229,7 +229,9 @@ class Ends(OnHosts):
         self.assertTrue(facts["complete"])
         self.assertEqual([host["name"] for host in facts["cluster"]["hosts"]], ["h0", "h2"])
         self.assertIn("this run was begun after others had lost h1", json.dumps(facts["warnings"]))
-        self.assertEqual([row["connected"] for row in rows(self.out) if row["rank"] == "*"], 4 * ["1000"])
+        connected = [row["connected"] for row in rows(self.out) if row["rank"] == "*"]
+        self.assertEqual(len(connected), 4)
+        self.assertLessEqual(set(connected), {"1000", "0"} if late else {"1000"})
 
     def test_no_host_that_serves_is_left(self):
         process = self.start(*self.LONG, "--repetitions", "100", "--continue-without")

@@ -72,7 +72,7 @@ FAULTS = {
     "hangs-early": ({"before_ready": "print('loading', flush=True)"}, "wrote 'loading' where a line like 'ready"),
     "hangs": ({"before_done": "time.sleep(1000)"}, "hangs: it did not write 'done'"),
     "hangs-in-records": ({"before_end": "sys.stdout.flush(); time.sleep(1000)"}, "hangs: it wrote nothing for"),
-    "does-not-exit": ({"after_end": "sys.stdout.flush(); time.sleep(1000)"}, "did not exit within 2"),
+    "does-not-exit": ({"after_end": "sys.stdout.flush(); time.sleep(1000)"}, "did not exit within 5"),
     "killed": (
         {"during": "if i == 5: os.kill(os.getpid(), 9)"},
         "killed by signal 9 (Killed) before it wrote 'done'",

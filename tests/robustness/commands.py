@@ -72,7 +72,7 @@ COMMANDS = [
         seconds=1.5,
     ),
     connbench("probe", "probe --only S4,S6 --out {out}", says="S6", records=True, seconds=1.5),
-    connbench("trace", "trace --connector epoll", says="SYN", seconds=0.4),
+    connbench("trace", "trace --connector epoll --timeout 1min", says="SYN", seconds=0.4),
     script("compare", "compare {runs}/run {runs}/run", status=4, says="unstable", seconds=0.7),
     script("report", "report {runs}/run --out {out}.html", says=".html", seconds=0.3),
     script("table", "table --help", says="--from"),
