@@ -32,7 +32,7 @@ constexpr const char* half_dead = "fleet:accepting=50,backlog-full=50";
 TEST_F(FleetRun, CountsEveryAttemptAtItsOwnTarget) {
   const Ended ended =
       run({"--connector", "epoll,select-pool", "--mix", "accepting=100", "--mix", "backlog-full=10,accepting=90",
-           "--mix", "accepting=50,backlog-full=50", "--attempts", "60", "--timeout", "20ms", "--concurrency", "8"});
+           "--mix", "accepting=50,backlog-full=50", "--attempts", "60", "--timeout", "500ms", "--concurrency", "8"});
   ASSERT_EQ(ended.status, 0) << ended.err << ended.out;
   std::map<std::string, uint64_t> attempts_of;
   for (const Row& row : summary()) {

@@ -112,13 +112,14 @@ class Works(InAFolder):
         self.assertEqual(ran.record["failures"], [])
 
     def test_runs_in_the_lab(self):
-        ran = Ran("--connector", self.both, "--target", "blackhole,delayed:5ms,refused-far", *UNANSWERED)
+        ran = Ran("--connector", self.both, "--target", "blackhole", *UNANSWERED)
         if any("needs the lab" in skipped["reason"] for skipped in ran.record.get("skipped", [])):
             self.skipTest("there is no lab here")
-        self.assertEqual(ran.ended.returncode, 0, ran)
-        for name in (self.example, "cpp-epoll"):
-            self.assertEqual(ran.row(name, target="blackhole")["deadline_exceeded"], "40", ran)
-            self.assertGreater(int(ran.row(name, target="blackhole")["threads_peak"]), 0)
+        self.expect_all(ran, "deadline_exceeded")
+        for row in ran.rows:
+            self.assertGreater(int(row["threads_peak"]), 0)
+        self.expect_all(Ran("--connector", self.both, "--target", "delayed:5ms", *ANSWERED), "connected")
+        self.expect_all(Ran("--connector", self.both, "--target", "refused-far", *ANSWERED), "refused")
 
     def test_is_recorded_with_its_versions_and_the_bound_of_its_clock(self):
         ran = Ran("--connector", self.example, "--target", "accepting", "--syscalls", "off", *ANSWERED)
