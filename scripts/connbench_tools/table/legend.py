@@ -27,7 +27,7 @@ def chances_text(repetitions):
     if not rules:
         return "There are too few repetitions to tell rows apart."
     return (
-        "**`#3–5`: the place of the row in its column is 3, 4 or 5; the repetitions cannot tell which.** Two rows "
+        "**`#3–5`: the row ranks third, fourth or fifth in its column; the repetitions cannot tell which.** Two rows "
         f"differ if {'; '.join(rules)}. Of hundreds of pairs, some differ by chance. A column without places has too "
         "few repetitions to tell rows apart."
     )
@@ -39,13 +39,13 @@ def _rule(repetitions):
     if against is not None:
         ahead = "all" if against == 0 else f"at least {repetitions - against}"
         chance = chance_of(against, repetitions)
-        return (
-            f"the same one was ahead in {ahead} of {repetitions} repetitions (chance: 1 of {round(1 / chance):,} pairs)"
-        )
+        return f"the same one was ahead in {ahead} of {repetitions} repetitions {_by_chance(chance)}"
     chance = ranges_apart_by_chance(repetitions)
-    if chance > CHANCE:
-        return ""
-    return f"the ranges of {repetitions} repetitions do not overlap (chance: 1 of {round(1 / chance):,} pairs)"
+    return f"the ranges of {repetitions} repetitions do not overlap {_by_chance(chance)}" if chance <= CHANCE else ""
+
+
+def _by_chance(chance):
+    return f"(by chance, in 1 of {round(1 / chance):,} pairs of equal rows)"
 
 
 def conditions(records):

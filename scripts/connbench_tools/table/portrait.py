@@ -108,9 +108,10 @@ def _legend(near, late, burst, there, mixed, repetitions):
     threads, stack, cpus = _options(near, "threads"), _options(near, "stack"), ", ".join(near.given("--cpus"))
     parts = [
         f"Medians (and ranges) on {near.origin()}. {chances_text(repetitions)}",
-        f"Connects/s on loopback: {IN_FLIGHT} in flight, {burst['attempts']} attempts; threads do not wait there.",
-        f"20 ms away: {there['concurrency']} in flight, {there['attempts']} attempts; so many make at most "
-        f"{int(there['concurrency']) / FAR_SECONDS:,.0f}/s, and each thread of a pool {1 / FAR_SECONDS:.0f}/s.",
+        f"Connects/s on loopback: {IN_FLIGHT} in flight, {burst['attempts']} attempts; no thread waits there.",
+        f"20 ms away: {there['concurrency']} in flight, {there['attempts']} attempts; with so many in flight, at most "
+        f"{int(there['concurrency']) / FAR_SECONDS:,.0f}/s are possible, and for each thread of a pool "
+        f"{1 / FAR_SECONDS:.0f}/s.",
         f"Fleet: 1,000 attempts/s, at most {mixed['concurrency']} in flight, timeout {timeout}. "
         "Its healthy hosts are on this machine.",
         "Lateness: how long after its deadline an attempt was given up (the caller hears of it later: "

@@ -87,7 +87,7 @@ class TableTest(RunsTest):
         self.assertEqual(self.cells("poll")["connects/s on loopback"], "114 (110–119) #1–2")
         self.assertEqual(self.cells("epoll")["connects/s on loopback"], "104 (100–109) #2–3")
         self.assertEqual(self.cells("select")["connects/s on loopback"], "90 (90–150) #1–3")
-        self.assertIn("ahead in all of 10 repetitions (chance: 1 of 512 pairs)", self.table())
+        self.assertIn("ahead in all of 10 repetitions (by chance, in 1 of 512 pairs of equal rows)", self.table())
 
     def test_says_when_there_are_too_few_repetitions_to_tell_rows_apart(self):
         self.run_of(
